@@ -1,0 +1,95 @@
+// What the rest of the program sees of the configuration: checked, complete, camelCase, with units in the names.
+import type { Grant } from './grant.ts';
+import type { Secret } from './secret.ts';
+
+export type Delivery = 'direct' | 'proxied';
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+/** `30/minute` -> { max: 30, windowMs: 60000 }. `null` wherever a rate may be `off`. */
+export interface Rate {
+  readonly max: number;
+  readonly windowMs: number;
+}
+
+export interface Config {
+  readonly listen: {
+    readonly host: string;
+    readonly port: number;
+    /** Origin (and path) under which callers reach the broker; `null` = from the listener. */
+    readonly publicUrl: string | null;
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+    /** CIDRs or addresses of peers whose `X-Forwarded-*` count. */
+    readonly trustProxy: readonly string[];
+    readonly requireHttps: boolean;
+    /** After SIGTERM: not ready, still serving. */
+    readonly drainDelayMs: number;
+    /** After the drain delay: how long open requests may still take. */
+    readonly drainDeadlineMs: number;
+  };
+  readonly management: { readonly host: string; readonly port: number };
+  readonly upstream: {
+    /** Key ring: all are used in turn. Empty only where the command needs none. */
+    readonly apiKeys: readonly Secret[];
+    readonly baseUrl: string;
+    readonly version: string;
+    readonly versionPolicy: 'fill' | 'pin';
+    /** Total time for one mint, retry included. */
+    readonly deadlineMs: number;
+    /** Most connections to upstream for minting. */
+    readonly connections: number;
+    /** PEM file with additional certificate authorities for upstream (a TLS-inspecting egress, a test). */
+    readonly caFile: string | null;
+    readonly concurrency: { readonly tts: number | null; readonly stt: number | null };
+  };
+  readonly tokens: {
+    /** First signs, all verify. */
+    readonly signingSecrets: readonly Secret[];
+    /** Hand a subject its still fresh direct token again instead of minting a new one. */
+    readonly reuse: boolean;
+  };
+  readonly limits: { readonly mintPerAddress: Rate | null };
+  readonly store: { readonly redisUrl: Secret | null };
+  readonly log: { readonly level: LogLevel };
+  /** Mount Cartesia's own paths. */
+  readonly proxy: boolean;
+  readonly clients: readonly ClientConfig[];
+}
+
+/** One client app: who may call in its name, and what its subjects may do. */
+export interface ClientConfig {
+  readonly name: string;
+  /** May name its subject in `X-Broker-Subject`. */
+  readonly trusted: boolean;
+  readonly auth: {
+    /** Lower-case hex SHA-256 of whole app keys. */
+    readonly keys: readonly string[];
+    readonly jwt: readonly JwtConfig[];
+    readonly anonymous: boolean;
+    /** Take app keys and users' JWTs from a query string too. */
+    readonly queryCredentials: boolean;
+  };
+  readonly grants: readonly Grant[];
+  /** What is granted when nothing is asked; a subset of `grants`. */
+  readonly defaultGrants: readonly Grant[];
+  readonly ttl: { readonly defaultSeconds: number; readonly maxSeconds: number };
+  readonly delivery: Delivery;
+  /** Exact browser origins. Empty = no browser page may call. */
+  readonly origins: readonly string[];
+  readonly limits: { readonly mint: Rate | null };
+}
+
+export interface JwtConfig {
+  readonly issuer: string;
+  readonly audience: readonly string[];
+  /** `null` = found by OIDC discovery at `issuer`. */
+  readonly jwksUrl: string | null;
+  /** Asymmetric algorithms only. */
+  readonly algorithms: readonly string[];
+  readonly subjectClaim: string;
+  /** Clock tolerance, at most 60. */
+  readonly toleranceSeconds: number;
+  /** Claims that must be there with one of these values. */
+  readonly require: Readonly<Record<string, readonly string[]>>;
+  /** Grants from a claim such as `scope` (space separated or an array) by a map from its values. */
+  readonly grantsFrom: { readonly claim: string; readonly map: Readonly<Record<string, readonly Grant[]>> } | null;
+}

@@ -1,0 +1,241 @@
+// The catalogue of everything that can go wrong for a caller. docs/errors.md and the OpenAPI responses are made from it.
+
+/** One row per way a request can fail. */
+export interface ProblemRow {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** Short and fixed; Cartesia's own field of the same name. */
+  readonly title: string;
+  /** The sentence a caller reads when the code that fails has nothing more exact to say. */
+  readonly message: string;
+  /** Sent as `x-should-retry`, which the official SDKs obey before they look at the status. */
+  readonly retryable: boolean;
+  /** When it happens: for the documentation. */
+  readonly when: string;
+}
+
+/** Codes are API: they are added, never renamed. */
+export const PROBLEMS = {
+  invalid_request: {
+    status: 400,
+    title: 'Invalid request',
+    message: 'The request is not acceptable.',
+    retryable: false,
+    when: 'Body, query, header or target is not acceptable; the message names the field.',
+  },
+  invalid_version: {
+    status: 400,
+    title: 'Invalid version',
+    message: 'Cartesia-Version must be a date such as 2026-03-01.',
+    retryable: false,
+    when: 'A version that is no calendar date.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'Unauthenticated',
+    message: 'A valid credential is required.',
+    retryable: false,
+    when: 'No credential, or a bad one. One body for all causes.',
+  },
+  token_expired: {
+    status: 401,
+    title: 'Access token expired',
+    message: 'The access token has expired. Ask for a new one.',
+    retryable: false,
+    when: 'A proxied access token past its life.',
+  },
+  quota_exceeded: {
+    status: 402,
+    title: 'Quota exceeded',
+    message: 'The budget for this period is spent.',
+    retryable: false,
+    when: 'A budget is spent.',
+  },
+  grant_not_allowed: {
+    status: 403,
+    title: 'Grant not allowed',
+    message: 'This caller may not have what it asks for.',
+    retryable: false,
+    when: 'A grant was asked for that the policy does not give. Nothing is minted.',
+  },
+  endpoint_not_allowed: {
+    status: 403,
+    title: 'Endpoint not allowed',
+    message: 'This caller may not use this endpoint.',
+    retryable: false,
+    when: 'The credential does not open this endpoint.',
+  },
+  origin_not_allowed: {
+    status: 403,
+    title: 'Origin not allowed',
+    message: 'Requests from this origin are not accepted for this client app.',
+    retryable: false,
+    when: 'A browser page on an origin that the client app does not list.',
+  },
+  content_not_allowed: {
+    status: 403,
+    title: 'Content not allowed',
+    message: 'This caller may not use this model, voice, format, length or override.',
+    retryable: false,
+    when: 'Model, voice, format, length or agent override outside the policy.',
+  },
+  subject_not_allowed: {
+    status: 403,
+    title: 'Subject not allowed',
+    message: 'Only trusted client apps may name a subject in X-Broker-Subject.',
+    retryable: false,
+    when: 'X-Broker-Subject from a client app that is not marked as trusted.',
+  },
+  token_revoked: {
+    status: 403,
+    title: 'Access token revoked',
+    message: 'The access token has been revoked.',
+    retryable: false,
+    when: 'A proxied access token that an operator has revoked.',
+  },
+  https_required: {
+    status: 403,
+    title: 'HTTPS required',
+    message: 'This service is reached over HTTPS only.',
+    retryable: false,
+    when: 'Plain HTTP while REQUIRE_HTTPS is on.',
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    message: 'There is no such route.',
+    retryable: false,
+    when: 'No such route.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    message: 'The request did not arrive in time.',
+    retryable: true,
+    when: 'Headers or body came too slowly.',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'Payload too large',
+    message: 'The body is larger than this route takes.',
+    retryable: false,
+    when: 'The body is over the limit of the route.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    message: 'Send the body as application/json.',
+    retryable: false,
+    when: 'A body that is not the type the route takes.',
+  },
+  expectation_failed: {
+    status: 417,
+    title: 'Expectation failed',
+    message: 'Only 100-continue may be expected.',
+    retryable: false,
+    when: 'An Expect header other than 100-continue.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    message: 'Too many requests. Wait as long as retry-after says.',
+    retryable: true,
+    when: 'Too many requests from one address or one subject.',
+  },
+  concurrency_limited: {
+    status: 429,
+    title: 'Concurrency limited',
+    message: 'Everything this account may run at once is in use.',
+    retryable: true,
+    when: 'No lease became free within the wait.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Headers too large',
+    message: 'The header fields are too many or too long.',
+    retryable: false,
+    when: 'More than 100 header fields, or a header block over 16 KB.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    message: 'Something went wrong here. Name the request id when you report it.',
+    retryable: true,
+    when: 'A fault of the broker. Nothing of the cause leaves the log.',
+  },
+  upstream_unavailable: {
+    status: 502,
+    title: 'Upstream unavailable',
+    message: 'Cartesia could not be reached or did not answer properly.',
+    retryable: true,
+    when: 'Cartesia is unreachable, or its answer is broken.',
+  },
+  upstream_rejected: {
+    status: 502,
+    title: 'Upstream rejected the broker',
+    message: 'Cartesia refused a request of the broker. This is for its operator to mend.',
+    retryable: false,
+    when: "Cartesia refused the broker's own key or request. Never shown as 401.",
+  },
+  store_unavailable: {
+    status: 503,
+    title: 'Store unavailable',
+    message: 'The shared state could not be reached.',
+    retryable: true,
+    when: 'Redis is away and the decision needs it.',
+  },
+  draining: {
+    status: 503,
+    title: 'Draining',
+    message: 'This replica is shutting down.',
+    retryable: true,
+    when: 'The replica is shutting down and takes nothing new.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    message: 'The broker is over its capacity.',
+    retryable: true,
+    when: 'The broker sheds load.',
+  },
+  upstream_timeout: {
+    status: 504,
+    title: 'Upstream timeout',
+    message: 'Cartesia answered too late.',
+    retryable: true,
+    when: 'Cartesia did not answer within the deadline.',
+  },
+} as const satisfies Record<string, ProblemRow>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface ProblemDetails {
+  /** For the log only; never sent. */
+  readonly cause?: unknown;
+  /** Seconds for `retry-after`; clamped to 1–60 where it is written. */
+  readonly retryAfterSeconds?: number;
+  /** The id that upstream gave the failed request; sent as `cartesia-request-id`. */
+  readonly upstreamRequestId?: string;
+  /** Who failed. `upstream` = the failure is Cartesia's answer, passed on. */
+  readonly source?: 'broker' | 'upstream';
+}
+
+/**
+ * A failure that a caller may see. `message` is safe to send; `cause` goes to the log only.
+ * Thrown anywhere below the routes, turned into the wire form in one place (`errors/plugin.ts`).
+ */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly details: ProblemDetails;
+
+  constructor(code: ProblemCode, message?: string, details: ProblemDetails = {}) {
+    super(message ?? PROBLEMS[code].message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.name = 'Problem';
+    this.code = code;
+    this.details = details;
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+}

@@ -1,0 +1,50 @@
+// The one shape in which a caller sees a failure over HTTP: Cartesia's structured error object plus `source`.
+import { PROBLEMS, type Problem, type ProblemCode } from './problems.ts';
+
+/** Cartesia's structured error (API version 2026-03-01 and later) plus who failed. */
+export interface ErrorBody {
+  readonly error_code: string | null;
+  readonly title: string;
+  readonly message: string;
+  /** Ours, a UUID; also in the header `x-request-id`. */
+  readonly request_id: string;
+  readonly source: 'broker' | 'upstream';
+  readonly doc_url?: string;
+}
+
+/** The longest wait we ever ask for: the official JavaScript SDK obeys any `retry-after`, without an upper bound. */
+export const RETRY_AFTER_MAX_SECONDS = 60;
+
+export function errorBody(problem: Problem, requestId: string): ErrorBody {
+  return {
+    error_code: problem.code,
+    title: PROBLEMS[problem.code].title,
+    message: problem.message,
+    request_id: requestId,
+    source: problem.details.source ?? 'broker',
+  };
+}
+
+/** Headers of an error answer, lower-case names. Retry hints are always headers, where the official SDKs look for them. */
+export function errorHeaders(problem: Problem): Record<string, string> {
+  const { retryAfterSeconds, upstreamRequestId } = problem.details;
+  const headers: Record<string, string> = {
+    'cache-control': 'no-store',
+    'x-should-retry': String(PROBLEMS[problem.code].retryable),
+  };
+  if (retryAfterSeconds !== undefined) headers['retry-after'] = String(clampRetryAfter(retryAfterSeconds));
+  else if (needsRetryAfter(problem.code)) headers['retry-after'] = '1';
+  if (upstreamRequestId !== undefined) headers['cartesia-request-id'] = upstreamRequestId;
+  if (problem.code === 'unauthenticated' || problem.code === 'token_expired') headers['www-authenticate'] = 'Bearer';
+  return headers;
+}
+
+export function clampRetryAfter(seconds: number): number {
+  if (!Number.isFinite(seconds)) return 1;
+  return Math.min(RETRY_AFTER_MAX_SECONDS, Math.max(1, Math.ceil(seconds)));
+}
+
+function needsRetryAfter(code: ProblemCode): boolean {
+  const { status } = PROBLEMS[code];
+  return status === 429 || status === 503;
+}
