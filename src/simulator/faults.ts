@@ -1,0 +1,145 @@
+// The plan of what goes wrong: rules that match requests, and what happens to those.
+
+import type { ProblemName } from './problems.ts';
+
+/**
+ * What happens instead of, or to, the ordinary answer. Byte counts are of the body as the client decodes it,
+ * without chunk framing. Connections that a fault has shaped are closed afterwards.
+ */
+export type FaultAction =
+  /** The connection is reset: when it is accepted, or when the request has arrived. */
+  | { readonly type: 'refuse'; readonly at?: 'accept' | 'request' }
+  /** Nothing is ever answered. At `accept` not even a TLS handshake. */
+  | { readonly type: 'hang'; readonly at?: 'accept' | 'request' }
+  /** The ordinary answer, later. */
+  | { readonly type: 'delay'; readonly ms: number }
+  /** The ordinary answer; its head or its body byte by byte. */
+  | { readonly type: 'drip'; readonly part: 'headers' | 'body'; readonly intervalMs: number }
+  /** RST after so many bytes of the body; 0 = right after the headers. */
+  | { readonly type: 'reset'; readonly afterBodyBytes: number }
+  /** FIN without an answer, in the middle of the headers, or after so many bytes of the body. */
+  | {
+      readonly type: 'half_close';
+      readonly at: 'before_headers' | 'inside_headers' | 'body';
+      readonly afterBodyBytes?: number;
+    }
+  /** These bytes instead of a response (text is Latin-1), then a FIN unless `keepOpen`. */
+  | { readonly type: 'garbage'; readonly bytes: string | Uint8Array; readonly keepOpen?: boolean }
+  /** An event stream that ends after so many events, `partial`: with a part of the next one. */
+  | {
+      readonly type: 'truncate_events';
+      readonly afterEvents: number;
+      readonly partial?: boolean;
+      readonly end?: 'clean' | 'fin' | 'reset';
+    }
+  /** An event stream that reports an error after so many events. */
+  | { readonly type: 'error_event'; readonly afterEvents: number; readonly problem: ProblemName }
+  /** Another answer. */
+  | AnswerFault
+  | { readonly type: 'redirect'; readonly location: string; readonly status?: number }
+  /** The ordinary answer with a response header of so many bytes. */
+  | { readonly type: 'big_header'; readonly bytes: number; readonly name?: string }
+  /** WebSockets: the server closes after it has sent so many frames (default 0). */
+  | { readonly type: 'close_socket'; readonly code: number; readonly reason?: string; readonly afterFrames?: number }
+  /** WebSockets: RST after so many frames (default 0). */
+  | { readonly type: 'reset_socket'; readonly afterFrames?: number };
+
+/** An error, or anything else with a status. Its form follows the version unless `body` is given. */
+export interface AnswerFault {
+  readonly type: 'answer';
+  readonly status: number;
+  readonly code?: string | null;
+  readonly title?: string;
+  readonly message?: string;
+  /** Replaces, adds or (null) removes fields of the structured body. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** Seconds or an HTTP date, as it shall stand in `Retry-After`. */
+  readonly retryAfter?: number | string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A page as a load balancer shows it, instead of an API error. */
+  readonly html?: boolean;
+  readonly body?: string;
+  readonly contentType?: string;
+  /** Repeats the request's credential in the message and in a header, to test what leaks. */
+  readonly echoAuthorization?: boolean;
+}
+
+export interface FaultMatch {
+  readonly method?: string;
+  /** A path, or a prefix that ends in `*`. Rules for `at: 'accept'` have neither method nor path. */
+  readonly path?: string;
+}
+
+export interface FaultRule {
+  readonly match: FaultMatch;
+  /** How often it applies; default: always. */
+  readonly times?: number;
+  readonly action: FaultAction;
+}
+
+export interface FaultHandle {
+  readonly id: number;
+  /** How often it has applied. */
+  hits(): number;
+  remove(): void;
+}
+
+interface Entry {
+  readonly id: number;
+  readonly rule: FaultRule;
+  hits: number;
+}
+
+/** The rules, in the order they were added: the first that matches applies. */
+export class Faults {
+  #entries: Entry[] = [];
+  #lastId = 0;
+
+  add(rule: FaultRule): FaultHandle {
+    const entry: Entry = { id: ++this.#lastId, rule, hits: 0 };
+    this.#entries.push(entry);
+    return { id: entry.id, hits: () => entry.hits, remove: () => void this.remove(entry.id) };
+  }
+
+  /** @returns whether there was such a rule */
+  remove(id: number): boolean {
+    const before = this.#entries.length;
+    this.#entries = this.#entries.filter((entry) => entry.id !== id);
+    return this.#entries.length < before;
+  }
+
+  clear(): void {
+    this.#entries = [];
+  }
+
+  list(): readonly { readonly id: number; readonly rule: FaultRule; readonly hits: number }[] {
+    return this.#entries.map((entry) => ({ ...entry }));
+  }
+
+  /** The fault of a new connection, counted as applied. */
+  takeForConnection(): FaultAction | null {
+    return this.#take(({ action }) => isAtAccept(action));
+  }
+
+  /** The fault of a request or upgrade, counted as applied. */
+  takeForRequest(request: { readonly method: string; readonly path: string }): FaultAction | null {
+    return this.#take(({ action, match }) => !isAtAccept(action) && matches(match, request));
+  }
+
+  #take(applies: (rule: FaultRule) => boolean): FaultAction | null {
+    const entry = this.#entries.find(({ rule, hits }) => hits < (rule.times ?? Infinity) && applies(rule));
+    if (entry === undefined) return null;
+    entry.hits += 1;
+    return entry.rule.action;
+  }
+}
+
+function isAtAccept(action: FaultAction): boolean {
+  return (action.type === 'refuse' || action.type === 'hang') && action.at === 'accept';
+}
+
+function matches(match: FaultMatch, request: { readonly method: string; readonly path: string }): boolean {
+  if (match.method !== undefined && match.method !== request.method) return false;
+  if (match.path === undefined) return true;
+  return match.path.endsWith('*') ? request.path.startsWith(match.path.slice(0, -1)) : request.path === match.path;
+}

@@ -1,0 +1,66 @@
+// Carries out what a fault rule wants of an HTTP exchange.
+
+import { faultAnswer } from '../fault-answer.ts';
+import { drippingResponse } from './drip.ts';
+import type { Exchange } from './exchange.ts';
+
+/**
+ * Acts on the fault of an exchange, or prepares the answer for it.
+ * @returns whether the ordinary answer is still to be given
+ */
+export async function applyFault(exchange: Exchange): Promise<boolean> {
+  const { fault, request } = exchange;
+  switch (fault?.type) {
+    case 'refuse':
+      exchange.endConnection('reset');
+      return false;
+    case 'hang':
+      request.resume();
+      return false;
+    case 'delay':
+      await exchange.delay(fault.ms);
+      return true;
+    case 'drip':
+      exchange.useResponse(drippingResponse(request, fault));
+      return true;
+    case 'reset':
+      exchange.cut = { afterBytes: fault.afterBodyBytes, end: 'reset' };
+      return true;
+    case 'half_close':
+      return applyHalfClose(exchange, fault);
+    case 'garbage':
+      request.socket.write(typeof fault.bytes === 'string' ? Buffer.from(fault.bytes, 'latin1') : fault.bytes);
+      if (!fault.keepOpen) exchange.endConnection('fin');
+      return false;
+    case 'big_header':
+      exchange.extraHeaders = { [fault.name ?? 'x-big']: 'x'.repeat(fault.bytes) };
+      return true;
+    case 'answer':
+    case 'redirect':
+      return giveAnswer(exchange);
+    default:
+      // Faults of event streams and sockets are carried out where events and frames are sent.
+      return true;
+  }
+}
+
+function applyHalfClose(
+  exchange: Exchange,
+  fault: { readonly at: 'before_headers' | 'inside_headers' | 'body'; readonly afterBodyBytes?: number },
+): boolean {
+  if (fault.at === 'body') {
+    exchange.cut = { afterBytes: fault.afterBodyBytes ?? 0, end: 'fin' };
+    return true;
+  }
+  if (fault.at === 'inside_headers') exchange.request.socket.write('HTTP/1.1 200 OK\r\nContent-Type: appli');
+  exchange.endConnection('fin');
+  return false;
+}
+
+async function giveAnswer(exchange: Exchange): Promise<boolean> {
+  const { fault, request, requestId, version } = exchange;
+  const answer = fault && faultAnswer(fault, { headers: request.headers, structured: version.structured, requestId });
+  if (answer === null) return true;
+  await exchange.send(answer.status, answer.body, answer.headers);
+  return false;
+}

@@ -1,0 +1,11 @@
+// GET /
+
+import type { Route } from './router.ts';
+
+/** Needs no credential and names the newest version. */
+export const statusRoute: Route = {
+  method: 'GET',
+  path: '/',
+  requires: 'none',
+  handle: (exchange) => exchange.sendJson(200, { ok: true, version: exchange.world.settings.versions.latest }),
+};

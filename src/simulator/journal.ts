@@ -1,0 +1,195 @@
+// What the simulator received, for assertions: requests, upgrades and the frames of sockets.
+
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** One WebSocket frame or message. */
+export interface JournalFrame {
+  readonly at: number;
+  readonly from: 'client' | 'server';
+  readonly kind: 'text' | 'binary' | 'ping' | 'pong' | 'close';
+  readonly bytes: number;
+  /** Text frames and close reasons, cut at `settings.journal.textBytes`. */
+  readonly text?: string;
+  /** Close frames only. */
+  readonly code?: number;
+}
+
+/** How far an exchange has come. `aborted`: the client went away first. `faulted`: ended by a fault rule. */
+export type Outcome = 'open' | 'completed' | 'aborted' | 'faulted';
+
+/** One request or upgrade. It grows while the exchange is open: read it again, or wait for its outcome. */
+export interface JournalEntry {
+  readonly id: number;
+  /** Number of the TCP connection it came on, for tests of pooling. */
+  readonly connection: number;
+  readonly secure: boolean;
+  readonly transport: 'http' | 'websocket';
+  /** Epoch milliseconds of the simulated clock. */
+  readonly at: number;
+  readonly method: string;
+  readonly path: string;
+  /** The request target as received. */
+  readonly url: string;
+  /** The first value of each query parameter, decoded. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Lower-case names; repeated fields joined by a comma. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Name, value, name, value… exactly as received. */
+  readonly rawHeaders: readonly string[];
+  /** The id the simulator gave it, as told to the client. */
+  readonly requestId: string;
+  /** The body as text, cut at `settings.journal.textBytes`. */
+  readonly body: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** The answered status, null until then. 101 for an accepted upgrade. */
+  readonly status: number | null;
+  readonly outcome: Outcome;
+  readonly frames: readonly JournalFrame[];
+}
+
+export interface JournalFilter {
+  readonly method?: string;
+  readonly path?: string;
+}
+
+/** What the simulator itself may write to. */
+export type OpenEntry = { -readonly [K in keyof JournalEntry]: JournalEntry[K] } & { frames: JournalFrame[] };
+
+interface Waiter {
+  readonly wanted: (entry: JournalEntry) => boolean;
+  readonly found: (entry: JournalEntry) => void;
+}
+
+/** What is known of a request when it arrives. */
+export type Arrival = Pick<
+  JournalEntry,
+  'connection' | 'secure' | 'transport' | 'at' | 'method' | 'url' | 'rawHeaders' | 'requestId'
+> & { readonly headers: IncomingHttpHeaders };
+
+export class Journal {
+  readonly #limits: () => { readonly maximumEntries: number; readonly textBytes: number; readonly frames: boolean };
+  readonly #waiters = new Set<Waiter>();
+  #entries: OpenEntry[] = [];
+  #lastId = 0;
+
+  constructor(limits: () => { readonly maximumEntries: number; readonly textBytes: number; readonly frames: boolean }) {
+    this.#limits = limits;
+  }
+
+  /** All entries, oldest first, or those of a method and path. */
+  entries(filter: JournalFilter = {}): readonly JournalEntry[] {
+    return this.#entries.filter((entry) => matches(entry, filter));
+  }
+
+  clear(): void {
+    this.#entries = [];
+  }
+
+  /**
+   * The first entry, past or to come, that fits the filter and satisfies `wanted` (default: is no longer open).
+   * @throws when none came within `timeoutMs`
+   */
+  async waitFor(
+    filter: JournalFilter,
+    wanted: (entry: JournalEntry) => boolean = (entry) => entry.outcome !== 'open',
+    { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
+  ): Promise<JournalEntry> {
+    const fits = (entry: JournalEntry) => matches(entry, filter) && wanted(entry);
+    const present = this.#entries.find(fits);
+    if (present !== undefined) return present;
+    const { promise, resolve, reject } = Promise.withResolvers<JournalEntry>();
+    const waiter: Waiter = { wanted: fits, found: resolve };
+    this.#waiters.add(waiter);
+    const timer = setTimeout(
+      () => reject(new Error(`no such journal entry within ${timeoutMs} ms: ${JSON.stringify(filter)}`)),
+      timeoutMs,
+    );
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#waiters.delete(waiter);
+    });
+  }
+
+  /** Begins an entry. */
+  open(arrival: Arrival): OpenEntry {
+    const [path = '/', search = ''] = splitTarget(arrival.url);
+    const entry: OpenEntry = {
+      ...arrival,
+      id: ++this.#lastId,
+      path,
+      query: firstValues(new URLSearchParams(search)),
+      headers: joined(arrival.headers),
+      body: '',
+      bytesIn: 0,
+      bytesOut: 0,
+      status: null,
+      outcome: 'open',
+      frames: [],
+    };
+    this.#entries.push(entry);
+    const excess = this.#entries.length - this.#limits().maximumEntries;
+    if (excess > 0) this.#entries.splice(0, excess);
+    this.#tell(entry);
+    return entry;
+  }
+
+  /** Writes to an entry. A finished outcome stays: what comes later is ignored. */
+  update(entry: OpenEntry, change: Partial<Pick<JournalEntry, 'status' | 'outcome'>>): void {
+    if (change.status !== undefined) entry.status = change.status;
+    if (change.outcome !== undefined && entry.outcome === 'open') entry.outcome = change.outcome;
+    this.#tell(entry);
+  }
+
+  /** Adds received body bytes. */
+  received(entry: OpenEntry, chunk: Uint8Array): void {
+    entry.bytesIn += chunk.length;
+    const room = this.#limits().textBytes - entry.body.length;
+    if (room > 0) entry.body += Buffer.from(chunk).toString('utf8').slice(0, room);
+  }
+
+  /** Adds a frame of a socket. `data` is its payload, for close frames the reason. */
+  frame(
+    entry: OpenEntry,
+    frame: Pick<JournalFrame, 'at' | 'from' | 'kind' | 'code'>,
+    data: string | Uint8Array = '',
+  ): void {
+    const bytes = Buffer.byteLength(data);
+    if (frame.from === 'client') entry.bytesIn += bytes;
+    else entry.bytesOut += bytes;
+    const limits = this.#limits();
+    if (limits.frames) {
+      const isText = frame.kind === 'text' || frame.kind === 'close';
+      const text = isText ? { text: Buffer.from(data).toString('utf8').slice(0, limits.textBytes) } : {};
+      entry.frames.push({ ...frame, bytes, ...text });
+    }
+    this.#tell(entry);
+  }
+
+  #tell(entry: OpenEntry): void {
+    for (const waiter of this.#waiters) if (waiter.wanted(entry)) waiter.found(entry);
+  }
+}
+
+/** Path and query string of a request target; absolute-form targets lose their origin. */
+export function splitTarget(target: string): readonly [path: string, search: string] {
+  const local = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  const mark = local.indexOf('?');
+  return mark === -1 ? [local || '/', ''] : [local.slice(0, mark) || '/', local.slice(mark + 1)];
+}
+
+function matches(entry: JournalEntry, { method, path }: JournalFilter): boolean {
+  return (method === undefined || entry.method === method) && (path === undefined || entry.path === path);
+}
+
+function firstValues(query: URLSearchParams): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of query) values[name] ??= value;
+  return values;
+}
+
+function joined(headers: IncomingHttpHeaders): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  );
+}

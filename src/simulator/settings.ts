@@ -1,0 +1,226 @@
+// What can be changed about the simulated Cartesia, before it starts and while it runs.
+
+import { PROBLEMS, type ProblemName } from './problems.ts';
+
+export const PLANS = ['free', 'pro', 'startup', 'scale'] as const;
+export type Plan = (typeof PLANS)[number];
+
+/** What an access token opens: one flag for each family of endpoints. */
+export interface Grants {
+  tts: boolean;
+  stt: boolean;
+  agent: boolean;
+}
+
+/** How many of each kind may be open at once over the whole account. */
+export interface PlanLimits {
+  /** Generations: a request, or a context with work on a socket. */
+  tts: number;
+  /** Batch requests and open STT sockets. */
+  stt: number;
+  /** Agent calls. Not published by Cartesia; the numbers are a third party's. */
+  agents: number;
+  /** TTS WebSocket connections, idle ones included: ten times `tts`. */
+  ttsSockets: number;
+}
+
+/** @see https://docs.cartesia.ai/use-the-api/concurrency-limits-and-timeouts */
+export const PLAN_LIMITS: Readonly<Record<Plan, Readonly<PlanLimits>>> = {
+  free: { tts: 2, stt: 8, agents: 1, ttsSockets: 20 },
+  pro: { tts: 3, stt: 12, agents: 3, ttsSockets: 30 },
+  startup: { tts: 5, stt: 20, agents: 5, ttsSockets: 50 },
+  scale: { tts: 15, stt: 60, agents: 10, ttsSockets: 150 },
+};
+
+/**
+ * Every setting, mutable at run time: what is written here holds from the next request or message on.
+ * Where Cartesia documents nothing, the default is the most likely behaviour, and the field says so.
+ */
+export interface Settings {
+  /** Informative once running: change it with `configure({ plan })`, which also sets `limits`. */
+  plan: Plan;
+  limits: PlanLimits;
+  /** Credits left on the account; null = without end. Spent by characters and audio seconds. */
+  credits: number | null;
+  /** Standard keys (`sk_car_…`). All of them belong to one account and share its limits. */
+  apiKeys: string[];
+  /** Admin keys (`sk_car_admin_…`): only for usage, keys and organisations. */
+  adminKeys: string[];
+  /** Added delays in milliseconds. */
+  latency: {
+    /** After the TCP accept, before anything is read. */
+    connectMs: number;
+    /** Before a token is answered; 400 to 1,200 were observed on the real service. */
+    mintMs: number;
+    /** Before the first byte of an answer or the first event of a generation. */
+    firstByteMs: number;
+    /** Between two audio chunks. */
+    perChunkMs: number;
+  };
+  versions: {
+    /** What `GET /` answers. */
+    latest: string;
+    /** The first version with structured errors. */
+    structuredSince: string;
+    /** Undocumented: the error format of a request that names no version. */
+    structuredWithoutVersion: boolean;
+  };
+  tokens: {
+    /** Undocumented: the life of a token where `expires_in` is missing or null. */
+    defaultSeconds: number;
+    maximumSeconds: number;
+    /** Undocumented: what a token opens where no grant was asked for. */
+    grantsWhenOmitted: Grants;
+  };
+  credentials: {
+    /** Undocumented: what happens when one request carries several credentials that differ. */
+    several: 'refuse' | 'first';
+  };
+  /** The status of each error; some are not documented by Cartesia. */
+  errorStatuses: Record<ProblemName, number>;
+  voices: {
+    /** `speak`: any UUID is a voice, so that an app's own voices work; `refuse`: only listed ones. */
+    unknown: 'speak' | 'refuse';
+  };
+  sse: {
+    /** `data`: `data:` lines only; `error_event`: errors also have an `event:` line; `event`: all events have one. */
+    framing: 'data' | 'error_event' | 'event';
+    lineEnd: 'lf' | 'crlf';
+  };
+  /** Bytes of raw audio in one chunk. 16,384 was observed on the real service. */
+  chunkBytes: number;
+  /** Request bodies and socket messages beyond these bytes are refused. None is published. */
+  sizes: { jsonBytes: number; uploadBytes: number; messageBytes: number };
+  /** Milliseconds after which an idle socket is closed. */
+  idle: {
+    ttsMs: number;
+    sttMs: number;
+    agentLineMs: number;
+    agentManagedMs: number;
+    /** The first message of a managed agent's socket has to come within this time. */
+    agentFirstMessageMs: number;
+    /** A context ends this long after its last audio. */
+    contextMs: number;
+  };
+  /** Whether pages of any origin may call (undocumented; the browser guide implies it). */
+  cors: boolean;
+  journal: {
+    /** The oldest entries make room beyond this number. */
+    maximumEntries: number;
+    /** Bytes of a request body or a frame that are kept as text. */
+    textBytes: number;
+    /** Off for load tests: frames are counted but not kept. */
+    frames: boolean;
+  };
+}
+
+/** Some of the settings, nested like them. */
+export type SettingsPatch = DeepPartial<Settings>;
+
+type DeepPartial<T> = {
+  readonly [K in keyof T]?: T[K] extends readonly unknown[]
+    ? T[K]
+    : T[K] extends object
+      ? DeepPartial<T[K]>
+      : T[K] | undefined;
+};
+
+/** A patch that names an unknown setting or gives one the wrong type. The message says which. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/** Fresh settings with the defaults of a plan. */
+export function defaultSettings(plan: Plan = 'startup'): Settings {
+  return {
+    plan,
+    limits: { ...PLAN_LIMITS[plan] },
+    credits: null,
+    apiKeys: ['sk_car_simulated'],
+    adminKeys: ['sk_car_admin_simulated'],
+    latency: { connectMs: 0, mintMs: 0, firstByteMs: 0, perChunkMs: 0 },
+    versions: { latest: '2026-08-14', structuredSince: '2026-03-01', structuredWithoutVersion: false },
+    tokens: {
+      defaultSeconds: 3600,
+      maximumSeconds: 3600,
+      grantsWhenOmitted: { tts: false, stt: false, agent: false },
+    },
+    credentials: { several: 'refuse' },
+    errorStatuses: Object.fromEntries(
+      Object.entries(PROBLEMS).map(([name, { status }]) => [name, status]),
+    ) as Settings['errorStatuses'],
+    voices: { unknown: 'speak' },
+    sse: { framing: 'data', lineEnd: 'lf' },
+    chunkBytes: 16_384,
+    sizes: { jsonBytes: 1024 * 1024, uploadBytes: 64 * 1024 * 1024, messageBytes: 1024 * 1024 },
+    idle: {
+      ttsMs: 300_000,
+      sttMs: 180_000,
+      agentLineMs: 180_000,
+      agentManagedMs: 120_000,
+      agentFirstMessageMs: 10_000,
+      contextMs: 1_000,
+    },
+    cors: true,
+    journal: { maximumEntries: 10_000, textBytes: 64 * 1024, frames: true },
+  };
+}
+
+/**
+ * Writes a patch into the settings. A plan also sets its limits, before any limit of the same patch.
+ * @throws SettingsError for an unknown name or a wrong type; nothing is changed then
+ */
+export function configure(settings: Settings, patch: unknown): void {
+  if (!isPlainObject(patch)) throw new SettingsError('settings must be an object');
+  const next = structuredClone(settings);
+  if (patch['plan'] !== undefined) next.limits = { ...PLAN_LIMITS[planNamed(patch['plan'])] };
+  merge(next, patch, '');
+  Object.assign(settings, next);
+}
+
+/** @throws SettingsError when it is not the name of a plan */
+export function planNamed(value: unknown): Plan {
+  const plan = PLANS.find((name) => name === value);
+  if (plan === undefined) throw new SettingsError(`plan must be one of ${PLANS.join(', ')}`);
+  return plan;
+}
+
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  plan: PLANS,
+  'credentials.several': ['refuse', 'first'],
+  'voices.unknown': ['speak', 'refuse'],
+  'sse.framing': ['data', 'error_event', 'event'],
+  'sse.lineEnd': ['lf', 'crlf'],
+};
+
+function merge(target: object, patch: object, prefix: string): void {
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === undefined) continue;
+    const path = `${prefix}${key}`;
+    if (!Object.hasOwn(target, key)) throw new SettingsError(`unknown setting: ${path}`);
+    const slot = target as Record<string, unknown>;
+    const current = slot[key];
+    if (isPlainObject(current) && isPlainObject(value)) merge(current, value, `${path}.`);
+    else slot[key] = checked(path, current, value);
+  }
+}
+
+function checked(path: string, current: unknown, value: unknown): unknown {
+  const choices = CHOICES[path];
+  if (choices !== undefined && !choices.includes(value as string)) {
+    throw new SettingsError(`${path} must be one of ${choices.join(', ')}`);
+  }
+  if (path === 'credits' && value === null) return null;
+  if (Array.isArray(current)) {
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return [...value];
+    throw new SettingsError(`${path} must be a list of strings`);
+  }
+  const type = path === 'credits' ? 'number' : typeof current;
+  if (typeof value !== type) throw new SettingsError(`${path} must be a ${type}`);
+  if (type === 'number' && !((value as number) >= 0)) throw new SettingsError(`${path} must not be negative`);
+  return value;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

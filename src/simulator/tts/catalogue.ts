@@ -1,0 +1,114 @@
+// The models, voices and languages that the simulated account knows.
+
+/** A voice of the library, in the shape of `GET /voices` since 2026-08-14. */
+export interface Voice {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly language: string;
+  readonly gender: 'masculine' | 'feminine' | 'gender_neutral';
+  readonly country: string;
+  readonly accent: string;
+  /** Model families it does not go with. */
+  readonly incompatibleModels: readonly string[];
+}
+
+/** Ids as they appear in Cartesia's documentation and samples; names and texts are invented. */
+export const VOICES: readonly Voice[] = [
+  {
+    id: 'a0e99841-438c-4a64-b679-ae501e7d6091',
+    name: 'Simulated Baritone',
+    description: 'A calm, low tone for long texts.',
+    language: 'en',
+    gender: 'masculine',
+    country: 'US',
+    accent: 'general-american',
+    incompatibleModels: [],
+  },
+  {
+    id: '6ccbfb76-1fc6-48f7-b71d-91ac6298247b',
+    name: 'Simulated Alto',
+    description: 'A bright tone for conversations.',
+    language: 'en',
+    gender: 'feminine',
+    country: 'US',
+    accent: 'general-american',
+    incompatibleModels: [],
+  },
+  {
+    id: '694f9389-aac1-45b6-b726-9d9369183238',
+    name: 'Simulated Tenor',
+    description: 'A lively tone for announcements.',
+    language: 'en',
+    gender: 'gender_neutral',
+    country: 'GB',
+    accent: 'received-pronunciation',
+    incompatibleModels: [],
+  },
+  {
+    id: 'e07c00bc-4134-4eae-9ea4-1a55fb45746b',
+    name: 'Simulated Archive',
+    description: 'A voice of an older model, for the error that the newer ones give.',
+    language: 'en',
+    gender: 'feminine',
+    country: 'US',
+    accent: 'general-american',
+    incompatibleModels: ['sonic-3.5', 'sonic-3.6', 'sonic-latest', 'sonic-preview'],
+  },
+];
+
+export const ACCENTS = [
+  { id: 'general-american', name: 'General American', locale: 'en-US' },
+  { id: 'received-pronunciation', name: 'Received Pronunciation', locale: 'en-GB' },
+  { id: 'standard-german', name: 'Standard German', locale: 'de-DE' },
+] as const;
+
+const LANGUAGES = new Set(
+  'en fr de es pt zh ja hi it ko nl pl ru sv tr tl bg ro ar cs el fi hr ms sk da ta uk hu no vi bn th he ka id te gu kn ml mr pa'.split(
+    ' ',
+  ),
+);
+
+const TTS_MODEL = /^(sonic(?:-(?:3\.6|3\.5|3|2|turbo|latest|preview|english|multilingual))?)(?:-\d{4}-\d{2}-\d{2})?$/;
+const STT_MODEL = /^(?:ink-2|ink-preview|ink-whisper)(?:-\d{4}-\d{2}-\d{2})?$/;
+
+/** Days from which models answer `model_sunsetted`. @see https://docs.cartesia.ai/build-with-cartesia/tts-models/api-changes */
+const SUNSETS: Readonly<Record<string, string>> = {
+  sonic: '2026-06-01',
+  'sonic-english': '2026-06-01',
+  'sonic-multilingual': '2026-06-01',
+  'sonic-2': '2026-10-21',
+  'sonic-turbo': '2026-10-21',
+  'sonic-3-2025-10-27': '2026-10-21',
+};
+
+export type ModelState = 'available' | 'sunsetted' | 'unknown';
+
+/** @param nowMs epoch milliseconds of the simulated clock */
+export function ttsModelState(model: string, nowMs: number): ModelState {
+  const family = TTS_MODEL.exec(model)?.[1];
+  if (family === undefined) return 'unknown';
+  const sunset = SUNSETS[model] ?? SUNSETS[family];
+  return sunset !== undefined && nowMs >= Date.parse(sunset) ? 'sunsetted' : 'available';
+}
+
+export function isSttModel(model: string): boolean {
+  return STT_MODEL.test(model);
+}
+
+/** A language code, or a locale such as `en-GB`. */
+export function isLanguage(code: string): boolean {
+  return LANGUAGES.has(code.split('-', 1)[0] ?? '');
+}
+
+export type VoiceState = 'available' | 'mismatch' | 'unknown';
+
+/** Whether a voice exists and goes with a model. `anyUuid`: ids beyond the library count too. */
+export function voiceState(id: string, model: string, anyUuid: boolean): VoiceState {
+  const voice = VOICES.find((known) => known.id === id);
+  if (voice === undefined) return anyUuid && UUID.test(id) ? 'available' : 'unknown';
+  const family = TTS_MODEL.exec(model)?.[1];
+  return voice.incompatibleModels.some((name) => name === family) ? 'mismatch' : 'available';
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

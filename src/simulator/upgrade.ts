@@ -1,0 +1,119 @@
+// The beginning of a WebSocket: journal, version, faults and refusals, before anything is accepted.
+
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Authentication, authenticate, type Requirement } from './credentials.ts';
+import { faultAnswer } from './fault-answer.ts';
+import type { FaultAction } from './faults.ts';
+import { resetConnection } from './front-door.ts';
+import { openEntry, versionHeader } from './http/exchange.ts';
+import { type OpenEntry, splitTarget } from './journal.ts';
+import { httpErrorBody, type Problem } from './problems.ts';
+import { type ApiVersion, resolveVersion } from './version.ts';
+import type { World } from './world.ts';
+
+/** What is left to a socket to carry out itself. */
+export type SocketFault = Extract<FaultAction, { type: 'close_socket' | 'reset_socket' | 'error_event' }>;
+
+export interface Upgrade {
+  readonly world: World;
+  readonly request: IncomingMessage;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The query's version wins over the header's. */
+  readonly version: ApiVersion;
+  /** Goes into the response header `cartesia-request-id` and into events. */
+  readonly requestId: string;
+  /** Frames are added with `world.journal.frame(entry, …)`; 101 and the outcome with `world.journal.update`. */
+  readonly entry: OpenEntry;
+  readonly fault: SocketFault | null;
+  /** Checks the credential in headers or query. */
+  authenticate(requirement: Requirement): Authentication;
+  /** Answers the upgrade with an HTTP error and closes the connection. */
+  refuse(problem: Problem): void;
+}
+
+/**
+ * Notes an upgrade request and carries out the faults that concern it before it is accepted.
+ * @returns null when a fault has ended the matter
+ */
+export async function openUpgrade(world: World, request: IncomingMessage, socket: Duplex): Promise<Upgrade | null> {
+  const { method = 'GET', url = '/', headers } = request;
+  const [path, search] = splitTarget(url);
+  const query = new URLSearchParams(search);
+  const requestId = randomUUID();
+  const version = resolveVersion(world.settings.versions, {
+    header: versionHeader(request),
+    query: query.get('cartesia_version'),
+  });
+  const entry = openEntry(world, request, { transport: 'websocket', requestId });
+  socket.on('error', () => socket.destroy());
+  socket.once('close', () => world.journal.update(entry, { outcome: 'aborted' }));
+  const send = (status: number, fields: Readonly<Record<string, string | number>>, body: string) => {
+    world.journal.update(entry, { status, outcome: 'completed' });
+    socket.end(responseText(status, { ...fields, 'cartesia-request-id': requestId }, body));
+  };
+  const upgrade: Upgrade = {
+    world,
+    request,
+    path,
+    query,
+    version,
+    requestId,
+    entry,
+    fault: null,
+    authenticate: (requirement) => authenticate(world, { headers, query }, requirement),
+    refuse: (problem) => {
+      const { contentType, body } = httpErrorBody(problem, { structured: version.structured, requestId });
+      send(problem.status, { 'content-type': contentType }, body);
+    },
+  };
+  const fault = world.faults.takeForRequest({ method, path });
+  switch (fault?.type) {
+    case undefined:
+      return upgrade;
+    case 'close_socket':
+    case 'reset_socket':
+    case 'error_event':
+      return { ...upgrade, fault };
+    case 'delay':
+      await new Promise((resolve) => setTimeout(resolve, fault.ms).unref());
+      return socket.destroyed ? null : upgrade;
+    case 'hang':
+      return null;
+    case 'answer':
+    case 'redirect': {
+      const answer = faultAnswer(fault, { headers, structured: version.structured, requestId });
+      if (answer !== null) send(answer.status, answer.headers, answer.body);
+      return null;
+    }
+    case 'garbage':
+      world.journal.update(entry, { outcome: 'faulted' });
+      socket.write(typeof fault.bytes === 'string' ? Buffer.from(fault.bytes, 'latin1') : fault.bytes);
+      if (!fault.keepOpen) socket.end();
+      return null;
+    case 'half_close':
+      world.journal.update(entry, { outcome: 'faulted' });
+      socket.end(fault.at === 'inside_headers' ? 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso' : '');
+      return null;
+    case 'refuse':
+    case 'reset':
+      world.journal.update(entry, { outcome: 'faulted' });
+      resetConnection(request.socket);
+      return null;
+    case 'drip':
+    case 'big_header':
+    case 'truncate_events':
+      // These shape ordinary answers; an upgrade has none.
+      return upgrade;
+    default:
+      return fault satisfies never;
+  }
+}
+
+function responseText(status: number, fields: Readonly<Record<string, string | number>>, body: string): string {
+  const all = { ...fields, 'content-length': Buffer.byteLength(body), connection: 'close' };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n${lines.join('')}\r\n${body}`;
+}

@@ -1,0 +1,50 @@
+// The state that all parts of the simulator share.
+
+import { AccessTokens } from './access-tokens.ts';
+import { Clock } from './clock.ts';
+import { Concurrency } from './concurrency.ts';
+import { Credits } from './credits.ts';
+import { Faults } from './faults.ts';
+import { Journal } from './journal.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * One simulated Cartesia account. Every HTTP route and every socket gets it as its first argument:
+ *
+ * - `settings`: read at the moment of use, never copied, so that a change holds at once.
+ * - `clock`: `now()` for anything a client can observe; `after(ms, run)` for idle times, so that
+ *   `clock.advance(300_000)` makes them happen.
+ * - `tokens`: signs and checks access tokens; callers normally use `authenticate()` of credentials.ts.
+ * - `concurrency.take(kind)`: a slot or null (then the problem is `concurrency_limited`). Release it BEFORE the last
+ *   byte or event is written, so that a client who saw the end can begin the next one at once.
+ * - `credits.spend(n)`: false when the balance does not cover it (then the problem is `quota_exceeded`).
+ * - `journal`: what was received. HTTP entries are kept by `Exchange`, sockets use `openUpgrade()` and
+ *   `journal.frame(entry, …)`.
+ * - `faults.takeForRequest()`: done by `Exchange` and `openUpgrade()`; sockets only find `close_socket`,
+ *   `reset_socket` and `error_event` left to carry out.
+ *
+ * Errors: `problem(world.settings, name)` of problems.ts, in the form of `httpErrorBody`, `ttsErrorEvent` or
+ * `sttErrorEvent`, with `resolveVersion()` of version.ts saying which one.
+ */
+export interface World {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly tokens: AccessTokens;
+  readonly concurrency: Concurrency;
+  readonly credits: Credits;
+  readonly journal: Journal;
+  readonly faults: Faults;
+}
+
+/** @param now epoch milliseconds, the source of the simulated clock */
+export function createWorld(settings: Settings, now: () => number = Date.now): World {
+  return {
+    settings,
+    clock: new Clock(now),
+    tokens: new AccessTokens(),
+    concurrency: new Concurrency(() => settings.limits),
+    credits: new Credits(settings),
+    journal: new Journal(() => settings.journal),
+    faults: new Faults(),
+  };
+}
