@@ -1,0 +1,108 @@
+// The connections to upstream: kept alive, bounded, certificates always verified.
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Dispatcher, Pool } from 'undici';
+import type { Config } from '../config/config.ts';
+
+export interface ConnectionPool {
+  /** `null` until `load` has come back. */
+  readonly dispatcher: Dispatcher | null;
+  /** Loads the HTTP client, once. Apart from the constructor, so that a process can listen before it pays for it. */
+  load(): Promise<Dispatcher>;
+  /** Ends every connection, also those that are only being made. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ConnectionPoolOptions {
+  readonly upstream: Pick<Config['upstream'], 'baseUrl' | 'connections' | 'caFile'>;
+  readonly connectTimeoutMs: number;
+}
+
+/** Node's own default for a head, said here because `--max-http-header-size` can raise that one. */
+const HEAD_MAX_BYTES = 16_384;
+/**
+ * Idle connections are closed by us first: below the 60 s after which common load balancers close theirs, because a
+ * request written while the peer closes is lost and must not be sent again. A shorter `Keep-Alive: timeout` of upstream wins.
+ */
+const IDLE_MS = 30_000;
+
+/** @throws Error when `caFile` cannot be read. */
+export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
+  const { upstream, connectTimeoutMs } = options;
+  const authorities = upstream.caFile === null ? null : readFileSync(upstream.caFile, 'utf8');
+  const connecting = new Set<Socket>();
+  let pool: Pool | null = null;
+  let loading: Promise<Dispatcher> | null = null;
+  let closed = false;
+
+  async function open(): Promise<Dispatcher> {
+    const [{ default: PoolOfUndici }, { default: buildConnector }, trust] = await Promise.all([
+      import('undici/lib/dispatcher/pool.js'),
+      import('undici/lib/core/connect.js'),
+      trustOf(authorities),
+    ]);
+    const connector = buildConnector({
+      ...trust,
+      // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+      allowH2: false,
+      // Node does not check the name of a resumed session's certificate again, so every connection proves itself anew.
+      maxCachedSessions: 0,
+      timeout: connectTimeoutMs,
+    });
+    const created = new PoolOfUndici(new URL(upstream.baseUrl).origin, {
+      connections: upstream.connections,
+      pipelining: 1,
+      allowH2: false,
+      // The parser with the long record; the other one is an experiment that an environment variable can switch on.
+      useMilo: false,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: IDLE_MS,
+      maxHeaderSize: HEAD_MAX_BYTES,
+      // One deadline of ours covers everything: timers between two chunks never fire on an answer that drips.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: (connectOptions, callback) => {
+        // undici returns the socket, its types do not say so. Its own destroy() forgets sockets that are not connected yet.
+        const socket: unknown = connector(connectOptions, callback);
+        if (!(socket instanceof Socket)) return;
+        connecting.add(socket);
+        const settled = () => connecting.delete(socket);
+        socket.once(connectOptions.protocol === 'https:' ? 'secureConnect' : 'connect', settled).once('close', settled);
+      },
+    });
+    pool = created;
+    if (closed) await end();
+    return created;
+  }
+
+  async function end(): Promise<void> {
+    const ended = pool?.destroy();
+    for (const socket of connecting) socket.destroy(new Error('closed'));
+    await ended;
+  }
+
+  return {
+    get dispatcher() {
+      return pool;
+    },
+    load() {
+      loading ??= open();
+      return loading;
+    },
+    async close() {
+      closed = true;
+      await end();
+    },
+  };
+}
+
+/** The certificate authorities that we trust: Node's, plus those of the operator's file. Parsed once, not for each connection. */
+async function trustOf(authorities: string | null) {
+  if (authorities === null) return {};
+  const { createSecureContext, getCACertificates } = await import('node:tls');
+  return {
+    secureContext: createSecureContext({ ca: [...getCACertificates('default'), authorities], minVersion: 'TLSv1.2' }),
+  };
+}

@@ -1,0 +1,84 @@
+// Reads the error bodies of Cartesia: the structured object (versions from 2026-03-01) and the older plain text
+// `Title: Message`. Lenient, because the form depends on the version and on what stands between us and Cartesia.
+// Source: https://docs.cartesia.ai/use-the-api/api-errors
+
+/** The codes that Cartesia publishes. The list is open: others pass through. */
+export const KNOWN_ERROR_CODES: ReadonlySet<string> = new Set([
+  'concurrency_limited',
+  'file_too_large',
+  'language_not_supported',
+  'model_not_found',
+  'model_sunsetted',
+  'plan_upgrade_required',
+  'quota_exceeded',
+  'unsupported_audio_format',
+  'voice_model_mismatch',
+  'voice_not_found',
+]);
+
+export interface UpstreamError {
+  readonly errorCode: string | null;
+  readonly title: string | null;
+  readonly message: string | null;
+  readonly requestId: string | null;
+}
+
+const NOTHING: UpstreamError = { errorCode: null, title: null, message: null, requestId: null };
+const TITLE_MAX = 200;
+const MESSAGE_MAX = 2_000;
+const CODE = /^[a-z][a-z0-9_]{0,63}$/;
+
+/** Never throws; what is not there, of the wrong type or not readable is `null`. Texts are cut and free of control characters. */
+export function parseErrorBody(body: string): UpstreamError {
+  const text = body.trim();
+  if (text.startsWith('{')) return fromObject(text);
+  // HTML comes from a gateway, not from Cartesia. A list, a number or a string of JSON is nothing we know.
+  if (text === '' || /^[<["]/.test(text)) return NOTHING;
+  return fromPlainText(text);
+}
+
+function fromObject(text: string): UpstreamError {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return NOTHING;
+  }
+  if (typeof value !== 'object' || value === null) return NOTHING;
+  const fields = value as Readonly<Record<string, unknown>>; // any object reads so
+  const code = fields['error_code'];
+  return {
+    errorCode: typeof code === 'string' && CODE.test(code) ? code : null,
+    title: cleanText(fields['title'], TITLE_MAX),
+    message: cleanText(fields['message'], MESSAGE_MAX),
+    requestId: readRequestId(fields['request_id']),
+  };
+}
+
+function fromPlainText(text: string): UpstreamError {
+  const colon = text.indexOf(': ');
+  // A title is a few words. A colon further on belongs to the message.
+  if (colon <= 0 || colon > TITLE_MAX) return { ...NOTHING, message: cleanText(text, MESSAGE_MAX) };
+  return {
+    ...NOTHING,
+    title: cleanText(text.slice(0, colon), TITLE_MAX),
+    message: cleanText(text.slice(colon + 2), MESSAGE_MAX),
+  };
+}
+
+function cleanText(value: unknown, max: number): string | null {
+  if (typeof value !== 'string') return null;
+  const text = value
+    .slice(0, max)
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim();
+  return text === '' ? null : text;
+}
+
+/**
+ * Upstream's id of a request, for its support. It goes into our answers' headers and logs, so it must look like an id:
+ * at most 128 letters, digits and `. _ : -` (a UUID; on sockets `uuid:context:uuid`).
+ */
+export function readRequestId(value: unknown): string | null {
+  return typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/.test(value) ? value : null;
+}

@@ -1,0 +1,122 @@
+// The Cartesia API keys. This is the only module in which a key exists as text: it leaves only inside the header lists
+// that are handed to the HTTP client.
+import type { Secret } from '../config/secret.ts';
+
+/** One key of the ring, without the key. */
+export interface RingKey {
+  /** 1-based place in the configuration: what logs and alarms call it. */
+  readonly position: number;
+  /**
+   * All request headers of a mint, as the flat list of names and values that undici writes unchanged. Shared: never modify.
+   * @param version `YYYY-MM-DD`
+   */
+  headers(version: string): string[];
+}
+
+export interface KeyRing {
+  readonly size: number;
+  /** Keys that upstream has not refused lately. */
+  readonly working: number;
+  /** The keys in turn, without those set aside; where all are, the one that has waited longest. `null`: there is no key. */
+  pick(): RingKey | null;
+  /** Upstream refused this key (401 or 403): it is set aside for a minute, so that the others carry the load. */
+  refused(key: RingKey): void;
+  /** Upstream took this key: it counts again at once. */
+  accepted(key: RingKey): void;
+  /** Whether a text that came from upstream contains one of our keys. Such a text must not be passed on. */
+  isRevealedBy(text: string): boolean;
+}
+
+export interface KeyRingOptions {
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly setAsideMs?: number;
+}
+
+/** Callers may choose the version (policy `fill`): only this many header lists are kept for each key. */
+const VERSIONS_KEPT = 16;
+// RFC 9110 §5.5, narrowed: visible ASCII. Anything else in a key is a slip of configuration, such as a line break in the file.
+const HEADER_SAFE = /^[\x21-\x7e]+$/;
+
+/** @throws Error when a key cannot be sent in a header; the message names its place, never the key. */
+export function createKeyRing(secrets: readonly Secret[], options: KeyRingOptions): KeyRing {
+  const { now, setAsideMs = 60_000 } = options;
+  const keys = secrets.map((secret, index) => new Key(secret.reveal(), index + 1));
+  let turn = 0;
+
+  return {
+    get size() {
+      return keys.length;
+    },
+    get working() {
+      const at = now();
+      return keys.filter((key) => key.asideUntilMs <= at).length;
+    },
+    pick() {
+      const only = keys[0];
+      if (keys.length <= 1) return only ?? null;
+      const at = now();
+      let longest: Key | null = null;
+      for (let step = 0; step < keys.length; step++) {
+        const key = keys[(turn + step) % keys.length];
+        if (key === undefined) continue;
+        if (key.asideUntilMs <= at) {
+          turn = (turn + step + 1) % keys.length;
+          return key;
+        }
+        if (longest === null || key.asideUntilMs < longest.asideUntilMs) longest = key;
+      }
+      return longest;
+    },
+    refused(key) {
+      if (key instanceof Key) key.asideUntilMs = now() + setAsideMs;
+    },
+    accepted(key) {
+      if (key instanceof Key) key.asideUntilMs = Number.NEGATIVE_INFINITY;
+    },
+    isRevealedBy(text) {
+      return keys.some((key) => key.isIn(text));
+    },
+  };
+}
+
+class Key implements RingKey {
+  readonly position: number;
+  asideUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #text: string;
+  readonly #headers = new Map<string, string[]>();
+
+  constructor(text: string, position: number) {
+    if (!HEADER_SAFE.test(text)) {
+      throw new Error(`API key number ${position} has characters that cannot be sent in a header`);
+    }
+    this.#text = text;
+    this.position = position;
+  }
+
+  headers(version: string): string[] {
+    const kept = this.#headers.get(version);
+    if (kept !== undefined) return kept;
+    const list = [
+      'authorization',
+      `Bearer ${this.#text}`,
+      'cartesia-version',
+      version,
+      'content-type',
+      'application/json',
+      'accept',
+      'application/json',
+      // The answer is small and is parsed as it comes; without this line a coding would be acceptable (RFC 9110 §12.5.3).
+      'accept-encoding',
+      'identity',
+      'user-agent',
+      'cartesia-broker',
+    ];
+    if (this.#headers.size < VERSIONS_KEPT) this.#headers.set(version, list);
+    return list;
+  }
+
+  isIn(text: string): boolean {
+    return text.includes(this.#text);
+  }
+}

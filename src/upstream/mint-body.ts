@@ -1,0 +1,29 @@
+// The body of `POST /access-token`. Both fields are always sent in full: what Cartesia does without them is not documented.
+// Source: https://docs.cartesia.ai/api-reference/auth/access-token
+import { GRANTS, type Grant } from '../config/grant.ts';
+
+/** Few combinations are in use at once; beyond this many, bodies are made for one call only. */
+const KEPT_MAX = 256;
+const LIFETIME_MAX_SECONDS = 3_600;
+const kept = new Map<string, Buffer>();
+
+/**
+ * Every grant is named, with `true` or `false`. The buffer is shared: never modify.
+ * @param expiresInSeconds 1 to 3600
+ * @throws RangeError on no grant, an unknown one or a lifetime out of range: such a wish never reaches upstream
+ */
+export function mintBody(grants: readonly Grant[], expiresInSeconds: number): Buffer {
+  const key = `${grants.join()} ${expiresInSeconds}`;
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+
+  if (grants.length === 0) throw new RangeError('a token without grants is never minted');
+  if (!grants.every((grant) => GRANTS.includes(grant))) throw new RangeError('unknown grant');
+  if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > LIFETIME_MAX_SECONDS) {
+    throw new RangeError(`lifetime out of range: ${expiresInSeconds}`);
+  }
+  const flags = Object.fromEntries(GRANTS.map((grant) => [grant, grants.includes(grant)]));
+  const body = Buffer.from(JSON.stringify({ grants: flags, expires_in: expiresInSeconds }));
+  if (kept.size < KEPT_MAX) kept.set(key, body);
+  return body;
+}

@@ -1,0 +1,79 @@
+// Sends one request, and once more if it never left.
+import type { Dispatcher } from 'undici';
+import { Exchange } from './exchange.ts';
+import { toUpstreamFailure, type UpstreamFailure } from './upstream-failure.ts';
+
+export interface DispatcherSource {
+  /** `null` until loaded. */
+  readonly dispatcher: Dispatcher | null;
+  load(): Promise<Dispatcher>;
+}
+
+export interface SendingListener {
+  onRetry(failure: UpstreamFailure): void;
+  /** Called once, when nothing of the sending uses a connection any more. */
+  onEnd(exchange: Exchange): void;
+}
+
+export class Sending {
+  readonly #source: DispatcherSource;
+  readonly #request: Dispatcher.DispatchOptions;
+  readonly #listener: SendingListener;
+  #exchange: Exchange | null = null;
+  #isRetried = false;
+  #cancelled: UpstreamFailure | null = null;
+
+  constructor(source: DispatcherSource, request: Dispatcher.DispatchOptions, listener: SendingListener) {
+    this.#source = source;
+    this.#request = request;
+    this.#listener = listener;
+  }
+
+  /** Upstream's status, 0 while there is none. */
+  get status(): number {
+    return this.#exchange?.status ?? 0;
+  }
+
+  start(): void {
+    const exchange = new Exchange((ended) => this.#onEnd(ended));
+    this.#exchange = exchange;
+    const { dispatcher } = this.#source;
+    if (dispatcher !== null) {
+      dispatcher.dispatch(this.#request, exchange);
+      return;
+    }
+    this.#source.load().then(
+      (loaded) => {
+        if (this.#cancelled === null) loaded.dispatch(this.#request, exchange);
+        else exchange.fail(this.#cancelled);
+      },
+      (error: unknown) => exchange.fail(toUpstreamFailure(error)),
+    );
+  }
+
+  /** Ends it now where it has a connection; where it is still waiting for one, before the request would be sent. */
+  cancel(failure: UpstreamFailure): void {
+    this.#cancelled = failure;
+    this.#exchange?.cancel(failure);
+  }
+
+  #onEnd(exchange: Exchange): void {
+    const { failure } = exchange;
+    if (failure === null || !this.#mayRetry(exchange, failure)) {
+      this.#listener.onEnd(exchange);
+      return;
+    }
+    this.#isRetried = true;
+    this.#listener.onRetry(failure);
+    this.start();
+  }
+
+  /**
+   * A mint is not repeated once a byte of it may have left: Cartesia may have acted on it. Another connection may do better
+   * where this one failed; a certificate will not, nor will a fault of ours.
+   */
+  #mayRetry(exchange: Exchange, failure: UpstreamFailure): boolean {
+    if (exchange.isStarted || this.#isRetried || this.#cancelled !== null) return false;
+    return failure.kind !== 'tls' && failure.kind !== 'internal';
+  }
+}

@@ -1,0 +1,287 @@
+// Asks Cartesia for access tokens: `POST /access-token`, one deadline over everything, at most one retry and only of a
+// request that never left, nothing at all while the circuit is open.
+// Source: https://docs.cartesia.ai/api-reference/auth/access-token
+import type { Dispatcher } from 'undici';
+import type { Config } from '../config/config.ts';
+import type { Grant } from '../config/grant.ts';
+import { Problem, type ProblemCode } from '../errors/problems.ts';
+import { type BreakerState, createCircuitBreaker, type Pass } from './circuit-breaker.ts';
+import { createConnectionPool } from './connection-pool.ts';
+import type { Exchange } from './exchange.ts';
+import { createKeyRing, type RingKey } from './key-ring.ts';
+import { readMintAnswer } from './mint-answer.ts';
+import { mintBody } from './mint-body.ts';
+import { type DispatcherSource, Sending } from './sending.ts';
+import { SlotQueue } from './slot-queue.ts';
+import type { UpstreamEvent } from './upstream-event.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
+import { isCalendarDate } from './version.ts';
+import { warmUp } from './warm-up.ts';
+
+export interface UpstreamToken {
+  readonly token: string;
+  /** Upstream's own id of the request: at most 128 letters, digits and `. _ : -`. */
+  readonly requestId: string | null;
+  /** From the first attempt to the answer; waiting for a connection slot not counted. */
+  readonly upstreamMs: number;
+}
+
+export interface TokenWish {
+  /** Never empty. */
+  readonly grants: readonly Grant[];
+  /** 1 to 3600. */
+  readonly expiresInSeconds: number;
+  /** Cartesia-Version, YYYY-MM-DD. */
+  readonly version: string;
+}
+
+export interface TokenClientHealth {
+  readonly breaker: BreakerState;
+  /** Calls under way, at most the configured connections. */
+  readonly running: number;
+  /** Mints that wait for a connection slot. */
+  readonly waiting: number;
+  /** `null` before the first token. */
+  readonly secondsSinceLastToken: number | null;
+  /** Keys that Cartesia has not refused in the last minute, and all of them. */
+  readonly keys: { readonly working: number; readonly total: number };
+}
+
+export interface TokenClient {
+  /** Rejects with a Problem only. */
+  mint(wish: TokenWish): Promise<UpstreamToken>;
+  /**
+   * Loads the HTTP client and opens a connection with `GET /`, which needs no key, so that the first mint does not pay for
+   * it. `null` = upstream answered; else why not, for a warning at start. Never rejects.
+   */
+  warmUp(): Promise<UpstreamFailure | null>;
+  readonly health: TokenClientHealth;
+  /** Ends everything: mints under way reject with `draining`, connections close. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface TokenClientSeams {
+  /** In place of the pool of connections to `upstream.baseUrl`. It is not closed by `close()`. */
+  readonly dispatcher?: Dispatcher;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+  readonly random?: () => number;
+  readonly onEvent?: (event: UpstreamEvent) => void;
+}
+
+/** Above this, waiting mints are refused whatever the estimate says: it bounds memory. */
+const WAITING_MAX = 8_192;
+
+/** One `mint()` under way. */
+interface Call {
+  readonly wish: TokenWish;
+  readonly body: Buffer;
+  readonly pass: Pass;
+  readonly resolve: (token: UpstreamToken) => void;
+  readonly reject: (problem: Problem) => void;
+  timer: NodeJS.Timeout | null;
+  sending: Sending | null;
+  sentAtMs: number;
+  isSettled: boolean;
+}
+
+/** @throws Error on a key that cannot be sent in a header, or a CA file that cannot be read. */
+export function createTokenClient(upstream: Config['upstream'], seams: TokenClientSeams = {}): TokenClient {
+  const { now = () => performance.now(), random = Math.random, onEvent = () => {} } = seams;
+  const { deadlineMs } = upstream;
+  const ring = createKeyRing(upstream.apiKeys, { now });
+  const breaker = createCircuitBreaker({ now, random, onChange: onBreakerChange });
+  const slots = new SlotQueue<Call>(upstream.connections, WAITING_MAX);
+  // Half the deadline, so that a retry has the other half.
+  const pool = createConnectionPool({ upstream, connectTimeoutMs: Math.max(1, Math.floor(deadlineMs / 2)) });
+  const source: DispatcherSource = seams.dispatcher === undefined ? pool : givenSource(seams.dispatcher);
+  const prefix = new URL(upstream.baseUrl).pathname.replace(/\/+$/, '');
+  const path = `${prefix}/access-token`;
+  const calls = new Set<Call>();
+  const isRevealing = (text: string) => ring.isRevealedBy(text);
+  let lastTokenMs: number | null = null;
+  let isClosed = false;
+
+  function mint(wish: TokenWish): Promise<UpstreamToken> {
+    return new Promise((resolve, reject) => {
+      if (isClosed) throw new Problem('draining');
+      if (ring.size === 0) throw internalError(new RangeError('no API key is configured'));
+      if (!isCalendarDate(wish.version)) throw internalError(new RangeError('version is no date'));
+      const body = bodyOf(wish);
+      const pass = breaker.enter();
+      if (pass === null) throw refusal();
+      const call: Call = {
+        wish,
+        body,
+        pass,
+        resolve,
+        reject,
+        timer: null,
+        sending: null,
+        sentAtMs: 0,
+        isSettled: false,
+      };
+      const admission = slots.enter(call, deadlineMs);
+      if (admission === 'full') throw shed(pass);
+      calls.add(call);
+      call.timer = setTimeout(onDeadline, deadlineMs, call);
+      if (admission === 'run') run(call);
+    });
+  }
+
+  function run(call: Call): void {
+    call.sentAtMs = now();
+    const key = call.isSettled ? null : ring.pick();
+    if (key === null) {
+      releaseSlot(call);
+      return;
+    }
+    const request = { path, method: 'POST', headers: key.headers(call.wish.version), body: call.body };
+    call.sending = new Sending(source, request, {
+      onRetry: ({ kind, code }) => onEvent({ type: 'retry', kind, code }),
+      onEnd: (exchange) => {
+        if (!call.isSettled) settleExchange(call, key, exchange);
+        releaseSlot(call);
+      },
+    });
+    call.sending.start();
+  }
+
+  function settleExchange(call: Call, key: RingKey, exchange: Exchange): void {
+    const { failure, status, headers } = exchange;
+    // Of an error page over the limit the status says enough.
+    if (failure !== null && (failure.kind !== 'oversized' || status < 300)) {
+      fail(call, new Problem(codeOf(failure), undefined, { cause: failure }), status);
+      return;
+    }
+    const outcome = readMintAnswer({ status, headers, body: exchange.text() }, { isRevealing, nowMs: Date.now() });
+    if (outcome.outcome === 'problem') {
+      if (outcome.keyRefused) {
+        ring.refused(key);
+        onEvent({ type: 'key_rejected', position: key.position, status, keysWorking: ring.working });
+      }
+      fail(call, outcome.problem, status);
+      return;
+    }
+    const at = now();
+    ring.accepted(key);
+    breaker.succeeded(call.pass);
+    lastTokenMs = at;
+    leave(call);
+    onEvent({ type: 'attempt', outcome: 'token', status, durationMs: at - call.sentAtMs });
+    call.resolve({ token: outcome.token, requestId: outcome.requestId, upstreamMs: at - call.sentAtMs });
+  }
+
+  /** @param status upstream's, 0 where it gave none */
+  function fail(call: Call, problem: Problem, status: number): void {
+    const { code } = problem;
+    leave(call);
+    if (code === 'upstream_unavailable' || code === 'upstream_timeout') breaker.failed(call.pass);
+    else if (status === 0) breaker.abandoned(call.pass);
+    else breaker.succeeded(call.pass);
+    const durationMs = now() - call.sentAtMs;
+    onEvent({ type: 'attempt', outcome: code, status: status === 0 ? null : status, durationMs });
+    call.reject(problem);
+  }
+
+  /** The call is over for its caller. A connection attempt that cannot be taken back may hold its slot a while longer. */
+  function leave(call: Call): void {
+    call.isSettled = true;
+    if (call.timer !== null) clearTimeout(call.timer);
+    calls.delete(call);
+  }
+
+  function releaseSlot(call: Call): void {
+    const next = slots.release(now() - call.sentAtMs);
+    // In a microtask: a line of calls that fail at once must not become a stack as deep as the line.
+    if (next !== undefined) queueMicrotask(() => run(next));
+  }
+
+  function onDeadline(call: Call): void {
+    const failure = new UpstreamFailure('deadline', `${deadlineMs} ms`);
+    const problem = new Problem('upstream_timeout', undefined, { cause: failure });
+    if (call.sending === null) {
+      slots.forget(call);
+      leave(call);
+      breaker.abandoned(call.pass);
+      call.reject(problem);
+    } else {
+      fail(call, problem, call.sending.status);
+      call.sending.cancel(failure);
+    }
+  }
+
+  function onBreakerChange(state: BreakerState): void {
+    onEvent({ type: 'breaker', state });
+    if (state !== 'open') return;
+    for (const call of slots.clear()) {
+      leave(call);
+      call.reject(refusal());
+    }
+  }
+
+  function refusal(): Problem {
+    onEvent({ type: 'shed', reason: 'breaker' });
+    return new Problem('upstream_unavailable', undefined, { retryAfterSeconds: breaker.retryAfterSeconds() });
+  }
+
+  function shed(pass: Pass): Problem {
+    breaker.abandoned(pass);
+    onEvent({ type: 'shed', reason: 'queue' });
+    return new Problem('overloaded', undefined, { retryAfterSeconds: 1 });
+  }
+
+  async function close(): Promise<void> {
+    isClosed = true;
+    slots.clear();
+    for (const call of [...calls]) {
+      leave(call);
+      call.reject(new Problem('draining'));
+      call.sending?.cancel(new UpstreamFailure('internal', 'closed'));
+    }
+    await pool.close();
+  }
+
+  return {
+    mint,
+    warmUp: () => warmUp(source, prefix, deadlineMs),
+    close,
+    get health() {
+      return {
+        breaker: breaker.state,
+        running: slots.running,
+        waiting: slots.waiting,
+        secondsSinceLastToken: lastTokenMs === null ? null : (now() - lastTokenMs) / 1_000,
+        keys: { working: ring.working, total: ring.size },
+      };
+    },
+  };
+}
+
+function givenSource(dispatcher: Dispatcher): DispatcherSource {
+  return { dispatcher, load: () => Promise.resolve(dispatcher) };
+}
+
+function bodyOf(wish: TokenWish): Buffer {
+  try {
+    return mintBody(wish.grants, wish.expiresInSeconds);
+  } catch (cause) {
+    throw internalError(cause);
+  }
+}
+
+function internalError(cause: unknown): Problem {
+  return new Problem('internal_error', undefined, { cause });
+}
+
+function codeOf(failure: UpstreamFailure): ProblemCode {
+  switch (failure.kind) {
+    case 'connect_timeout':
+    case 'deadline':
+      return 'upstream_timeout';
+    case 'internal':
+      return 'internal_error';
+    default:
+      return 'upstream_unavailable';
+  }
+}

@@ -1,0 +1,95 @@
+// Why a call to upstream brought no answer, in words of our own. The HTTP client's errors stay here: they carry bytes that
+// upstream sent, and upstream may echo our key.
+
+export type FailureKind =
+  /** No connection: refused, unreachable, unknown name. */
+  | 'unreachable'
+  /** Connecting took too long. */
+  | 'connect_timeout'
+  /** The certificate is not acceptable, or the TLS handshake failed. Nothing of HTTP was sent. */
+  | 'tls'
+  /** The connection ended before the answer did. */
+  | 'cut'
+  /** The answer is not HTTP/1.1 as it must be. */
+  | 'malformed'
+  /** Head or body of the answer over the limit. */
+  | 'oversized'
+  /** The deadline of the call passed. */
+  | 'deadline'
+  /** An answer, but not one that the call can use. */
+  | 'answer'
+  /** A fault of ours. */
+  | 'internal';
+
+/** The `cause` of a Problem: made for the log, holds nothing that upstream or a caller wrote except by allow-list. */
+export class UpstreamFailure extends Error {
+  readonly kind: FailureKind;
+  /** The code of Node or undici, or a word of ours: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `HPE_INVALID_CONSTANT`, `status 503`. */
+  readonly code: string;
+
+  constructor(kind: FailureKind, code: string, note?: string) {
+    super(note === undefined ? `${kind}: ${code}` : `${kind}: ${code}: ${note}`);
+    this.name = 'UpstreamFailure';
+    this.kind = kind;
+    this.code = code;
+  }
+}
+
+const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
+  ECONNREFUSED: 'unreachable',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EADDRNOTAVAIL: 'unreachable',
+  EMFILE: 'unreachable',
+  ENFILE: 'unreachable',
+  ENOTFOUND: 'unreachable',
+  EAI_AGAIN: 'unreachable',
+  UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
+  ETIMEDOUT: 'connect_timeout',
+  EPROTO: 'tls',
+  UND_ERR_HEADERS_OVERFLOW: 'oversized',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'oversized',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'malformed',
+  UND_ERR_INVALID_ARG: 'internal',
+  UND_ERR_NOT_SUPPORTED: 'internal',
+  ERR_ASSERTION: 'internal',
+  ERR_WEBASSEMBLY_NOT_SUPPORTED: 'internal',
+};
+// OpenSSL's and Node's names for a certificate that does not verify.
+const TLS_CODE =
+  /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)/;
+// llhttp's codes as undici names them.
+const PARSER_CODE = /^HPE_/;
+
+/** Turns what undici or Node threw into a failure. Only the error's code is taken over, never its message or properties. */
+export function toUpstreamFailure(error: unknown): UpstreamFailure {
+  if (error instanceof UpstreamFailure) return error;
+  const code = readCode(error);
+  return new UpstreamFailure(KIND_BY_CODE[code] ?? kindByPattern(code), code);
+}
+
+function kindByPattern(code: string): FailureKind {
+  if (TLS_CODE.test(code)) return 'tls';
+  if (PARSER_CODE.test(code)) return 'malformed';
+  // ECONNRESET, EPIPE, UND_ERR_SOCKET and whatever else ends a connection.
+  return 'cut';
+}
+
+function readCode(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return 'UNKNOWN';
+  const { code } = error;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'UNKNOWN';
+}
+
+const QUOTE_MAX = 300;
+
+/**
+ * A text of upstream for our log. Anything that could be a credential, in any encoding, is left out: every run of twelve or
+ * more characters without a space that is not a plain word.
+ */
+export function quoteForLog(text: string): string {
+  return text
+    .slice(0, QUOTE_MAX)
+    .replace(/\p{Cc}+/gu, ' ')
+    .replace(/\S{12,}/gu, (run) => (/^[A-Z]?[a-z]{1,23}[.,;:!?]?$/.test(run) ? run : '[…]'));
+}
