@@ -1,0 +1,104 @@
+// What a request brings to prove who it is: at most one credential, from the places where one may be.
+import type { IncomingMessage } from 'node:http';
+import type { Credential } from './authenticator.ts';
+
+/** The parts of Node's request that are read here. `rawHeaders` shows repeated fields, which `headers` hides or joins. */
+export type HeaderView = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
+
+export interface CredentialOptions {
+  /**
+   * Take `access_token` and `api_key` from the query string too. Only for WebSocket upgrades: a browser cannot set headers
+   * there. Elsewhere a credential in the URL is refused rather than overlooked.
+   */
+  readonly fromQuery: boolean;
+}
+
+/** `message` is safe to send; `reason` is for log and metrics. */
+export type CredentialReading =
+  | { readonly outcome: 'found'; readonly credential: Credential }
+  | { readonly outcome: 'none' }
+  | { readonly outcome: 'refused'; readonly code: 'unauthenticated'; readonly reason: string }
+  | {
+      readonly outcome: 'refused';
+      readonly code: 'invalid_request';
+      readonly reason: string;
+      readonly message: string;
+    };
+
+/** Characters. Longer ones are refused before anything is computed over them. */
+export const MAX_CREDENTIAL_LENGTH = 8_192;
+
+/** Refused without saying why to the caller: every such answer has one and the same body. */
+export function refused(reason: string): { outcome: 'refused'; code: 'unauthenticated'; reason: string } {
+  return { outcome: 'refused', code: 'unauthenticated', reason };
+}
+
+/**
+ * Finds the one credential of a request: `Authorization: Bearer` (RFC 6750 §2.1), `X-API-Key`, and on upgrades the query.
+ * The same text in several places is one credential; two that differ are `invalid_request`, since which one was meant
+ * would be a guess. A field that is there but not acceptable is refused even where another one would do.
+ * @param query raw query string without the `?`; empty where there is none
+ */
+export function readCredential(request: HeaderView, query: string, options: CredentialOptions): CredentialReading {
+  const { authorization, 'x-api-key': apiKey } = request.headers;
+  if (isRepeated(request.rawHeaders, 'authorization')) return refused('authorization_repeated');
+  if (isRepeated(request.rawHeaders, 'x-api-key')) return refused('api_key_repeated');
+
+  const found: Credential[] = [];
+  if (authorization !== undefined) {
+    const rawToken = bearerToken(authorization);
+    if (rawToken === null) return refused('authorization_not_bearer');
+    found.push({ rawToken, place: 'authorization' });
+  }
+  if (apiKey !== undefined) found.push({ rawToken: String(apiKey), place: 'x-api-key' });
+  if (query !== '' && (options.fromQuery || found.length === 0)) {
+    for (const rawToken of queryTokens(query)) {
+      if (!options.fromQuery) return refused('credential_in_query');
+      found.push({ rawToken, place: 'query' });
+    }
+  }
+  return theOnly(found);
+}
+
+function theOnly(found: readonly Credential[]): CredentialReading {
+  const [first] = found;
+  if (first === undefined) return { outcome: 'none' };
+  for (const { rawToken } of found) {
+    if (rawToken.length > MAX_CREDENTIAL_LENGTH) return refused('credential_too_long');
+    if (!VISIBLE_ASCII.test(rawToken)) return refused('credential_malformed');
+    if (rawToken !== first.rawToken) return AMBIGUOUS;
+  }
+  return { outcome: 'found', credential: first };
+}
+
+const AMBIGUOUS: CredentialReading = {
+  outcome: 'refused',
+  code: 'invalid_request',
+  reason: 'credentials_differ',
+  message: 'Send one credential: the ones in Authorization, X-API-Key or the query differ.',
+};
+
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+
+/** The scheme is compared without case and may be followed by more than one space (RFC 9110 §11.4); nothing may follow the token. */
+function bearerToken(field: string): string | null {
+  if (field.charCodeAt(6) !== 0x20 || field.slice(0, 6).toLowerCase() !== 'bearer') return null;
+  let start = 7;
+  while (field.charCodeAt(start) === 0x20) start += 1;
+  return start === field.length ? null : field.slice(start);
+}
+
+/** Node keeps the first of several `Authorization` fields and joins several `X-API-Key` fields: only the raw list tells. */
+function isRepeated(rawHeaders: readonly string[], name: string): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const field = rawHeaders[i];
+    if (field !== undefined && field.length === name.length && field.toLowerCase() === name) count += 1;
+  }
+  return count > 1;
+}
+
+function queryTokens(query: string): string[] {
+  const parameters = new URLSearchParams(query);
+  return [...parameters.getAll('access_token'), ...parameters.getAll('api_key')];
+}

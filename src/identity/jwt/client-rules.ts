@@ -1,0 +1,55 @@
+// Which client app a token belongs to.
+import type { ClientConfig, JwtConfig } from '../../config/config.ts';
+import { type Claims, isForAudience, meetsRequirements } from './claims.ts';
+
+/** One entry of `auth.jwt` of one client app. */
+export interface JwtRule {
+  readonly client: string;
+  readonly jwt: JwtConfig;
+}
+
+export type RuleChoice<R extends JwtRule> =
+  | { readonly outcome: 'chosen'; readonly rule: R }
+  | { readonly outcome: 'none'; readonly reason: string };
+
+/** In the order of the configuration, which is the order in which they are tried. */
+export function jwtRules(clients: readonly ClientConfig[]): readonly JwtRule[] {
+  return clients.flatMap((client) => client.auth.jwt.map((jwt) => ({ client: client.name, jwt })));
+}
+
+/**
+ * The first rule whose issuer, audience and required claims fit. Where several client apps share an issuer and an audience, the
+ * one with the narrower `require` must stand first: the order of the file decides, as in a firewall.
+ */
+export function chooseRule<R extends JwtRule>(rules: readonly R[], claims: Claims): RuleChoice<R> {
+  const ofIssuer = rules.filter((rule) => rule.jwt.issuer === claims['iss']);
+  if (ofIssuer.length === 0) return { outcome: 'none', reason: 'jwt_issuer' };
+  const forUs = ofIssuer.filter((rule) => isForAudience(claims, rule.jwt.audience));
+  if (forUs.length === 0) return { outcome: 'none', reason: 'jwt_audience' };
+  const rule = forUs.find((candidate) => meetsRequirements(claims, candidate.jwt.require));
+  return rule === undefined ? { outcome: 'none', reason: 'jwt_require' } : { outcome: 'chosen', rule };
+}
+
+/**
+ * Pairs of client apps of which the second can never be chosen, because an earlier one takes every token that would fit:
+ * a mistake to report at start.
+ */
+export function shadowedRules(rules: readonly JwtRule[]): readonly { first: JwtRule; shadowed: JwtRule }[] {
+  return rules.flatMap((shadowed, i) => {
+    const first = rules
+      .slice(0, i)
+      .find((earlier) => earlier.client !== shadowed.client && covers(earlier.jwt, shadowed.jwt));
+    return first === undefined ? [] : [{ first, shadowed }];
+  });
+}
+
+function covers(earlier: JwtConfig, later: JwtConfig): boolean {
+  return (
+    earlier.issuer === later.issuer &&
+    later.audience.every((audience) => earlier.audience.includes(audience)) &&
+    Object.entries(earlier.require).every(([claim, allowed]) => {
+      const demanded = later.require[claim];
+      return demanded?.every((value) => allowed.includes(value)) ?? false;
+    })
+  );
+}

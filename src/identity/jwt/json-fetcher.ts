@@ -1,0 +1,93 @@
+// GET of a JSON document from an issuer, with everything bounded.
+import type { Agent } from 'undici';
+
+/** Why a document could not be had; `reason` has no part of what was received. */
+export class FetchFailure extends Error {
+  readonly reason: string;
+
+  constructor(reason: string, cause?: unknown) {
+    super(reason, { cause });
+    this.name = 'FetchFailure';
+    this.reason = reason;
+  }
+}
+
+export interface JsonFetcher {
+  /** @throws FetchFailure */
+  get(url: string, signal: AbortSignal): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface JsonFetcherOptions {
+  /** PEM of additional certificate authorities; Node's own list where absent (NODE_EXTRA_CA_CERTS counts). */
+  readonly ca?: string;
+  readonly maxBytes?: number;
+}
+
+/**
+ * Only a plain 200 counts: redirects are not followed and certificates are always verified, also under
+ * NODE_TLS_REJECT_UNAUTHORIZED=0. Each document gets its own connection, as minutes pass between them.
+ * undici is loaded with the first request, so that a start does not pay for it.
+ */
+export function createJsonFetcher({ ca, maxBytes = 256 * 1_024 }: JsonFetcherOptions = {}): JsonFetcher {
+  let agent: Agent | undefined;
+
+  return {
+    async get(url, signal) {
+      const { Agent, request } = await import('undici');
+      agent ??= new Agent({
+        allowH2: false,
+        maxHeaderSize: 16_384,
+        connect: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
+      });
+      const headers = { accept: 'application/json', 'user-agent': 'cartesia-broker' };
+      try {
+        const { statusCode, body } = await request(url, { dispatcher: agent, headers, signal, reset: true });
+        if (statusCode !== 200) {
+          body.on('error', () => {}).destroy();
+          throw new FetchFailure(`status_${statusCode}`);
+        }
+        return parse(await readAtMost(body, maxBytes));
+      } catch (error) {
+        throw asFailure(error, signal);
+      }
+    },
+    async close() {
+      await agent?.destroy();
+    },
+  };
+}
+
+/** HTTPS, or HTTP to this very machine: keys that came over the wire in the clear prove nothing. */
+export function isSafeKeySource(url: string): boolean {
+  const parsed = URL.parse(url);
+  if (parsed?.protocol === 'https:') return true;
+  return parsed?.protocol === 'http:' && /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(parsed.hostname);
+}
+
+async function readAtMost(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) throw new FetchFailure('too_large'); // leaving the loop destroys the connection
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    // The error of JSON.parse quotes what it read.
+    throw new FetchFailure('not_json', error instanceof SyntaxError ? undefined : error);
+  }
+}
+
+function asFailure(error: unknown, signal: AbortSignal): FetchFailure {
+  if (error instanceof FetchFailure) return error;
+  if (signal.aborted) return new FetchFailure('timeout');
+  const code = error instanceof Error && 'code' in error ? String(error.code).toLowerCase() : 'failed';
+  return new FetchFailure(code, error);
+}

@@ -1,0 +1,176 @@
+// JWTs of the apps' own users, signed by issuers that the configuration names.
+import type { ClientConfig } from '../../config/config.ts';
+import { type Authentication, type Authenticator, NOT_RESPONSIBLE } from '../authenticator.ts';
+import { refused } from '../credentials.ts';
+import type { Principal } from '../principal.ts';
+import { grantsFromClaims, readValidity, subjectFromClaims, timeComplaint, type Validity } from './claims.ts';
+import { chooseRule, type JwtRule, jwtRules, shadowedRules } from './client-rules.ts';
+import { type CompactJwt, decodeJwt } from './compact-jwt.ts';
+import { createJsonFetcher, type JsonFetcher } from './json-fetcher.ts';
+import { createKeySet, type KeySet, type KeySetEvent, type KeySetTiming } from './key-set.ts';
+import { createKeySetSource } from './key-set-source.ts';
+import { SUPPORTED_ALGORITHMS } from './verification-key.ts';
+import { createVerifiedTokens, type VerifiedTokensLimits } from './verified-tokens.ts';
+
+export interface JwtAuthenticator extends Authenticator {
+  /** Loads all key sets ahead of the first token. Never rejects: an issuer that is down is asked again later. */
+  warm(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface JwtAuthenticatorOptions {
+  readonly clients: readonly ClientConfig[];
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+  readonly monotonicNow?: () => number;
+  /** PEM of additional certificate authorities for issuers. */
+  readonly ca?: string;
+  readonly timing?: Partial<KeySetTiming>;
+  readonly cache?: Partial<VerifiedTokensLimits>;
+  readonly onEvent?: (event: KeySetEvent) => void;
+}
+
+interface Rule extends JwtRule {
+  readonly keySet: KeySet;
+}
+
+/** A token that is in order but for its signature. */
+interface Candidate {
+  readonly rawToken: string;
+  readonly jwt: CompactJwt;
+  readonly rule: Rule;
+  readonly validity: Validity;
+  readonly subject: string;
+}
+
+/**
+ * Verifies signed JWTs (RFC 7519) against the key sets of their issuers. The claims are looked at first, since they cost
+ * nothing: only a token that would be let in may cause a signature check, and only such a one with an unknown key a fetch.
+ * An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` when the key set is current, and
+ * `unavailable` when it could not be fetched.
+ * @throws on an algorithm that is not supported, and on client apps that cannot be told apart
+ */
+export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAuthenticator {
+  const { clients, now = Date.now, cache } = options;
+  const fetcher = createJsonFetcher(options.ca === undefined ? {} : { ca: options.ca });
+  const keySets = new Map<string, KeySet>();
+  const rules = checkedRules(clients).map((rule) => ({ ...rule, keySet: keySetFor(rule, keySets, fetcher, options) }));
+  const verified = createVerifiedTokens(cache);
+  const nowSeconds = () => Math.floor(now() / 1_000);
+
+  /** `null` = the key is not known. */
+  function conclude(candidate: Candidate): Authentication | null {
+    const { rawToken, jwt, rule, validity } = candidate;
+    const key = rule.keySet.find(jwt.alg, jwt.kid);
+    if (key === 'unknown') return null;
+    if (key === 'ambiguous') return refused('jwt_key_ambiguous');
+    if (!key.verify(jwt.signingInput, jwt.signature)) return refused('jwt_signature');
+    const answer: Authentication = Object.freeze({ outcome: 'authenticated', principal: principalOf(candidate) });
+    const { toleranceSeconds } = rule.jwt;
+    verified.remember(rawToken, { answer, validity, toleranceSeconds, key, keySet: rule.keySet });
+    return answer;
+  }
+
+  async function concludeAfter(refresh: Promise<void>, candidate: Candidate): Promise<Authentication> {
+    await refresh;
+    return conclude(candidate) ?? withoutKey(candidate.rule);
+  }
+
+  return {
+    name: 'jwt',
+    authenticate(credential) {
+      if (credential === null || rules.length === 0 || !credential.rawToken.includes('.')) return NOT_RESPONSIBLE;
+      const seen = verified.recall(credential.rawToken, nowSeconds());
+      if (seen !== undefined) return seen;
+      const candidate = examine(credential.rawToken, rules, nowSeconds());
+      if (typeof candidate === 'string') return refused(candidate);
+      const answer = conclude(candidate);
+      if (answer !== null) return answer;
+      const refresh = candidate.rule.keySet.refresh();
+      return refresh === null ? withoutKey(candidate.rule) : concludeAfter(refresh, candidate);
+    },
+    async warm() {
+      await Promise.all([...keySets.values()].map((keySet) => keySet.refresh()));
+    },
+    async close() {
+      for (const keySet of keySets.values()) keySet.close();
+      await fetcher.close();
+    },
+  };
+}
+
+/** Everything that can be said without a key. @returns the reason for refusal as a text, or the candidate */
+function examine(rawToken: string, rules: readonly Rule[], nowSeconds: number): Candidate | string {
+  const jwt = decodeJwt(rawToken);
+  if (jwt.outcome === 'malformed') return jwt.reason;
+  const choice = chooseRule(rules, jwt.payload);
+  if (choice.outcome === 'none') return choice.reason;
+  const { rule } = choice;
+  if (!rule.jwt.algorithms.includes(jwt.alg)) return 'jwt_alg';
+  const validity = readValidity(jwt.payload);
+  if (typeof validity === 'string') return validity;
+  const complaint = timeComplaint(validity, nowSeconds, rule.jwt.toleranceSeconds);
+  if (complaint !== null) return complaint;
+  const subject = subjectFromClaims(jwt.payload, rule.jwt.subjectClaim);
+  return subject === null ? 'jwt_subject' : { rawToken, jwt, rule, validity, subject };
+}
+
+function withoutKey(rule: Rule): Authentication {
+  return rule.keySet.isCurrent()
+    ? refused('jwt_key_unknown')
+    : { outcome: 'unavailable', reason: 'key_set_unavailable' };
+}
+
+/** Shared by all requests that bring the same token, hence frozen. */
+function principalOf({ jwt, rule, validity, subject }: Candidate): Principal {
+  return Object.freeze({
+    client: rule.client,
+    subject,
+    method: 'jwt',
+    claims: deepFreeze(jwt.payload),
+    grants: grantsFromClaims(jwt.payload, rule.jwt.grantsFrom),
+    expiresAt: Math.floor(validity.expiresAt),
+  });
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
+  return Object.freeze(value);
+}
+
+function checkedRules(clients: readonly ClientConfig[]): readonly JwtRule[] {
+  const rules = jwtRules(clients);
+  for (const { client, jwt } of rules) {
+    const foreign = jwt.algorithms.find((alg) => !SUPPORTED_ALGORITHMS.includes(alg));
+    if (foreign !== undefined) throw new Error(`Client app ${client} lists the unsupported JWT algorithm ${foreign}`);
+  }
+  const [shadow] = shadowedRules(rules);
+  if (shadow !== undefined) {
+    throw new Error(
+      `No token can ever belong to client app ${shadow.shadowed.client}: ${shadow.first.client} stands before it and takes them all`,
+    );
+  }
+  return rules;
+}
+
+/** Rules that read the same keys share one key set, and so one fetch. */
+function keySetFor(
+  { jwt: { issuer, jwksUrl } }: JwtRule,
+  keySets: Map<string, KeySet>,
+  fetcher: JsonFetcher,
+  { onEvent, monotonicNow, timing }: JwtAuthenticatorOptions,
+): KeySet {
+  const name = JSON.stringify([issuer, jwksUrl]);
+  const known = keySets.get(name);
+  if (known !== undefined) return known;
+  const source = createKeySetSource({ issuer, jwksUrl }, fetcher);
+  const keySet = createKeySet({
+    issuer,
+    source,
+    ...(onEvent && { onEvent }),
+    ...(monotonicNow && { monotonicNow }),
+    ...(timing && { timing }),
+  });
+  keySets.set(name, keySet);
+  return keySet;
+}

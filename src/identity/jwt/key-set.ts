@@ -1,0 +1,151 @@
+// The keys of one issuer as they are known now, kept fresh without letting callers drive the traffic.
+import { FetchFailure } from './json-fetcher.ts';
+import type { KeySetSource } from './key-set-source.ts';
+import { importVerificationKeys, type VerificationKey } from './verification-key.ts';
+
+export type KeyLookup = VerificationKey | 'unknown' | 'ambiguous';
+
+export interface KeySet {
+  /** The key for an algorithm and a key id; without an id, the only key there is for the algorithm. */
+  find(alg: string, kid: string | undefined): KeyLookup;
+  /** Still published by the issuer, as far as is known, and not older than the stale time. */
+  trusts(key: VerificationKey): boolean;
+  /**
+   * Fetches the set unless the cool-down says to wait; callers at the same time share one fetch. Never rejects.
+   * @returns `null` when there is nothing to wait for
+   */
+  refresh(): Promise<void> | null;
+  /** The last fetch succeeded: a key that is not here does not exist. */
+  isCurrent(): boolean;
+  close(): void;
+}
+
+export type KeySetEvent =
+  | { readonly event: 'key_set_loaded'; readonly issuer: string; readonly keys: number }
+  | { readonly event: 'key_set_failed'; readonly issuer: string; readonly reason: string };
+
+export interface KeySetOptions {
+  /** For events only. */
+  readonly issuer: string;
+  readonly source: KeySetSource;
+  readonly onEvent?: (event: KeySetEvent) => void;
+  /** Monotonic milliseconds. */
+  readonly monotonicNow?: () => number;
+  readonly timing?: Partial<KeySetTiming>;
+}
+
+/** Milliseconds. */
+export interface KeySetTiming {
+  /** Total time for one fetch, discovery included. */
+  readonly deadlineMs: number;
+  /** Between two fetches that callers with unknown keys cause. */
+  readonly cooldownMs: number;
+  /** Between two fetches in the background: a key that the issuer drops is trusted no longer than this while it can be reached. */
+  readonly refreshMs: number;
+  /** How long known keys serve while the issuer cannot be reached. */
+  readonly staleMs: number;
+  /** First pause after a failure; it doubles up to the cool-down. */
+  readonly retryMs: number;
+}
+
+export const KEY_SET_TIMING: KeySetTiming = {
+  deadlineMs: 5_000,
+  cooldownMs: 30_000,
+  refreshMs: 600_000,
+  staleMs: 86_400_000,
+  retryMs: 1_000,
+};
+
+/** Nothing is fetched before the first `refresh()`; from then on the set keeps itself fresh with a timer that holds no process open. */
+export function createKeySet(options: KeySetOptions): KeySet {
+  const { issuer, source, onEvent, monotonicNow = () => performance.now() } = options;
+  const timing = { ...KEY_SET_TIMING, ...options.timing };
+  let keys: readonly VerificationKey[] = [];
+  let trusted: ReadonlySet<VerificationKey> = new Set();
+  let index: ReadonlyMap<string, KeyLookup> = new Map();
+  let staleAt = Number.NEGATIVE_INFINITY;
+  let nextFetchAt = Number.NEGATIVE_INFINITY;
+  let failures = 0;
+  let pending: Promise<void> | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  const closing = new AbortController();
+
+  const isStale = () => monotonicNow() >= staleAt;
+
+  function keep(fetched: readonly VerificationKey[]): void {
+    // The same key stays the same object: tokens verified with it stay verified, those of a dropped key do not.
+    const before = new Map(keys.map((key) => [key.id, key]));
+    keys = fetched.map((key) => before.get(key.id) ?? key);
+    trusted = new Set(keys);
+    index = indexKeys(keys);
+    staleAt = monotonicNow() + timing.staleMs;
+    failures = 0;
+  }
+
+  async function load(): Promise<void> {
+    clearTimeout(timer);
+    const event = await attempt();
+    if (closing.signal.aborted) return;
+    schedule();
+    onEvent?.(event);
+  }
+
+  async function attempt(): Promise<KeySetEvent> {
+    try {
+      const fetched = importVerificationKeys(await source(deadline(timing.deadlineMs, closing.signal)));
+      // Keys are never replaced by nothing: an issuer without one could not sign, so this is a mishap.
+      if (fetched.length === 0) throw new FetchFailure('no_usable_key');
+      keep(fetched);
+      return { event: 'key_set_loaded', issuer, keys: fetched.length };
+    } catch (error) {
+      failures += 1;
+      return { event: 'key_set_failed', issuer, reason: error instanceof FetchFailure ? error.reason : 'failed' };
+    }
+  }
+
+  function schedule(): void {
+    const pause = Math.min(timing.cooldownMs, timing.retryMs * 2 ** (failures - 1));
+    nextFetchAt = monotonicNow() + (failures === 0 ? timing.cooldownMs : pause);
+    timer = setTimeout(fetchNow, failures === 0 ? timing.refreshMs : pause).unref();
+  }
+
+  function fetchNow(): Promise<void> {
+    pending ??= load().finally(() => {
+      pending = null;
+    });
+    return pending;
+  }
+
+  return {
+    find: (alg, kid) => (isStale() ? 'unknown' : (index.get(indexKey(alg, kid)) ?? 'unknown')),
+    trusts: (key) => trusted.has(key) && !isStale(),
+    refresh() {
+      if (pending !== null) return pending;
+      return monotonicNow() < nextFetchAt || closing.signal.aborted ? null : fetchNow();
+    },
+    isCurrent: () => failures === 0 && !isStale(),
+    close() {
+      closing.abort();
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** By algorithm and id, and by algorithm alone. Where two keys answer to the same name, which one is meant would be a guess. */
+function indexKeys(keys: readonly VerificationKey[]): ReadonlyMap<string, KeyLookup> {
+  const index = new Map<string, KeyLookup>();
+  for (const key of keys) {
+    const names = new Set([indexKey(key.alg, key.kid), indexKey(key.alg, undefined)]);
+    for (const name of names) index.set(name, index.has(name) ? 'ambiguous' : key);
+  }
+  return index;
+}
+
+/** Algorithm names have no space, so the two parts cannot run into each other. */
+function indexKey(alg: string, kid: string | undefined): string {
+  return kid === undefined ? alg : `${alg} ${kid}`;
+}
+
+function deadline(ms: number, closing: AbortSignal): AbortSignal {
+  return AbortSignal.any([AbortSignal.timeout(ms), closing]);
+}

@@ -1,0 +1,130 @@
+// Public keys of an issuer, ready to verify: one object for each algorithm that a key may serve.
+import { constants, createPublicKey, hash, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
+import { isJsonObject } from './json-object.ts';
+
+/** One key for one algorithm. */
+export interface VerificationKey {
+  /** The same for the same key after every refresh of the key set. */
+  readonly id: string;
+  readonly alg: string;
+  readonly kid: string | undefined;
+  verify(data: Buffer, signature: Buffer): boolean;
+}
+
+interface Algorithm {
+  readonly kty: 'RSA' | 'EC' | 'OKP';
+  readonly crv?: string;
+  /** `null` where the algorithm hashes by itself (Ed25519). */
+  readonly digest: string | null;
+  /** Bytes; RSA signatures are as long as the modulus. */
+  readonly signatureLength?: number;
+  readonly input: (key: KeyObject) => VerifyKeyObjectInput;
+}
+
+/** What is understood (RFC 7518 §3.1, RFC 8037, RFC 9864). No symmetric algorithm and no `none`. */
+const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map([
+  ['RS256', rsa('sha256')],
+  ['RS384', rsa('sha384')],
+  ['RS512', rsa('sha512')],
+  ['PS256', rsaPss('sha256')],
+  ['PS384', rsaPss('sha384')],
+  ['PS512', rsaPss('sha512')],
+  ['ES256', ecdsa('P-256', 'sha256', 64)],
+  ['ES384', ecdsa('P-384', 'sha384', 96)],
+  ['ES512', ecdsa('P-521', 'sha512', 132)],
+  ['EdDSA', ed25519()],
+  ['Ed25519', ed25519()],
+]);
+
+/** Names of the algorithms a client app may list. */
+export const SUPPORTED_ALGORITHMS: readonly string[] = [...ALGORITHMS.keys()];
+
+/**
+ * The usable keys of a JWK set (RFC 7517 §5). Ignored: keys for encryption, for other operations, for algorithms that are not
+ * understood, symmetric and private keys, RSA keys outside 2048–8192 bits, and what is no key at all.
+ * @param jwks the members of `keys`, unchecked
+ */
+export function importVerificationKeys(jwks: readonly unknown[]): VerificationKey[] {
+  return jwks.flatMap(importJwk);
+}
+
+function importJwk(jwk: unknown): VerificationKey[] {
+  if (!isJsonObject(jwk) || !isForVerifying(jwk)) return [];
+  const algorithms = [...ALGORITHMS].filter(([name, algorithm]) => serves(jwk, name, algorithm));
+  if (algorithms.length === 0) return [];
+  const key = publicKey(jwk);
+  if (key === null || !hasSoundSize(key)) return [];
+  const kid = typeof jwk['kid'] === 'string' ? jwk['kid'] : undefined;
+  const print = hash('sha256', key.export({ type: 'spki', format: 'der' }), 'base64url');
+  return algorithms.map(([name, algorithm]) => verificationKey(name, algorithm, kid, key, print));
+}
+
+function isForVerifying(jwk: Readonly<Record<string, unknown>>): boolean {
+  const { use, key_ops: operations } = jwk;
+  if (use !== undefined && use !== 'sig') return false;
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false;
+  // A private key in a public key set is nobody's secret any more.
+  return !Object.hasOwn(jwk, 'd');
+}
+
+function serves(jwk: Readonly<Record<string, unknown>>, name: string, algorithm: Algorithm): boolean {
+  if (jwk['kty'] !== algorithm.kty || (jwk['alg'] !== undefined && jwk['alg'] !== name)) return false;
+  return algorithm.crv === undefined || jwk['crv'] === algorithm.crv;
+}
+
+function publicKey(jwk: Readonly<Record<string, unknown>>): KeyObject | null {
+  try {
+    return createPublicKey({ key: jwk, format: 'jwk' });
+  } catch {
+    return null;
+  }
+}
+
+/** The upper bound keeps a single verification well under a millisecond. */
+function hasSoundSize(key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== 'rsa') return true;
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+  return bits >= 2_048 && bits <= 8_192;
+}
+
+function verificationKey(
+  alg: string,
+  algorithm: Algorithm,
+  kid: string | undefined,
+  key: KeyObject,
+  print: string,
+): VerificationKey {
+  const { digest, signatureLength } = algorithm;
+  const input = algorithm.input(key);
+  return {
+    id: JSON.stringify([alg, kid ?? null, print]),
+    alg,
+    kid,
+    verify(data, signature) {
+      if (signatureLength !== undefined && signature.length !== signatureLength) return false;
+      // Synchronous on purpose: half the CPU of WebCrypto, and far below what a trip to the thread pool would cost.
+      return verify(digest, data, input, signature);
+    },
+  };
+}
+
+function rsa(digest: string): Algorithm {
+  return { kty: 'RSA', digest, input: (key) => ({ key, padding: constants.RSA_PKCS1_PADDING }) };
+}
+
+function rsaPss(digest: string): Algorithm {
+  const padding = constants.RSA_PKCS1_PSS_PADDING;
+  return {
+    kty: 'RSA',
+    digest,
+    input: (key) => ({ key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }),
+  };
+}
+
+function ecdsa(crv: string, digest: string, signatureLength: number): Algorithm {
+  return { kty: 'EC', crv, digest, signatureLength, input: (key) => ({ key, dsaEncoding: 'ieee-p1363' }) };
+}
+
+function ed25519(): Algorithm {
+  return { kty: 'OKP', crv: 'Ed25519', digest: null, signatureLength: 64, input: (key) => ({ key }) };
+}

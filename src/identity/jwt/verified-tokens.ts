@@ -1,0 +1,78 @@
+// Tokens whose signature was checked before: most requests come with one, and checking again is most of a mint's cost.
+import { hash } from 'node:crypto';
+import type { Authentication } from '../authenticator.ts';
+import { timeComplaint, type Validity } from './claims.ts';
+import type { KeySet } from './key-set.ts';
+import type { VerificationKey } from './verification-key.ts';
+
+/** Everything that must still hold when the token comes again. */
+export interface VerifiedToken {
+  readonly answer: Authentication;
+  readonly validity: Validity;
+  readonly toleranceSeconds: number;
+  readonly key: VerificationKey;
+  readonly keySet: KeySet;
+}
+
+export interface VerifiedTokens {
+  /** The answer given before, if time and key set still allow it; asks for nothing and allocates next to nothing. */
+  recall(rawToken: string, nowSeconds: number): Authentication | undefined;
+  remember(rawToken: string, token: VerifiedToken): void;
+}
+
+export interface VerifiedTokensLimits {
+  readonly maxEntries: number;
+  /** Characters of the tokens remembered, which is about what their claims take. */
+  readonly maxCharacters: number;
+}
+
+/**
+ * Keyed by SHA-256 of the whole token: no bearer token stays in memory, every entry has the same size, and it is faster
+ * than the text itself as a key (a 600-character token: 0.9 µs against 1.2 µs). Only verified tokens get in.
+ *
+ * Two generations instead of a list by age: what is used moves to the young one, and when that is half of the limit, the
+ * old one goes as a whole. Nothing is reordered on a hit, nothing is ever searched for something to drop.
+ */
+export function createVerifiedTokens({
+  maxEntries = 10_000,
+  maxCharacters = 16 * 1_024 * 1_024,
+}: Partial<VerifiedTokensLimits> = {}): VerifiedTokens {
+  let young = new Map<string, VerifiedToken>();
+  let old = new Map<string, VerifiedToken>();
+  let youngCharacters = 0;
+
+  function insert(digest: string, token: VerifiedToken, characters: number): void {
+    if (young.size >= maxEntries / 2 || youngCharacters + characters > maxCharacters / 2) {
+      old = young;
+      young = new Map();
+      youngCharacters = 0;
+    }
+    young.set(digest, token);
+    youngCharacters += characters;
+  }
+
+  return {
+    recall(rawToken, nowSeconds) {
+      const digest = hash('sha256', rawToken, 'base64url');
+      const isYoung = young.has(digest);
+      const token = isYoung ? young.get(digest) : old.get(digest);
+      if (token === undefined) return undefined;
+      if (
+        timeComplaint(token.validity, nowSeconds, token.toleranceSeconds) !== null ||
+        !token.keySet.trusts(token.key)
+      ) {
+        young.delete(digest);
+        old.delete(digest);
+        return undefined;
+      }
+      if (!isYoung) {
+        old.delete(digest);
+        insert(digest, token, rawToken.length);
+      }
+      return token.answer;
+    },
+    remember(rawToken, token) {
+      insert(hash('sha256', rawToken, 'base64url'), token, rawToken.length);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+// Client apps for tests: complete configurations, of which a test names only what it is about.
+import type { ClientConfig, JwtConfig } from '../../src/config/config.ts';
+
+type Overrides = Omit<Partial<ClientConfig>, 'auth'> & { readonly auth?: Partial<ClientConfig['auth']> };
+
+export function clientConfig({ auth, ...overrides }: Overrides = {}): ClientConfig {
+  return {
+    name: 'web',
+    trusted: false,
+    auth: { keys: [], jwt: [], anonymous: false, queryCredentials: false, ...auth },
+    grants: ['tts'],
+    defaultGrants: ['tts'],
+    ttl: { defaultSeconds: 300, maxSeconds: 900 },
+    delivery: 'direct',
+    origins: [],
+    limits: { mint: null },
+    ...overrides,
+  };
+}
+
+export function jwtConfig(overrides: Partial<JwtConfig> = {}): JwtConfig {
+  return {
+    issuer: 'https://login.example.com',
+    audience: ['voice'],
+    jwksUrl: null,
+    algorithms: ['RS256', 'ES256'],
+    subjectClaim: 'sub',
+    toleranceSeconds: 30,
+    require: {},
+    grantsFrom: null,
+    ...overrides,
+  };
+}

@@ -1,0 +1,123 @@
+import { test } from 'tap';
+import { MAX_CREDENTIAL_LENGTH, readCredential } from '../../src/identity/credentials.ts';
+import { factsOf, parsedByNode } from './request-facts.ts';
+
+const HEADERS_ONLY = { fromQuery: false };
+const UPGRADE = { fromQuery: true };
+
+test('one credential is found wherever it may stand', async (t) => {
+  const cases: [string, Record<string, string>, string, boolean, unknown][] = [
+    ['Bearer', { authorization: 'Bearer abc' }, '', false, { rawToken: 'abc', place: 'authorization' }],
+    ['the scheme in any case', { authorization: 'bEARER abc' }, '', false, { rawToken: 'abc', place: 'authorization' }],
+    ['several spaces', { authorization: 'Bearer   abc' }, '', false, { rawToken: 'abc', place: 'authorization' }],
+    ['X-API-Key', { 'x-api-key': 'cb_x' }, '', false, { rawToken: 'cb_x', place: 'x-api-key' }],
+    [
+      'the same one twice',
+      { authorization: 'Bearer abc', 'x-api-key': 'abc' },
+      '',
+      false,
+      { rawToken: 'abc', place: 'authorization' },
+    ],
+    ['access_token on an upgrade', {}, 'a=b&access_token=abc', true, { rawToken: 'abc', place: 'query' }],
+    ['api_key on an upgrade', {}, 'api_key=abc', true, { rawToken: 'abc', place: 'query' }],
+    ['the same one in both parameters', {}, 'api_key=abc&access_token=abc', true, { rawToken: 'abc', place: 'query' }],
+    [
+      'the same one in header and query',
+      { authorization: 'Bearer abc' },
+      'api_key=abc',
+      true,
+      { rawToken: 'abc', place: 'authorization' },
+    ],
+    ['percent-encoding in a query', {}, 'api_key=a%2Eb', true, { rawToken: 'a.b', place: 'query' }],
+    [
+      'the query beside a header, where it does not count',
+      { authorization: 'Bearer abc' },
+      'api_key=other',
+      false,
+      { rawToken: 'abc', place: 'authorization' },
+    ],
+  ];
+  for (const [name, headers, query, fromQuery, credential] of cases) {
+    t.strictSame(readCredential(factsOf(headers), query, { fromQuery }), { outcome: 'found', credential }, name);
+  }
+});
+
+test('a request without a credential has none', async (t) => {
+  t.strictSame(readCredential(factsOf({ cookie: 'a=b' }), 'grants=tts', HEADERS_ONLY), { outcome: 'none' });
+  t.strictSame(readCredential(factsOf({}), 'grants=tts', UPGRADE), { outcome: 'none' });
+});
+
+test('two credentials that differ are an invalid request', async (t) => {
+  const cases: [Record<string, string>, string, boolean][] = [
+    [{ authorization: 'Bearer abc', 'x-api-key': 'abd' }, '', false],
+    [{ authorization: 'Bearer abc' }, 'access_token=abd', true],
+    [{ 'x-api-key': 'abc' }, 'api_key=ABC', true],
+    [{}, 'access_token=abc&access_token=abd', true],
+    [{}, 'access_token=abc&api_key=abd', true],
+  ];
+  for (const [headers, query, fromQuery] of cases) {
+    const reading = readCredential(factsOf(headers), query, { fromQuery });
+    t.match(reading, { outcome: 'refused', code: 'invalid_request', reason: 'credentials_differ' });
+    t.notMatch(JSON.stringify(reading), /ab[cd]/i, 'nothing of them is told');
+  }
+});
+
+test('what is there but not acceptable is refused, also beside a good one', async (t) => {
+  const cases: [string, Record<string, string>, string][] = [
+    ['Basic', { authorization: 'Basic dXNlcjpwYXNz' }, 'authorization_not_bearer'],
+    ['Basic beside a key', { authorization: 'Basic dXNlcjpwYXNz', 'x-api-key': 'abc' }, 'authorization_not_bearer'],
+    ['another scheme', { authorization: 'Digest username="x"' }, 'authorization_not_bearer'],
+    ['Bearer as a prefix', { authorization: 'BearerX abc' }, 'authorization_not_bearer'],
+    ['a token without a scheme', { authorization: 'abc' }, 'authorization_not_bearer'],
+    ['no token', { authorization: 'Bearer' }, 'authorization_not_bearer'],
+    ['only spaces', { authorization: 'Bearer    ' }, 'authorization_not_bearer'],
+    ['a tab instead of a space', { authorization: 'Bearer\tabc' }, 'authorization_not_bearer'],
+    ['an empty field', { authorization: '' }, 'authorization_not_bearer'],
+    ['an empty key', { 'x-api-key': '' }, 'credential_malformed'],
+    ['two tokens in a field', { authorization: 'Bearer abc, Bearer abc' }, 'credential_malformed'],
+    ['a control character', { 'x-api-key': 'ab\u0001c' }, 'credential_malformed'],
+    ['a DEL', { 'x-api-key': 'ab\u007fc' }, 'credential_malformed'],
+    ['a tab', { authorization: 'Bearer a\tb' }, 'credential_malformed'],
+    ['an inner space', { 'x-api-key': 'a b' }, 'credential_malformed'],
+    ['a non-ASCII character', { 'x-api-key': 'abcé' }, 'credential_malformed'],
+    ['8193 characters', { 'x-api-key': 'a'.repeat(MAX_CREDENTIAL_LENGTH + 1) }, 'credential_too_long'],
+  ];
+  for (const [name, headers, reason] of cases) {
+    const reading = readCredential(factsOf(headers), '', HEADERS_ONLY);
+    t.strictSame(reading, { outcome: 'refused', code: 'unauthenticated', reason }, name);
+  }
+  const longest = factsOf({ 'x-api-key': 'a'.repeat(MAX_CREDENTIAL_LENGTH) });
+  t.equal(readCredential(longest, '', HEADERS_ONLY).outcome, 'found', '8192 characters pass');
+});
+
+test('a query credential is held to the same rules', async (t) => {
+  for (const value of ['', '%00', '%0d%0a', 'a+b', '%zz%ff', 'caf%C3%A9', 'a'.repeat(MAX_CREDENTIAL_LENGTH + 1)]) {
+    t.match(
+      readCredential(factsOf({}), `access_token=${value}`, UPGRADE),
+      { outcome: 'refused', code: 'unauthenticated' },
+      value.slice(0, 12),
+    );
+  }
+});
+
+test('a credential in the URL of a plain request is refused, not overlooked', async (t) => {
+  for (const query of ['access_token=abc', 'x=1&api_key=abc', '%61pi_key=abc', 'api_key=']) {
+    const expected = { outcome: 'refused', code: 'unauthenticated', reason: 'credential_in_query' };
+    t.strictSame(readCredential(factsOf({}), query, HEADERS_ONLY), expected, query);
+  }
+});
+
+test('repeated fields are refused, whatever Node makes of them', async (t) => {
+  const authorization = await parsedByNode(['Authorization: Bearer abc', 'aUTHORIZATION: Bearer abd']);
+  t.equal(authorization.headers.authorization, 'Bearer abc', 'Node keeps the first');
+  t.match(readCredential(authorization, '', HEADERS_ONLY), { outcome: 'refused', reason: 'authorization_repeated' });
+
+  const apiKey = await parsedByNode(['X-API-Key: abc', 'x-api-key: abc']);
+  t.equal(apiKey.headers['x-api-key'], 'abc, abc', 'Node joins them');
+  t.match(readCredential(apiKey, '', HEADERS_ONLY), { outcome: 'refused', reason: 'api_key_repeated' });
+});
+
+test('bytes beyond ASCII arrive as such and are refused', async (t) => {
+  const facts = await parsedByNode(['X-API-Key: ab\u00e9']);
+  t.match(readCredential(facts, '', HEADERS_ONLY), { outcome: 'refused', reason: 'credential_malformed' });
+});
