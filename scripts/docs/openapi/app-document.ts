@@ -1,0 +1,80 @@
+// The routes of the real application as @fastify/swagger sees them, before anything is added by hand.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from '../../../src/app.ts';
+import type { Config } from '../../../src/config/config.ts';
+import { createIdentity } from '../../../src/identity/chain.ts';
+import { createReadiness } from '../../../src/listener/readiness.ts';
+import { createLogger } from '../../../src/telemetry/logger.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { destination } from '../../../src/tokens/access-token.ts';
+
+/** Every route that can be there is mounted; nothing of this is ever used to answer a request. */
+const CONFIG: Config = {
+  listen: {
+    host: '127.0.0.1',
+    port: 0,
+    publicUrl: null,
+    tls: null,
+    trustProxy: [],
+    requireHttps: false,
+    drainDelayMs: 0,
+    drainDeadlineMs: 0,
+  },
+  management: { host: '127.0.0.1', port: 0 },
+  upstream: {
+    apiKeys: [],
+    baseUrl: 'https://api.cartesia.ai',
+    version: '2026-03-01',
+    versionPolicy: 'fill',
+    deadlineMs: 5_000,
+    connections: 1,
+    caFile: null,
+    concurrency: { tts: null, stt: null },
+  },
+  tokens: { signingSecrets: [], reuse: false },
+  limits: { mintPerAddress: null },
+  store: { redisUrl: null },
+  log: { level: 'silent' },
+  proxy: true,
+  clients: [],
+};
+
+/** What the routes say of themselves: `paths` of an OpenAPI document, unchecked. */
+export async function appDocument(): Promise<{ readonly paths: Readonly<Record<string, unknown>> }> {
+  const app = await buildDocumentedApp();
+  try {
+    await app.ready();
+    return JSON.parse(JSON.stringify(app.swagger())) as { paths: Record<string, unknown> }; // plain data, as every reader gets it
+  } finally {
+    await app.close();
+  }
+}
+
+/**
+ * The generator has to be there before the first route is. Fastify announces every new instance on a diagnostics channel, so
+ * the application need not know of it.
+ * @see https://fastify.dev/docs/latest/Reference/Hooks/#diagnostics-channel-hooks
+ */
+async function buildDocumentedApp(): Promise<FastifyInstance> {
+  const onInitialization = (message: unknown): void => {
+    const { fastify } = message as { fastify: FastifyInstance }; // documented payload of the channel
+    fastify.register(swagger, { openapi: { openapi: '3.1.0' }, convertConstToEnum: false });
+  };
+  subscribe('fastify.initialization', onInitialization);
+  try {
+    return await buildApp({
+      config: CONFIG,
+      identity: createIdentity({ clients: CONFIG.clients, now: Date.now }),
+      minters: new Map(),
+      destination: (delivery) => destination(delivery, CONFIG.upstream.baseUrl),
+      readiness: createReadiness(),
+      logger: createLogger('silent'),
+      metrics: createMetrics(),
+      certificate: null,
+    });
+  } finally {
+    unsubscribe('fastify.initialization', onInitialization);
+  }
+}

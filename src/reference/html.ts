@@ -1,0 +1,42 @@
+// HTML that cannot be forgotten to be escaped: whatever is put into a template is text unless it came from a template.
+
+/** A finished piece of HTML. Only `html` makes one. */
+export class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type Piece = Html | string | number | null | readonly Piece[];
+
+/** Tag for templates: strings are escaped, `Html` goes in as it is, lists are joined, `null` is nothing. */
+export function html(parts: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
+  let text = parts[0] ?? '';
+  pieces.forEach((piece, i) => {
+    text += render(piece) + (parts[i + 1] ?? '');
+  });
+  return new Html(text);
+}
+
+function render(piece: Piece): string {
+  if (piece === null) return '';
+  if (piece instanceof Html) return piece.text;
+  if (typeof piece === 'object') return piece.map(render).join('');
+  return escapeHtml(String(piece));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '`': '&#96;',
+};
+
+/** Safe between tags and inside quoted attributes. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"'`]/g, (character) => ENTITIES[character] ?? '');
+}

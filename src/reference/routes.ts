@@ -1,0 +1,55 @@
+// GET /openapi.json and GET /docs: the contract, readable by programs and by people.
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import { loadOpenApiDocument } from './openapi-document.ts';
+import { referencePage } from './page.ts';
+
+/** The page has no script and loads nothing, so it may do nothing. */
+const PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CACHE = 'public, max-age=300';
+
+export async function referenceRoutes(app: FastifyInstance): Promise<void> {
+  // Texts are made once, by the first request: anybody may ask for them, so asking again must cost next to nothing.
+  let json: Promise<string> | undefined;
+  let page: Promise<string> | undefined;
+
+  app.get(
+    '/openapi.json',
+    {
+      schema: {
+        operationId: 'openApiDocument',
+        summary: 'This contract, for programs',
+        tags: ['reference'],
+        response: { 200: Type.Object({}, { description: 'An OpenAPI 3.1 document.' }) },
+      },
+    },
+    async (_request, reply) => {
+      json ??= loadOpenApiDocument().then((document) => JSON.stringify(document));
+      reply.type('application/json; charset=utf-8').header('cache-control', CACHE);
+      return json;
+    },
+  );
+  app.get(
+    '/docs',
+    {
+      schema: {
+        operationId: 'referencePage',
+        summary: 'This contract, for people',
+        tags: ['reference'],
+        response: {
+          200: { description: 'A page without scripts.', content: { 'text/html': { schema: Type.String() } } },
+        },
+      },
+    },
+    async (_request, reply) => {
+      page ??= loadOpenApiDocument().then(referencePage);
+      reply
+        .type('text/html; charset=utf-8')
+        .header('cache-control', CACHE)
+        .header('content-security-policy', PAGE_POLICY)
+        .header('x-content-type-options', 'nosniff');
+      return page;
+    },
+  );
+}

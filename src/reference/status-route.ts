@@ -1,0 +1,20 @@
+// GET /: the same answer as Cartesia's, so that a client's or a monitor's health check works unchanged.
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+
+export async function statusRoute(app: FastifyInstance, { version }: { readonly version: string }): Promise<void> {
+  const answer = { ok: true, version };
+  app.get(
+    '/',
+    {
+      schema: {
+        operationId: 'status',
+        summary: 'Status',
+        description: 'As at Cartesia; needs no credential.',
+        tags: ['operation'],
+        response: { 200: Type.Object({ ok: Type.Boolean(), version: Type.String() }) },
+      },
+    },
+    async () => answer,
+  );
+}
