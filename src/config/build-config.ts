@@ -1,0 +1,94 @@
+// From the settings as the file writes them to the configuration as the program reads it.
+import type { ClientConfig, Config, JwtConfig } from './config.ts';
+import { GRANTS, type Grant } from './grant.ts';
+import { parseRate } from './rate.ts';
+import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
+import { asList } from './schema-nodes.ts';
+import { Secret } from './secret.ts';
+
+const DEFAULT_TTL_SECONDS = 300;
+
+/** @param settings checked against the schema and its rules */
+export function buildConfig(settings: Settings): Config {
+  const { listen, management, upstream, tokens, limits, store, log } = settings;
+  const clients = Object.entries(settings.clients).map(([name, client]) => buildClient(name, client));
+  const { cert_file: certFile, key_file: keyFile } = listen.tls;
+  return {
+    listen: {
+      host: listen.host,
+      port: listen.port,
+      publicUrl: listen.public_url?.replace(/\/+$/, '') ?? null,
+      tls: certFile === undefined || keyFile === undefined ? null : { certFile, keyFile },
+      trustProxy: listen.trust_proxy,
+      requireHttps: listen.require_https,
+      drainDelayMs: listen.drain_delay * 1000,
+      drainDeadlineMs: listen.drain_deadline * 1000,
+    },
+    management: { host: management.host, port: management.port },
+    upstream: {
+      apiKeys: secrets(upstream.api_key),
+      baseUrl: new URL(upstream.base_url).origin,
+      version: upstream.version,
+      versionPolicy: upstream.version_policy,
+      deadlineMs: upstream.timeout * 1000,
+      connections: upstream.connections,
+      caFile: upstream.ca_file ?? null,
+      concurrency: { tts: upstream.concurrency.tts ?? null, stt: upstream.concurrency.stt ?? null },
+    },
+    tokens: { signingSecrets: secrets(tokens.signing_secret), reuse: tokens.reuse },
+    limits: { mintPerAddress: parseRate(limits.mint_per_address) ?? null },
+    store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url) },
+    log: { level: log.level },
+    proxy: settings.proxy ?? clients.some(({ delivery }) => delivery === 'proxied'),
+    clients,
+  };
+}
+
+function buildClient(name: string, client: ClientSettings): ClientConfig {
+  const { auth, ttl } = client;
+  const grants = inOrder(client.grants);
+  return {
+    name,
+    trusted: client.trusted,
+    auth: {
+      keys: auth.keys.map((hash) => hash.slice('sha256:'.length).toLowerCase()),
+      jwt: auth.jwt.map(buildJwt),
+      anonymous: auth.anonymous,
+      queryCredentials: auth.query_credentials,
+    },
+    grants,
+    defaultGrants: client.default_grants === undefined ? grants : inOrder(client.default_grants),
+    ttl: { defaultSeconds: ttl.default ?? Math.min(DEFAULT_TTL_SECONDS, ttl.max), maxSeconds: ttl.max },
+    delivery: client.delivery,
+    origins: client.origins,
+    limits: { mint: parseRate(client.limits.mint) ?? null },
+  };
+}
+
+function buildJwt(jwt: JwtSettings): JwtConfig {
+  const { grants_from: from } = jwt;
+  return {
+    issuer: jwt.issuer,
+    audience: asList(jwt.audience),
+    jwksUrl: jwt.jwks_url ?? null,
+    algorithms: jwt.algorithms,
+    subjectClaim: jwt.subject_claim,
+    toleranceSeconds: jwt.tolerance,
+    require: listsOf(jwt.require ?? {}),
+    grantsFrom: from === undefined ? null : { claim: from.claim, map: listsOf(from.map) },
+  };
+}
+
+function secrets(values: string | readonly string[] | undefined): readonly Secret[] {
+  return asList(values).map((value) => new Secret(value));
+}
+
+function inOrder(grants: readonly Grant[]): readonly Grant[] {
+  return GRANTS.filter((grant) => grants.includes(grant));
+}
+
+function listsOf<T extends string>(
+  map: Readonly<Record<string, T | readonly T[]>>,
+): Readonly<Record<string, readonly T[]>> {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, asList(value)]));
+}

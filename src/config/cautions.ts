@@ -1,0 +1,58 @@
+// What is allowed and still deserves a word at start.
+import { isLoopback } from './network-names.ts';
+import type { Report } from './report.ts';
+import type { Settings } from './schema.ts';
+import { asList } from './schema-nodes.ts';
+
+/** Warns about settings that expose something, or that do not do what they look like. */
+export function cautionAbout(settings: Settings, report: Report): void {
+  const { listen, management, upstream, clients, limits } = settings;
+  const isTls = listen.tls.cert_file !== undefined;
+  const apps = Object.entries(clients);
+
+  if (!isLoopback(listen.host) && !isTls && !listen.require_https) {
+    report.warn(
+      ['listen', 'host'],
+      'callers beyond this machine are served in the clear: their credentials and tokens can be read on the way. Set TLS_CERT_FILE and TLS_KEY_FILE, or put a proxy with TLS in front and set TRUST_PROXY and REQUIRE_HTTPS=true',
+    );
+  }
+  if (listen.require_https && !isTls && listen.trust_proxy.length === 0) {
+    report.warn(
+      ['listen', 'require_https'],
+      'every request will be refused: the broker serves no TLS itself and trusts no proxy (TRUST_PROXY)',
+    );
+  }
+  if (listen.trust_proxy.some((range) => range.endsWith('/0'))) {
+    report.warn(['listen', 'trust_proxy'], 'everybody is trusted: any caller can claim any address and HTTPS');
+  }
+  if (!isLoopback(management.host)) {
+    report.warn(
+      ['management', 'host'],
+      'the management listener is reachable beyond this machine, and it asks for no credential: keep it in a private network',
+    );
+  }
+  if (asList(upstream.api_key).some((key) => !key.startsWith('sk_car_'))) {
+    report.warn(['upstream', 'api_key'], 'does not begin with sk_car_, as API keys of Cartesia do');
+  }
+  for (const [name, client] of apps) {
+    if (client.auth.anonymous && limits.mint_per_address === 'off') {
+      report.warn(['clients', name, 'auth', 'anonymous'], 'anybody may mint without a limit: MINT_RATE_PER_IP is off');
+    }
+    if (client.auth.query_credentials) {
+      report.warn(
+        ['clients', name, 'auth', 'query_credentials'],
+        'credentials in a query string end up in the logs of proxies and in histories',
+      );
+    }
+  }
+  const isProxied = apps.some(([, { delivery }]) => delivery === 'proxied');
+  if (isProxied && settings.proxy === false) {
+    report.warn(['proxy'], "access tokens of delivery `proxied` lead here, where Cartesia's paths are not served");
+  }
+  if (isProxied && listen.public_url === undefined && !isLoopback(listen.host)) {
+    report.warn(
+      ['listen', 'public_url'],
+      'is not set: answers of delivery `proxied` will name the address of the listener, which callers may not reach',
+    );
+  }
+}

@@ -1,0 +1,112 @@
+// What must hold within a client app, and between client apps: nobody may be two of them.
+import type { Report, SettingPath } from './report.ts';
+import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
+import { asList } from './schema-nodes.ts';
+
+/**
+ * Reports what contradicts itself.
+ * @param isServing the settings are to be served with: then somebody has to be able to call
+ */
+export function checkClients({ clients }: Settings, isServing: boolean, report: Report): void {
+  const apps = Object.entries(clients);
+  if (isServing && apps.length === 0 && !report.isBroken(['clients'])) reportNobody(report);
+  for (const [name, client] of apps) {
+    const path = ['clients', name];
+    if (isServing) checkWayIn(client, path, report);
+    checkTrust(client, path, report);
+    checkGrants(client, path, report);
+    checkLifetime(client, path, report);
+    checkConcurrency(client, path, report);
+  }
+  checkKeysDiffer(apps, report);
+  checkOneAnonymous(apps, report);
+  checkJwtRulesReachable(apps, report);
+}
+
+function reportNobody(report: Report): void {
+  report.addAt(
+    { setting: 'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS', file: null },
+    'one of them is needed, or `clients` in the file that BROKER_CONFIG names: nobody could call',
+  );
+}
+
+type App = readonly [name: string, client: ClientSettings];
+
+function checkWayIn({ auth }: ClientSettings, path: SettingPath, report: Report): void {
+  const at = [...path, 'auth'];
+  if (auth.keys.length > 0 || auth.jwt.length > 0 || auth.anonymous || report.isBroken(at)) return;
+  if (report.isGiven(path)) report.add(at, 'nobody could call: expected `keys`, `jwt` or `anonymous: true`');
+  else reportNobody(report);
+}
+
+function checkTrust(client: ClientSettings, path: SettingPath, report: Report): void {
+  if (!client.trusted || client.auth.keys.length > 0 || report.isBroken([...path, 'auth', 'keys'])) return;
+  report.add([...path, 'trusted'], 'expected app keys in `auth.keys`: only callers with an app key may name a subject');
+}
+
+function checkGrants(client: ClientSettings, path: SettingPath, report: Report): void {
+  if (report.isBroken([...path, 'grants'])) return;
+  const surplus = client.default_grants?.some((grant) => !client.grants.includes(grant)) ?? false;
+  if (surplus) report.add([...path, 'default_grants'], 'expected only grants that `grants` allows');
+  for (const [position, { grants_from: from }] of client.auth.jwt.entries()) {
+    const granted = Object.values(from?.map ?? {}).flatMap((grants) => asList(grants));
+    if (granted.every((grant) => client.grants.includes(grant))) continue;
+    report.add([...path, 'auth', 'jwt', position, 'grants_from', 'map'], 'expected only grants that `grants` allows');
+  }
+}
+
+function checkLifetime({ ttl }: ClientSettings, path: SettingPath, report: Report): void {
+  if (ttl.default === undefined || ttl.default <= ttl.max || report.isBroken([...path, 'ttl'])) return;
+  report.add([...path, 'ttl', 'default'], 'expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)');
+}
+
+function checkConcurrency({ limits }: ClientSettings, path: SettingPath, report: Report): void {
+  const { reserved = 0, max = Number.POSITIVE_INFINITY, per_subject: perSubject = 0 } = limits.concurrency ?? {};
+  const at = [...path, 'limits', 'concurrency'];
+  if (reserved > max) report.add([...at, 'reserved'], 'expected at most `max`');
+  if (perSubject > max) report.add([...at, 'per_subject'], 'expected at most `max`');
+}
+
+/** A caller's key has to name one client app. */
+function checkKeysDiffer(apps: readonly App[], report: Report): void {
+  const owners = new Map<string, string>();
+  for (const [name, { auth }] of apps) {
+    for (const [position, hash] of auth.keys.entries()) {
+      const owner = owners.get(hash.toLowerCase());
+      const at = ['clients', name, 'auth', 'keys', position];
+      if (owner !== undefined) report.add(at, `the same app key belongs to the client app ${owner}`);
+      owners.set(hash.toLowerCase(), name);
+    }
+  }
+}
+
+function checkOneAnonymous(apps: readonly App[], report: Report): void {
+  const [first, ...others] = apps.filter(([, { auth }]) => auth.anonymous);
+  for (const [name] of others) {
+    const wrong = `expected one client app at most: callers without a credential are already of ${first?.[0]}`;
+    report.add(['clients', name, 'auth', 'anonymous'], wrong);
+  }
+}
+
+/** The first entry that fits a token takes it, in the order of the file: an entry behind a wider one would never be reached. */
+function checkJwtRulesReachable(apps: readonly App[], report: Report): void {
+  const rules = apps.flatMap(([name, { auth }]) => auth.jwt.map((jwt, position) => ({ name, jwt, position })));
+  for (const [rank, rule] of rules.entries()) {
+    const wider = rules.slice(0, rank).find(({ jwt }) => covers(jwt, rule.jwt));
+    if (wider === undefined) continue;
+    const wrong = `is never reached: ${wider.name} stands before it and takes the same tokens; narrow that one with \`require\`, or move it behind`;
+    report.add(['clients', rule.name, 'auth', 'jwt', rule.position], wrong);
+  }
+}
+
+function covers(wider: JwtSettings, narrower: JwtSettings): boolean {
+  const audiences = asList(wider.audience);
+  return (
+    wider.issuer === narrower.issuer &&
+    asList(narrower.audience).every((audience) => audiences.includes(audience)) &&
+    Object.entries(wider.require ?? {}).every(([claim, allowed]) => {
+      const demanded = narrower.require?.[claim];
+      return demanded !== undefined && asList(demanded).every((value) => asList(allowed).includes(value));
+    })
+  );
+}

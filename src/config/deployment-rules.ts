@@ -1,0 +1,71 @@
+// What must hold between settings of the whole deployment.
+import { isLoopback, isWildcard } from './network-names.ts';
+import { wrongCertificateAuthorities, wrongPemPair } from './pem-files.ts';
+import type { Report } from './report.ts';
+import type { Settings } from './schema.ts';
+
+/**
+ * Reports what contradicts itself or is unsafe.
+ * @param isServing the settings are to be served with: then the upstream key has to be there
+ */
+export function checkDeployment(settings: Settings, isServing: boolean, report: Report): void {
+  if (isServing && settings.upstream.api_key === undefined && !report.isBroken(['upstream', 'api_key'])) {
+    report.add(
+      ['upstream', 'api_key'],
+      'is missing: set CARTESIA_API_KEY, or CARTESIA_API_KEY_FILE to a file that holds it',
+    );
+  }
+  checkUpstreamUrl(settings, report);
+  checkListeners(settings, report);
+  checkTls(settings, report);
+  checkSigning(settings, report);
+  const { ca_file: caFile } = settings.upstream;
+  const wrongCa = caFile === undefined ? undefined : wrongCertificateAuthorities(caFile);
+  if (wrongCa !== undefined) report.add(['upstream', 'ca_file'], wrongCa);
+}
+
+function checkUpstreamUrl({ upstream }: Settings, report: Report): void {
+  const url = new URL(upstream.base_url);
+  if (url.protocol === 'https:') return;
+  const path = ['upstream', 'base_url'];
+  if (!isLoopback(url.hostname)) {
+    report.add(path, 'expected https://: the API key would cross the network in the clear');
+  } else if (!upstream.allow_insecure && !report.isBroken(['upstream', 'allow_insecure'])) {
+    report.add(path, 'expected https://, or CARTESIA_ALLOW_INSECURE=true for an http:// upstream on this machine');
+  }
+}
+
+function checkListeners({ listen, management }: Settings, report: Report): void {
+  const parts = ['listen', 'management'].flatMap((name) => [
+    [name, 'host'],
+    [name, 'port'],
+  ]);
+  if (parts.some((path) => report.isBroken(path))) return;
+  const canMeet = listen.host === management.host || isWildcard(listen.host) || isWildcard(management.host);
+  if (listen.port !== 0 && listen.port === management.port && canMeet) {
+    report.add(['management', 'port'], 'expected another port than that of the public listener (PORT)');
+  }
+}
+
+function checkTls({ listen }: Settings, report: Report): void {
+  const { cert_file: certFile, key_file: keyFile } = listen.tls;
+  if (report.isBroken(['listen', 'tls'])) return;
+  if (certFile === undefined && keyFile === undefined) return;
+  if (keyFile === undefined) report.add(['listen', 'tls', 'key_file'], 'is missing: TLS needs certificate and key');
+  else if (certFile === undefined)
+    report.add(['listen', 'tls', 'cert_file'], 'is missing: TLS needs certificate and key');
+  else
+    for (const { member, wrong } of wrongPemPair(certFile, keyFile))
+      report.add(['listen', 'tls', `${member}_file`], wrong);
+}
+
+function checkSigning({ clients, tokens }: Settings, report: Report): void {
+  if (tokens.signing_secret !== undefined || report.isBroken(['tokens', 'signing_secret'])) return;
+  const isProxied = Object.values(clients).some(({ delivery }) => delivery === 'proxied');
+  if (isProxied) {
+    report.add(
+      ['tokens', 'signing_secret'],
+      'is missing: access tokens of delivery `proxied` are signed with TOKEN_SIGNING_SECRET (at least 32 bytes)',
+    );
+  }
+}

@@ -1,0 +1,154 @@
+// Reads the environment's settings into the form of the file. No other file knows how variables are written.
+import { emptyTree, isTree, type Report, type SettingPath, type Tree } from './report.ts';
+import { readSecretFile } from './secret-file.ts';
+import { SETTINGS, type Setting } from './setting-index.ts';
+import { parseText, splitList } from './setting-text.ts';
+import { wrongText } from './text-kinds.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The client app that the environment describes where no app key names another. */
+export const DEFAULT_CLIENT = 'default';
+
+const CLIENT_KEYS = 'CLIENT_KEYS';
+const TRUSTED_CLIENTS = 'TRUSTED_CLIENTS';
+
+/** A variable that was given: its text (its own, or that of its file) and its name as the operator wrote it. */
+interface Given {
+  readonly setting: Setting;
+  readonly variable: string;
+  readonly text: string;
+}
+
+/**
+ * Puts what the environment sets into `tree`, over what a file has put there. An empty variable counts as not set: that is
+ * how compose files pass on what is missing. Values are not checked here: what does not parse is kept as text, and the check
+ * against the schema says what was expected instead.
+ */
+export function readEnvironment(env: Environment, tree: Tree, report: Report): void {
+  const hasFileClients = 'clients' in tree;
+  const given = [...givenVariables(env, report)];
+  for (const { setting, variable, text } of given) {
+    if (!setting.describesClient) put(tree, setting.path, parseText(setting.node, text), variable, report);
+  }
+  const ofClients = given.filter(({ setting }) => setting.describesClient);
+  if (!hasFileClients) addClients(tree, ofClients, report);
+  else
+    for (const { variable } of ofClients) {
+      const wrong = 'describes a client app, and so does `clients` in the file: use one of the two';
+      report.addAt({ setting: variable, file: null }, wrong);
+    }
+}
+
+function* givenVariables(env: Environment, report: Report): Generator<Given> {
+  for (const setting of SETTINGS) {
+    const { variable } = setting;
+    if (variable === undefined) continue;
+    const text = env[variable];
+    const file = setting.isSecret ? env[`${variable}_FILE`] : undefined;
+    if (text && file) {
+      addBroken(setting, variable, `is given twice: use ${variable} or ${variable}_FILE`, report);
+    } else if (file) {
+      const read = readSecretFile(file);
+      if ('text' in read) yield { setting, variable: `${variable}_FILE`, text: read.text };
+      else addBroken(setting, `${variable}_FILE`, read.wrong, report);
+    } else if (text) {
+      yield { setting, variable, text };
+    }
+  }
+}
+
+/** The environment's client apps: `default`, and each that an app key names, all with the same policy. */
+function addClients(tree: Tree, given: readonly Given[], report: Report): void {
+  const keys = given.find(({ setting }) => setting.variable === CLIENT_KEYS);
+  const named = keys === undefined ? [] : parseClientKeys(keys, report);
+  const names = new Set(named.map(({ name }) => name));
+  if (keys === undefined || given.some(isWayIn)) names.add(DEFAULT_CLIENT);
+
+  tree['clients'] = emptyTree();
+  for (const name of names) {
+    put(tree, ['clients', name], emptyTree());
+    for (const one of given) {
+      if (one.setting.variable === CLIENT_KEYS || one.setting.variable === TRUSTED_CLIENTS) continue;
+      if (name !== DEFAULT_CLIENT && isWayIn(one)) continue;
+      put(tree, clientPath(name, one.setting), parseText(one.setting.node, one.text), one.variable, report);
+    }
+    const hashes = named.filter((key) => key.name === name).map(({ hash }) => hash);
+    if (keys !== undefined && hashes.length > 0) {
+      put(tree, ['clients', name, 'auth', 'keys'], hashes, keys.variable, report);
+    }
+  }
+  const trusted = given.find(({ setting }) => setting.variable === TRUSTED_CLIENTS);
+  if (trusted !== undefined) addTrust(tree, trusted, new Set(named.map(({ name }) => name)), report);
+}
+
+/** JWTs and anonymous callers are of the client app `default`; app keys name their own. */
+function isWayIn({ setting }: Given): boolean {
+  return setting.path[2] === 'auth' && setting.variable !== CLIENT_KEYS;
+}
+
+function clientPath(name: string, setting: Setting): SettingPath {
+  return setting.path.map((key, depth) => (key !== '*' ? key : depth === 1 ? name : 0));
+}
+
+interface NamedKey {
+  readonly name: string;
+  readonly hash: string;
+}
+
+/** `web=sha256:…, ios=sha256:…`. Names items by their position: a key put here by mistake must not be printed. */
+function parseClientKeys({ setting, variable, text }: Given, report: Report): readonly NamedKey[] {
+  const keys: NamedKey[] = [];
+  for (const [position, item] of splitList(text).entries()) {
+    const split = item.indexOf('=');
+    const name = item.slice(0, Math.max(0, split));
+    const hash = item.slice(split + 1);
+    const wrong =
+      split < 0
+        ? (keyMistake(item) ?? 'expected name=sha256:<64 hexadecimal digits>, made by `cartesia-broker key`')
+        : (wrongText('client_name', name) ?? wrongText('key_hash', hash) ?? repeated(keys, hash));
+    if (wrong === undefined) keys.push({ name, hash });
+    else addBroken(setting, variable, `item ${position + 1}: ${wrong}`, report);
+  }
+  return keys;
+}
+
+function keyMistake(item: string): string | undefined {
+  return item.startsWith('cb_') ? wrongText('key_hash', item) : undefined;
+}
+
+function repeated(keys: readonly NamedKey[], hash: string): string | undefined {
+  const known = keys.findIndex((key) => key.hash.toLowerCase() === hash.toLowerCase());
+  return known < 0 ? undefined : `has the same key as item ${known + 1}`;
+}
+
+function addTrust(tree: Tree, { variable, text }: Given, known: ReadonlySet<string>, report: Report): void {
+  for (const [position, name] of splitList(text).entries()) {
+    if (known.has(name)) put(tree, ['clients', name, 'trusted'], true, variable, report);
+    else if (!report.isBroken(['clients'])) {
+      const wrong = 'expected the name of a client app in CLIENT_KEYS: only app keys may name a subject';
+      report.addAt({ setting: variable, file: null }, `item ${position + 1}: ${wrong}`);
+    }
+  }
+}
+
+/** Puts a value at its place, making the objects and lists on the way. Where the file holds something else there, it is reported later. */
+function put(tree: Tree, path: SettingPath, value: unknown, variable?: string, report?: Report): void {
+  let holder: Record<string | number, unknown> = tree;
+  for (const [depth, key] of path.slice(0, -1).entries()) {
+    holder[key] ??= typeof path[depth + 1] === 'number' ? [] : emptyTree();
+    const next = holder[key];
+    if (!isTree(next) && !Array.isArray(next)) return;
+    holder = next as Record<string | number, unknown>;
+  }
+  const last = path.at(-1) ?? '';
+  holder[last] = value;
+  // A secret's file in the configuration file is overridden as well.
+  if (variable !== undefined) delete holder[`${last}_file`];
+  if (variable !== undefined) report?.overridePlace(path, { setting: variable, file: null });
+}
+
+function addBroken(setting: Setting, variable: string, message: string, report: Report): void {
+  report.markBroken(setting.describesClient ? ['clients'] : setting.path);
+  report.addAt({ setting: variable, file: null }, message);
+}

@@ -1,0 +1,54 @@
+// Variables that the schema does not know: misspelt ones of ours, and those of Node that would undo a promise.
+import type { Environment } from './environment.ts';
+import { nearestName } from './near-name.ts';
+import type { Report } from './report.ts';
+import { CONFIG_FILE_VARIABLE } from './schema.ts';
+import { SETTING_BY_VARIABLE } from './setting-index.ts';
+
+/** Warns about variables that look like ours and are not; refuses the one that switches off the check of certificates. */
+export function checkForeignVariables(env: Environment, report: Report): void {
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    report.addAt(
+      { setting: 'NODE_TLS_REJECT_UNAUTHORIZED', file: null },
+      'must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`',
+    );
+  }
+  for (const [name, value] of Object.entries(env)) {
+    if (!value || KNOWN.has(name)) continue;
+    const says = whatIsWrongWith(name);
+    if (says !== undefined) report.warnAt({ setting: name, file: null }, says);
+  }
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  CONFIG_FILE_VARIABLE,
+  ...[...SETTING_BY_VARIABLE].flatMap(([name, { isSecret }]) => (isSecret ? [name, `${name}_FILE`] : [name])),
+]);
+
+/** First words of our variables that are no one else's. */
+const OUR_PREFIX = /^(?:CARTESIA|BROKER|CLIENT_KEYS?|TRUSTED_CLIENTS?|MANAGEMENT|JWT|TOKEN|MINT)_/;
+
+/** What Kubernetes sets for services of these names, such as CARTESIA_BROKER_PORT_8080_TCP_ADDR. */
+const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)$/;
+
+function whatIsWrongWith(name: string): string | undefined {
+  if (SERVICE_LINK.test(name)) return undefined;
+  const withoutFile = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : undefined;
+  if (withoutFile !== undefined && SETTING_BY_VARIABLE.has(withoutFile)) {
+    return `is not read: only secrets can be given as files, ${withoutFile} is none`;
+  }
+  const near = nearestName(name, KNOWN);
+  if (near !== undefined) return `is not a setting of the broker: did you mean ${near}?`;
+  return OUR_PREFIX.test(name) ? `is not a setting of the broker${resemblance(name)}` : undefined;
+}
+
+/** The known name with the longest common beginning, for names that are more than a slip away. */
+function resemblance(name: string): string {
+  let best = { name: '', length: 3 };
+  for (const known of KNOWN) {
+    let length = 0;
+    while (length < known.length && known[length] === name[length]) length += 1;
+    if (length > best.length) best = { name: known, length };
+  }
+  return best.name === '' ? '' : `: the nearest is ${best.name}`;
+}

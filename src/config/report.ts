@@ -1,0 +1,136 @@
+// Collects what is wrong with the configuration, each with the name and the place the operator knows it by.
+import { settingAt } from './setting-index.ts';
+
+/** Keys from the top of the file, positions in lists from 0. */
+export type SettingPath = readonly (string | number)[];
+
+/** Where a value came from. */
+export interface Place {
+  /** The variable, or the file's setting such as `clients.web.ttl.max`. */
+  readonly setting: string;
+  /** The configuration file with line and column from 1, or `null` for the environment. */
+  readonly file: { readonly path: string; readonly line: number; readonly column: number } | null;
+}
+
+/** One thing wrong or doubtful. Holds names and places, never a value. */
+export interface ConfigProblem extends Place {
+  /** What was expected, or what will happen. */
+  readonly message: string;
+}
+
+/** `broker.yaml:12:7 clients.web.ttl.max: expected …` or `TOKEN_TTL_MAX: expected …`. */
+export function formatProblem(problem: ConfigProblem): string {
+  const { file } = problem;
+  const place = file === null ? '' : `${file.path}:${file.line}:${file.column} `;
+  return `${place}${problem.setting}: ${problem.message}`;
+}
+
+/** Values in the form of the file. Without a prototype, so that no key of a file means anything but itself. */
+export type Tree = { [key: string]: unknown };
+
+export function emptyTree(): Tree {
+  return Object.create(null) as Tree;
+}
+
+export function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export class Report {
+  readonly problems: ConfigProblem[] = [];
+  readonly warnings: ConfigProblem[] = [];
+  readonly #places = new Map<string, Place>();
+  readonly #brokenPaths: string[] = [];
+
+  /** Remembers where a value came from. */
+  setPlace(path: SettingPath, place: Place): void {
+    this.#places.set(placeKey(path), place);
+  }
+
+  /** The same for a value that replaces another one, whole: places inside the old one are forgotten. */
+  overridePlace(path: SettingPath, place: Place): void {
+    const below = `${placeKey(path).slice(0, -1)},`;
+    for (const key of this.#places.keys()) if (key.startsWith(below)) this.#places.delete(key);
+    this.setPlace(path, place);
+  }
+
+  /** A problem at a path: named as the operator wrote it, or as the missing setting is called. */
+  add(path: SettingPath, message: string): void {
+    this.markBroken(path);
+    const place = this.placeOf(path);
+    const last = path.at(-1);
+    const isItemOfVariable = place.file === null && typeof last === 'number';
+    this.addAt(place, isItemOfVariable ? `item ${last + 1}: ${message}` : message);
+  }
+
+  /** Keeps rules from judging what could not be read. */
+  markBroken(path: SettingPath): void {
+    this.#brokenPaths.push(dotted(path));
+  }
+
+  addAt(place: Place, message: string): void {
+    push(this.problems, place, message);
+  }
+
+  warn(path: SettingPath, message: string): void {
+    push(this.warnings, this.placeOf(path), message);
+  }
+
+  warnAt(place: Place, message: string): void {
+    push(this.warnings, place, message);
+  }
+
+  /** Whether something at this path, above or below it is already known to be wrong: then rules about it would guess. */
+  isBroken(path: SettingPath): boolean {
+    const wanted = `${dotted(path)}.`;
+    return this.#brokenPaths.some((broken) => `${broken}.`.startsWith(wanted) || wanted.startsWith(`${broken}.`));
+  }
+
+  /** Whether the operator gave a value there. */
+  isGiven(path: SettingPath): boolean {
+    return this.#places.has(placeKey(path));
+  }
+
+  /** The nearest place: of the path itself, of what holds it in the file, or the variable that would set it. */
+  placeOf(path: SettingPath): Place {
+    const exact = this.#places.get(placeKey(path));
+    if (exact !== undefined) return exact;
+    for (let length = path.length - 1; length > 0; length--) {
+      const above = this.#places.get(placeKey(path.slice(0, length)));
+      if (above?.file) return { setting: settingName(path), file: above.file };
+      if (above) return above;
+    }
+    return { setting: settingAt(path)?.variable ?? settingName(path), file: null };
+  }
+}
+
+/** `clients.web.auth.jwt[0].issuer`. Names inside free maps are shown as `*`: they may be anything, also a secret put wrongly. */
+export function settingName(path: SettingPath): string {
+  let name = '';
+  for (const [depth, key] of path.entries()) {
+    const above = path[depth - 1];
+    if (typeof key === 'number') name += `[${key}]`;
+    else name += `${depth === 0 ? '' : '.'}${above === 'require' || above === 'map' ? '*' : key}`;
+  }
+  return name;
+}
+
+function placeKey(path: SettingPath): string {
+  return JSON.stringify(path);
+}
+
+function dotted(path: SettingPath): string {
+  return path.join('.');
+}
+
+/** The same sentence about the same setting once: a variable may stand behind several client apps. */
+function push(list: ConfigProblem[], place: Place, message: string): void {
+  const isKnown = list.some(
+    (known) =>
+      known.setting === place.setting &&
+      known.message === message &&
+      known.file?.line === place.file?.line &&
+      known.file?.column === place.file?.column,
+  );
+  if (!isKnown) list.push({ setting: place.setting, file: place.file, message });
+}

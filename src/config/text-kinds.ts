@@ -1,0 +1,140 @@
+// The kinds of text a setting can hold, one row each: how it looks, and what its reader is told when it does not.
+// Nothing here repeats a value: settings hold secrets, also by mistake.
+import { isAddressRange, isHost, isLoopback } from './network-names.ts';
+import { RATE_PATTERN } from './rate.ts';
+
+export interface TextKind {
+  /** Completes the sentence "expected …". */
+  readonly expected: string;
+  /** Necessary form, also for editors (JSON Schema `pattern`). */
+  readonly pattern: string;
+  /** What a pattern cannot say. */
+  readonly isValid?: (text: string) => boolean;
+  /** A better sentence for a well-known mistake. */
+  readonly mistake?: (text: string) => string | undefined;
+}
+
+export const SIGNING_SECRET_MIN_BYTES = 32;
+
+export const TEXT_KINDS = {
+  line: {
+    expected: 'a text of 1 to 512 characters without line breaks',
+    pattern: '^[^\\u0000-\\u001f\\u007f]{1,512}$',
+  },
+  path: { expected: 'the path of a file', pattern: '^[^\\u0000]{1,4096}$' },
+  client_name: {
+    expected: 'a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
+    pattern: '^[A-Za-z][A-Za-z0-9.-]{0,39}$',
+  },
+  api_key: {
+    expected: 'a Cartesia API key: 8 to 512 printable ASCII characters without spaces, quotes or commas',
+    pattern: '^[!#-&(-+\\--~]{8,512}$',
+    isValid: (text) => !text.startsWith(ADMIN_KEY_PREFIX),
+    mistake: (text) =>
+      text.startsWith(ADMIN_KEY_PREFIX)
+        ? `expected a standard API key; an admin key (${ADMIN_KEY_PREFIX}…) is refused: it cannot mint tokens, and it manages the whole organization`
+        : undefined,
+  },
+  signing_secret: {
+    expected: `a secret of at least ${SIGNING_SECRET_MIN_BYTES} bytes, such as the output of \`openssl rand -base64 48\``,
+    // No control characters: a secret over several lines is a file that was not meant.
+    pattern: '^[^\\u0000-\\u001f\\u007f]{8,4096}$',
+    isValid: (text) => Buffer.byteLength(text) >= SIGNING_SECRET_MIN_BYTES,
+  },
+  redis_url: {
+    expected: 'a URL such as redis://host:6379 or rediss://user:password@host:6379/0',
+    pattern: '^rediss?://[^\\s]{1,2048}$',
+    isValid: (text) => parseUrl(text)?.hostname !== '' && parseUrl(text) !== undefined,
+  },
+  key_hash: {
+    expected: 'sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)',
+    pattern: '^sha256:[0-9A-Fa-f]{64}$',
+    mistake: (text) =>
+      text.startsWith('cb_')
+        ? 'expected the hash of the app key (sha256:<64 hexadecimal digits>), not the key itself'
+        : undefined,
+  },
+  host: {
+    expected: 'an IP address or a host name, without a port',
+    pattern: '^[0-9A-Za-z.:%-]{1,253}$',
+    isValid: isHost,
+  },
+  address_range: {
+    expected: 'IP addresses or CIDR ranges such as 10.0.0.0/8',
+    pattern: '^[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?$',
+    isValid: isAddressRange,
+  },
+  upstream_url: {
+    expected: 'https://host[:port] without a path',
+    pattern: '^https?://[^/?#@\\s]+/?$',
+    isValid: (text) => parseUrl(text) !== undefined,
+  },
+  public_url: {
+    expected: 'a URL such as https://voice.example.com, without query, fragment or credentials',
+    pattern: '^https?://[^?#@\\s]+$',
+    isValid: (text) => parseUrl(text) !== undefined,
+  },
+  identity_url: {
+    expected: 'an https:// URL without query, fragment or credentials (http:// only on the machine itself)',
+    pattern: '^https?://[^?#@\\s]+$',
+    isValid: (text) => isHttpsOrLoopback(parseUrl(text)),
+  },
+  jwks_url: {
+    expected: 'an https:// URL without fragment or credentials (http:// only on the machine itself)',
+    pattern: '^https?://[^#@\\s]+$',
+    isValid: (text) => isHttpsOrLoopback(parseUrl(text)),
+  },
+  origin: {
+    expected:
+      'an exact origin as browsers send it: https://host[:port], no path, no wildcard (http:// only for localhost)',
+    pattern: '^https?://[^/?#@\\s*]+$',
+    // Browsers send the host in lower case and leave out the default port: another form would never match.
+    isValid: (text) => isHttpsOrLoopback(parseUrl(text)) && parseUrl(text)?.origin === text,
+  },
+  date: {
+    expected: 'a calendar date such as 2026-03-01',
+    pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$',
+    isValid: isCalendarDate,
+  },
+  rate: { expected: 'a rate such as 30/minute (second, minute, hour or day)', pattern: `^${RATE_PATTERN}$` },
+  rate_or_off: {
+    expected: 'a rate such as 30/minute (second, minute, hour or day), or off',
+    pattern: `^(?:${RATE_PATTERN}|off)$`,
+  },
+} as const satisfies Record<string, TextKind>;
+
+export type TextKindName = keyof typeof TEXT_KINDS;
+
+/** What is wrong with a text of this kind, as "expected …"; `undefined` when it is right. Never holds the text. */
+export function wrongText(kindName: TextKindName, text: string): string | undefined {
+  const kind: TextKind = TEXT_KINDS[kindName];
+  if (patternOf(kind).test(text) && (kind.isValid?.(text) ?? true)) return undefined;
+  return kind.mistake?.(text) ?? `expected ${kind.expected}`;
+}
+
+/** What Cartesia's admin keys begin with: they open usage, API keys and organizations, and nothing that speaks. */
+const ADMIN_KEY_PREFIX = 'sk_car_admin_';
+
+const patterns = new Map<string, RegExp>();
+
+function patternOf(kind: TextKind): RegExp {
+  let pattern = patterns.get(kind.pattern);
+  if (pattern === undefined) {
+    pattern = new RegExp(kind.pattern, 'u');
+    patterns.set(kind.pattern, pattern);
+  }
+  return pattern;
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.parse(text) ?? undefined;
+}
+
+function isHttpsOrLoopback(url: URL | undefined): boolean {
+  return url !== undefined && (url.protocol === 'https:' || isLoopback(url.hostname));
+}
+
+function isCalendarDate(text: string): boolean {
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
