@@ -1,0 +1,89 @@
+// The one pipeline that stands before every endpoint that is not public: who are you, from where, how often.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../config/config.ts';
+import { Problem } from '../errors/problems.ts';
+import type { Identification, Identity, RequestFacts } from '../identity/chain.ts';
+import { addressLimiter, type RateLimiter, type RateVerdict } from '../limits/rate-limits.ts';
+import { requireHttps } from './https.ts';
+import { checkOrigin } from './origin.ts';
+import { subjectLimiters } from './subject-limits.ts';
+
+export interface AdmissionOptions {
+  readonly config: Pick<Config, 'clients' | 'limits' | 'listen'>;
+  readonly identity: Identity;
+}
+
+/**
+ * @returns a hook for the scope that it is to guard; it throws a Problem for everything that is refused
+ */
+export function createAdmission(app: FastifyInstance, options: AdmissionOptions) {
+  const { config, identity } = options;
+  const clients = new Map(config.clients.map((client) => [client.name, client]));
+  const byAddress = config.limits.mintPerAddress === null ? null : addressLimiter(app, config.limits.mintPerAddress);
+  const bySubject = subjectLimiters(app, config.clients);
+
+  return async function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (config.listen.requireHttps) requireHttps(request);
+    // Before the credential is looked at, so that guessing costs a place in the window.
+    if (byAddress !== null) await take(byAddress, request, reply);
+
+    const { record } = request;
+    const answer = identity.authenticate(factsOf(request));
+    const authentication = answer instanceof Promise ? await answer : answer;
+    if (authentication.outcome !== 'authenticated') {
+      record.reason = authentication.reason;
+      throw refusal(authentication);
+    }
+    const { principal } = authentication;
+    const client = clients.get(principal.client);
+    if (client === undefined)
+      throw new Problem('internal_error', undefined, { cause: new Error('a principal of no client app') });
+    record.client = principal.client;
+    record.subject = principal.subject;
+    record.method = principal.method;
+
+    checkOrigin(request.headers.origin, client);
+    request.admission = { principal, client };
+    const limiter = bySubject.get(client.name);
+    if (limiter !== undefined) await take(limiter, request, reply);
+  };
+}
+
+async function take(limiter: RateLimiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const verdict = await limiter.check(request);
+  sayLimit(reply, verdict);
+  if (verdict.exceeded) throw new Problem('rate_limited', undefined, { retryAfterSeconds: verdict.resetSeconds });
+}
+
+/** `RateLimit-*` of the window that speaks last: by address until the caller is known, by subject after. */
+function sayLimit(reply: FastifyReply, verdict: RateVerdict): void {
+  reply.header('ratelimit-limit', verdict.limit);
+  reply.header('ratelimit-remaining', verdict.remaining);
+  reply.header('ratelimit-reset', verdict.resetSeconds);
+}
+
+function factsOf(request: FastifyRequest): RequestFacts {
+  const { raw } = request;
+  const target = raw.url ?? '';
+  const mark = target.indexOf('?');
+  return {
+    headers: raw.headers,
+    rawHeaders: raw.rawHeaders,
+    query: mark === -1 ? '' : target.slice(mark + 1),
+    isUpgrade: false,
+  };
+}
+
+/** A caller that cannot be checked now is not told that its credential is bad: it may well be good. */
+const ISSUER_RETRY_SECONDS = 5;
+
+function refusal(refused: Exclude<Identification, { outcome: 'authenticated' }>): Problem {
+  if (refused.outcome === 'refused') return new Problem(refused.code, refused.message);
+  return new Problem(
+    'overloaded',
+    'The identity provider cannot be reached, so this credential cannot be checked now.',
+    {
+      retryAfterSeconds: ISSUER_RETRY_SECONDS,
+    },
+  );
+}

@@ -1,0 +1,101 @@
+// Composes the plugins, in the order in which a request meets them.
+import { randomUUID } from 'node:crypto';
+import cors from '@fastify/cors';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { createAdmission } from './admission/admission.ts';
+import type { Config, Delivery } from './config/config.ts';
+import { errors, sendProblem } from './errors/plugin.ts';
+import { Problem } from './errors/problems.ts';
+import type { Identity } from './identity/chain.ts';
+import { registerRateLimits } from './limits/rate-limits.ts';
+import type { Certificate } from './listener/certificate.ts';
+import { sendContinueBeforeBody } from './listener/continue.ts';
+import { corsOptions } from './listener/cors.ts';
+import { closeConnectionsWhileDraining } from './listener/drain.ts';
+import type { Readiness } from './listener/readiness.ts';
+import { createServer, type ServerTimeouts } from './listener/server.ts';
+import { strictJsonBodies } from './listener/strict-json-bodies.ts';
+import { probes } from './management/probes.ts';
+import { referenceRoutes } from './reference/routes.ts';
+import { statusRoute } from './reference/status-route.ts';
+import type { Logger } from './telemetry/logger.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { reportProblem } from './telemetry/report-problem.ts';
+import { requestLog } from './telemetry/request-log.ts';
+import { createSubjectHash } from './telemetry/subject-hash.ts';
+import type { Destination } from './tokens/access-token.ts';
+import type { Minter } from './tokens/minter.ts';
+import { mintRoute } from './tokens/route.ts';
+
+/** What the application is made of; `broker.ts` makes the parts, tests may bring their own. */
+export interface AppParts {
+  readonly config: Config;
+  readonly identity: Identity;
+  readonly minters: ReadonlyMap<Delivery, Minter>;
+  readonly destination: (delivery: Delivery) => Destination;
+  readonly readiness: Readiness;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly certificate: Certificate | null;
+  readonly timeouts?: Partial<ServerTimeouts>;
+}
+
+/** Routes that never take a body keep this; a mint is far below it too. */
+const BODY_MAX_BYTES = 16 * 1024;
+
+/** The public application, not yet listening. */
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const { config, readiness, logger, metrics } = parts;
+  const onProblem = reportProblem(logger);
+  const app = Fastify({
+    serverFactory: (handler) =>
+      createServer(handler, {
+        tls: parts.certificate,
+        onRefused: (problem, requestId) => {
+          metrics.refusedBeforeRouting.inc({ code: problem.code });
+          logger.info(
+            { request_id: requestId, status: problem.status, outcome: problem.code },
+            'refused before routing',
+          );
+        },
+        ...(parts.timeouts === undefined ? {} : { timeouts: parts.timeouts }),
+      }),
+    logger: false, // our own lines are written by telemetry/request-log.ts, from an allow-list
+    genReqId: () => randomUUID(),
+    requestIdHeader: false, // a caller does not choose the id that support will ask it for
+    trustProxy: config.listen.trustProxy.length === 0 ? false : [...config.listen.trustProxy],
+    bodyLimit: BODY_MAX_BYTES,
+    return503OnClosing: false, // see listener/drain.ts: what still arrives is served
+    exposeHeadRoutes: false,
+    frameworkErrors: (_error, _request, reply) => {
+      sendProblem(reply, new Problem('invalid_request', 'The request target is not acceptable.'));
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  // Bodies are checked by the route that reads them, field by field (ADR 0006): schemas describe, they do not coerce.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  strictJsonBodies(app);
+
+  await app.register(requestLog, { logger, metrics, subjectHash: createSubjectHash() });
+  await app.register(errors, { onProblem });
+  closeConnectionsWhileDraining(app, readiness);
+  await app.register(cors, corsOptions(config.clients));
+
+  await app.register(statusRoute, { version: config.upstream.version });
+  await app.register(probes, { readiness });
+  await app.register(referenceRoutes);
+  await app.register(async (scope) => {
+    await registerRateLimits(scope);
+    scope.decorateRequest('admission', null);
+    scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity }));
+    sendContinueBeforeBody(scope);
+    await scope.register(mintRoute, {
+      upstream: config.upstream,
+      minters: parts.minters,
+      destination: parts.destination,
+    });
+  });
+  return app;
+}

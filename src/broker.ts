@@ -1,0 +1,127 @@
+// A whole broker: makes the parts that the configuration asks for, listens, and stops in good order.
+import type { Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from './app.ts';
+import type { Config, Delivery } from './config/config.ts';
+import type { Authenticator } from './identity/authenticator.ts';
+import { createIdentity } from './identity/chain.ts';
+import { loadCertificate, watchCertificate } from './listener/certificate.ts';
+import { drain } from './listener/drain.ts';
+import { createReadiness, type Readiness } from './listener/readiness.ts';
+import type { ServerTimeouts } from './listener/server.ts';
+import { buildManagement } from './management/server.ts';
+import type { Logger } from './telemetry/logger.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { type Destination, destination } from './tokens/access-token.ts';
+import { createDirectMinter } from './tokens/direct-minter.ts';
+import type { Minter } from './tokens/minter.ts';
+import { signingKeys } from './tokens/signing-keys.ts';
+import { observeUpstream } from './upstream/observe.ts';
+import { createTokenClient } from './upstream/token-client.ts';
+
+/** What a test may replace; each has its production default. */
+export interface BrokerSeams {
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+  readonly timeouts?: Partial<ServerTimeouts>;
+}
+
+export interface Broker {
+  /** Where the public listener is reached from this machine. */
+  readonly url: string;
+  readonly managementUrl: string;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  /** Graceful: see `listener/drain.ts`. `delayMs` overrides the configured drain delay. */
+  stop(options?: { readonly delayMs?: number }): Promise<void>;
+}
+
+/**
+ * Listens on both listeners; rejects when a port is taken or a certificate cannot be read.
+ */
+export async function startBroker(config: Config, logger: Logger, seams: BrokerSeams = {}): Promise<Broker> {
+  const { now = Date.now } = seams;
+  const metrics = createMetrics();
+  const readiness = createReadiness();
+  const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
+
+  const tokenClient = createTokenClient(config.upstream, { onEvent: observeUpstream(logger, metrics) });
+  const minters = new Map<Delivery, Minter>([
+    ['direct', createDirectMinter({ client: tokenClient, reuse: config.tokens.reuse, now })],
+  ]);
+  const extra: Authenticator[] = [];
+  if (config.tokens.signingSecrets.length > 0) {
+    // jose is only loaded where something is signed.
+    const [{ createProxiedMinter }, { createProxiedTokenAuthenticator }] = await Promise.all([
+      import('./tokens/proxied-minter.ts'),
+      import('./tokens/proxied-token-authenticator.ts'),
+    ]);
+    const keys = signingKeys(config.tokens.signingSecrets);
+    minters.set('proxied', createProxiedMinter({ keys, now }));
+    extra.push(
+      createProxiedTokenAuthenticator({ keys, clients: new Set(config.clients.map(({ name }) => name)), now }),
+    );
+  }
+  const identity = createIdentity({ clients: config.clients, now, extra });
+
+  let publicUrl = config.listen.publicUrl ?? '';
+  const destinations: Record<Delivery, () => Destination> = {
+    direct: () => destination('direct', config.upstream.baseUrl),
+    proxied: () => destination('proxied', publicUrl),
+  };
+  const app = await buildApp({
+    config,
+    identity,
+    minters,
+    destination: (delivery) => destinations[delivery](),
+    readiness,
+    logger,
+    metrics,
+    certificate,
+    ...(seams.timeouts === undefined ? {} : { timeouts: seams.timeouts }),
+  });
+  const management = await buildManagement({ readiness, metrics, details: () => ({ upstream: tokenClient.health }) });
+
+  const closeParts = async (): Promise<void> => {
+    await Promise.all([management.close(), tokenClient.close(), identity.close()]);
+  };
+  try {
+    await app.listen({ host: config.listen.host, port: config.listen.port });
+    await management.listen({ host: config.management.host, port: config.management.port });
+  } catch (error) {
+    await Promise.all([app.close(), closeParts()]);
+    throw error;
+  }
+  const url = urlOf(app, certificate === null ? 'http' : 'https');
+  publicUrl ||= url;
+  const watch =
+    config.listen.tls === null
+      ? null
+      : watchCertificate(app.server as HttpsServer, config.listen.tls, {
+          // it is one: a certificate is configured
+          onRenewed: () => logger.info('certificate renewed'),
+          onFailed: (error) => logger.error({ err: error }, 'certificate not renewed: the old one stays in use'),
+        });
+  readiness.set('ready');
+
+  return {
+    url,
+    managementUrl: urlOf(management, 'http'),
+    readiness,
+    metrics,
+    async stop({ delayMs = config.listen.drainDelayMs } = {}) {
+      await drain(app.server, { readiness, delayMs, deadlineMs: config.listen.drainDeadlineMs });
+      watch?.stop();
+      await app.close();
+      await closeParts();
+    },
+  };
+}
+
+function urlOf(app: FastifyInstance, scheme: 'http' | 'https'): string {
+  const { address, family, port } = app.server.address() as AddressInfo; // a TCP listener has one
+  const everywhere = address === '0.0.0.0' || address === '::';
+  const host = everywhere ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
+  return `${scheme}://${host}:${port}`;
+}

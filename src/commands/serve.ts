@@ -1,0 +1,52 @@
+// cartesia-broker serve: the service, until a signal ends it.
+import { type Broker, startBroker } from '../broker.ts';
+import { formatProblem, loadConfig } from '../config/load.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import type { CommandIo, ExitCode } from './io.ts';
+import { untilStopped } from './until-stopped.ts';
+
+/** Added to the drain, so that it is the drain that ends first. Milliseconds. */
+const STOP_RESERVE_MS = 2000;
+
+/** Resolves only when it cannot start; a broker that runs ends with the process. */
+export async function runServe(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
+  if (argv.length > 0) {
+    io.stderr.write('serve takes no arguments: settings come from the environment, see .env.example\n');
+    return 2;
+  }
+  const loaded = await loadConfig(io.env);
+  if (loaded.outcome === 'refused') {
+    io.stderr.write('The configuration is not usable:\n');
+    for (const problem of loaded.problems) io.stderr.write(`  ${formatProblem(problem)}\n`);
+    return 2;
+  }
+  const { config, warnings } = loaded;
+  const logger = createLogger(config.log.level);
+  for (const warning of warnings) logger.warn({ setting: warning.setting }, formatProblem(warning));
+
+  let broker: Broker;
+  try {
+    broker = await startBroker(config, logger);
+  } catch (error) {
+    logger.fatal({ err: error }, 'not started');
+    io.stderr.write(`Not started: ${startTrouble(error)}\n`);
+    return 1;
+  }
+  logger.info(
+    { url: broker.url, management_url: broker.managementUrl, clients: config.clients.map((c) => c.name) },
+    'listening',
+  );
+
+  return untilStopped({
+    logger,
+    deadlineMs: config.listen.drainDelayMs + config.listen.drainDeadlineMs + STOP_RESERVE_MS,
+    // At a terminal, Ctrl-C means now; an orchestrator's SIGTERM means in good order.
+    stop: ({ signal }) => broker.stop(signal === 'SIGINT' ? { delayMs: 0 } : {}),
+  });
+}
+
+/** System errors name an address or a file, which the operator needs; others may quote what they read. */
+function startTrouble(error: unknown): string {
+  if (error instanceof Error && 'syscall' in error) return error.message;
+  return error instanceof Error ? error.constructor.name : 'unknown trouble, see the log';
+}

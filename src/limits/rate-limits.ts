@@ -1,0 +1,57 @@
+// How often one address and one subject may ask: @fastify/rate-limit's counters, asked by the admission pipeline.
+import rateLimit, { normalizeIP, type RateLimitOptions } from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Rate } from '../config/config.ts';
+
+/** What a limiter says of one request. */
+export interface RateVerdict {
+  readonly exceeded: boolean;
+  readonly limit: number;
+  readonly remaining: number;
+  /** Until the window starts anew. */
+  readonly resetSeconds: number;
+}
+
+export interface RateLimiter {
+  check(request: FastifyRequest): Promise<RateVerdict>;
+}
+
+/** Windows kept at a time; the one asked for least recently goes first. About 150 bytes each. */
+const WINDOWS_MAX = 50_000;
+
+/** Has to be awaited once, before the first limiter is made. */
+export async function registerRateLimits(app: FastifyInstance): Promise<void> {
+  await app.register(rateLimit, { global: false });
+}
+
+/** By client address; behind a trusted proxy by the address that it names. IPv6 by its /64, which is what one customer gets. */
+export function addressLimiter(app: FastifyInstance, rate: Rate): RateLimiter {
+  return limiter(app, rate, (request) => normalizeIP(request.ip, 64));
+}
+
+/**
+ * @param keyOf the whole key of a window, already unambiguous
+ */
+export function limiter(app: FastifyInstance, rate: Rate, keyOf: (request: FastifyRequest) => string): RateLimiter {
+  // `cache` has to stand here: a limiter of its own does not inherit the plugin's.
+  const options: RateLimitOptions = {
+    max: rate.max,
+    timeWindow: rate.windowMs,
+    cache: WINDOWS_MAX,
+    keyGenerator: keyOf,
+  };
+  const check = app.createRateLimit(options);
+  return {
+    async check(request) {
+      const verdict = await check(request);
+      // `isAllowed` there means "on the allow-list", which we have none of.
+      if (verdict.isAllowed) return { exceeded: false, limit: rate.max, remaining: rate.max, resetSeconds: 0 };
+      return {
+        exceeded: verdict.isExceeded,
+        limit: verdict.max,
+        remaining: verdict.remaining,
+        resetSeconds: verdict.ttlInSeconds,
+      };
+    },
+  };
+}

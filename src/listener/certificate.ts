@@ -1,0 +1,74 @@
+// The listener's TLS certificate, read from files and read again when they change.
+import { readFile, stat } from 'node:fs/promises';
+import type { Server } from 'node:https';
+import { createSecureContext } from 'node:tls';
+
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** PEM texts. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @throws when a file cannot be read, or the two do not belong together */
+export async function loadCertificate(files: CertificateFiles): Promise<Certificate> {
+  const [cert, key] = await Promise.all([readFile(files.certFile, 'utf8'), readFile(files.keyFile, 'utf8')]);
+  createSecureContext({ cert, key });
+  return { cert, key };
+}
+
+export interface CertificateWatch {
+  stop(): void;
+}
+
+export interface WatchOptions {
+  /** How often the files are looked at; renewals are days apart, and a look costs two stat calls. */
+  readonly everyMs?: number;
+  readonly onRenewed?: () => void;
+  /** The new files are unreadable or do not match; the old certificate stays in use. */
+  readonly onFailed?: (error: unknown) => void;
+}
+
+/**
+ * Looks at the files' times rather than watching them: mounted secrets are swapped by symbolic links, which file watches miss.
+ * Connections that are open keep their certificate; new ones get the new.
+ */
+export function watchCertificate(
+  server: Server,
+  files: CertificateFiles,
+  options: WatchOptions = {},
+): CertificateWatch {
+  const { everyMs = 10_000, onRenewed, onFailed } = options;
+  let seen: string | null = null;
+  let looking = false;
+
+  async function look(): Promise<void> {
+    const stamps = await Promise.all([stat(files.certFile), stat(files.keyFile)]);
+    const now = stamps.map((stamp) => `${stamp.ino}:${stamp.mtimeMs}:${stamp.size}`).join();
+    if (seen === null || seen === now) {
+      seen = now;
+      return;
+    }
+    server.setSecureContext(await loadCertificate(files));
+    seen = now; // only after success: a pair that is half written is tried again
+    onRenewed?.();
+  }
+
+  const tick = (): void => {
+    if (looking) return;
+    looking = true;
+    look()
+      .catch((error: unknown) => onFailed?.(error))
+      .finally(() => {
+        looking = false;
+      });
+  };
+  tick();
+  const timer = setInterval(tick, everyMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}

@@ -1,0 +1,54 @@
+// Requests that Node's parser takes and that another reader of the same bytes might take differently: refused.
+import type { IncomingMessage } from 'node:http';
+import { Problem } from '../errors/problems.ts';
+
+/** Most header fields a request may have. Node drops surplus fields without a word, so its own limit is off and we count. */
+export const HEADER_FIELDS_MAX = 100;
+/** Longest request target, bytes. Query strings of the mirrored endpoints are far below. */
+export const TARGET_MAX = 8192;
+
+/**
+ * Looks at one request before anything else does.
+ * @returns the Problem to answer with, after which the connection has to be closed, or `null`
+ * @see RFC 9112 §3.2 (one Host), §6.1 (Transfer-Encoding), §6.3 (message length)
+ */
+export function checkFraming(request: IncomingMessage): Problem | null {
+  const { rawHeaders } = request;
+  if (rawHeaders.length > HEADER_FIELDS_MAX * 2) return new Problem('headers_too_large');
+  let hosts = 0;
+  let lengths = 0;
+  let encodings = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    // By length first: this runs for every field of every request.
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    else if (name.length === 14 && name.toLowerCase() === 'content-length') lengths += 1;
+    else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') encodings += 1;
+  }
+  if (hosts > 1 || (hosts === 0 && request.httpVersion !== '1.0'))
+    return new Problem('invalid_request', 'The header Host must be there once.');
+  if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0)) {
+    return new Problem('invalid_request', 'The length of the body is not clear.');
+  }
+  if (
+    encodings > 0 &&
+    (request.httpVersion === '1.0' || request.headers['transfer-encoding']?.toLowerCase() !== 'chunked')
+  ) {
+    return new Problem('invalid_request', 'The only Transfer-Encoding taken is chunked, over HTTP/1.1.');
+  }
+  return checkTarget(request.url ?? '');
+}
+
+/** Ambiguous targets are refused, never normalised: what we route must be what anyone in front of us saw. */
+function checkTarget(target: string): Problem | null {
+  if (target.length > TARGET_MAX) return new Problem('invalid_request', 'The request target is too long.');
+  const query = target.indexOf('?');
+  const path = query === -1 ? target : target.slice(0, query);
+  if (path.charCodeAt(0) !== 0x2f || AMBIGUOUS.test(path)) {
+    return new Problem('invalid_request', 'The request target is not acceptable.');
+  }
+  return null;
+}
+
+/** `//`, a dot segment, `;` parameters, a backslash, `#`, and any percent encoding: no route of ours needs one. */
+const AMBIGUOUS = /\/\/|\/\.{1,2}(?:\/|$)|[;\\#%]/;

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+// The command line. The only file that touches the process: arguments, environment, exit code.
+import { readFileSync } from 'node:fs';
+import type { CommandIo, ExitCode } from './commands/io.ts';
+
+const USAGE = `Usage: cartesia-broker <command> [options]
+
+  serve          run the broker with the settings of the environment (see .env.example)
+  demo           try it: a simulated Cartesia, a broker, a spoken sentence; no key, no network  [--once]
+  simulate       an offline Cartesia to build and test against                                 [--help]
+  check-config   read the settings, report every problem, start nothing
+  key            make an app key                                                               [--name NAME]
+
+  --version, --help
+`;
+
+/** Loaded when asked for: `serve` pays for nothing that only the others need. */
+const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: CommandIo) => Promise<ExitCode>>> = {
+  serve: async (argv, io) => (await import('./commands/serve.ts')).runServe(argv, io),
+  demo: async (argv, io) => (await import('./commands/demo.ts')).runDemo(argv, io),
+  'check-config': async (argv, io) => (await import('./commands/check-config.ts')).runCheckConfig(argv, io),
+  key: async (argv, io) => (await import('./commands/key.ts')).runKey(argv, io),
+};
+
+const [name = 'help', ...argv] = process.argv.slice(2);
+const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, env: process.env };
+
+if (name === 'help' || name === '--help' || name === '-h') {
+  process.stdout.write(USAGE);
+} else if (name === '--version' || name === '-v') {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  process.stdout.write(`${version}\n`);
+} else if (Object.hasOwn(COMMANDS, name) && COMMANDS[name] !== undefined) {
+  process.exitCode = await COMMANDS[name](argv, io);
+} else {
+  process.stderr.write(`Unknown command. \n\n${USAGE}`);
+  process.exitCode = 2;
+}

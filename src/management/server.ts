@@ -1,0 +1,33 @@
+// The management listener: health with details and metrics, for the operator's eyes.
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { errors } from '../errors/plugin.ts';
+import type { Readiness } from '../listener/readiness.ts';
+import { createServer } from '../listener/server.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { metricsRoute } from './metrics-route.ts';
+import { probes } from './probes.ts';
+
+export interface ManagementOptions {
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  /** Shown by the probes. */
+  readonly details: () => Readonly<Record<string, unknown>>;
+}
+
+export async function buildManagement({ readiness, metrics, details }: ManagementOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    serverFactory: (handler) => createServer(handler, { tls: null }),
+    logger: false,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+  });
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  await app.register(errors, {});
+  await app.register(probes, { readiness, details });
+  await app.register(metricsRoute, { registry: metrics.registry });
+  return app;
+}

@@ -1,0 +1,70 @@
+// What a subject may have: principal + wish -> decision. Values in, values out.
+import type { Grant } from '../config/grant.ts';
+
+/** What the caller asks for; `null` or absent = it does not say. */
+export interface Wish {
+  readonly grants?: { readonly [grant in Grant]?: boolean | null } | null;
+  /** Seconds, already known to be an integer from 1 to 3600. */
+  readonly expiresInSeconds?: number | null;
+}
+
+/** What the client app's configuration allows, in the words of the configuration. */
+export interface Policy {
+  readonly grants: readonly Grant[];
+  readonly defaultGrants: readonly Grant[];
+  readonly ttl: { readonly defaultSeconds: number; readonly maxSeconds: number };
+}
+
+export type Decision =
+  | {
+      readonly outcome: 'grant';
+      /** Never empty; in the order of `GRANTS`. */
+      readonly grants: readonly Grant[];
+      readonly expiresInSeconds: number;
+    }
+  | {
+      readonly outcome: 'deny';
+      readonly code: 'grant_not_allowed' | 'invalid_request';
+      readonly message: string;
+    };
+
+/**
+ * Never grants more than the policy and the credential both allow, and never nothing.
+ * A grant that is asked for and not allowed is refused as a whole; a longer life than allowed is shortened (ADR 0004).
+ * Nothing asked = the policy's default grants, less those the caller says `false` to.
+ * @param limit what the credential itself allows at most; `null` = it does not say
+ */
+export function decide(wish: Wish, policy: Policy, limit: readonly Grant[] | null): Decision {
+  const allowed = limit === null ? policy.grants : policy.grants.filter((grant) => limit.includes(grant));
+  const asked = ORDER.filter((grant) => wish.grants?.[grant] === true);
+
+  const refused = asked.filter((grant) => !allowed.includes(grant));
+  if (refused.length > 0) {
+    return deny('grant_not_allowed', `This caller may not have the grant ${refused.map((g) => `"${g}"`).join(', ')}.`);
+  }
+
+  const grants =
+    asked.length > 0
+      ? asked
+      : ORDER.filter(
+          (grant) => policy.defaultGrants.includes(grant) && allowed.includes(grant) && wish.grants?.[grant] !== false,
+        );
+  if (grants.length === 0) {
+    return allowed.length > 0 && saysFalse(wish)
+      ? deny('invalid_request', 'The field "grants" declines everything that would be granted.')
+      : deny('grant_not_allowed', 'This caller may not have any grant.');
+  }
+
+  const seconds = wish.expiresInSeconds ?? policy.ttl.defaultSeconds;
+  return { outcome: 'grant', grants, expiresInSeconds: Math.min(seconds, policy.ttl.maxSeconds) };
+}
+
+const ORDER: readonly Grant[] = ['tts', 'stt', 'agent'];
+
+function saysFalse(wish: Wish): boolean {
+  return ORDER.some((grant) => wish.grants?.[grant] === false);
+}
+
+function deny(code: 'grant_not_allowed' | 'invalid_request', message: string): Decision {
+  return { outcome: 'deny', code, message };
+}

@@ -1,0 +1,87 @@
+// What the broker counts, in Prometheus' words. Labels have few values: never a subject, an address, a path as sent.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  readonly registry: Registry;
+  /** `route` is the template, `status` the number. */
+  readonly requests: Counter<'route' | 'method' | 'status'>;
+  readonly requestSeconds: Histogram<'route'>;
+  /** `outcome`: `minted`, `reused`, or the error code. */
+  readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
+  /** `reason` is from a fixed list, for the operator; callers see one body for all. */
+  readonly authenticationFailures: Counter<'reason'>;
+  readonly upstreamSeconds: Histogram<'outcome'>;
+  /** The alarm: Cartesia refuses a key of ours. */
+  readonly upstreamKeyRejected: Counter;
+  /** 0 closed, 1 half open, 2 open. */
+  readonly upstreamBreaker: Gauge;
+  /** Mints refused without asking: `breaker` is open, or the `queue` is longer than the deadline. */
+  readonly upstreamShed: Counter<'reason'>;
+  /** Requests that never became one: framing, time, size. */
+  readonly refusedBeforeRouting: Counter<'code'>;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    requests: new Counter({
+      name: 'broker_http_requests_total',
+      help: 'Requests answered, by route template, method and status.',
+      labelNames: ['route', 'method', 'status'],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'broker_http_request_duration_seconds',
+      help: 'Time from the header block to the last byte of the answer.',
+      labelNames: ['route'],
+      buckets: SECONDS,
+      registers,
+    }),
+    mints: new Counter({
+      name: 'broker_mints_total',
+      help: 'Access tokens asked for, by client app, delivery and outcome.',
+      labelNames: ['client', 'delivery', 'outcome'],
+      registers,
+    }),
+    authenticationFailures: new Counter({
+      name: 'broker_authentication_failures_total',
+      help: 'Credentials refused, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    upstreamSeconds: new Histogram({
+      name: 'broker_upstream_duration_seconds',
+      help: 'Time of calls to Cartesia, by outcome.',
+      labelNames: ['outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    upstreamKeyRejected: new Counter({
+      name: 'broker_upstream_key_rejected_total',
+      help: 'Times Cartesia refused our API key. Anything above zero needs an operator.',
+      registers,
+    }),
+    upstreamBreaker: new Gauge({
+      name: 'broker_upstream_breaker_state',
+      help: 'Circuit breaker to Cartesia: 0 closed, 1 half open, 2 open.',
+      registers,
+    }),
+    upstreamShed: new Counter({
+      name: 'broker_upstream_shed_total',
+      help: 'Mints refused without asking Cartesia, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    refusedBeforeRouting: new Counter({
+      name: 'broker_refused_before_routing_total',
+      help: 'Requests refused for their framing, size or slowness, by error code.',
+      labelNames: ['code'],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,123 @@
+// One log line and one set of counts per request, written when its answer is out.
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics.ts';
+import type { SubjectHash } from './subject-hash.ts';
+
+/** What the line will say; filled by whoever learns it while the request is handled. */
+export interface RequestRecord {
+  client: string | null;
+  /** In the clear here; hashed on its way into the line. */
+  subject: string | null;
+  method: string | null;
+  /** `ok`, or the error code. */
+  outcome: string;
+  /** Why a credential was refused: for the operator, never for the caller. */
+  reason: string | null;
+  upstreamMs: number | null;
+  upstreamRequestId: string | null;
+  /** Set by the mint: what was handed out. */
+  mint: {
+    readonly grants: readonly string[];
+    readonly expiresIn: number;
+    readonly delivery: string;
+    readonly reused: boolean;
+  } | null;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    record: RequestRecord;
+  }
+}
+
+export interface RequestLogOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly subjectHash: SubjectHash;
+}
+
+/** Route templates that are asked for every few seconds by machines: logged at debug. */
+const QUIET: ReadonlySet<string> = new Set(['/livez', '/readyz']);
+
+export const requestLog = fp<RequestLogOptions>(
+  async (app, { logger, metrics, subjectHash }) => {
+    app.decorateRequest('record');
+    app.addHook('onRequest', (request, reply, done) => {
+      request.record = emptyRecord();
+      reply.header('x-request-id', request.id);
+      done();
+    });
+    app.addHook('onResponse', (request, reply, done) => {
+      const { record } = request;
+      const route = request.routeOptions.url ?? '(none)';
+      const ms = reply.elapsedTime;
+      metrics.requests.inc({ route, method: request.method, status: reply.statusCode });
+      metrics.requestSeconds.observe({ route }, ms / 1000);
+      if (route === '/access-token') countMint(metrics, record);
+      const level = QUIET.has(route) && record.outcome === 'ok' ? 'debug' : 'info';
+      if (logger.isLevelEnabled(level))
+        logger[level](line(request, route, reply.statusCode, ms, subjectHash), 'request');
+      done();
+    });
+    // A client that goes away before its answer leaves no onResponse behind, and a line all the same.
+    app.addHook('onRequestAbort', (request, done) => {
+      request.record.outcome = 'aborted';
+      done();
+    });
+  },
+  { name: 'request-log', fastify: '5.x' },
+);
+
+function emptyRecord(): RequestRecord {
+  return {
+    client: null,
+    subject: null,
+    method: null,
+    outcome: 'ok',
+    reason: null,
+    upstreamMs: null,
+    upstreamRequestId: null,
+    mint: null,
+  };
+}
+
+function countMint(metrics: Metrics, record: RequestRecord): void {
+  const outcome = record.mint === null ? record.outcome : record.mint.reused ? 'reused' : 'minted';
+  metrics.mints.inc({ client: record.client ?? '(none)', delivery: record.mint?.delivery ?? '(none)', outcome });
+  if (record.reason !== null) metrics.authenticationFailures.inc({ reason: record.reason });
+}
+
+/** The line of a mint or a refusal is also its audit line: `audit` marks those. */
+function line(
+  request: FastifyRequest,
+  route: string,
+  status: number,
+  ms: number,
+  subjectHash: SubjectHash,
+): Record<string, unknown> {
+  const { record } = request;
+  const fields: Record<string, unknown> = {
+    request_id: request.id,
+    route,
+    method: request.method,
+    status,
+    outcome: record.outcome,
+    ms: Math.round(ms * 10) / 10,
+  };
+  if (record.client !== null) fields['client'] = record.client;
+  if (record.client !== null && record.subject !== null) fields['subject'] = subjectHash(record.client, record.subject);
+  if (record.method !== null) fields['auth'] = record.method;
+  if (record.reason !== null) fields['reason'] = record.reason;
+  if (record.upstreamMs !== null) fields['upstream_ms'] = Math.round(record.upstreamMs * 10) / 10;
+  if (record.upstreamRequestId !== null) fields['upstream_request_id'] = record.upstreamRequestId;
+  if (record.mint !== null) {
+    fields['audit'] = 'mint';
+    fields['grants'] = record.mint.grants.join(' ');
+    fields['expires_in'] = record.mint.expiresIn;
+    fields['delivery'] = record.mint.delivery;
+    if (record.mint.reused) fields['reused'] = true;
+  } else if (status === 401 || status === 402 || status === 403 || status === 429) fields['audit'] = 'refusal';
+  return fields;
+}

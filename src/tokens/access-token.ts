@@ -1,0 +1,84 @@
+// The answer of POST /access-token.
+import { Type } from 'typebox';
+import type { Delivery } from '../config/config.ts';
+import type { Grant } from '../config/grant.ts';
+
+/** A token as a minter made it. */
+export interface AccessToken {
+  readonly token: string;
+  /** Epoch milliseconds, counted from before the upstream call. */
+  readonly expiresAtMs: number;
+  /** The life that was granted, seconds. */
+  readonly lifetimeSeconds: number;
+}
+
+/** Where a client takes its token to. */
+export interface Destination {
+  readonly delivery: Delivery;
+  /** For `new Cartesia({ baseURL })`; no trailing slash. */
+  readonly baseUrl: string;
+  /** The same place for WebSockets. */
+  readonly websocketUrl: string;
+}
+
+export const AccessTokenSchema = Type.Object(
+  {
+    token: Type.String({ description: 'Goes into `new Cartesia({ token })`.' }),
+    expires_in: Type.Integer({
+      description: 'Seconds that are left. Less than asked for = the policy allows no more.',
+    }),
+    expires_at: Type.String({ format: 'date-time', description: 'RFC 3339, counted from before Cartesia was asked.' }),
+    refresh_in: Type.Integer({ description: 'Seconds after which a client does well to ask for the next token.' }),
+    grants: Type.Object({ tts: Type.Boolean(), stt: Type.Boolean(), agent: Type.Boolean() }),
+    delivery: Type.Enum(['direct', 'proxied']),
+    base_url: Type.String({ description: 'Goes into `new Cartesia({ baseURL })`.' }),
+    websocket_url: Type.String(),
+    cartesia_version: Type.String({ description: 'The API version the token was made for.' }),
+  },
+  { additionalProperties: false },
+);
+
+/** Ask again when a fifth of the life is left: one slow or failed mint then goes unnoticed. */
+const REFRESH_AT = 0.8;
+
+export interface AccessTokenAnswer {
+  readonly token: string;
+  readonly expires_in: number;
+  readonly expires_at: string;
+  readonly refresh_in: number;
+  readonly grants: { readonly tts: boolean; readonly stt: boolean; readonly agent: boolean };
+  readonly delivery: Delivery;
+  readonly base_url: string;
+  readonly websocket_url: string;
+  readonly cartesia_version: string;
+}
+
+/**
+ * @param reusedAtMs when a token that was minted earlier is handed out again: now, epoch milliseconds
+ */
+export function accessTokenAnswer(
+  made: AccessToken,
+  grants: readonly Grant[],
+  destination: Destination,
+  version: string,
+  reusedAtMs: number | null,
+): AccessTokenAnswer {
+  const left = reusedAtMs === null ? made.lifetimeSeconds : Math.floor((made.expiresAtMs - reusedAtMs) / 1000);
+  return {
+    token: made.token,
+    expires_in: left,
+    expires_at: new Date(made.expiresAtMs).toISOString(),
+    refresh_in: Math.max(1, Math.floor(left * REFRESH_AT)),
+    grants: { tts: grants.includes('tts'), stt: grants.includes('stt'), agent: grants.includes('agent') },
+    delivery: destination.delivery,
+    base_url: destination.baseUrl,
+    websocket_url: destination.websocketUrl,
+    cartesia_version: version,
+  };
+}
+
+/** `https://host/path/` -> base URL without the slash, and its WebSocket twin. */
+export function destination(delivery: Delivery, url: string): Destination {
+  const baseUrl = url.replace(/\/+$/, '');
+  return { delivery, baseUrl, websocketUrl: baseUrl.replace(/^http/, 'ws') };
+}

@@ -1,0 +1,78 @@
+// Delivery `direct`: Cartesia's own access tokens, asked for with our key.
+import type { TokenClient } from '../upstream/token-client.ts';
+import type { Minted, Minter, MintOrder } from './minter.ts';
+import { storeKey } from './store-key.ts';
+
+export interface DirectMinterOptions {
+  readonly client: TokenClient;
+  /** Hand a subject its still fresh token again. */
+  readonly reuse: boolean;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Most tokens kept for reuse; the oldest goes first. */
+  readonly reuseMax?: number;
+}
+
+/** A token is handed out again only while at least this much of its life is left. */
+const REUSE_UNTIL_LEFT = 0.5;
+
+/**
+ * Identical orders of one subject that are in flight are one upstream call: everything that changes the token is in the key,
+ * the subject too, so nobody is handed a token that was minted for somebody else.
+ */
+export function createDirectMinter(options: DirectMinterOptions): Minter {
+  const { client, reuse, now, reuseMax = 10_000 } = options;
+  const inFlight = new Map<string, Promise<Minted>>();
+  const fresh = new Map<string, Minted>();
+
+  function remember(key: string, minted: Minted): void {
+    fresh.delete(key);
+    fresh.set(key, minted);
+    if (fresh.size <= reuseMax) return;
+    const oldest = fresh.keys().next();
+    if (!oldest.done) fresh.delete(oldest.value);
+  }
+
+  async function ask(order: MintOrder): Promise<Minted> {
+    // Before the call: the token may start to age as soon as upstream has made it.
+    const askedAtMs = now();
+    const answer = await client.mint({
+      grants: order.grants,
+      expiresInSeconds: order.lifetimeSeconds,
+      version: order.version,
+    });
+    return {
+      token: answer.token,
+      expiresAtMs: askedAtMs + order.lifetimeSeconds * 1000,
+      lifetimeSeconds: order.lifetimeSeconds,
+      reusedAtMs: null,
+      upstreamRequestId: answer.requestId,
+      upstreamMs: answer.upstreamMs,
+    };
+  }
+
+  return {
+    mint(order) {
+      const { client: name, subject } = order.principal;
+      const key = storeKey(name, subject, order.grants.join(), String(order.lifetimeSeconds), order.version);
+
+      const kept = reuse ? fresh.get(key) : undefined;
+      if (kept !== undefined) {
+        const at = now();
+        if (kept.expiresAtMs - at >= kept.lifetimeSeconds * 1000 * REUSE_UNTIL_LEFT) return { ...kept, reusedAtMs: at };
+        fresh.delete(key);
+      }
+
+      const running = inFlight.get(key);
+      if (running !== undefined) return running;
+
+      const call = ask(order).finally(() => inFlight.delete(key));
+      inFlight.set(key, call);
+      if (!reuse) return call;
+      return call.then((minted) => {
+        remember(key, minted);
+        return minted;
+      });
+    },
+  };
+}

@@ -1,0 +1,71 @@
+// The body of POST /access-token: Cartesia's own fields, checked field by field so that the message can name the field.
+import { type Static, Type } from 'typebox';
+import { GRANTS } from '../config/grant.ts';
+import { Problem } from '../errors/problems.ts';
+import type { Wish } from '../policy/policy.ts';
+
+/** Upstream's cap on the life of an access token, seconds. */
+export const EXPIRES_IN_MAX_SECONDS = 3600;
+
+const flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
+
+export const MintRequestSchema = Type.Object(
+  {
+    grants: Type.Optional(
+      Type.Union([Type.Object({ tts: flag, stt: flag, agent: flag }, { additionalProperties: false }), Type.Null()], {
+        description: 'What the token is to open. Nothing asked = the default grants of the client app.',
+      }),
+    ),
+    expires_in: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 1, maximum: EXPIRES_IN_MAX_SECONDS }), Type.Null()], {
+        description: 'Life in seconds. More than the policy allows is shortened.',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: "The same body as Cartesia's POST /access-token." },
+);
+export type MintRequest = Static<typeof MintRequestSchema>;
+
+/**
+ * @param body what the JSON parser made of the request
+ * @throws Problem `invalid_request` that names the field
+ */
+export function readMintRequest(body: unknown): Wish {
+  if (!isObject(body)) throw invalid('The body must be a JSON object.');
+  for (const key of Object.keys(body)) {
+    if (key !== 'grants' && key !== 'expires_in') {
+      throw invalid('The body has a field that this endpoint does not know; it takes "grants" and "expires_in".');
+    }
+  }
+  const { grants, expires_in: expiresIn } = body;
+  return { grants: readGrants(grants), expiresInSeconds: readExpiresIn(expiresIn) };
+}
+
+function readGrants(grants: unknown): NonNullable<Wish['grants']> | null {
+  if (grants === undefined || grants === null) return null;
+  if (!isObject(grants)) throw invalid('The field "grants" must be an object or null.');
+  for (const [key, value] of Object.entries(grants)) {
+    if (!(GRANTS as readonly string[]).includes(key)) {
+      throw invalid('The field "grants" knows only "tts", "stt" and "agent".');
+    }
+    if (typeof value !== 'boolean' && value !== null)
+      throw invalid(`The field "grants.${key}" must be true, false or null.`);
+  }
+  return grants as NonNullable<Wish['grants']>; // every key and value was looked at above
+}
+
+function readExpiresIn(value: unknown): number | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > EXPIRES_IN_MAX_SECONDS) {
+    throw invalid(`The field "expires_in" must be a whole number of seconds from 1 to ${EXPIRES_IN_MAX_SECONDS}.`);
+  }
+  return value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalid(message: string): Problem {
+  return new Problem('invalid_request', message);
+}

@@ -1,0 +1,45 @@
+// Delivery `proxied`: access tokens signed by the broker, good at the broker's mirror of Cartesia's paths.
+import { randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
+import type { Minter } from './minter.ts';
+import { PROXIED_TOKEN_ISSUER, PROXIED_TOKEN_TYPE, type ProxiedTokenClaims } from './proxied-token.ts';
+import type { SigningKey } from './signing-keys.ts';
+
+export interface ProxiedMinterOptions {
+  /** The first one signs. */
+  readonly keys: readonly SigningKey[];
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter {
+  const [signer] = keys;
+  if (signer === undefined) throw new TypeError('a proxied minter needs a signing secret');
+  const header = { alg: 'HS256', typ: PROXIED_TOKEN_TYPE, kid: signer.kid };
+
+  return {
+    async mint(order) {
+      // Whole seconds, rounded down: the token is never good for longer than the answer says.
+      const issuedAt = Math.floor(now() / 1000);
+      const expiresAt = issuedAt + order.lifetimeSeconds;
+      const claims: ProxiedTokenClaims = {
+        iss: PROXIED_TOKEN_ISSUER,
+        client: order.principal.client,
+        sub: order.principal.subject,
+        grants: Object.fromEntries(order.grants.map((grant) => [grant, true])),
+        delivery: 'proxied',
+        jti: randomUUID(),
+        iat: issuedAt,
+        exp: expiresAt,
+      };
+      return {
+        token: await new SignJWT({ ...claims }).setProtectedHeader(header).sign(signer.key),
+        expiresAtMs: expiresAt * 1000,
+        lifetimeSeconds: order.lifetimeSeconds,
+        reusedAtMs: null,
+        upstreamRequestId: null,
+        upstreamMs: null,
+      };
+    },
+  };
+}

@@ -1,0 +1,86 @@
+// The authenticator for proxied access tokens: what the broker signed, it takes back.
+import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { GRANTS } from '../config/grant.ts';
+import { type Authentication, type Authenticator, NOT_RESPONSIBLE } from '../identity/authenticator.ts';
+import { PROXIED_TOKEN_ISSUER, PROXIED_TOKEN_TYPE } from './proxied-token.ts';
+import type { SigningKey } from './signing-keys.ts';
+
+export interface ProxiedTokenAuthenticatorOptions {
+  /** All of them verify. */
+  readonly keys: readonly SigningKey[];
+  /** Names of the configured client apps: the token of one that was taken out of the configuration is worth nothing. */
+  readonly clients: ReadonlySet<string>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** The longest header segment that can be one of ours; anything longer is not looked into. */
+const HEADER_MAX = 256;
+
+export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticatorOptions): Authenticator {
+  const { clients, now } = options;
+  const keys = new Map(options.keys.map((key) => [key.kid, key.key]));
+
+  async function verify(rawToken: string, kid: string): Promise<Authentication> {
+    const key = keys.get(kid);
+    if (key === undefined) return refused('signed with a secret that is no longer configured');
+    try {
+      const { payload } = await jwtVerify(rawToken, key, {
+        algorithms: ['HS256'],
+        typ: PROXIED_TOKEN_TYPE,
+        issuer: PROXIED_TOKEN_ISSUER,
+        requiredClaims: ['sub', 'exp', 'iat', 'jti'],
+        clockTolerance: 0,
+        currentDate: new Date(now()),
+      });
+      return principalOf(payload);
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) return { outcome: 'refused', code: 'token_expired', reason: 'expired' };
+      return refused('signature or claims do not hold');
+    }
+  }
+
+  function principalOf(payload: JWTPayload): Authentication {
+    const { client, sub, grants, exp } = payload;
+    if (typeof client !== 'string' || !clients.has(client)) return refused('names a client app that is not configured');
+    if (typeof sub !== 'string' || typeof grants !== 'object' || grants === null) return refused('claims do not hold');
+    return {
+      outcome: 'authenticated',
+      principal: {
+        client,
+        subject: sub,
+        method: 'access_token',
+        claims: payload,
+        grants: GRANTS.filter((grant) => Reflect.get(grants, grant) === true),
+        expiresAt: exp ?? null,
+      },
+    };
+  }
+
+  return {
+    name: 'access-token',
+    authenticate(credential) {
+      if (credential === null) return NOT_RESPONSIBLE;
+      const kid = keyIdOf(credential.rawToken);
+      return kid === null ? NOT_RESPONSIBLE : verify(credential.rawToken, kid);
+    },
+  };
+}
+
+/** The key id in the header of a token that says it is one of ours, else `null`. Says nothing about whether it is genuine. */
+function keyIdOf(rawToken: string): string | null {
+  const end = rawToken.indexOf('.');
+  if (end < 1 || end > HEADER_MAX) return null;
+  try {
+    const header: unknown = JSON.parse(Buffer.from(rawToken.slice(0, end), 'base64url').toString('utf8'));
+    if (typeof header !== 'object' || header === null || Reflect.get(header, 'typ') !== PROXIED_TOKEN_TYPE) return null;
+    const kid: unknown = Reflect.get(header, 'kid');
+    return typeof kid === 'string' ? kid : null;
+  } catch {
+    return null;
+  }
+}
+
+function refused(reason: string): Authentication {
+  return { outcome: 'refused', code: 'unauthenticated', reason };
+}

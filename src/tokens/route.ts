@@ -1,0 +1,85 @@
+// POST /access-token: the way of a mint from an admitted request to an answer.
+import type { FastifyInstance } from 'fastify';
+import { admitted } from '../admission/admitted.ts';
+import type { Config, Delivery } from '../config/config.ts';
+import { Problem } from '../errors/problems.ts';
+import { decide } from '../policy/policy.ts';
+import { resolveVersion } from '../upstream/version.ts';
+import { AccessTokenSchema, accessTokenAnswer, type Destination } from './access-token.ts';
+import { MintRequestSchema, readMintRequest } from './mint-request.ts';
+import type { Minter } from './minter.ts';
+
+export interface MintRouteOptions {
+  readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
+  /** A minter for every delivery that some client app uses. */
+  readonly minters: ReadonlyMap<Delivery, Minter>;
+  /** Asked per request: where the broker is reached may be known only once it listens. */
+  readonly destination: (delivery: Delivery) => Destination;
+}
+
+/** A mint request is a few flags and a number. */
+const BODY_MAX_BYTES = 16 * 1024;
+
+export async function mintRoute(app: FastifyInstance, options: MintRouteOptions): Promise<void> {
+  const { upstream, minters } = options;
+
+  app.post(
+    '/access-token',
+    {
+      bodyLimit: BODY_MAX_BYTES,
+      schema: {
+        operationId: 'mintAccessToken',
+        summary: 'Mint an access token',
+        description:
+          'Same path and body as at Cartesia, so `new Cartesia({ apiKey: <your credential>, baseURL: <the broker> }).accessToken.create({ … })` works.',
+        tags: ['tokens'],
+        body: MintRequestSchema,
+        response: { 200: AccessTokenSchema },
+      },
+    },
+    async (request, reply) => {
+      const { principal, client } = admitted(request);
+      // As at Cartesia: an access token opens endpoints, it does not make further tokens.
+      if (principal.method === 'access_token')
+        throw new Problem('endpoint_not_allowed', 'An access token cannot mint access tokens.');
+
+      const wish = readMintRequest(request.body);
+      const version = resolveVersion(headerOf(request.headers['cartesia-version']), {
+        version: upstream.version,
+        policy: upstream.versionPolicy,
+      });
+      if ('invalid' in version) throw new Problem('invalid_version');
+
+      const decision = decide(wish, client, principal.grants);
+      if (decision.outcome === 'deny') throw new Problem(decision.code, decision.message);
+
+      const minter = minters.get(client.delivery);
+      if (minter === undefined) throw new TypeError(`no minter for delivery ${client.delivery}`);
+      const { grants, expiresInSeconds: lifetimeSeconds } = decision;
+      const minted = await minter.mint({ principal, grants, lifetimeSeconds, version: version.version });
+
+      const { record } = request;
+      record.upstreamMs = minted.upstreamMs;
+      record.upstreamRequestId = minted.upstreamRequestId;
+      record.mint = {
+        grants,
+        expiresIn: lifetimeSeconds,
+        delivery: client.delivery,
+        reused: minted.reusedAtMs !== null,
+      };
+      reply.header('cache-control', 'no-store');
+      if (minted.upstreamRequestId !== null) reply.header('cartesia-request-id', minted.upstreamRequestId);
+      return accessTokenAnswer(
+        minted,
+        grants,
+        options.destination(client.delivery),
+        version.version,
+        minted.reusedAtMs,
+      );
+    },
+  );
+}
+
+function headerOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value;
+}

@@ -1,0 +1,47 @@
+import { test } from 'tap';
+import { Problem } from '../../src/errors/problems.ts';
+import { readMintRequest } from '../../src/tokens/mint-request.ts';
+
+test('a mint request is read', async (t) => {
+  t.strictSame(readMintRequest({}), { grants: null, expiresInSeconds: null });
+  t.strictSame(readMintRequest({ grants: null, expires_in: null }), { grants: null, expiresInSeconds: null });
+  t.strictSame(readMintRequest({ grants: { tts: true, stt: null, agent: false }, expires_in: 60 }), {
+    grants: { tts: true, stt: null, agent: false },
+    expiresInSeconds: 60,
+  });
+});
+
+const REFUSED: readonly [string, unknown, RegExp][] = [
+  ['no body', undefined, /body/],
+  ['null', null, /body/],
+  ['an array', [], /body/],
+  ['a text', 'a', /body/],
+  ['true', true, /body/],
+  ['a number as text', { expires_in: '60' }, /"expires_in"/],
+  ['true for a number', { expires_in: true }, /"expires_in"/],
+  ['a fraction', { expires_in: 1.5 }, /"expires_in"/],
+  ['zero', { expires_in: 0 }, /"expires_in"/],
+  ['a negative life', { expires_in: -1 }, /"expires_in"/],
+  ['more than an hour', { expires_in: 3601 }, /"expires_in"/],
+  ['infinity', { expires_in: Number.POSITIVE_INFINITY }, /"expires_in"/],
+  ['an unknown field', { ttl: 60 }, /"grants" and "expires_in"/],
+  ['a list of grants', { grants: ['tts'] }, /"grants"/],
+  ['grants as text', { grants: 'tts' }, /"grants"/],
+  ['an unknown grant', { grants: { voices: true } }, /"tts", "stt" and "agent"/],
+  ['a grant that is no boolean', { grants: { tts: 1 } }, /"grants.tts"/],
+];
+
+test('a mint request is refused with the name of the field and without its value', async (t) => {
+  for (const [name, body, message] of REFUSED) {
+    t.test(name, async (t) => {
+      try {
+        readMintRequest(body);
+        t.fail('accepted');
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        t.equal(error.code, 'invalid_request');
+        t.match(error.message, message);
+      }
+    });
+  }
+});
