@@ -119,16 +119,6 @@ export function problem(
   return { ...PROBLEMS[name], ...text, status: settings.errorStatuses[name] };
 }
 
-/** What tells a failure from a value where a function may give either. */
-export class ProblemError extends Error {
-  override readonly name = 'ProblemError';
-  readonly problem: Problem;
-  constructor(cause: Problem) {
-    super(`${cause.title}: ${cause.message}`);
-    this.problem = cause;
-  }
-}
-
 /** The body of an HTTP error: the structured object, or `Title: Message` as text. */
 export function httpErrorBody(
   problem: Problem,

@@ -2,14 +2,12 @@
 
 import { createServer } from 'node:http';
 import { createCertificate, type TlsIdentity } from './certificate.ts';
-import type { Clock } from './clock.ts';
-import type { SlotCounters, SlotKind } from './concurrency.ts';
-import type { Faults } from './faults.ts';
+import { startControlServer } from './control/control-server.ts';
+import { type Controlled, controlledBy } from './controlled.ts';
 import { FrontDoor } from './front-door.ts';
 import { createRequestHandler } from './http/router.ts';
 import { ROUTES } from './http/routes.ts';
-import type { Journal } from './journal.ts';
-import { configure, defaultSettings, type Plan, type Settings, type SettingsPatch } from './settings.ts';
+import { configure, defaultSettings, type Plan, type SettingsPatch } from './settings.ts';
 import { attachSockets } from './sockets/attach-sockets.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -34,7 +32,7 @@ export interface SimulatorOptions {
   readonly settings?: SettingsPatch;
 }
 
-export interface Simulator {
+export interface Simulator extends Controlled {
   /** `http://127.0.0.1:PORT`, or '' without a plain listener. */
   readonly url: string;
   /** `https://localhost:PORT`, or '' without a TLS listener. */
@@ -44,58 +42,34 @@ export interface Simulator {
   readonly controlUrl: string | null;
   /** The first key it accepts. */
   readonly apiKey: string;
-  readonly journal: Journal;
-  readonly faults: Faults;
-  /** Mutable at run time. */
-  readonly settings: Settings;
-  readonly clock: Clock;
-  /** Changes several settings at once, by plan or by name. @throws SettingsError */
-  configure(patch: SettingsPatch): void;
-  /** A token as `POST /access-token` would give, without asking. */
-  mintToken(wish?: {
-    readonly grants?: Partial<Settings['tokens']['grantsWhenOmitted']>;
-    readonly seconds?: number;
-  }): string;
-  counters(): SimulatorCounters;
   /** Closes everything at once, open sockets included. */
   close(): Promise<void>;
 }
 
-/** What was used since the start or the last `resetCounters` of the control API. */
-export interface SimulatorCounters extends Readonly<Record<SlotKind, SlotCounters>> {
-  readonly creditsSpent: number;
-  readonly openConnections: number;
-}
-
 /** Starts one. Several in one process do not know of each other. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const { host = '127.0.0.1', port = 0, tlsPort = 0, now = Date.now } = options;
+  const { host = '127.0.0.1', port = 0, tlsPort = 0, controlPort = null, now = Date.now } = options;
   const settings = defaultSettings(options.plan);
   if (options.apiKeys !== undefined) settings.apiKeys = [...options.apiKeys];
   configure(settings, options.settings ?? {});
   const world = createWorld(settings, now);
   const identity = options.tls ?? createCertificate(Date.now());
   const door = new FrontDoor(world, createHttpServer(world));
+  const controlled = controlledBy(world, door);
   try {
     const plain = port === null ? null : await door.listen(host, port);
     const secure = tlsPort === null ? null : await door.listen(host, tlsPort, identity);
+    const control = controlPort === null ? null : await startControlServer(controlled, { host, port: controlPort });
     return {
+      ...controlled,
       url: plain === null ? '' : `http://${host}:${plain}`,
       tlsUrl: secure === null ? '' : `https://${host === '127.0.0.1' ? 'localhost' : host}:${secure}`,
       certificate: identity.cert,
-      controlUrl: null,
+      controlUrl: control && `http://${host}:${control.port}`,
       apiKey: settings.apiKeys[0] ?? '',
-      journal: world.journal,
-      faults: world.faults,
-      settings,
-      clock: world.clock,
-      configure: (patch) => configure(settings, patch),
-      mintToken: ({ grants = { tts: true, stt: true, agent: true }, seconds = 300 } = {}) =>
-        world.tokens.sign({ grants, seconds, nowMs: world.clock.now() }),
-      counters: () => countersOf(world, door),
       close: async () => {
         world.clock.stop();
-        await door.close();
+        await Promise.all([door.close(), control?.close()]);
       },
     };
   } catch (error) {
@@ -116,12 +90,4 @@ function createHttpServer(world: World) {
   );
   attachSockets(server, world);
   return server;
-}
-
-function countersOf(world: World, door: FrontDoor): SimulatorCounters {
-  return {
-    ...world.concurrency.counters(),
-    creditsSpent: world.credits.spent,
-    openConnections: door.openConnections,
-  };
 }

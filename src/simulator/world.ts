@@ -1,6 +1,7 @@
 // The state that all parts of the simulator share.
 
 import { AccessTokens } from './access-tokens.ts';
+import { AgentSessions } from './agent-sessions.ts';
 import { Clock } from './clock.ts';
 import { Concurrency } from './concurrency.ts';
 import { Credits } from './credits.ts';
@@ -15,6 +16,7 @@ import type { Settings } from './settings.ts';
  * - `clock`: `now()` for anything a client can observe; `after(ms, run)` for idle times, so that
  *   `clock.advance(300_000)` makes them happen.
  * - `tokens`: signs and checks access tokens; callers normally use `authenticate()` of credentials.ts.
+ * - `agentSessions.take(token, agentId, now)`: the session of a managed agent's session token, once.
  * - `concurrency.take(kind)`: a slot or null (then the problem is `concurrency_limited`). Release it BEFORE the last
  *   byte or event is written, so that a client who saw the end can begin the next one at once.
  * - `credits.spend(n)`: false when the balance does not cover it (then the problem is `quota_exceeded`).
@@ -30,6 +32,7 @@ export interface World {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly tokens: AccessTokens;
+  readonly agentSessions: AgentSessions;
   readonly concurrency: Concurrency;
   readonly credits: Credits;
   readonly journal: Journal;
@@ -42,6 +45,7 @@ export function createWorld(settings: Settings, now: () => number = Date.now): W
     settings,
     clock: new Clock(now),
     tokens: new AccessTokens(),
+    agentSessions: new AgentSessions(),
     concurrency: new Concurrency(() => settings.limits),
     credits: new Credits(settings),
     journal: new Journal(() => settings.journal),

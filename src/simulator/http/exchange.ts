@@ -1,6 +1,7 @@
 // One HTTP request and its answer: the journal entry, the version, and every way to answer.
 
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultAction } from '../faults.ts';
@@ -55,7 +56,8 @@ export class Exchange {
     this.fault = world.faults.takeForRequest({ method, path });
     const controller = new AbortController();
     this.signal = controller.signal;
-    request.socket.once('close', () => {
+    // Also comes after an answer that went well: then the outcome stands and nobody listens to the signal any more.
+    response.once('close', () => {
       controller.abort();
       world.journal.update(this.entry, { outcome: 'aborted' });
     });
@@ -154,10 +156,9 @@ export class Exchange {
   }
 
   async #drained(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#response.once('drain', resolve);
-    this.signal.addEventListener('abort', () => resolve(), { once: true });
-    await promise;
+    await once(this.#response, 'drain', { signal: this.signal }).catch(() => {
+      throw new ExchangeOver();
+    });
   }
 }
 

@@ -10,29 +10,13 @@ export type BodyRead<T> =
 /** A JSON object. The content type is not looked at: some clients send none. */
 export async function readJson(exchange: Exchange): Promise<BodyRead<Readonly<Record<string, unknown>>>> {
   const read = await readBytes(exchange, exchange.world.settings.sizes.jsonBytes);
-  if (read.outcome === 'refused') return read;
-  const value = parsed(read.value);
+  if (read === null) {
+    const tooLarge = problem(exchange.world.settings, 'invalid_request', { message: 'The body is too large.' });
+    return { outcome: 'refused', problem: { ...tooLarge, status: 413 } };
+  }
+  const value = parsed(read);
   if (isRecord(value)) return { outcome: 'read', value };
   return invalid(exchange, 'The body is not a JSON object.');
-}
-
-/** The whole body. Beyond the limit the rest is not read. */
-export async function readBytes(exchange: Exchange, limitBytes: number): Promise<BodyRead<Buffer>> {
-  const { request, signal } = exchange;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > limitBytes)
-        return { outcome: 'refused', problem: problem(exchange.world.settings, 'file_too_large') };
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (signal.aborted || request.destroyed) throw new ExchangeOver();
-    throw error;
-  }
-  return { outcome: 'read', value: Buffer.concat(chunks) };
 }
 
 export function invalid(exchange: Exchange, message: string): { outcome: 'refused'; problem: Problem } {
@@ -41,6 +25,24 @@ export function invalid(exchange: Exchange, message: string): { outcome: 'refuse
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The whole body, or null when it is longer than the limit; the rest is then left unread. */
+async function readBytes({ request, signal }: Exchange, limitBytes: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    // Left early, the iterator must not destroy the request: the refusal goes out on the same socket.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > limitBytes) return null;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (signal.aborted || request.destroyed) throw new ExchangeOver();
+    throw error;
+  }
+  return Buffer.concat(chunks);
 }
 
 function parsed(bytes: Buffer): unknown {

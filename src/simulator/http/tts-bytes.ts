@@ -1,9 +1,9 @@
 // POST /tts/bytes
 
-import { CONTENT_TYPES, speak } from '../audio/containers.ts';
+import { CONTENT_TYPES, type SpeakRequest, speak } from '../audio/containers.ts';
 import { billedCharacters, CREDIT_COST } from '../credits.ts';
-import { problem } from '../problems.ts';
-import { type GenerationRequest, readGeneration } from '../tts/generation-request.ts';
+import { readGeneration } from '../tts/generation-request.ts';
+import { type Booking, booked } from './booked.ts';
 import type { Exchange } from './exchange.ts';
 import { readJson } from './request-body.ts';
 import type { Route } from './router.ts';
@@ -21,31 +21,24 @@ async function answer(exchange: Exchange): Promise<void> {
     allowEmptyTranscript: false,
   });
   if (generation.outcome === 'refused') return exchange.sendProblem(generation.problem);
-  const slot = world.concurrency.take('tts');
-  if (slot === null) return exchange.sendProblem(problem(world.settings, 'concurrency_limited'));
-  try {
-    const cost = billedCharacters(generation.value.transcript) * CREDIT_COST.ttsPerCharacter;
-    if (!world.credits.spend(cost)) return await exchange.sendProblem(problem(world.settings, 'quota_exceeded'));
-    await stream(exchange, generation.value);
-    // Before the last byte: a client that has seen the end may begin the next request at once.
-    slot.release();
-    await exchange.end();
-  } finally {
-    slot.release();
-  }
+  const { value } = generation;
+  await booked(exchange, 'tts', async (booking) => {
+    if (!(await booking.pay(billedCharacters(value.transcript) * CREDIT_COST.ttsPerCharacter))) return;
+    await sendSpeech(exchange, booking, { ...value, chunkBytes: world.settings.chunkBytes });
+  });
 }
 
-async function stream(
-  exchange: Exchange,
-  { format, transcript, voiceId, speed, volume }: GenerationRequest,
-): Promise<void> {
-  const { latency, chunkBytes } = exchange.world.settings;
+/** Answers with a recording, chunk by chunk at the pace of the latency settings. */
+export async function sendSpeech(exchange: Exchange, booking: Booking, request: SpeakRequest): Promise<void> {
+  const { latency } = exchange.world.settings;
   await exchange.delay(latency.firstByteMs);
-  exchange.start(200, { 'content-type': CONTENT_TYPES[format.container] });
+  exchange.start(200, { 'content-type': CONTENT_TYPES[request.format.container] });
   let first = true;
-  for await (const piece of speak({ transcript, voiceId, format, speed, volume, chunkBytes })) {
+  for await (const piece of speak(request)) {
     if (!first) await exchange.delay(latency.perChunkMs);
     first = false;
     await exchange.write(piece);
   }
+  booking.release();
+  await exchange.end();
 }

@@ -42,7 +42,7 @@ export const VOICES: readonly Voice[] = [
     language: 'en',
     gender: 'gender_neutral',
     country: 'GB',
-    accent: 'received-pronunciation',
+    accent: 'british',
     incompatibleModels: [],
   },
   {
@@ -57,10 +57,12 @@ export const VOICES: readonly Voice[] = [
   },
 ];
 
+/** A part of the accent catalogue, sorted by id. */
 export const ACCENTS = [
-  { id: 'general-american', name: 'General American', locale: 'en-US' },
-  { id: 'received-pronunciation', name: 'Received Pronunciation', locale: 'en-GB' },
-  { id: 'standard-german', name: 'Standard German', locale: 'de-DE' },
+  { id: 'british', name: 'British', language: 'en', locale: 'en-GB' },
+  { id: 'general-american', name: 'General American', language: 'en', locale: 'en-US' },
+  { id: 'high-german', name: 'High German', language: 'de', locale: 'de-DE' },
+  { id: 'parisian', name: 'Parisian', language: 'fr', locale: 'fr-FR' },
 ] as const;
 
 const LANGUAGES = new Set(

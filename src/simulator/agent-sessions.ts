@@ -1,0 +1,32 @@
+// Session tokens of managed agents: one browser, one agent, one call.
+
+import { randomBytes } from 'node:crypto';
+
+export interface AgentSession {
+  readonly agentId: string;
+  /** Values fixed by the server for this call. */
+  readonly dynamicVariables: Readonly<Record<string, unknown>>;
+  readonly configOverrides: Readonly<Record<string, unknown>>;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** Sessions that were created and not yet used. The name and life of a token are not documented. */
+export class AgentSessions {
+  readonly #sessions = new Map<string, AgentSession>();
+
+  /** @returns the token that opens this session's socket, once */
+  create(session: AgentSession): string {
+    const token = `ast_${randomBytes(24).toString('base64url')}`;
+    this.#sessions.set(token, session);
+    return token;
+  }
+
+  /** The session of a token for this agent, which is used up by that; null when there is none or it has expired. */
+  take(token: string, agentId: string, nowMs: number): AgentSession | null {
+    const session = this.#sessions.get(token);
+    if (session === undefined || session.agentId !== agentId) return null;
+    this.#sessions.delete(token);
+    return nowMs < session.expiresAt ? session : null;
+  }
+}

@@ -1,0 +1,77 @@
+// What the control listener can do, as a table.
+
+import type { Controlled } from '../controlled.ts';
+import type { FaultHandle } from '../faults.ts';
+import { parseFaultRule } from './fault-rule.ts';
+
+export interface ControlCall {
+  readonly query: URLSearchParams;
+  /** The parsed JSON body, undefined where there is none. */
+  readonly body: unknown;
+  /** What follows the resource in the path. */
+  readonly id: string | null;
+}
+
+export interface ControlAnswer {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+/** A request that cannot be carried out; the message says why. */
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+}
+
+type Action = (simulator: Controlled, call: ControlCall) => ControlAnswer;
+
+/** Keys are `METHOD /resource`, with `/{id}` where one is needed. */
+export const CONTROL_API: Readonly<Record<string, Action>> = {
+  'GET /settings': ({ settings }) => ({ status: 200, body: settings }),
+  'PUT /settings': (simulator, { body }) => {
+    simulator.configure(body as Parameters<Controlled['configure']>[0]);
+    return { status: 200, body: simulator.settings };
+  },
+  'GET /faults': ({ faults }) => ({ status: 200, body: faults.list() }),
+  'POST /faults': ({ faults }, { body }) => {
+    const { id }: FaultHandle = faults.add(parseFaultRule(body));
+    return { status: 201, body: { id } };
+  },
+  'DELETE /faults': ({ faults }) => {
+    faults.clear();
+    return { status: 204 };
+  },
+  'DELETE /faults/{id}': ({ faults }, { id }) => ({ status: faults.remove(Number(id)) ? 204 : 404 }),
+  'GET /journal': ({ journal }, { query }) => {
+    const [method, path] = [query.get('method'), query.get('path')];
+    const filter = { ...(method === null ? {} : { method }), ...(path === null ? {} : { path }) };
+    return { status: 200, body: journal.entries(filter) };
+  },
+  'DELETE /journal': ({ journal }) => {
+    journal.clear();
+    return { status: 204 };
+  },
+  'GET /counters': (simulator) => ({ status: 200, body: simulator.counters() }),
+  'DELETE /counters': (simulator) => {
+    simulator.resetCounters();
+    return { status: 204 };
+  },
+  'GET /clock': (simulator) => ({ status: 200, body: timeOf(simulator) }),
+  'POST /clock': (simulator, { body }) => {
+    simulator.clock.advance(numberIn(body, 'advanceMs'));
+    return { status: 200, body: timeOf(simulator) };
+  },
+  'POST /tokens': (simulator, { body }) => {
+    const wish = (body ?? {}) as NonNullable<Parameters<Controlled['mintToken']>[0]>;
+    return { status: 200, body: { token: simulator.mintToken(wish) } };
+  },
+};
+
+function timeOf({ clock }: Controlled): object {
+  return { now: new Date(clock.now()).toISOString(), offsetMs: clock.offsetMs };
+}
+
+function numberIn(body: unknown, name: string): number {
+  const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined;
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new ControlError(`${name} must be a number`);
+  return value;
+}

@@ -1,0 +1,84 @@
+// A fault rule as JSON, checked before it becomes one.
+
+import type { FaultAction, FaultMatch, FaultRule } from '../faults.ts';
+import { PROBLEMS } from '../problems.ts';
+
+/** A rule that nobody could carry out. The message names the field. */
+export class FaultRuleError extends Error {
+  override readonly name = 'FaultRuleError';
+}
+
+type Check = (value: unknown) => boolean;
+type Fields = Readonly<Record<string, Check>>;
+
+const text: Check = (value) => typeof value === 'string';
+const flag: Check = (value) => typeof value === 'boolean';
+const count: Check = (value) => Number.isInteger(value) && (value as number) >= 0;
+const status: Check = (value) => Number.isInteger(value) && (value as number) >= 200 && (value as number) <= 599;
+const closeCode: Check = (value) => Number.isInteger(value) && (value as number) >= 1000 && (value as number) <= 4999;
+const oneOf =
+  (...choices: readonly string[]): Check =>
+  (value) =>
+    choices.includes(value as string);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const texts: Check = (value) => isRecord(value) && Object.values(value).every(text);
+
+/** What each action takes. */
+const ACTIONS: Readonly<Record<FaultAction['type'], Fields>> = {
+  refuse: { at: optional(oneOf('accept', 'request')) },
+  hang: { at: optional(oneOf('accept', 'request')) },
+  delay: { ms: count },
+  drip: { part: oneOf('headers', 'body'), intervalMs: count },
+  reset: { afterBodyBytes: count },
+  half_close: { at: oneOf('before_headers', 'inside_headers', 'body'), afterBodyBytes: optional(count) },
+  garbage: { bytes: text, keepOpen: optional(flag) },
+  truncate_events: { afterEvents: count, partial: optional(flag), end: optional(oneOf('clean', 'fin', 'reset')) },
+  error_event: { afterEvents: count, problem: oneOf(...Object.keys(PROBLEMS)) },
+  answer: {
+    status,
+    code: optional((value) => value === null || text(value)),
+    title: optional(text),
+    message: optional(text),
+    fields: optional(isRecord),
+    retryAfter: optional((value) => text(value) || count(value)),
+    headers: optional(texts),
+    html: optional(flag),
+    body: optional(text),
+    contentType: optional(text),
+    echoAuthorization: optional(flag),
+  },
+  redirect: { location: text, status: optional(status) },
+  big_header: { bytes: count, name: optional(text) },
+  close_socket: { code: closeCode, reason: optional(text), afterFrames: optional(count) },
+  reset_socket: { afterFrames: optional(count) },
+};
+
+/** @throws FaultRuleError */
+export function parseFaultRule(value: unknown): FaultRule {
+  if (!isRecord(value)) throw new FaultRuleError('a fault rule is an object with match and action');
+  checkFields('', value, { match: optional(isRecord), times: optional(count), action: isRecord });
+  const match = (value['match'] ?? {}) as FaultMatch;
+  checkFields('match.', match, { method: optional(text), path: optional(text) });
+  const action = value['action'] as FaultAction;
+  const fields = Object.hasOwn(ACTIONS, String(action.type)) ? ACTIONS[action.type] : undefined;
+  if (fields === undefined) throw new FaultRuleError(`action.type must be one of ${Object.keys(ACTIONS).join(', ')}`);
+  checkFields('action.', action, { type: text, ...fields });
+  return { match, action, ...(value['times'] === undefined ? {} : { times: value['times'] as number }) };
+}
+
+function checkFields(prefix: string, value: object, fields: Fields): void {
+  for (const name of Object.keys(value)) {
+    if (!Object.hasOwn(fields, name)) throw new FaultRuleError(`unknown field: ${prefix}${name}`);
+  }
+  for (const [name, check] of Object.entries(fields)) {
+    if (!check((value as Record<string, unknown>)[name]))
+      throw new FaultRuleError(`${prefix}${name} is missing or not valid`);
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
