@@ -1,5 +1,5 @@
 // Checks values against the schema, reports everything that does not fit, and fills in the defaults of what was left out.
-import { nearestName } from './near-name.ts';
+import { nameFinder } from './near-name.ts';
 import { emptyTree, isTree, type Report, type SettingPath, type Tree } from './report.ts';
 import { SETTINGS_SCHEMA, type Settings } from './schema.ts';
 import {
@@ -156,7 +156,7 @@ function reportUnknownKeys(node: GroupNode, value: Tree, path: SettingPath, repo
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
     const place = report.placeOf([...path, key]);
-    const near = nearestName(key, known);
+    const near = nameFinder(known)(key);
     // A key is shown only when it resembles a known one: a secret written where a name belongs must not be printed.
     const setting = [...path, near === undefined ? '*' : key].join('.');
     const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;

@@ -1,6 +1,6 @@
 // Variables that the schema does not know: misspelt ones of ours, and those of Node that would undo a promise.
 import type { Environment } from './environment.ts';
-import { nearestName } from './near-name.ts';
+import { nameFinder } from './near-name.ts';
 import type { Report } from './report.ts';
 import { CONFIG_FILE_VARIABLE } from './schema.ts';
 import { SETTING_BY_VARIABLE } from './setting-index.ts';
@@ -25,6 +25,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...[...SETTING_BY_VARIABLE].flatMap(([name, { isSecret }]) => (isSecret ? [name, `${name}_FILE`] : [name])),
 ]);
 
+const nearestKnown = nameFinder(KNOWN);
+
 /** First words of our variables that are no one else's. */
 const OUR_PREFIX = /^(?:CARTESIA|BROKER|CLIENT_KEYS?|TRUSTED_CLIENTS?|MANAGEMENT|JWT|TOKEN|MINT)_/;
 
@@ -37,7 +39,7 @@ function whatIsWrongWith(name: string): string | undefined {
   if (withoutFile !== undefined && SETTING_BY_VARIABLE.has(withoutFile)) {
     return `is not read: only secrets can be given as files, ${withoutFile} is none`;
   }
-  const near = nearestName(name, KNOWN);
+  const near = nearestKnown(name);
   if (near !== undefined) return `is not a setting of the broker: did you mean ${near}?`;
   return OUR_PREFIX.test(name) ? `is not a setting of the broker${resemblance(name)}` : undefined;
 }
