@@ -52,6 +52,13 @@ export interface Answer {
   readonly content?: Readonly<Record<string, MediaType>>;
 }
 
+/** A documentation extension that several viewers know. */
+export interface CodeSample {
+  readonly lang: string;
+  readonly label: string;
+  readonly source: string;
+}
+
 export interface Operation {
   readonly operationId: string;
   readonly summary: string;
@@ -67,6 +74,7 @@ export interface Operation {
   };
   /** By status, as text. */
   readonly responses: Readonly<Record<string, Answer>>;
+  readonly 'x-codeSamples'?: readonly CodeSample[];
 }
 
 export interface SecurityScheme {

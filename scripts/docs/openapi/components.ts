@@ -1,0 +1,110 @@
+// The parts of the document that endpoints share.
+import { PROBLEMS, Problem, type ProblemCode } from '../../../src/errors/problems.ts';
+import { errorBody, RETRY_AFTER_MAX_SECONDS } from '../../../src/errors/wire.ts';
+import { MAX_NAMED_SUBJECT_LENGTH } from '../../../src/identity/broker-subject.ts';
+import type { Example, Header, Parameter, Schema, SecurityScheme } from '../../../src/reference/openapi-document.ts';
+
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
+
+const EXAMPLE_REQUEST_ID = '0f8fad5b-d9cb-469f-a165-70867728950e';
+
+export const SECURITY_SCHEMES: Readonly<Record<string, SecurityScheme>> = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'The usual way, and the one of the official SDKs (`apiKey`): a session token (JWT) of an identity provider that the broker is configured for, or an app key.',
+  },
+  apiKey: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-API-Key',
+    description:
+      'The same credentials in the header that older clients of Cartesia send. One that differs from the bearer token is refused.',
+  },
+};
+
+export const PARAMETERS: Readonly<Record<string, Parameter>> = {
+  CartesiaVersion: {
+    name: 'Cartesia-Version',
+    in: 'header',
+    required: false,
+    description:
+      'The API version to mint with, a calendar date. Without it the broker says its own (`CARTESIA_VERSION`), and it always does where the operator has pinned it.',
+    schema: { type: 'string', format: 'date' },
+    example: '2026-03-01',
+  },
+  BrokerSubject: {
+    name: 'X-Broker-Subject',
+    in: 'header',
+    required: false,
+    description: `The user on whose behalf a backend asks, so that limits and logs are per user. Only with the app key of a client app that is marked as trusted. Printable ASCII, no space at either end.`,
+    schema: {
+      type: 'string',
+      minLength: 1,
+      maxLength: MAX_NAMED_SUBJECT_LENGTH,
+      pattern: '^[\\x21-\\x7e](?:[\\x20-\\x7e]*[\\x21-\\x7e])?$',
+    },
+    example: 'user-42',
+  },
+};
+
+const count: Schema = { type: 'integer', minimum: 0 };
+
+export const HEADERS: Readonly<Record<string, Header>> = {
+  'x-request-id': {
+    description: 'The id of this request: name it when you report something.',
+    schema: { type: 'string', format: 'uuid' },
+  },
+  'cache-control': { description: 'Whether the answer may be kept.', schema: { type: 'string' } },
+  'cartesia-request-id': {
+    description: 'The id that Cartesia gave the request behind this one, where there was one.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
+  },
+  'ratelimit-limit': { description: 'Requests that one window takes.', schema: count },
+  'ratelimit-remaining': { description: 'Requests that the present window still takes.', schema: count },
+  'ratelimit-reset': { description: 'Seconds until the next window.', schema: count },
+  'retry-after': {
+    description: `Seconds to wait before the next try, ${RETRY_AFTER_MAX_SECONDS} at most.`,
+    schema: { type: 'integer', minimum: 1, maximum: RETRY_AFTER_MAX_SECONDS },
+  },
+  'x-should-retry': {
+    description: 'Whether the same request can succeed later. The official SDKs obey it.',
+    schema: { type: 'string', enum: ['true', 'false'] },
+  },
+  'www-authenticate': { description: 'The scheme to authenticate with.', schema: { type: 'string', enum: ['Bearer'] } },
+};
+
+export const ERROR_SCHEMA: Schema = {
+  type: 'object',
+  description:
+    'Every failure has this shape: the structured error of Cartesia (API version 2026-03-01 and later) and who failed.',
+  required: ['error_code', 'title', 'message', 'request_id', 'source'],
+  properties: {
+    error_code: {
+      description: 'What to react to. Codes are added, never renamed. One that Cartesia gave is passed on as it is.',
+      anyOf: [
+        { title: 'of the broker', type: 'string', enum: PROBLEM_CODES },
+        { title: 'of Cartesia', type: 'string' },
+        { type: 'null' },
+      ],
+    },
+    title: { type: 'string', description: 'Short and fixed.' },
+    message: { type: 'string', description: 'For the developer who reads it. The wording may change.' },
+    request_id: { type: 'string', format: 'uuid', description: 'The same as in the header `x-request-id`.' },
+    source: {
+      type: 'string',
+      enum: ['broker', 'upstream'],
+      description: 'Who failed. `upstream`: the failure is what Cartesia answered.',
+    },
+    doc_url: { type: 'string', format: 'uri', description: 'Where Cartesia says more.' },
+  },
+};
+
+/** One per code, made by the code that answers. */
+export const ERROR_EXAMPLES: Readonly<Record<string, Example>> = Object.fromEntries(
+  PROBLEM_CODES.map((code) => [
+    code,
+    { summary: PROBLEMS[code].when, value: errorBody(new Problem(code), EXAMPLE_REQUEST_ID) },
+  ]),
+);

@@ -1,0 +1,78 @@
+// What the routes' schemas cannot say: by operation id, so that a route without notes stops the generator.
+import type { ProblemCode } from '../../../src/errors/problems.ts';
+import type { CodeSample, Example } from '../../../src/reference/openapi-document.ts';
+import { MINT_NOTES } from './mint-notes.ts';
+
+export interface EndpointNotes {
+  /** Whether a caller has to say who it is. */
+  readonly credential: 'required' | 'none';
+  readonly description?: string;
+  /** Names in `components.parameters`. */
+  readonly parameters?: readonly string[];
+  /** The name that the schema gets in `components.schemas`, which is what generated clients call the type. */
+  readonly bodyName?: string;
+  readonly bodyExamples?: Readonly<Record<string, Example>>;
+  readonly answer: {
+    readonly description: string;
+    readonly name?: string;
+    readonly examples?: Readonly<Record<string, Example>>;
+    /** Names in `components.headers`, beside `x-request-id`. */
+    readonly headers?: readonly string[];
+  };
+  /** What can go wrong here, beside what can go wrong everywhere. */
+  readonly problems?: readonly ProblemCode[];
+  readonly samples?: readonly CodeSample[];
+}
+
+/** Found out before any route is asked. */
+export const PROBLEMS_EVERYWHERE: readonly ProblemCode[] = [
+  'invalid_request',
+  'request_timeout',
+  'expectation_failed',
+  'headers_too_large',
+  'internal_error',
+];
+
+export const ENDPOINT_NOTES: Readonly<Record<string, EndpointNotes>> = {
+  mintAccessToken: MINT_NOTES,
+  status: {
+    credential: 'none',
+    description:
+      'A health check of an SDK or a monitor works unchanged. The answer says nothing about the state of Cartesia.',
+    answer: {
+      description: 'The broker runs.',
+      name: 'Status',
+      examples: { status: { summary: 'Status', value: { ok: true, version: '2026-03-01' } } },
+    },
+  },
+  live: {
+    credential: 'none',
+    description: 'For a supervisor: no answer means that the process should be started anew.',
+    answer: {
+      description: 'The process runs.',
+      name: 'Probe',
+      examples: { live: { summary: 'It runs', value: { status: 'live' } } },
+    },
+  },
+  ready: {
+    credential: 'none',
+    description:
+      'For a load balancer: 503 means that this replica is starting or shutting down and wants no new traffic. What still arrives is served.',
+    answer: {
+      description: 'Traffic is welcome.',
+      name: 'Probe',
+      examples: { ready: { summary: 'It is ready', value: { status: 'ready' } } },
+    },
+    problems: ['draining', 'overloaded'],
+  },
+  openApiDocument: {
+    credential: 'none',
+    description: 'What you are reading, as OpenAPI 3.1: for code generators, gateways and other viewers.',
+    answer: { description: 'An OpenAPI 3.1 document.', headers: ['cache-control'] },
+  },
+  referencePage: {
+    credential: 'none',
+    description: 'What you are reading, as a page. It holds no script and loads nothing.',
+    answer: { description: 'An HTML page.', headers: ['cache-control'] },
+  },
+};

@@ -1,0 +1,112 @@
+// POST /access-token: its examples, made by the code that makes the real answers, and how to call it.
+import type { Delivery } from '../../../src/config/config.ts';
+import type { Grant } from '../../../src/config/grant.ts';
+import type { Example } from '../../../src/reference/openapi-document.ts';
+import { accessTokenAnswer, destination } from '../../../src/tokens/access-token.ts';
+import type { EndpointNotes } from './endpoint-notes.ts';
+
+/** Any moment will do, as long as it is always the same. */
+const EXPIRES_AT_MS = Date.UTC(2026, 10, 22, 12, 5, 0);
+const VERSION = '2026-03-01';
+
+export const MINT_NOTES: EndpointNotes = {
+  credential: 'required',
+  description: [
+    'Hands out a short-lived access token to whoever the credential names: a user with a session token of the identity provider, an app with its app key, or a backend on behalf of its user.',
+    'Nothing asked = the default grants and the default life of the client app. A grant that the client app may not have is refused and nothing is minted; a life that is too long is shortened, and `expires_in` says so.',
+    'The answer says where the token is good: hand `token` and `base_url` to the SDK and the operator can switch between the two deliveries without a release of the app. `direct`: a token of Cartesia for `api.cartesia.ai`. `proxied`: a token of the broker, for the broker.',
+  ].join('\n\n'),
+  parameters: ['CartesiaVersion', 'BrokerSubject'],
+  bodyName: 'MintRequest',
+  bodyExamples: {
+    speech: { summary: 'Speech for five minutes', value: { grants: { tts: true }, expires_in: 300 } },
+    defaults: { summary: 'Whatever the client app gets by default', value: {} },
+    conversation: {
+      summary: 'Speech both ways, for as long as is allowed',
+      value: { grants: { tts: true, stt: true }, expires_in: 3600 },
+    },
+  },
+  answer: {
+    description: 'An access token.',
+    name: 'AccessToken',
+    examples: {
+      direct: example('Delivery `direct`: the client talks to Cartesia', 'direct', ['tts'], 'https://api.cartesia.ai'),
+      proxied: example(
+        'Delivery `proxied`: the client talks to the broker',
+        'proxied',
+        ['tts', 'stt'],
+        'https://voice.example.com',
+      ),
+    },
+    headers: ['cache-control', 'cartesia-request-id', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+  },
+  problems: [
+    'invalid_version',
+    'unauthenticated',
+    'token_expired',
+    'quota_exceeded',
+    'grant_not_allowed',
+    'endpoint_not_allowed',
+    'origin_not_allowed',
+    'subject_not_allowed',
+    'https_required',
+    'payload_too_large',
+    'unsupported_media_type',
+    'rate_limited',
+    'concurrency_limited',
+    'upstream_unavailable',
+    'upstream_rejected',
+    'overloaded',
+    'draining',
+    'upstream_timeout',
+  ],
+  samples: [
+    {
+      lang: 'Shell',
+      label: 'curl',
+      source: `BROKER=http://127.0.0.1:8080
+curl "$BROKER/access-token" \\
+  -H "Authorization: Bearer $CREDENTIAL" \\
+  -H "Content-Type: application/json" \\
+  -d '{"grants": {"tts": true}, "expires_in": 300}'`,
+    },
+    {
+      lang: 'JavaScript',
+      label: 'Official SDK, in your app',
+      source: `import Cartesia from '@cartesia/cartesia-js';
+
+// The credential your app already has: its user's session token, or an app key.
+const broker = new Cartesia({ apiKey: credential, baseURL: 'https://voice.example.com' });
+const { token, base_url } = await broker.accessToken.create({ grants: { tts: true }, expires_in: 300 });
+
+// From here on it is Cartesia as always.
+const cartesia = new Cartesia({ token, baseURL: base_url });
+const speech = await cartesia.tts.generate({
+  model_id: 'sonic-3',
+  transcript: 'Hello from a short-lived token.',
+  voice: { id: '6ccbfb76-1fc6-48f7-b71d-91ac6298247b' },
+  output_format: { container: 'wav', encoding: 'pcm_s16le', sample_rate: 44100 },
+});`,
+    },
+    {
+      lang: 'Shell',
+      label: 'Your backend, for its user',
+      source: `# The app key of a client app that is marked as trusted.
+curl "$BROKER/access-token" \\
+  -H "X-API-Key: $APP_KEY" \\
+  -H "X-Broker-Subject: user-42" \\
+  -H "Content-Type: application/json" \\
+  -d '{"grants": {"tts": true}}'`,
+    },
+  ],
+};
+
+function example(summary: string, delivery: Delivery, grants: readonly Grant[], url: string): Example {
+  const token = {
+    // A JWT in outline: long enough to look like one, not one that anything would take.
+    token: 'eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJleGFtcGxlIjp0cnVlfQ.c2lnbmF0dXJl',
+    expiresAtMs: EXPIRES_AT_MS,
+    lifetimeSeconds: 300,
+  };
+  return { summary, value: accessTokenAnswer(token, grants, destination(delivery, url), VERSION, null) };
+}
