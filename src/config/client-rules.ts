@@ -2,6 +2,7 @@
 import type { Report, SettingPath } from './report.ts';
 import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
+import { wrongText } from './text-kinds.ts';
 
 /**
  * Reports what contradicts itself.
@@ -17,6 +18,7 @@ export function checkClients({ clients }: Settings, isServing: boolean, report: 
     checkGrants(client, path, report);
     checkLifetime(client, path, report);
     checkConcurrency(client, path, report);
+    checkIssuers(client, path, report);
   }
   checkKeysDiffer(apps, report);
   checkOneAnonymous(apps, report);
@@ -65,6 +67,14 @@ function checkConcurrency({ limits }: ClientSettings, path: SettingPath, report:
   const at = [...path, 'limits', 'concurrency'];
   if (reserved > max) report.add([...at, 'reserved'], 'expected at most `max`');
   if (perSubject > max) report.add([...at, 'per_subject'], 'expected at most `max`');
+}
+
+/** Discovery starts at the issuer; with `jwks_url` it is only a name that tokens carry (RFC 7519 §4.1.1: any text will do). */
+function checkIssuers({ auth }: ClientSettings, path: SettingPath, report: Report): void {
+  for (const [position, jwt] of auth.jwt.entries()) {
+    const wrong = jwt.jwks_url === undefined ? wrongText('identity_url', jwt.issuer) : undefined;
+    if (wrong !== undefined) report.add([...path, 'auth', 'jwt', position, 'issuer'], `${wrong}, or JWT_JWKS_URL beside it`);
+  }
 }
 
 /** A caller's key has to name one client app. */

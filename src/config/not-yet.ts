@@ -2,43 +2,62 @@
 import type { Report, SettingPath } from './report.ts';
 import type { ClientSettings, Settings } from './schema.ts';
 
-interface NotYet {
+interface NotYet<T> {
+  /** From the top of the file, or from the client app. */
   readonly setting: readonly string[];
   readonly says: string;
+  /** The value that is meant, where only one has no effect. */
+  readonly value?: T;
 }
 
-const OF_THE_DEPLOYMENT: readonly NotYet[] = [
+const OF_THE_DEPLOYMENT: readonly NotYet<boolean>[] = [
   { setting: ['upstream', 'concurrency', 'tts'], says: 'is not enforced in this version: nothing limits generations' },
   {
     setting: ['upstream', 'concurrency', 'stt'],
     says: 'is not enforced in this version: nothing limits transcriptions',
   },
   { setting: ['store', 'redis_url'], says: 'is not used in this version: state is in memory, so run one replica' },
-  { setting: ['proxy'], says: "has no effect in this version: Cartesia's own paths are not served" },
+  { setting: ['proxy'], says: "has no effect in this version: Cartesia's own paths are not served", value: true },
 ];
 
-const OF_A_CLIENT: readonly NotYet[] = [
+const OF_A_CLIENT: readonly NotYet<string>[] = [
   { setting: ['content'], says: 'is not enforced in this version: models, voices and lengths are not restricted' },
-  { setting: ['limits', 'concurrency'], says: 'is not enforced in this version' },
+  { setting: ['limits', 'concurrency'], says: 'is not enforced in this version: nothing is limited' },
   { setting: ['limits', 'quota'], says: 'is not enforced in this version: nothing is metered' },
+  {
+    setting: ['delivery'],
+    says: "tokens of delivery `proxied` open nothing in this version: the broker does not serve Cartesia's own paths yet",
+    value: 'proxied',
+  },
 ];
 
-const PROXIED =
-  "tokens of delivery `proxied` open nothing in this version: Cartesia's own paths are not served by the broker yet";
+/** For the documentation: names as the file's reader knows them. */
+export const NOT_YET_SETTINGS: readonly { readonly setting: string; readonly says: string }[] = [
+  ...OF_THE_DEPLOYMENT.map(({ setting, says }) => ({ setting: setting.join('.'), says })),
+  ...OF_A_CLIENT.map(({ setting, says }) => ({ setting: `clients.<name>.${setting.join('.')}`, says })),
+];
 
 /** Warns about each setting that was given and has no effect: it must not be taken for protection. */
 export function warnAboutNotYet(settings: Settings, report: Report): void {
-  for (const { setting, says } of OF_THE_DEPLOYMENT) if (isOn(settings, setting)) report.warn(setting, says);
-  for (const [name, client] of Object.entries(settings.clients)) {
-    const path: SettingPath = ['clients', name];
-    for (const { setting, says } of OF_A_CLIENT) if (isOn(client, setting)) report.warn([...path, ...setting], says);
-    if (client.delivery === 'proxied') report.warn([...path, 'delivery'], PROXIED);
+  warnAbout(OF_THE_DEPLOYMENT, settings, [], report);
+  for (const [name, client] of Object.entries(settings.clients))
+    warnAbout(OF_A_CLIENT, client, ['clients', name], report);
+}
+
+function warnAbout(
+  list: readonly NotYet<unknown>[],
+  settings: Settings | ClientSettings,
+  path: SettingPath,
+  report: Report,
+): void {
+  for (const { setting, says, value } of list) {
+    const given = valueAt(settings, setting);
+    if (value === undefined ? given !== undefined : given === value) report.warn([...path, ...setting], says);
   }
 }
 
-/** Given, and not just switched off. */
-function isOn(settings: Settings | ClientSettings, path: readonly string[]): boolean {
+function valueAt(settings: Settings | ClientSettings, path: readonly string[]): unknown {
   let value: unknown = settings;
   for (const key of path) value = (value as Readonly<Record<string, unknown>> | undefined)?.[key];
-  return value !== undefined && value !== false;
+  return value;
 }

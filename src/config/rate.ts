@@ -14,3 +14,9 @@ export function parseRate(text: string): Rate | undefined {
   const [max, window] = text.split('/');
   return { max: Number(max), windowMs: WINDOWS_MS[window as keyof typeof WINDOWS_MS] };
 }
+
+/** The way back: { max: 30, windowMs: 60000 } -> `30/minute`. */
+export function formatRate({ max, windowMs }: Rate): string {
+  const [window] = Object.entries(WINDOWS_MS).find(([, ms]) => ms === windowMs) ?? [`${windowMs} ms`];
+  return `${max}/${window}`;
+}

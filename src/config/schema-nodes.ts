@@ -8,8 +8,8 @@ export interface Notes {
   readonly description: string;
   /** The environment variable, where there is one. */
   readonly 'x-env'?: string;
-  /** How the variable writes what the file nests, where the two differ. */
-  readonly 'x-env-form'?: string;
+  /** What the variable holds, where it is written in another way than in the file. */
+  readonly 'x-env-description'?: string;
   readonly 'x-unit'?: string;
   /** Never printed; may be read from a file (`X_FILE`, or `x_file` in the configuration file). */
   readonly 'x-secret'?: true;

@@ -7,6 +7,10 @@ import { choice, flag, group, integer, list, map, oneOrMany, text } from './sche
 /** Names the configuration file; the only variable without a place in it. */
 export const CONFIG_FILE_VARIABLE = 'BROKER_CONFIG';
 
+/** What the documentation says about it. */
+export const CONFIG_FILE_DESCRIPTION =
+  'Path of a YAML or JSON file with the same settings, nested, and with many client apps.';
+
 /** Only algorithms whose checking key cannot sign. */
 const ASYMMETRIC_ALGORITHMS = [
   'RS256',
@@ -199,8 +203,9 @@ const tokens = group(
 
 const jwt = group(
   {
-    issuer: text('identity_url', {
-      description: 'The issuer of end-user JWTs: exactly what their `iss` says, a final slash included.',
+    issuer: text('line', {
+      description:
+        'The issuer of end-user JWTs: exactly what their `iss` says, a final slash included. A URL, unless `jwks_url` says where the keys are.',
       'x-env': 'JWT_ISSUER',
       examples: ['https://login.example.com'],
     }),
@@ -268,7 +273,8 @@ const client = group(
       description:
         'Its app keys belong to a backend that has authenticated its user itself and names it in `X-Broker-Subject`.',
       'x-env': 'TRUSTED_CLIENTS',
-      'x-env-form': 'names of client apps from `CLIENT_KEYS`, comma-separated',
+      'x-env-description':
+        'Client apps of `CLIENT_KEYS` whose app keys belong to a backend that has authenticated its user itself and names it in `X-Broker-Subject`; comma-separated.',
       default: false,
     }),
     auth: group(
@@ -276,8 +282,8 @@ const client = group(
         keys: list(text('key_hash', { description: 'SHA-256 of a whole app key.' }), {
           description: 'App keys by their SHA-256, made by `cartesia-broker key`. Two at a time let you change one.',
           'x-env': 'CLIENT_KEYS',
-          'x-env-form':
-            '`name=sha256:<hex>`, comma-separated; each name is a client app, the same name twice = two keys of it',
+          'x-env-description':
+            'App keys, made by `cartesia-broker key`: `name=sha256:<hex>`, comma-separated. Each name is a client app; the same name twice = two keys of it.',
           'x-secret': true,
           default: [],
         }),

@@ -1,0 +1,127 @@
+// docs/configuration.md: every setting, in the environment and in the file.
+import { NOT_YET_SETTINGS } from '../../src/config/not-yet.ts';
+import { CONFIG_FILE_DESCRIPTION, CONFIG_FILE_VARIABLE } from '../../src/config/schema.ts';
+import { SETTINGS, type Setting } from '../../src/config/setting-index.ts';
+import { presetText, sentence, variablePresetText, variableSentence } from './setting-words.ts';
+
+export function configurationPage(): string {
+  return [INTRODUCTION, environmentTable(), RULES, fileTable(), NOT_YET_INTRODUCTION, notYetTable()].join('\n');
+}
+
+const INTRODUCTION = `# Configuration
+
+<!-- Made from src/config/schema.ts by \`npm run docs\`. Do not edit. -->
+
+The environment is enough for the usual single client app:
+
+\`\`\`sh
+CARTESIA_API_KEY=sk_car_… CLIENT_KEYS=web=sha256:… cartesia-broker serve
+\`\`\`
+
+Many client apps, each with its own policy, are described in a YAML or JSON file that \`${CONFIG_FILE_VARIABLE}\` names.
+\`cartesia-broker check-config\` says what is wrong with both, all of it at once, or what they amount to; \`cartesia-broker key\`
+makes app keys.
+
+## Environment
+`;
+
+function environmentTable(): string {
+  const rows = SETTINGS.filter(({ variable }) => variable !== undefined).map((setting) => {
+    const { variable, path, isSecret, node } = setting;
+    const names = isSecret ? `\`${variable}\`, \`${variable}_FILE\`` : `\`${variable}\``;
+    const preset = node['x-default'] ?? code(variablePresetText(setting));
+    return `| ${names} | ${preset || 'none'} | ${variableSentence(setting)} | \`${pathText(path)}\` |`;
+  });
+  const configFile = `| \`${CONFIG_FILE_VARIABLE}\` | none | ${CONFIG_FILE_DESCRIPTION} | |`;
+  return `| variable | default | meaning | in the file |\n|---|---|---|---|\n${[...rows, configFile].join('\n')}\n`;
+}
+
+const RULES = `### How variables are read
+
+- An empty variable counts as not set. Numbers are plain decimal integers, booleans \`true\` or \`false\`, lists are separated by
+  commas, rates are \`30/minute\` (\`second\`, \`minute\`, \`hour\`, \`day\`).
+- A secret \`X\` can be read from the file that \`X_FILE\` names, as Docker and Kubernetes hand secrets over; line breaks at its
+  end do not count. Both \`X\` and \`X_FILE\` is an error. No message ever shows a secret's value.
+- The environment describes one client app, \`default\`: callers with a JWT of \`JWT_ISSUER\`, and anonymous ones. Each name in
+  \`CLIENT_KEYS\` is a client app of its own, with the same grants, lifetimes, delivery, origins and limits.
+- Without anybody who may call (\`CLIENT_KEYS\`, \`JWT_ISSUER\`, \`ALLOW_ANONYMOUS=true\`), \`serve\` refuses to start.
+- A variable that looks like one of these and is none is warned about.
+- \`NODE_TLS_REJECT_UNAUTHORIZED=0\` is refused: the API key would be sent to whoever answers.
+
+## The file
+
+\`\`\`yaml
+# yaml-language-server: $schema=./config.schema.json
+listen: { public_url: "https://voice.example.com", trust_proxy: [10.0.0.0/8], require_https: true }
+upstream: { api_key_file: /run/secrets/cartesia_api_key }
+tokens: { signing_secret_file: /run/secrets/token_signing_secret }
+clients:
+  web:
+    auth:
+      jwt: [{ issuer: "https://login.example.com", audience: voice, grants_from: { claim: scope, map: { speak: tts, listen: stt } } }]
+    grants: [tts, stt]
+    ttl: { default: 300, max: 900 }
+    origins: ["https://app.example.com"]
+    limits: { mint: 30/minute }
+  backend:
+    trusted: true
+    auth: { keys: ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"] } # \`cartesia-broker key\`
+\`\`\`
+
+- \`config.schema.json\` in this repository lets editors complete and check the file.
+- Settings of the environment that concern the whole deployment count over those of the file. Client apps are described by one of
+  the two: \`clients\` in the file together with a variable that describes one (\`CLIENT_KEYS\`, \`GRANTS\`, …) is an error.
+- Unknown names and names that are there twice are errors. Values are taken as written: \`port: "8080"\` is a text and no port.
+- A secret can be read from a file here too: \`api_key_file\`, \`signing_secret_file\`, \`redis_url_file\`, \`keys_file\`. Relative paths
+  start at the directory of the configuration file.
+- Where several entries of \`auth.jwt\` fit a token, the first one in the file takes it. An entry that is never reached is an error.
+`;
+
+function fileTable(): string {
+  const rows = SETTINGS.map((setting) => {
+    const { path, variable } = setting;
+    const also = variable === undefined ? '' : `\`${variable}\``;
+    return `| \`${pathText(path)}\` | ${typeText(setting)} | ${presetCell(setting)} | ${sentence(setting)} | ${also} |`;
+  });
+  return `| setting | type | default | meaning | variable |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+const NOT_YET_INTRODUCTION = `## Accepted, and not in effect in this version
+
+These settings are read and checked, and a warning at start says that they do nothing yet.
+`;
+
+function notYetTable(): string {
+  const rows = NOT_YET_SETTINGS.map(({ setting, says }) => `| \`${setting}\` | ${says} |`);
+  return `| setting | what it means today |\n|---|---|\n${rows.join('\n')}\n`;
+}
+
+function pathText(path: readonly string[]): string {
+  return path
+    .map((key, depth) =>
+      key !== '*' ? `${depth === 0 ? '' : '.'}${key}` : path[depth - 1] === 'clients' ? '.<name>' : '[]',
+    )
+    .join('');
+}
+
+function presetCell(setting: Setting): string {
+  const preset = setting.node['x-default'] ?? code(presetText(setting));
+  return preset || (isNeeded(setting) ? 'required' : 'none');
+}
+
+function code(text: string): string {
+  return text && `\`${text}\``;
+}
+
+function isNeeded({ node }: Setting): boolean {
+  return node['x-optional'] !== true && !('default' in node) && !('propertyNames' in node);
+}
+
+function typeText({ node }: Setting): string {
+  if ('propertyNames' in node) return 'map';
+  if ('anyOf' in node) return 'text or list';
+  if (node.type === 'array') return 'list';
+  if (node.type === 'integer') return `${node.minimum}–${node.maximum}`;
+  if (node.type === 'boolean') return '`true` or `false`';
+  return node.enum === undefined ? 'text' : node.enum.map((word) => `\`${word}\``).join(', ');
+}

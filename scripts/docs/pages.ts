@@ -1,0 +1,17 @@
+// The list of pages that are made from code: one small generator each. `npm run docs` writes them, a test compares them.
+import { configSchema } from './config-schema.ts';
+import { configurationPage } from './configuration-page.ts';
+import { envExample } from './env-example.ts';
+
+export interface Page {
+  /** From the top of the repository. */
+  readonly path: string;
+  /** The whole text, with a line break at its end; the same for the same code. */
+  readonly generate: () => string | Promise<string>;
+}
+
+export const PAGES: readonly Page[] = [
+  { path: 'docs/configuration.md', generate: configurationPage },
+  { path: 'config.schema.json', generate: configSchema },
+  { path: '.env.example', generate: envExample },
+];
