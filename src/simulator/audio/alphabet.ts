@@ -51,7 +51,7 @@ export function signOf(low: number, middle: number, high: number, check: number)
   return check >> 1 === checkOf(low, middle, high) ? high * 256 + middle * 16 + low : undefined;
 }
 
-// Weights that differ and are odd: a slip by one in any digit, or two digits swapped, changes the sum modulo 8.
+// Odd weights: a slip by one in any digit changes the sum modulo 4.
 function checkOf(low: number, middle: number, high: number): number {
-  return (low + 3 * middle + 5 * high) % 8;
+  return (low + 3 * middle + high) % 4;
 }

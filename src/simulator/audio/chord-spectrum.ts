@@ -23,7 +23,7 @@ const SILENCE = 0.002;
 /** Of each band the second tone must stay below this part of the first: noise, music and speech do not. */
 const RIVAL = 0.4;
 /** How far the bands' loudness may differ from the speaker's, whatever lay in between. */
-const TILT = 4;
+const TILT = 6;
 
 const TONES = END_TONE - FIRST_TONE;
 

@@ -4,7 +4,7 @@
  * A spoken sign is a chord of four tones, one of each band. All tones are multiples of one base frequency, so a window of exactly
  * one base period holds a whole number of cycles of each of them: inside such a window they do not leak into one another, at
  * any sample rate and any time offset. That is what lets the recogniser read them back without being in step with the speaker.
- * Everything stays below 3.65 kHz, which telephone audio at 8 kHz carries.
+ * Everything stays below 3.2 kHz, which telephones carry, and MP3 even at 8 kHz.
  */
 
 /** Hz between two neighbouring tones, and the inverse of the window's length in seconds. */
@@ -21,15 +21,15 @@ export interface Band {
 
 /** Low digit, middle digit, high digit, check digit. The digit that changes most sits lowest, so that text sounds like a tune. */
 export const BANDS = [
-  { first: 8, tones: 16, amplitude: 0.14 },
-  { first: 24, tones: 16, amplitude: 0.1 },
-  { first: 40, tones: 17, amplitude: 0.075 },
-  { first: 57, tones: 16, amplitude: 0.065 },
+  { first: 7, tones: 16, amplitude: 0.14 },
+  { first: 23, tones: 16, amplitude: 0.1 },
+  { first: 39, tones: 17, amplitude: 0.075 },
+  { first: 56, tones: 8, amplitude: 0.065 },
 ] as const satisfies readonly Band[];
 
 /** The first and one past the last multiple that any band uses. */
-export const FIRST_TONE = 8;
-export const END_TONE = 73;
+export const FIRST_TONE = 7;
+export const END_TONE = 64;
 
 export const MIN_SAMPLE_RATE = 8_000;
 export const MAX_SAMPLE_RATE = 48_000;

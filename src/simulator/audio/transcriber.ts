@@ -41,13 +41,22 @@ interface Heard {
   end: number;
 }
 
+/** Below it a window would have no sample for each quarter; above it, tables would cost memory for no benefit. */
+const LOWEST_RATE = 1_000;
+const HIGHEST_RATE = 384_000;
 const HOP_SECONDS = 1 / BASE_HZ / QUARTERS;
 /** A chord counts when this many windows in a row agree on it. */
 const AGREEING = 3;
 /** The same chord after at most this many windows of something else is still the same sign, heard through a disturbance. */
 const BRIDGED = 5;
 
-export function createTranscriber(sampleRate: number): Transcriber {
+/**
+ * @param claimedRate Hz. Clients may claim any: one that no audio has is read as the nearest possible, which hears nothing in it
+ */
+export function createTranscriber(claimedRate: number): Transcriber {
+  const sampleRate = Number.isNaN(claimedRate)
+    ? LOWEST_RATE
+    : Math.min(HIGHEST_RATE, Math.max(LOWEST_RATE, claimedRate));
   const spectrum = createChordSpectrum(sampleRate);
   let quarter = new Float32Array(spectrum.quarterSamples);
   let filled = 0;
