@@ -24,7 +24,7 @@ export type FailureKind =
 /** The `cause` of a Problem: made for the log, holds nothing that upstream or a caller wrote except by allow-list. */
 export class UpstreamFailure extends Error {
   readonly kind: FailureKind;
-  /** The code of Node or undici, or a word of ours: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `HPE_INVALID_CONSTANT`, `status 503`. */
+  /** The code of Node or undici, or a word of ours: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `HTTPParserError`, `status 503`. */
   readonly code: string;
 
   constructor(kind: FailureKind, code: string, note?: string) {
@@ -50,6 +50,7 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   UND_ERR_HEADERS_OVERFLOW: 'oversized',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'oversized',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'malformed',
+  HTTPParserError: 'malformed',
   UND_ERR_INVALID_ARG: 'internal',
   UND_ERR_NOT_SUPPORTED: 'internal',
   ERR_ASSERTION: 'internal',
@@ -58,9 +59,6 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
 // OpenSSL's and Node's names for a certificate that does not verify.
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)/;
-// llhttp's codes as undici names them.
-const PARSER_CODE = /^HPE_/;
-
 /** Turns what undici or Node threw into a failure. Only the error's code is taken over, never its message or properties. */
 export function toUpstreamFailure(error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
@@ -70,14 +68,15 @@ export function toUpstreamFailure(error: unknown): UpstreamFailure {
 
 function kindByPattern(code: string): FailureKind {
   if (TLS_CODE.test(code)) return 'tls';
-  if (PARSER_CODE.test(code)) return 'malformed';
   // ECONNRESET, EPIPE, UND_ERR_SOCKET and whatever else ends a connection.
   return 'cut';
 }
 
 function readCode(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return 'UNKNOWN';
-  const { code } = error;
+  if (!(error instanceof Error)) return 'UNKNOWN';
+  // Its code is `HPE_` and a reason, or nothing: undici 8 looks the reason up the wrong way round.
+  if (error.name === 'HTTPParserError') return error.name;
+  const code = 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'UNKNOWN';
 }
 

@@ -1,0 +1,59 @@
+import { test } from 'tap';
+import { SlotQueue } from '../../src/upstream/slot-queue.ts';
+
+test('as many run as there are slots, the rest wait in order', async (t) => {
+  const queue = new SlotQueue<string>(2, 100);
+  t.strictSame(
+    ['a', 'b', 'c', 'd', 'e'].map((job) => queue.enter(job, 1_000)),
+    ['run', 'run', 'wait', 'wait', 'wait'],
+  );
+  t.equal(queue.running, 2);
+  t.equal(queue.waiting, 3);
+  t.strictSame([queue.release(1), queue.release(1), queue.release(1)], ['c', 'd', 'e']);
+  t.equal(queue.running, 2, 'a slot that is handed on stays taken');
+  t.strictSame([queue.release(1), queue.release(1)], [undefined, undefined]);
+  t.equal(queue.running, 0);
+});
+
+test('a job can leave the line', async (t) => {
+  const queue = new SlotQueue<string>(1, 100);
+  for (const job of ['a', 'b', 'c']) queue.enter(job, 1_000);
+  t.equal(queue.forget('b'), true);
+  t.equal(queue.forget('b'), false);
+  t.equal(queue.forget('a'), false, 'a running one is not in line');
+  t.equal(queue.release(1), 'c');
+});
+
+test('the line is bounded', async (t) => {
+  const queue = new SlotQueue<number>(1, 3);
+  t.strictSame(
+    [1, 2, 3, 4, 5].map((job) => queue.enter(job, 1_000)),
+    ['run', 'wait', 'wait', 'wait', 'full'],
+  );
+  t.strictSame(queue.clear(), [2, 3, 4]);
+  t.equal(queue.waiting, 0);
+});
+
+test('who would not have a turn in time is refused at once', async (t) => {
+  const queue = new SlotQueue<number>(2, 100);
+  queue.enter(0, 1_000);
+  queue.release(400);
+  t.strictSame(
+    [1, 2, 3, 4, 5, 6, 7].map((job) => queue.enter(job, 1_000)),
+    ['run', 'run', 'wait', 'wait', 'wait', 'wait', 'full'],
+    'two rounds of 400 ms fit into 1000 ms, three do not',
+  );
+});
+
+test('the estimate follows an upstream that becomes fast again', async (t) => {
+  const queue = new SlotQueue<number>(1, 100);
+  queue.enter(0, 1_000);
+  queue.release(5_000);
+  t.equal(queue.enter(1, 1_000), 'run', 'a free slot is never refused');
+  t.equal(queue.enter(2, 1_000), 'full');
+  for (let i = 0; i < 10; i++) {
+    queue.release(10);
+    queue.enter(1, 1_000);
+  }
+  t.equal(queue.enter(2, 1_000), 'wait');
+});

@@ -1,0 +1,259 @@
+import { once } from 'node:events';
+import { type Test, test } from 'tap';
+import { Secret } from '../../src/config/secret.ts';
+import { createTokenClient, type TokenWish } from '../../src/upstream/token-client.ts';
+import { API_KEY, clientUnderTest, problemOf, WISH } from './client-under-test.ts';
+import { jsonAnswer, type RawRequest, startRawUpstream, tokenAnswer } from './raw-upstream.ts';
+
+async function upstreamThat(t: Test, onRequest: (request: RawRequest) => void) {
+  const upstream = await startRawUpstream(onRequest);
+  t.teardown(() => upstream.close());
+  return upstream;
+}
+
+test('mints with exactly the request that Cartesia documents', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) =>
+    socket.write(tokenAnswer('aa.bb.cc', 'x-request-id: req-1\r\n')),
+  );
+  const { client, events } = clientUnderTest(t, { baseUrl: upstream.url });
+  const answer = await client.mint({ grants: ['tts', 'stt'], expiresInSeconds: 60, version: '2025-04-16' });
+  t.equal(answer.token, 'aa.bb.cc');
+  t.equal(answer.requestId, 'req-1');
+  t.ok(answer.upstreamMs > 0 && answer.upstreamMs < 2_000);
+  t.equal(
+    upstream.received,
+    [
+      'POST /access-token HTTP/1.1',
+      `host: 127.0.0.1:${upstream.port}`,
+      'connection: keep-alive',
+      `authorization: Bearer ${API_KEY}`,
+      'cartesia-version: 2025-04-16',
+      'content-type: application/json',
+      'accept: application/json',
+      'accept-encoding: identity',
+      'user-agent: cartesia-broker',
+      'content-length: 64',
+      '',
+      '{"grants":{"tts":true,"stt":true,"agent":false},"expires_in":60}',
+    ].join('\r\n'),
+  );
+  t.match(events, [{ type: 'attempt', outcome: 'token', status: 200 }]);
+  t.match(client.health, { breaker: 'closed', running: 0, waiting: 0, keys: { working: 1, total: 1 } });
+  t.type(client.health.secondsSinceLastToken, 'number');
+});
+
+test('a base URL with a path keeps it', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
+  const { client } = clientUnderTest(t, { baseUrl: `${upstream.url}/egress/cartesia/` });
+  await client.mint(WISH);
+  t.ok(upstream.received.startsWith('POST /egress/cartesia/access-token HTTP/1.1\r\n'));
+});
+
+test('one connection serves mints one after the other', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1 });
+  for (let i = 0; i < 5; i++) await client.mint(WISH);
+  t.equal(upstream.requests.length, 5);
+  t.equal(upstream.connections, 1);
+});
+
+test('1,000 mints at once: all succeed, upstream sees no more at a time than the pool has connections', async (t) => {
+  let open = 0;
+  let most = 0;
+  const upstream = await upstreamThat(t, ({ socket, number }) => {
+    open += 1;
+    most = Math.max(most, open);
+    setImmediate(() => {
+      open -= 1;
+      socket.write(tokenAnswer(`token.${number}`));
+    });
+  });
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 8, deadlineMs: 30_000 });
+  const minting = Array.from({ length: 1_000 }, () => client.mint(WISH));
+  t.match(client.health, { running: 8, waiting: 992 });
+  const answers = await Promise.all(minting);
+  t.equal(new Set(answers.map(({ token }) => token)).size, 1_000, 'every caller has a token of its own');
+  t.equal(upstream.requests.length, 1_000);
+  t.ok(most <= 8, `${most} at once`);
+  t.ok(upstream.connections <= 8, `${upstream.connections} connections`);
+  t.match(client.health, { running: 0, waiting: 0, breaker: 'closed' });
+});
+
+test('a wish that must not reach upstream does not', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url });
+  const wishes: TokenWish[] = [
+    { ...WISH, grants: [] },
+    { ...WISH, expiresInSeconds: 0 },
+    { ...WISH, expiresInSeconds: 3_601 },
+    { ...WISH, version: '2026-02-30' },
+    { ...WISH, version: '2026-03-01\r\nx: y' },
+  ];
+  for (const wish of wishes) t.equal((await problemOf(t, client.mint(wish))).code, 'internal_error');
+  t.equal(upstream.connections, 0);
+});
+
+test('without a key nothing is sent', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url, apiKeys: [] });
+  t.equal((await problemOf(t, client.mint(WISH))).code, 'internal_error');
+  t.equal(upstream.connections, 0);
+});
+
+test('a refused key raises an alarm and the others carry on', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket, head }) =>
+    socket.write(head.includes('Bearer key-bad') ? jsonAnswer('401 Unauthorized', '{}') : tokenAnswer()),
+  );
+  const apiKeys = [new Secret('key-bad'), new Secret('key-good'), new Secret('key-fine')];
+  const { client, events } = clientUnderTest(t, { baseUrl: upstream.url, apiKeys });
+  const problem = await problemOf(t, client.mint(WISH));
+  t.equal(problem.code, 'upstream_rejected');
+  t.equal(problem.status, 502, 'never a 401: the caller’s credential was fine');
+  t.strictSame(
+    events.filter(({ type }) => type === 'key_rejected'),
+    [{ type: 'key_rejected', position: 1, status: 401, keysWorking: 2 }],
+  );
+  for (let i = 0; i < 6; i++) await client.mint(WISH);
+  t.equal(upstream.requests.filter(({ head }) => head.includes('key-bad')).length, 1);
+  t.equal(upstream.requests.filter(({ head }) => head.includes('key-good')).length, 3);
+  t.match(client.health.keys, { working: 2, total: 3 });
+  t.equal(client.health.breaker, 'closed');
+});
+
+test('the first call of a process can be made before anybody waits for it', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket, head }) =>
+    socket.write(head.startsWith('GET ') ? jsonAnswer('200 OK', '{"ok":true,"version":"2026-08-14"}') : tokenAnswer()),
+  );
+  const { client } = clientUnderTest(t, { baseUrl: `${upstream.url}/prefix`, connections: 1 });
+  t.equal(await client.warmUp(), null);
+  t.notMatch(upstream.received, /authorization|sk_car/, 'without the key');
+  t.ok(upstream.received.startsWith('GET /prefix/ HTTP/1.1\r\n'));
+  await client.mint(WISH);
+  t.equal(upstream.connections, 1, 'and its connection is used');
+});
+
+test('a warm-up says what is wrong with upstream and never rejects', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('404 Not Found', '{}')));
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url });
+  t.match(await client.warmUp(), { kind: 'answer', code: 'status 404' });
+  await upstream.close();
+  t.match(await client.warmUp(), { kind: 'unreachable', code: 'ECONNREFUSED' });
+
+  const silent = await upstreamThat(t, () => {});
+  const impatient = clientUnderTest(t, { baseUrl: silent.url, deadlineMs: 50 });
+  t.match(await impatient.client.warmUp(), { kind: 'deadline', code: '50 ms' });
+});
+
+test('a failing upstream opens the circuit: callers are refused at once and told when to come back', async (t) => {
+  const clock = { ms: 1_000 };
+  let isBroken = true;
+  const upstream = await upstreamThat(t, ({ socket }) =>
+    socket.write(isBroken ? jsonAnswer('503 Service Unavailable', '{}') : tokenAnswer()),
+  );
+  const { client, events } = clientUnderTest(t, { baseUrl: upstream.url }, { now: () => clock.ms, random: () => 0 });
+  for (let i = 0; i < 5; i++) t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_unavailable');
+  t.equal(client.health.breaker, 'open');
+  const refused = await problemOf(t, client.mint(WISH));
+  t.equal(refused.code, 'upstream_unavailable');
+  t.equal(refused.details.retryAfterSeconds, 1);
+  t.equal(upstream.requests.length, 5, 'not asked');
+
+  isBroken = false;
+  clock.ms += 1_000;
+  const probe = client.mint(WISH);
+  t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_unavailable', 'one probe at a time');
+  await probe;
+  await client.mint(WISH);
+  t.equal(upstream.requests.length, 7);
+  t.strictSame(
+    events.filter(({ type }) => type === 'breaker' || type === 'shed'),
+    [
+      { type: 'breaker', state: 'open' },
+      { type: 'shed', reason: 'breaker' },
+      { type: 'breaker', state: 'half-open' },
+      { type: 'shed', reason: 'breaker' },
+      { type: 'breaker', state: 'closed' },
+    ],
+  );
+});
+
+test('when the circuit opens, those in line are not left waiting', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('500 Oops', '{}')));
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1, deadlineMs: 10_000 });
+  const problems = await Promise.all(Array.from({ length: 100 }, () => problemOf(t, client.mint(WISH))));
+  t.ok(problems.every(({ code }) => code === 'upstream_unavailable'));
+  t.equal(upstream.requests.length, 5);
+  t.match(client.health, { breaker: 'open', running: 0, waiting: 0 });
+});
+
+test('answers that say that upstream is alive do not open the circuit', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('429 Slow', '{}')));
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url });
+  for (let i = 0; i < 20; i++) t.equal((await problemOf(t, client.mint(WISH))).code, 'rate_limited');
+  t.equal(client.health.breaker, 'closed');
+});
+
+test('who cannot have a turn in time is refused at once, with a hint', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
+  const clock = { ms: 0 };
+  const { client, events } = clientUnderTest(
+    t,
+    { baseUrl: upstream.url, connections: 1, deadlineMs: 2_000 },
+    // Every look at the clock is 1.5 s later: upstream seems slow.
+    { now: () => (clock.ms += 1_500) },
+  );
+  await client.mint(WISH);
+  const running = client.mint(WISH);
+  const problem = await problemOf(t, client.mint(WISH));
+  t.equal(problem.code, 'overloaded');
+  t.equal(problem.status, 503);
+  t.equal(problem.details.retryAfterSeconds, 1);
+  await running;
+  t.match(
+    events.filter(({ type }) => type === 'shed'),
+    [{ type: 'shed', reason: 'queue' }],
+  );
+});
+
+test('the pool of a test or of a proxy can take the place of ours', async (t) => {
+  const { MockAgent } = await import('undici');
+  const agent = new MockAgent();
+  agent.disableNetConnect();
+  t.teardown(() => agent.close());
+  const pool = agent.get('https://api.cartesia.ai');
+  pool.intercept({ path: '/access-token', method: 'POST' }).reply(200, { token: 'mocked.token' });
+  const { client } = clientUnderTest(t, { baseUrl: 'https://api.cartesia.ai' }, { dispatcher: pool });
+  t.match(await client.mint(WISH), { token: 'mocked.token', requestId: null });
+  agent.assertNoPendingInterceptors();
+});
+
+test('a CA file that is not there stops the start', async (t) => {
+  t.throws(
+    () =>
+      createTokenClient({
+        apiKeys: [new Secret(API_KEY)],
+        baseUrl: 'https://127.0.0.1',
+        version: '2026-03-01',
+        versionPolicy: 'fill',
+        deadlineMs: 1_000,
+        connections: 1,
+        caFile: `${t.testdir()}/missing.pem`,
+        concurrency: { tts: null, stt: null },
+      }),
+    { code: 'ENOENT' },
+  );
+});
+
+test('close ends what is under way and what waits, and every connection', async (t) => {
+  const upstream = await upstreamThat(t, () => {});
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 2, deadlineMs: 30_000 });
+  const minting = Array.from({ length: 5 }, () => problemOf(t, client.mint(WISH)));
+  await upstream.untilRequests(2);
+  const gone = [...upstream.sockets].map((socket) => once(socket, 'close'));
+  await client.close();
+  for (const problem of await Promise.all(minting)) t.equal(problem.code, 'draining');
+  await Promise.all(gone);
+  t.equal((await problemOf(t, client.mint(WISH))).code, 'draining', 'nothing is taken any more');
+  await client.close();
+  t.match(client.health, { running: 0, waiting: 0 });
+});

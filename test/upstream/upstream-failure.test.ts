@@ -1,0 +1,76 @@
+import { test } from 'tap';
+import { quoteForLog, toUpstreamFailure, UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
+import { everythingIn } from './client-under-test.ts';
+
+function coded(code: unknown): Error {
+  return Object.assign(new Error('SECRET in the message'), { code, data: 'SECRET', socket: { secret: 'SECRET' } });
+}
+
+test('errors of Node and undici become a kind and a code', async (t) => {
+  const table = [
+    ['ECONNREFUSED', 'unreachable'],
+    ['ENOTFOUND', 'unreachable'],
+    ['UND_ERR_CONNECT_TIMEOUT', 'connect_timeout'],
+    ['ETIMEDOUT', 'connect_timeout'],
+    ['ECONNRESET', 'cut'],
+    ['EPIPE', 'cut'],
+    ['UND_ERR_SOCKET', 'cut'],
+    ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'malformed'],
+    ['UND_ERR_HEADERS_OVERFLOW', 'oversized'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls'],
+    ['CERT_HAS_EXPIRED', 'tls'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls'],
+    ['EPROTO', 'tls'],
+    ['UND_ERR_INVALID_ARG', 'internal'],
+  ] as const;
+  for (const [code, kind] of table) {
+    const failure = toUpstreamFailure(coded(code));
+    t.equal(failure.kind, kind, code);
+    t.equal(failure.message, `${kind}: ${code}`);
+    t.notMatch(everythingIn(failure), /SECRET/);
+  }
+});
+
+test('a parse error of undici carries the bytes that upstream sent: none are taken over', async (t) => {
+  const error = Object.assign(coded(undefined), { name: 'HTTPParserError' });
+  const failure = toUpstreamFailure(error);
+  t.match(failure, { kind: 'malformed', code: 'HTTPParserError', message: 'malformed: HTTPParserError' });
+  t.notMatch(everythingIn(failure), /SECRET/);
+});
+
+test('an error without a code, or with one that is a text, brings nothing along', async (t) => {
+  for (const error of [coded(undefined), coded('SECRET text'), coded(7), 'SECRET', null, undefined, {}]) {
+    const failure = toUpstreamFailure(error);
+    t.equal(failure.code, 'UNKNOWN');
+    t.notMatch(everythingIn(failure), /SECRET/);
+  }
+  const own = new UpstreamFailure('deadline', '5 ms');
+  t.equal(toUpstreamFailure(own), own);
+});
+
+test('what upstream wrote is quoted without anything that could be a credential', async (t) => {
+  t.equal(
+    quoteForLog('Too many concurrent requests: You have exceeded your plan’s concurrency limit.'),
+    'Too many concurrent requests: You have exceeded your plan’s concurrency limit.',
+  );
+  const key = 'sk_car_9vQ2mXc7LrT4.hYb8KzPw3NdF6sJe';
+  const encodings = [
+    key,
+    `Bearer ${key}`,
+    `"${key}"`,
+    Buffer.from(key).toString('base64'),
+    Buffer.from(`x${key}`).toString('base64url'),
+    Buffer.from(key).toString('hex'),
+    encodeURIComponent(key),
+    [...key].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join(''),
+    key.slice(3, 15),
+  ];
+  for (const text of encodings) {
+    const quoted = quoteForLog(`Unauthorized: ${text} is wrong`);
+    t.equal(quoted.replace('Bearer ', ''), 'Unauthorized: […] is wrong', text);
+  }
+  t.equal(quoteForLog('a\r\nb\u0000c'), 'a b c');
+  t.ok(quoteForLog('word '.repeat(500)).length <= 300);
+});
