@@ -216,7 +216,7 @@ function checked(path: string, current: unknown, value: unknown): unknown {
     throw new SettingsError(`${path} must be a list of strings`);
   }
   const type = path === 'credits' ? 'number' : typeof current;
-  if (typeof value !== type) throw new SettingsError(`${path} must be a ${type}`);
+  if (typeof value !== type) throw new SettingsError(`${path} must be ${type === 'object' ? 'an' : 'a'} ${type}`);
   if (type === 'number' && !((value as number) >= 0)) throw new SettingsError(`${path} must not be negative`);
   return value;
 }

@@ -1,0 +1,62 @@
+import { test } from 'tap';
+import { Clock } from '../../src/simulator/clock.ts';
+
+test('the clock is its source plus what it was moved', async (t) => {
+  const clock = new Clock(() => 1_000);
+  clock.advance(500);
+  clock.advance(-100);
+  t.equal(clock.now(), 1_400);
+  t.equal(clock.offsetMs, 400);
+});
+
+test('moving the clock fires the timers that became due, in order, and no others', async (t) => {
+  const clock = new Clock();
+  t.teardown(() => clock.stop());
+  const fired: string[] = [];
+  clock.after(300_000, () => fired.push('five minutes'));
+  clock.after(60_000, () => fired.push('one minute'));
+  clock.after(600_000, () => fired.push('ten minutes'));
+  clock.advance(299_000);
+  t.strictSame(fired, ['one minute']);
+  clock.advance(1_000);
+  t.strictSame(fired, ['one minute', 'five minutes']);
+});
+
+test('a timer that was cancelled, or a stopped clock, stays silent', async (t) => {
+  const clock = new Clock();
+  let fired = 0;
+  const cancel = clock.after(10, () => {
+    fired += 1;
+  });
+  clock.after(10, () => {
+    fired += 1;
+  });
+  cancel();
+  clock.advance(5);
+  clock.stop();
+  clock.advance(1_000);
+  t.equal(fired, 0);
+});
+
+test('a timer also fires by itself when its time comes', async (t) => {
+  const clock = new Clock();
+  // The timer of the clock does not keep the process alive, so something else has to.
+  const alive = setInterval(() => {}, 1_000);
+  t.teardown(() => clearInterval(alive));
+  await new Promise<void>((resolve) => void clock.after(1, resolve));
+  t.pass('fired');
+});
+
+test('a timer may start another one while the clock is being moved', async (t) => {
+  const clock = new Clock();
+  t.teardown(() => clock.stop());
+  const fired: string[] = [];
+  clock.after(100, () => {
+    fired.push('first');
+    clock.after(100, () => fired.push('second'));
+  });
+  clock.advance(150);
+  t.strictSame(fired, ['first']);
+  clock.advance(150);
+  t.strictSame(fired, ['first', 'second']);
+});
