@@ -1,5 +1,5 @@
 // POST /access-token: the way of a mint from an admitted request to an answer.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { Config, Delivery } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
@@ -43,7 +43,7 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       if (principal.method === 'access_token')
         throw new Problem('endpoint_not_allowed', 'An access token cannot mint access tokens.');
 
-      const wish = readMintRequest(request.body);
+      const wish = hasNoBody(request) ? {} : readMintRequest(request.body);
       const version = resolveVersion(headerOf(request.headers['cartesia-version']), {
         version: upstream.version,
         policy: upstream.versionPolicy,
@@ -78,6 +78,11 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       );
     },
   );
+}
+
+/** A request that announces no body asks for nothing. One that announces an empty body has forgotten something: 400. */
+function hasNoBody({ headers }: FastifyRequest): boolean {
+  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
 }
 
 function headerOf(value: string | string[] | undefined): string | undefined {
