@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Dispatcher, Pool } from 'undici';
 import type { Config } from '../config/config.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 
 export interface ConnectionPool {
   /** `null` until `load` has come back. */
@@ -49,7 +50,8 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       allowH2: false,
       // Node does not check the name of a resumed session's certificate again, so every connection proves itself anew.
       maxCachedSessions: 0,
-      timeout: connectTimeoutMs,
+      // Ours is exact: undici's timers tick twice a second.
+      timeout: 0,
     });
     const created = new PoolOfUndici(new URL(upstream.baseUrl).origin, {
       connections: upstream.connections,
@@ -66,15 +68,24 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       connect: (connectOptions, callback) => {
         // undici returns the socket, its types do not say so. Its own destroy() forgets sockets that are not connected yet.
         const socket: unknown = connector(connectOptions, callback);
-        if (!(socket instanceof Socket)) return;
-        connecting.add(socket);
-        const settled = () => connecting.delete(socket);
-        socket.once(connectOptions.protocol === 'https:' ? 'secureConnect' : 'connect', settled).once('close', settled);
+        if (socket instanceof Socket) watch(socket, connectOptions.protocol === 'https:' ? 'secureConnect' : 'connect');
       },
     });
     pool = created;
     if (closed) await end();
     return created;
+  }
+
+  function watch(socket: Socket, connected: 'connect' | 'secureConnect'): void {
+    const timer = setTimeout(() => {
+      socket.destroy(new UpstreamFailure('connect_timeout', `${connectTimeoutMs} ms`));
+    }, connectTimeoutMs);
+    const done = () => {
+      clearTimeout(timer);
+      connecting.delete(socket);
+    };
+    connecting.add(socket);
+    socket.once(connected, done).once('close', done);
   }
 
   async function end(): Promise<void> {

@@ -56,9 +56,9 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   ERR_ASSERTION: 'internal',
   ERR_WEBASSEMBLY_NOT_SUPPORTED: 'internal',
 };
-// OpenSSL's and Node's names for a certificate that does not verify.
+// Node's names for a failed handshake, and for a certificate that does not verify: https://nodejs.org/api/tls.html#x509-certificate-error-codes
 const TLS_CODE =
-  /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)/;
+  /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|ERROR_IN_C|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNSPECIFIED$)/;
 /** Turns what undici or Node threw into a failure. Only the error's code is taken over, never its message or properties. */
 export function toUpstreamFailure(error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
