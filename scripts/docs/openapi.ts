@@ -1,16 +1,14 @@
 // docs/openapi.json: the contract, from the routes of the real application.
 import { readFile } from 'node:fs/promises';
 import type { OpenApiDocument } from '../../src/reference/openapi-document.ts';
-import type { GeneratedFile } from './generated-file.ts';
 import { routePaths } from './openapi/app-document.ts';
 import { describe } from './openapi/describe.ts';
 import { ENDPOINT_NOTES } from './openapi/endpoint-notes.ts';
 import { introduction } from './openapi/introduction.ts';
 
-export const openApiFile: GeneratedFile = {
-  path: 'docs/openapi.json',
-  make: async () => `${JSON.stringify(await openApiDocument(), null, 2)}\n`,
-};
+export async function openApiFile(): Promise<string> {
+  return `${JSON.stringify(await openApiDocument(), null, 2)}\n`;
+}
 
 export async function openApiDocument(): Promise<OpenApiDocument> {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {

@@ -2,6 +2,8 @@
 import { configSchema } from './config-schema.ts';
 import { configurationPage } from './configuration-page.ts';
 import { envExample } from './env-example.ts';
+import { errorsPage } from './errors.ts';
+import { openApiFile } from './openapi.ts';
 
 export interface Page {
   /** From the top of the repository. */
@@ -14,4 +16,6 @@ export const PAGES: readonly Page[] = [
   { path: 'docs/configuration.md', generate: configurationPage },
   { path: 'config.schema.json', generate: configSchema },
   { path: '.env.example', generate: envExample },
+  { path: 'docs/errors.md', generate: errorsPage },
+  { path: 'docs/openapi.json', generate: openApiFile },
 ];

@@ -29,10 +29,15 @@ export const AccessTokenSchema = Type.Object(
     }),
     expires_at: Type.String({ format: 'date-time', description: 'RFC 3339, counted from before Cartesia was asked.' }),
     refresh_in: Type.Integer({ description: 'Seconds after which a client does well to ask for the next token.' }),
-    grants: Type.Object({ tts: Type.Boolean(), stt: Type.Boolean(), agent: Type.Boolean() }),
-    delivery: Type.Enum(['direct', 'proxied']),
+    grants: Type.Object(
+      { tts: Type.Boolean(), stt: Type.Boolean(), agent: Type.Boolean() },
+      { description: 'What the token opens: speech, transcription, agents.' },
+    ),
+    delivery: Type.Enum(['direct', 'proxied'], {
+      description: '`direct`: a token of Cartesia. `proxied`: a token of the broker.',
+    }),
     base_url: Type.String({ description: 'Goes into `new Cartesia({ baseURL })`.' }),
-    websocket_url: Type.String(),
+    websocket_url: Type.String({ description: 'The same place for WebSockets.' }),
     cartesia_version: Type.String({ description: 'The API version the token was made for.' }),
   },
   { additionalProperties: false },

@@ -72,7 +72,7 @@ function describeOperation(
   schemas: Record<string, Schema>,
 ): Operation {
   const { summary = operationId, tags = [], requestBody, responses } = route;
-  const description = [route.description, note.description].filter((text) => text !== undefined).join('\n\n');
+  const description = [note.description, route.description].filter((text) => text !== undefined).join('\n\n');
   const success = responses['200'];
   if (success === undefined) throw new Error(`operation ${operationId} does not say what it answers`);
   return {

@@ -37,8 +37,7 @@ export const ENDPOINT_NOTES: Readonly<Record<string, EndpointNotes>> = {
   mintAccessToken: MINT_NOTES,
   status: {
     credential: 'none',
-    description:
-      'A health check of an SDK or a monitor works unchanged. The answer says nothing about the state of Cartesia.',
+    description: 'For the health checks of SDKs and monitors. The answer says nothing about the state of Cartesia.',
     answer: {
       description: 'The broker runs.',
       name: 'Status',

@@ -12,8 +12,8 @@ const VERSION = '2026-03-01';
 export const MINT_NOTES: EndpointNotes = {
   credential: 'required',
   description: [
-    'Hands out a short-lived access token to whoever the credential names: a user with a session token of the identity provider, an app with its app key, or a backend on behalf of its user.',
-    'Nothing asked = the default grants and the default life of the client app. A grant that the client app may not have is refused and nothing is minted; a life that is too long is shortened, and `expires_in` says so.',
+    'Answers with a short-lived access token for the caller: a user with a session token of your identity provider, an app with its app key, or a backend on behalf of its user.',
+    'An empty object asks for the default grants and the default life of the client app. A grant that the client app may not have is refused and nothing is minted; a life that is too long is shortened, and `expires_in` says so.',
     'The answer says where the token is good: hand `token` and `base_url` to the SDK and the operator can switch between the two deliveries without a release of the app. `direct`: a token of Cartesia for `api.cartesia.ai`. `proxied`: a token of the broker, for the broker.',
   ].join('\n\n'),
   parameters: ['CartesiaVersion', 'BrokerSubject'],
@@ -75,9 +75,16 @@ curl "$BROKER/access-token" \\
       label: 'Official SDK, in your app',
       source: `import Cartesia from '@cartesia/cartesia-js';
 
-// The credential your app already has: its user's session token, or an app key.
-const broker = new Cartesia({ apiKey: credential, baseURL: 'https://voice.example.com' });
-const { token, base_url } = await broker.accessToken.create({ grants: { tts: true }, expires_in: 300 });
+// What your app already has: its user's session
+// token, or an app key.
+const broker = new Cartesia({
+  apiKey: credential,
+  baseURL: 'http://127.0.0.1:8080',
+});
+const { token, base_url } = await broker.accessToken.create({
+  grants: { tts: true },
+  expires_in: 300,
+});
 
 // From here on it is Cartesia as always.
 const cartesia = new Cartesia({ token, baseURL: base_url });
@@ -85,13 +92,17 @@ const speech = await cartesia.tts.generate({
   model_id: 'sonic-3',
   transcript: 'Hello from a short-lived token.',
   voice: { id: '6ccbfb76-1fc6-48f7-b71d-91ac6298247b' },
-  output_format: { container: 'wav', encoding: 'pcm_s16le', sample_rate: 44100 },
+  output_format: {
+    container: 'wav',
+    encoding: 'pcm_s16le',
+    sample_rate: 44100,
+  },
 });`,
     },
     {
       lang: 'Shell',
       label: 'Your backend, for its user',
-      source: `# The app key of a client app that is marked as trusted.
+      source: `# A key of a client app marked as trusted.
 curl "$BROKER/access-token" \\
   -H "X-API-Key: $APP_KEY" \\
   -H "X-Broker-Subject: user-42" \\
@@ -103,8 +114,8 @@ curl "$BROKER/access-token" \\
 
 function example(summary: string, delivery: Delivery, grants: readonly Grant[], url: string): Example {
   const token = {
-    // A JWT in outline: long enough to look like one, not one that anything would take.
-    token: 'eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJleGFtcGxlIjp0cnVlfQ.c2lnbmF0dXJl',
+    // The outline of a JWT: nothing would take it.
+    token: 'eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl',
     expiresAtMs: EXPIRES_AT_MS,
     lifetimeSeconds: 300,
   };

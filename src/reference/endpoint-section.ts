@@ -1,0 +1,95 @@
+// One endpoint on the page: what it is for, what it takes, what it answers, what can go wrong.
+import { beside } from './beside.ts';
+import { codeBlock, json } from './code-block.ts';
+import { errorAnchor } from './error-table.ts';
+import { type Direction, type Field, fieldList, objectFields } from './fields.ts';
+import { type Html, html } from './html.ts';
+import type { Answer, MediaType, OpenApiDocument, Operation } from './openapi-document.ts';
+import { inline, paragraphs } from './prose.ts';
+import { resolve } from './references.ts';
+
+export interface Endpoint {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+/** Every endpoint, in the order of the document. */
+export function endpointsOf(document: OpenApiDocument): readonly Endpoint[] {
+  return Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+  );
+}
+
+export function endpointSection(document: OpenApiDocument, { method, path, operation }: Endpoint): Html {
+  const { operationId, summary, description, security } = operation;
+  return html`
+<article class="endpoint" id="${operationId}" aria-labelledby="${operationId}-title">
+  <h3 id="${operationId}-title"><a href="#${operationId}">${summary}</a></h3>
+  <p class="route"><span class="method method-${method.toLowerCase()}">${method}</span> <code>${path}</code>${
+    security.length === 0
+      ? html`<span class="tag">no credential</span>`
+      : html`<a class="tag" href="#credentials">credential required</a>`
+  }</p>
+  ${paragraphs(description)}
+  ${requestPart(document, operation)}
+  ${answersPart(document, operation)}
+</article>`;
+}
+
+function requestPart(document: OpenApiDocument, { parameters = [], requestBody }: Operation): Html {
+  const headers = parameters.map((parameter): Field => {
+    const { name, schema, required, description, example } = resolve(document.components.parameters, parameter);
+    const note = example === undefined ? null : `such as ${String(example)}`;
+    return { name, schema, mark: required ? 'required' : null, description, note };
+  });
+  return html`${headers.length === 0 ? null : html`<h4>Request headers</h4>${fieldList(document, headers)}`}${
+    requestBody === undefined
+      ? null
+      : Object.entries(requestBody.content).map(
+          ([type, media]) =>
+            html`<h4>Request body <span class="type">${type}</span></h4>${content(document, 'request', media)}`,
+        )
+  }`;
+}
+
+function answersPart(document: OpenApiDocument, { responses }: Operation): Html {
+  const answers = Object.entries(responses);
+  const successes = answers.filter(([status]) => Number(status) < 400);
+  const failures = answers.filter(([status]) => Number(status) >= 400);
+  return html`${successes.map(([status, answer]) => success(document, status, answer))}${
+    failures.length === 0
+      ? null
+      : html`<details><summary>What can go wrong</summary><dl class="failures">${failures.map(([status, answer]) => failure(status, answer))}</dl></details>`
+  }`;
+}
+
+function success(
+  document: OpenApiDocument,
+  status: string,
+  { description, headers = {}, content: media = {} }: Answer,
+): Html {
+  const fields = Object.entries(headers).map(([name, header]): Field => {
+    const found = resolve(document.components.headers, header);
+    return { name, schema: found.schema, mark: null, description: found.description, note: null };
+  });
+  return html`${Object.entries(media).map(
+    ([type, one]) =>
+      html`<h4>Answer ${status} <span class="type">${type}</span></h4>${paragraphs(description)}${content(document, 'answer', one)}`,
+  )}${fields.length === 0 ? null : html`<details><summary>Answer headers</summary>${fieldList(document, fields)}</details>`}`;
+}
+
+/** Fields on one side, examples on the other, where there are both. */
+function content(document: OpenApiDocument, direction: Direction, { schema, examples = {} }: MediaType): Html {
+  const fields = fieldList(document, objectFields(document, schema, direction));
+  const blocks = Object.values(examples)
+    .map((example) => resolve(document.components.examples, example))
+    .map(({ summary, value }) => codeBlock(inline(summary), json(value)));
+  return beside(fields, blocks);
+}
+
+/** The codes are explained once, in the table of errors. */
+function failure(status: string, { content: media = {} }: Answer): Html {
+  const codes = Object.values(media).flatMap(({ examples = {} }) => Object.keys(examples));
+  return html`<div><dt>${status}</dt><dd>${codes.map((code) => html`<a href="#${errorAnchor(code)}"><code>${code}</code></a> `)}</dd></div>`;
+}
