@@ -1,0 +1,32 @@
+// `const { Agent } = await import('undici')` works in Node although undici is CommonJS: Node finds out which names it exports.
+// esbuild gives such a chunk a default export only, and `Agent` would be undefined.
+import { pathToFileURL } from 'node:url';
+import type { Plugin } from 'esbuild';
+
+/** Marks a resolution that we asked for ourselves. */
+const ASKED = Symbol('asked by named-exports');
+
+/** Gives CommonJS packages that are imported dynamically the names that Node gives them. */
+export const namedExports: Plugin = {
+  name: 'named-exports',
+  setup({ onResolve, onLoad, resolve }) {
+    onResolve({ filter: /^[@a-z]/ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+      if (kind !== 'dynamic-import' || pluginData === ASKED) return undefined;
+      const resolved = await resolve(path, { kind, importer, resolveDir, pluginData: ASKED });
+      if (resolved.external || resolved.errors.length > 0) return resolved;
+      const names = Object.keys((await import(pathToFileURL(resolved.path).href)) as object);
+      // Node's mark of a module that is CommonJS.
+      if (!names.includes('module.exports')) return resolved;
+      return { path: resolved.path, namespace: 'named-exports', pluginData: { names, resolveDir } };
+    });
+    onLoad({ filter: /.*/, namespace: 'named-exports' }, ({ path, pluginData }) => {
+      const { names, resolveDir } = pluginData as { names: string[]; resolveDir: string }; // from above
+      const named = names.filter((name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name));
+      return {
+        contents: `import all from ${JSON.stringify(path)};\nexport default all;\nexport const { ${named.join(', ')} } = all;\n`,
+        resolveDir,
+        loader: 'js',
+      };
+    });
+  },
+};
