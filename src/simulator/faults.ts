@@ -42,7 +42,17 @@ export type FaultAction =
   /** WebSockets: the server closes after it has sent so many frames (default 0). */
   | { readonly type: 'close_socket'; readonly code: number; readonly reason?: string; readonly afterFrames?: number }
   /** WebSockets: RST after so many frames (default 0). */
-  | { readonly type: 'reset_socket'; readonly afterFrames?: number };
+  | { readonly type: 'reset_socket'; readonly afterFrames?: number }
+  /** WebSockets: after so many frames (default 0) nothing is sent or read any more, pings included. */
+  | { readonly type: 'hang_socket'; readonly afterFrames?: number }
+  /** WebSockets: these bytes after so many frames (default 0), as a message or `raw`, which is no frame at all. */
+  | {
+      readonly type: 'garbage_socket';
+      readonly as: 'text' | 'binary' | 'raw';
+      /** Text is Latin-1 for `binary` and `raw`. */
+      readonly bytes: string | Uint8Array;
+      readonly afterFrames?: number;
+    };
 
 /** An error, or anything else with a status. Its form follows the version unless `body` is given. */
 export interface AnswerFault {

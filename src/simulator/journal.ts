@@ -38,7 +38,7 @@ export interface JournalEntry {
   readonly rawHeaders: readonly string[];
   /** The id the simulator gave it, as told to the client. */
   readonly requestId: string;
-  /** The body as text, cut at `settings.journal.textBytes`. */
+  /** The body as text, as far as it was read: not where the headers were enough to refuse. Cut at `settings.journal.textBytes`. */
   readonly body: string;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -67,13 +67,24 @@ export type Arrival = Pick<
   'connection' | 'secure' | 'transport' | 'at' | 'method' | 'url' | 'rawHeaders' | 'requestId'
 > & { readonly headers: IncomingHttpHeaders };
 
-export class Journal {
-  readonly #limits: () => { readonly maximumEntries: number; readonly textBytes: number; readonly frames: boolean };
-  readonly #waiters = new Set<Waiter>();
-  #entries: OpenEntry[] = [];
-  #lastId = 0;
+/** See `journal` in settings.ts. */
+export interface JournalLimits {
+  readonly maximumEntries: number;
+  readonly textBytes: number;
+  readonly frames: boolean;
+  readonly frameBytes: number;
+}
 
-  constructor(limits: () => { readonly maximumEntries: number; readonly textBytes: number; readonly frames: boolean }) {
+export class Journal {
+  readonly #limits: () => JournalLimits;
+  readonly #waiters = new Set<Waiter>();
+  readonly #entries: OpenEntry[] = [];
+  #lastId = 0;
+  #frameBytes = 0;
+  /** Entries whose sockets may still be open; their frames are counted but no longer kept. */
+  readonly #dropped = new WeakSet<OpenEntry>();
+
+  constructor(limits: () => JournalLimits) {
     this.#limits = limits;
   }
 
@@ -83,7 +94,7 @@ export class Journal {
   }
 
   clear(): void {
-    this.#entries = [];
+    this.#drop(this.#entries.length);
   }
 
   /**
@@ -129,7 +140,7 @@ export class Journal {
     };
     this.#entries.push(entry);
     const excess = this.#entries.length - this.#limits().maximumEntries;
-    if (excess > 0) this.#entries.splice(0, excess);
+    if (excess > 0) this.#drop(excess);
     this.#tell(entry);
     return entry;
   }
@@ -158,12 +169,31 @@ export class Journal {
     if (frame.from === 'client') entry.bytesIn += bytes;
     else entry.bytesOut += bytes;
     const limits = this.#limits();
-    if (limits.frames) {
+    if (limits.frames && !this.#dropped.has(entry)) {
       const isText = frame.kind === 'text' || frame.kind === 'close';
       const text = isText ? { text: Buffer.from(data).toString('utf8').slice(0, limits.textBytes) } : {};
-      entry.frames.push({ ...frame, bytes, ...text });
+      const kept = { ...frame, bytes, ...text };
+      entry.frames.push(kept);
+      this.#frameBytes += weightOf(kept);
+      while (this.#frameBytes > limits.frameBytes && this.#forgetFrames());
     }
     this.#tell(entry);
+  }
+
+  /** Forgets the older half of the oldest entry's frames; false when there is none. */
+  #forgetFrames(): boolean {
+    const oldest = this.#entries.find(({ frames }) => frames.length > 0);
+    if (oldest === undefined) return false;
+    const forgotten = oldest.frames.splice(0, Math.ceil(oldest.frames.length / 2));
+    for (const frame of forgotten) this.#frameBytes -= weightOf(frame);
+    return true;
+  }
+
+  #drop(count: number): void {
+    for (const entry of this.#entries.splice(0, count)) {
+      for (const frame of entry.frames) this.#frameBytes -= weightOf(frame);
+      this.#dropped.add(entry);
+    }
   }
 
   #tell(entry: OpenEntry): void {
@@ -176,6 +206,11 @@ export function splitTarget(target: string): readonly [path: string, search: str
   const local = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
   const mark = local.indexOf('?');
   return mark === -1 ? [local || '/', ''] : [local.slice(0, mark) || '/', local.slice(mark + 1)];
+}
+
+/** About what a frame costs in memory. */
+function weightOf({ text = '' }: JournalFrame): number {
+  return 200 + text.length;
 }
 
 function matches(entry: JournalEntry, { method, path }: JournalFilter): boolean {

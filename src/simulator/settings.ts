@@ -102,6 +102,24 @@ export interface Settings {
     /** A context ends this long after its last audio. */
     contextMs: number;
   };
+  sockets: {
+    /** Undocumented: whether a bad credential refuses the upgrade, or is told by an `error` event before the close. */
+    badCredential: 'upgrade' | 'event';
+    /** Undocumented: the same for an STT socket beyond the plan's number. */
+    sttLimit: 'upgrade' | 'event';
+    /** Whether a generation must name its context. Optional in older documentation, refused by the live service. */
+    contextIdRequired: boolean;
+    /** A cancel does not stop the generation under way: so many chunks of it still come. */
+    chunksAfterCancel: number;
+    /** Undocumented: whether a cancelled context ends with `done`. */
+    doneAfterCancel: boolean;
+  };
+  agents: {
+    /** What the agent says first. Empty: it waits for the user. */
+    introduction: string;
+    /** Dynamic variables without which no call begins (managed agents). */
+    requiredVariables: string[];
+  };
   /** Whether pages of any origin may call (undocumented; the browser guide implies it). */
   cors: boolean;
   journal: {
@@ -111,6 +129,8 @@ export interface Settings {
     textBytes: number;
     /** Off for load tests: frames are counted but not kept. */
     frames: boolean;
+    /** Memory for the frames of all entries together. Beyond it the oldest frames are forgotten; their bytes stay counted. */
+    frameBytes: number;
   };
 }
 
@@ -161,8 +181,16 @@ export function defaultSettings(plan: Plan = 'startup'): Settings {
       agentFirstMessageMs: 10_000,
       contextMs: 1_000,
     },
+    sockets: {
+      badCredential: 'upgrade',
+      sttLimit: 'upgrade',
+      contextIdRequired: true,
+      chunksAfterCancel: 2,
+      doneAfterCancel: true,
+    },
+    agents: { introduction: 'Hello, how can I help?', requiredVariables: [] },
     cors: true,
-    journal: { maximumEntries: 10_000, textBytes: 64 * 1024, frames: true },
+    journal: { maximumEntries: 10_000, textBytes: 64 * 1024, frames: true, frameBytes: 64 * 1024 * 1024 },
   };
 }
 
@@ -191,6 +219,8 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   'voices.unknown': ['speak', 'refuse'],
   'sse.framing': ['data', 'error_event', 'event'],
   'sse.lineEnd': ['lf', 'crlf'],
+  'sockets.badCredential': ['upgrade', 'event'],
+  'sockets.sttLimit': ['upgrade', 'event'],
 };
 
 function merge(target: object, patch: object, prefix: string): void {

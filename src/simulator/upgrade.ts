@@ -14,7 +14,10 @@ import { type ApiVersion, resolveVersion } from './version.ts';
 import type { World } from './world.ts';
 
 /** What is left to a socket to carry out itself. */
-export type SocketFault = Extract<FaultAction, { type: 'close_socket' | 'reset_socket' | 'error_event' }>;
+export type SocketFault = Extract<
+  FaultAction,
+  { type: 'close_socket' | 'reset_socket' | 'hang_socket' | 'garbage_socket' | 'error_event' }
+>;
 
 export interface Upgrade {
   readonly world: World;
@@ -25,11 +28,13 @@ export interface Upgrade {
   readonly version: ApiVersion;
   /** Goes into the response header `cartesia-request-id` and into events. */
   readonly requestId: string;
-  /** Frames are added with `world.journal.frame(entry, …)`; 101 and the outcome with `world.journal.update`. */
+  /** Frames are added with `world.journal.frame(entry, …)`; the outcome with `world.journal.update`. */
   readonly entry: OpenEntry;
   readonly fault: SocketFault | null;
   /** Checks the credential in headers or query. */
   authenticate(requirement: Requirement): Authentication;
+  /** Notes that the upgrade is accepted: from here on the socket says how it ends. */
+  accepted(): void;
   /** Answers the upgrade with an HTTP error and closes the connection. */
   refuse(problem: Problem): void;
 }
@@ -49,7 +54,8 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
   });
   const entry = openEntry(world, request, { transport: 'websocket', requestId });
   socket.on('error', () => socket.destroy());
-  socket.once('close', () => world.journal.update(entry, { outcome: 'aborted' }));
+  const aborted = () => world.journal.update(entry, { outcome: 'aborted' });
+  socket.once('close', aborted);
   const send = (status: number, fields: Readonly<Record<string, string | number>>, body: string) => {
     world.journal.update(entry, { status, outcome: 'completed' });
     socket.end(responseText(status, { ...fields, 'cartesia-request-id': requestId }, body));
@@ -64,6 +70,10 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
     entry,
     fault: null,
     authenticate: (requirement) => authenticate(world, { headers, query }, requirement),
+    accepted: () => {
+      socket.off('close', aborted);
+      world.journal.update(entry, { status: 101 });
+    },
     refuse: (problem) => {
       const { contentType, body } = httpErrorBody(problem, { structured: version.structured, requestId });
       send(problem.status, { 'content-type': contentType }, body);
@@ -75,12 +85,16 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
       return upgrade;
     case 'close_socket':
     case 'reset_socket':
+    case 'hang_socket':
+    case 'garbage_socket':
     case 'error_event':
       return { ...upgrade, fault };
     case 'delay':
       await new Promise((resolve) => setTimeout(resolve, fault.ms).unref());
       return socket.destroyed ? null : upgrade;
     case 'hang':
+      // Read, so that the client's leaving is noticed.
+      socket.resume().once('end', () => socket.end());
       return null;
     case 'answer':
     case 'redirect': {

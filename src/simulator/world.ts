@@ -22,8 +22,8 @@ import type { Settings } from './settings.ts';
  * - `credits.spend(n)`: false when the balance does not cover it (then the problem is `quota_exceeded`).
  * - `journal`: what was received. HTTP entries are kept by `Exchange`, sockets use `openUpgrade()` and
  *   `journal.frame(entry, …)`.
- * - `faults.takeForRequest()`: done by `Exchange` and `openUpgrade()`; sockets only find `close_socket`,
- *   `reset_socket` and `error_event` left to carry out.
+ * - `faults.takeForRequest()`: done by `Exchange` and `openUpgrade()`; sockets only find the faults named `…_socket`
+ *   and `error_event` left to carry out.
  *
  * Errors: `problem(world.settings, name)` of problems.ts, in the form of `httpErrorBody`, `ttsErrorEvent` or
  * `sttErrorEvent`, with `resolveVersion()` of version.ts saying which one.

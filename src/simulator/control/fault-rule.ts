@@ -54,6 +54,8 @@ const ACTIONS: Readonly<Record<FaultAction['type'], Fields>> = {
   big_header: { bytes: count, name: optional(text) },
   close_socket: { code: closeCode, reason: optional(text), afterFrames: optional(count) },
   reset_socket: { afterFrames: optional(count) },
+  hang_socket: { afterFrames: optional(count) },
+  garbage_socket: { as: oneOf('text', 'binary', 'raw'), bytes: text, afterFrames: optional(count) },
 };
 
 /** @throws FaultRuleError */

@@ -130,7 +130,8 @@ export class Exchange {
    * @throws ExchangeOver always
    */
   async cutNow(end: BodyCut['end']): Promise<never> {
-    if (!this.started) this.#response.flushHeaders();
+    // The headers wait for the first byte of the body, which may never come.
+    this.#response.flushHeaders();
     await new Promise<void>((resolve) => {
       // An empty write is called back after everything before it; 'close' comes first if the client is faster.
       this.signal.addEventListener('abort', () => resolve(), { once: true });

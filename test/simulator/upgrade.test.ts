@@ -1,0 +1,72 @@
+import { test } from 'tap';
+import type { FaultAction } from '../../src/simulator/faults.ts';
+import { simulatorFor } from './call.ts';
+import { exchange, upgradeHead } from './raw-client.ts';
+
+test('an upgrade to nowhere is an HTTP error in the form of its version', async (t) => {
+  const simulator = await simulatorFor(t);
+  const structured = await exchange(
+    simulator,
+    upgradeHead('/nowhere?cartesia_version=2026-08-14', { 'cartesia-version': '2025-04-16' }),
+  );
+  t.match(structured, { text: /^HTTP\/1.1 404 Not Found\r\n/, end: 'FIN' });
+  const [headers = '', body = ''] = structured.text.split('\r\n\r\n');
+  const [, requestId] = /cartesia-request-id: (\S+)/.exec(headers) ?? [];
+  t.match(JSON.parse(body), { error_code: null, title: 'Not found', request_id: requestId });
+  const legacy = await exchange(simulator, upgradeHead('/nowhere', { 'cartesia-version': '2025-04-16' }));
+  t.match(legacy.text, /\r\n\r\nNot found: There is no such endpoint\.$/);
+  t.match(simulator.journal.entries(), [
+    {
+      transport: 'websocket',
+      path: '/nowhere',
+      status: 404,
+      outcome: 'completed',
+      query: { cartesia_version: '2026-08-14' },
+    },
+    { transport: 'websocket', path: '/nowhere', status: 404, outcome: 'completed', query: {} },
+  ]);
+});
+
+test('a fault can meet an upgrade before it is accepted', async (t) => {
+  const simulator = await simulatorFor(t);
+  const cases: readonly [action: FaultAction, answer: { text: string | RegExp; end: string }, outcome: string][] = [
+    [{ type: 'refuse' }, { text: '', end: 'ECONNRESET' }, 'faulted'],
+    [{ type: 'reset', afterBodyBytes: 0 }, { text: '', end: 'ECONNRESET' }, 'faulted'],
+    [{ type: 'half_close', at: 'before_headers' }, { text: '', end: 'FIN' }, 'faulted'],
+    [
+      { type: 'half_close', at: 'inside_headers' },
+      { text: /^HTTP\/1.1 101 [^\r]*\r\nUpgrade: webso$/, end: 'FIN' },
+      'faulted',
+    ],
+    [{ type: 'garbage', bytes: '\x00\x01' }, { text: '\x00\x01', end: 'FIN' }, 'faulted'],
+    [
+      { type: 'answer', status: 429, code: 'concurrency_limited', retryAfter: 3 },
+      { text: /^HTTP\/1.1 429 Too Many Requests\r\n(.*\r\n)*retry-after: 3\r\n/, end: 'FIN' },
+      'completed',
+    ],
+    [
+      { type: 'redirect', location: 'http://elsewhere/' },
+      { text: /^HTTP\/1.1 307 Temporary Redirect\r\n(.*\r\n)*location: http:\/\/elsewhere\/\r\n/, end: 'FIN' },
+      'completed',
+    ],
+  ];
+  for (const [action, answer, outcome] of cases) {
+    simulator.faults.add({ match: { path: '/tts/websocket' }, times: 1, action });
+    t.match(await exchange(simulator, upgradeHead('/tts/websocket')), answer, action.type);
+    t.equal(simulator.journal.entries().at(-1)?.outcome, outcome, action.type);
+  }
+});
+
+test('an upgrade can hang until the client leaves', async (t) => {
+  const simulator = await simulatorFor(t);
+  simulator.faults.add({ match: {}, action: { type: 'hang' } });
+  const abort = new AbortController();
+  const { host } = new URL(simulator.url);
+  const [name = '', port = ''] = host.split(':');
+  const { connect } = await import('node:net');
+  const socket = connect({ host: name, port: Number(port), signal: abort.signal }).on('error', () => {});
+  socket.write(upgradeHead('/tts/websocket'));
+  t.equal((await simulator.journal.waitFor({ path: '/tts/websocket' }, () => true)).outcome, 'open');
+  socket.destroy();
+  t.equal((await simulator.journal.waitFor({ path: '/tts/websocket' })).outcome, 'aborted');
+});
