@@ -79,7 +79,8 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
   return {
     name: 'jwt',
     authenticate(credential) {
-      if (credential === null || rules.length === 0 || !credential.rawToken.includes('.')) return NOT_RESPONSIBLE;
+      if (credential === null || rules.length === 0 || !LOOKS_LIKE_JWT.test(credential.rawToken))
+        return NOT_RESPONSIBLE;
       const seen = verified.recall(credential.rawToken, nowSeconds());
       if (seen !== undefined) return seen;
       const candidate = examine(credential.rawToken, rules, nowSeconds());
@@ -98,6 +99,9 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
     },
   };
 }
+
+/** A base64url text that begins with an opening brace, and a dot. App keys, also those an operator brought along, look different. */
+const LOOKS_LIKE_JWT = /^e[w-z][\w-]*\./;
 
 /** Everything that can be said without a key. @returns the reason for refusal as a text, or the candidate */
 function examine(rawToken: string, rules: readonly Rule[], nowSeconds: number): Candidate | string {

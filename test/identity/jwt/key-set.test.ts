@@ -1,0 +1,233 @@
+import { gzipSync } from 'node:zlib';
+import { test } from 'tap';
+import { KEY_SET_TIMING } from '../../../src/identity/jwt/key-set.ts';
+import { type Handler, json, startIssuerServer } from './issuer-server.ts';
+import { createKeySetHarness } from './key-set-harness.ts';
+import { createSigningKey } from './signing-key.ts';
+
+const { cooldownMs, staleMs } = KEY_SET_TIMING;
+const known = createSigningKey();
+const successor = createSigningKey();
+
+test('callers who come at the same time share one fetch', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.publish(known.jwk);
+  const verdicts = await Promise.all(Array.from({ length: 100 }, () => harness.verdict(harness.freshToken(known))));
+  t.strictSame(new Set(verdicts), new Set(['authenticated']));
+  t.equal(harness.fetches(), 1);
+  t.strictSame(harness.events, [{ event: 'key_set_loaded', issuer: harness.server.issuer, keys: 1 }]);
+});
+
+test('a flood of unknown keys causes one fetch for each cool-down', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.publish(known.jwk);
+  await harness.warm();
+  const flood = () =>
+    Promise.all(
+      Array.from({ length: 200 }, (_, i) => harness.verdict(harness.freshToken(successor, { kid: `random-${i}` }))),
+    );
+  for (let round = 1; round <= 3; round += 1) {
+    t.strictSame(new Set(await flood()), new Set(['jwt_key_unknown']));
+    t.equal(harness.fetches(), round, 'within the cool-down: none');
+    harness.advance(cooldownMs);
+    t.strictSame(new Set(await flood()), new Set(['jwt_key_unknown']));
+    t.equal(harness.fetches(), round + 1, 'after it: one');
+  }
+});
+
+test('a rotated key is found after the cool-down, and a dropped one is trusted no more', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.publish(known.jwk);
+  const seen = harness.freshToken(known);
+  t.equal(await harness.verdict(seen), 'authenticated');
+  harness.server.publish(successor.jwk, known.jwk);
+  t.equal(await harness.verdict(harness.freshToken(successor)), 'jwt_key_unknown', 'still cooling down');
+  harness.advance(cooldownMs);
+  t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
+  t.equal(await harness.verdict(seen), 'authenticated', 'the old key is still published');
+
+  harness.server.publish(successor.jwk);
+  harness.advance(cooldownMs);
+  await harness.verdict(harness.freshToken(createSigningKey()));
+  t.equal(await harness.verdict(seen), 'jwt_key_unknown', 'a token verified before falls with its key');
+  t.equal(await harness.verdict(harness.freshToken(known)), 'jwt_key_unknown');
+});
+
+test('a key id that now stands for another key does not keep its tokens alive', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.publish(known.jwk);
+  const seen = harness.freshToken(known);
+  t.equal(await harness.verdict(seen), 'authenticated');
+  harness.server.publish({ ...successor.jwk, kid: known.kid });
+  harness.advance(cooldownMs);
+  await harness.warm();
+  t.equal(await harness.verdict(seen), 'jwt_signature');
+});
+
+const failures: { name: string; reason: string | RegExp; handler: Handler }[] = [
+  { name: 'silent', reason: 'timeout', handler: () => {} },
+  { name: 'dripping', reason: 'timeout', handler: drip },
+  {
+    name: 'answering with an error',
+    reason: 'status_500',
+    handler: (_, response) => response.writeHead(500).end('{}'),
+  },
+  { name: 'answering nothing', reason: 'status_204', handler: (_, response) => response.writeHead(204).end() },
+  {
+    name: 'answering HTML',
+    reason: 'not_json',
+    handler: (_, response) =>
+      response.setHeader('content-type', 'text/html').end('<!doctype html><title>Login</title>'),
+  },
+  {
+    name: 'compressing unasked',
+    reason: 'not_json',
+    handler: (_, response) =>
+      response.setHeader('content-encoding', 'gzip').end(gzipSync(JSON.stringify({ keys: [successor.jwk] }))),
+  },
+  {
+    name: 'hanging up',
+    reason: /^(und_err_|econnreset)/,
+    handler: (_, response) =>
+      response.writeHead(200, { 'content-length': '1000' }).write('{"keys":[', () => response.destroy()),
+  },
+  {
+    name: 'publishing keys of the wrong use only',
+    reason: 'no_usable_key',
+    handler: (_, response) =>
+      json(response, {
+        keys: [
+          { ...successor.jwk, use: 'enc' },
+          { kty: 'oct', k: 'AAAA', alg: 'HS256' },
+        ],
+      }),
+  },
+  { name: 'publishing no key', reason: 'no_usable_key', handler: (_, response) => json(response, { keys: [] }) },
+  { name: 'publishing no set', reason: 'key_set_malformed', handler: (_, response) => json(response, [successor.jwk]) },
+];
+
+for (const { name, reason, handler } of failures) {
+  // Long enough for the good answer that comes first, also on a busy machine.
+  const deadlineMs = reason === 'timeout' ? 1_000 : KEY_SET_TIMING.deadlineMs;
+  test(`while the endpoint is ${name}, known keys go on and unknown ones are unavailable`, async (t) => {
+    const harness = await createKeySetHarness(t, { timing: { deadlineMs } });
+    harness.server.publish(known.jwk);
+    const seen = harness.freshToken(known);
+    t.equal(await harness.verdict(seen), 'authenticated');
+
+    harness.server.answer('/jwks', handler);
+    harness.advance(cooldownMs);
+    const unknown = () => Promise.all(Array.from({ length: 50 }, () => harness.present(harness.freshToken(successor))));
+    const answers = new Set((await unknown()).map((answer) => JSON.stringify(answer)));
+    t.strictSame([...answers], ['{"outcome":"unavailable","reason":"key_set_unavailable"}']);
+    t.match(harness.events.at(-1), { event: 'key_set_failed', reason });
+    await unknown();
+    t.equal(harness.fetches(), 2, 'one fetch for the whole cool-down');
+    t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated', 'a known key');
+    t.equal(await harness.verdict(seen), 'authenticated', 'a token seen before');
+
+    harness.server.answer('/jwks', null);
+    harness.server.publish(successor.jwk);
+    harness.advance(cooldownMs);
+    t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated', 'it is back');
+  });
+}
+
+test('known keys serve for the stale time and no longer while the issuer is down', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.publish(known.jwk);
+  const seen = harness.freshToken(known);
+  t.equal(await harness.verdict(seen), 'authenticated');
+  await harness.server.close();
+  harness.advance(staleMs - 1);
+  t.equal(await harness.verdict(seen), 'authenticated');
+  t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated');
+  harness.advance(1);
+  t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
+  t.equal(await harness.verdict(seen), 'key_set_unavailable');
+  t.match(harness.events.at(-1), { event: 'key_set_failed', reason: 'econnrefused' });
+
+  await harness.server.reopen();
+  harness.advance(cooldownMs);
+  t.equal(await harness.verdict(seen), 'authenticated', 'it is back');
+});
+
+test('redirects are not followed', async (t) => {
+  const other = await startIssuerServer();
+  t.teardown(() => other.close());
+  other.publish(known.jwk);
+  for (const status of [301, 302, 303, 307, 308]) {
+    const harness = await createKeySetHarness(t);
+    harness.server.answer('/jwks', (_, response) => response.writeHead(status, { location: other.jwksUrl }).end());
+    t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
+    t.match(harness.events, [{ event: 'key_set_failed', reason: `status_${status}` }]);
+  }
+  t.strictSame(other.requests, [], 'the other host sees nothing');
+});
+
+test('an endless document is cut off', async (t) => {
+  const harness = await createKeySetHarness(t);
+  const total = 10 * 1_024 * 1_024;
+  let sent = 0;
+  const cut = Promise.withResolvers<void>();
+  harness.server.answer('/jwks', (_, response) => {
+    response.on('close', cut.resolve);
+    const pump = () => {
+      while (sent < total) {
+        sent += 16_384;
+        if (!response.write(' '.repeat(16_384))) return;
+      }
+      response.end(JSON.stringify({ keys: [known.jwk] }));
+    };
+    response.on('drain', pump);
+    pump();
+  });
+  t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
+  t.match(harness.events, [{ event: 'key_set_failed', reason: 'too_large' }]);
+  await cut.promise;
+  t.ok(sent < total, `${sent} bytes were sent`);
+});
+
+test('an issuer that is down at the start is found when it comes up, without a caller', async (t) => {
+  const harness = await createKeySetHarness(t, { timing: { retryMs: 5 } });
+  harness.server.publish(known.jwk);
+  await harness.server.close();
+  await harness.warm();
+  t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
+  await harness.server.reopen();
+  await harness.next('key_set_loaded');
+  t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated');
+});
+
+test('keys are refreshed in the background', async (t) => {
+  const harness = await createKeySetHarness(t, { timing: { refreshMs: 5 } });
+  harness.server.publish(known.jwk);
+  const seen = harness.freshToken(known);
+  t.equal(await harness.verdict(seen), 'authenticated');
+  await harness.next('key_set_loaded');
+  t.equal(await harness.verdict(seen), 'authenticated');
+  harness.server.publish(successor.jwk);
+  // The fetch that is under way may still carry the old set; the one after it cannot.
+  await harness.next('key_set_loaded');
+  await harness.next('key_set_loaded');
+  t.equal(await harness.verdict(seen), 'jwt_key_unknown', 'dropped, though nobody asked for an unknown key');
+  t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
+});
+
+test('closing ends a fetch that is under way, and starts no other', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.answer('/jwks', () => {});
+  const waiting = harness.verdict(harness.freshToken(known));
+  await harness.server.asked('/jwks', 1);
+  await harness.close();
+  t.equal(await waiting, 'key_set_unavailable');
+  harness.advance(staleMs);
+  t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
+  t.equal(harness.fetches(), 1);
+});
+
+function drip(_: unknown, response: Parameters<Handler>[1]): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const timer = setInterval(() => response.write(' '), 10);
+  response.on('close', () => clearInterval(timer));
+}

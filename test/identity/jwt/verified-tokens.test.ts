@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { test } from 'tap';
+import type { KeySet } from '../../../src/identity/jwt/key-set.ts';
+import type { VerificationKey } from '../../../src/identity/jwt/verification-key.ts';
+import { createVerifiedTokens, type VerifiedToken } from '../../../src/identity/jwt/verified-tokens.ts';
+
+const NOW = 1_000;
+const key: VerificationKey = { id: 'k', alg: 'ES256', kid: 'k', verify: () => true };
+
+/** A key set that trusts its key as long as the test wants it to. */
+function trusting(trust: { yes: boolean }): KeySet {
+  return { find: () => key, trusts: () => trust.yes, refresh: () => null, isCurrent: () => true, close() {} };
+}
+
+function token(name: string, change: Partial<VerifiedToken> = {}): VerifiedToken {
+  return {
+    answer: { outcome: 'unavailable', reason: name },
+    validity: { expiresAt: NOW + 300, notBefore: NOW - 10 },
+    toleranceSeconds: 10,
+    key,
+    keySet: trusting({ yes: true }),
+    ...change,
+  };
+}
+
+test('a token is recalled as the same answer, and by its whole text only', async (t) => {
+  const verified = createVerifiedTokens();
+  const rawToken = randomBytes(300).toString('base64url');
+  const one = token('one');
+  verified.remember(rawToken, one);
+  t.equal(verified.recall(rawToken, NOW), one.answer);
+  for (const other of [`${rawToken}A`, rawToken.slice(0, -1), rawToken.toLowerCase(), '', ` ${rawToken}`]) {
+    t.equal(verified.recall(other, NOW), undefined);
+  }
+});
+
+test('time is looked at on every recall', async (t) => {
+  const verified = createVerifiedTokens();
+  verified.remember('a', token('a'));
+  t.ok(verified.recall('a', NOW + 309), 'within the tolerance');
+  t.equal(verified.recall('a', NOW + 310), undefined, 'expired');
+  t.equal(verified.recall('a', NOW), undefined, 'and forgotten');
+  verified.remember('b', token('b'));
+  t.equal(verified.recall('b', NOW - 21), undefined, 'not yet valid, on a clock that was set back');
+});
+
+test('a token falls with the key that it was verified with', async (t) => {
+  const trust = { yes: true };
+  const verified = createVerifiedTokens();
+  verified.remember('a', token('a', { keySet: trusting(trust) }));
+  t.ok(verified.recall('a', NOW));
+  trust.yes = false;
+  t.equal(verified.recall('a', NOW), undefined);
+  trust.yes = true;
+  t.equal(verified.recall('a', NOW), undefined, 'for good');
+});
+
+test('never more than the limit is kept, and what is in use stays', async (t) => {
+  const verified = createVerifiedTokens({ maxEntries: 100 });
+  verified.remember('in use', token('in use'));
+  for (let i = 0; i < 1_000; i += 1) {
+    verified.remember(`token ${i}`, token(`token ${i}`));
+    if (i % 20 === 0) t.ok(verified.recall('in use', NOW), `in use after ${i}`);
+  }
+  const kept = Array.from({ length: 1_000 }, (_, i) => verified.recall(`token ${i}`, NOW)).filter(Boolean);
+  t.ok(kept.length <= 100 && kept.length >= 49, `${kept.length} kept`);
+  t.ok(verified.recall('token 999', NOW), 'the newest is among them');
+});
+
+test('long tokens count for more', async (t) => {
+  const verified = createVerifiedTokens({ maxCharacters: 10_000 });
+  const long = (i: number) => `${i}`.padEnd(1_000, 'x');
+  for (let i = 0; i < 50; i += 1) verified.remember(long(i), token('long'));
+  const kept = Array.from({ length: 50 }, (_, i) => verified.recall(long(i), NOW)).filter(Boolean);
+  t.ok(kept.length <= 10 && kept.length >= 4, `${kept.length} kept`);
+});

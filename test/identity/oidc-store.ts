@@ -1,0 +1,35 @@
+// Where the OpenID Connect provider of the tests keeps its sessions and codes: one store for each provider, across its rotations.
+
+type Payload = Record<string, unknown>;
+
+/** oidc-provider's adapter interface for one of its models. */
+export interface OidcAdapter {
+  upsert(id: string, payload: Payload): Promise<void>;
+  find(id: string): Promise<Payload | undefined>;
+  findByUid(uid: string): Promise<Payload | undefined>;
+  consume(id: string): Promise<void>;
+  destroy(id: string): Promise<void>;
+  revokeByGrantId(grantId: string): Promise<void>;
+}
+
+/** Entries never expire by themselves: a test is shorter than any of them, and the provider checks the times itself. */
+export function createOidcStore(): (model: string) => OidcAdapter {
+  const entries = new Map<string, Payload>();
+  return (model) => ({
+    async upsert(id, payload) {
+      entries.set(`${model}:${id}`, payload);
+    },
+    find: async (id) => entries.get(`${model}:${id}`),
+    findByUid: async (uid) => [...entries.values()].find((payload) => payload['uid'] === uid),
+    async consume(id) {
+      const payload = entries.get(`${model}:${id}`);
+      if (payload !== undefined) payload['consumed'] = Math.floor(Date.now() / 1_000);
+    },
+    async destroy(id) {
+      entries.delete(`${model}:${id}`);
+    },
+    async revokeByGrantId(grantId) {
+      for (const [key, payload] of entries) if (payload['grantId'] === grantId) entries.delete(key);
+    },
+  });
+}
