@@ -7,16 +7,17 @@ export function errorAnchor(code: string): string {
   return `error-${code}`;
 }
 
+/** Roles are said out loud: on a phone the rows are laid out as a grid, after which browsers no longer take it for a table. */
 export function errorTable(): Html {
   const entries: [string, ProblemRow][] = Object.entries(PROBLEMS);
   return html`
-<table class="errors">
-  <thead><tr><th scope="col">error_code</th><th scope="col">Status</th><th scope="col">Try again</th><th scope="col">When</th></tr></thead>
+<table class="errors" role="table">
+  <thead><tr role="row"><th scope="col" role="columnheader">error_code</th><th scope="col" role="columnheader">Status</th><th scope="col" role="columnheader">Try again</th><th scope="col" role="columnheader">When</th></tr></thead>
   <tbody>${entries.map(
     ([code, { status, retryable, when }]) => html`
-    <tr id="${errorAnchor(code)}"><th scope="row"><code>${code}</code></th><td>${status}</td><td>${
+    <tr role="row" id="${errorAnchor(code)}"><th scope="row" role="rowheader"><code>${code}</code></th><td role="cell">${status}</td><td role="cell">${
       retryable ? html`<span class="yes">yes</span>` : html`<span class="no">no</span>`
-    }</td><td>${when}</td></tr>`,
+    }</td><td role="cell">${when}</td></tr>`,
   )}
   </tbody>
 </table>`;

@@ -22,7 +22,7 @@ html { scroll-behavior: smooth; scroll-padding-top: 1.5rem; -webkit-text-size-ad
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.6 var(--sans); overflow-wrap: break-word; }
 a { color: var(--accent); text-underline-offset: .18em; text-decoration-thickness: .06em; }
 :focus-visible { outline: .15rem solid var(--accent); outline-offset: .15rem; border-radius: .2rem; }
-code { font: .9em/1.5 var(--mono); }
+code { font-family: var(--mono); font-size: .9em; }
 p code, dd code, li code { overflow-wrap: anywhere; }
 .skip { position: absolute; left: -99rem; }
 .skip:focus { left: 1rem; top: 1rem; z-index: 1; padding: .5rem 1rem; background: var(--paper); border: 1px solid var(--line); }
@@ -49,7 +49,8 @@ p { margin: 0 0 .8rem; max-width: 46rem; }
 .lead { font-size: 1.15rem; line-height: 1.5; }
 .version { font: 400 .9rem var(--mono); letter-spacing: 0; color: var(--soft); vertical-align: .3em; white-space: nowrap; }
 section { margin-top: 3.25rem; padding-top: 2rem; border-top: 1px solid var(--line); }
-.endpoint + .endpoint { margin-top: 2.75rem; }
+.endpoint { margin-top: 1.75rem; }
+.endpoint + .endpoint { margin-top: 3rem; }
 .route { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; margin-bottom: .9rem; }
 .route > code { font-size: 1rem; font-weight: 600; }
 .method { font: 700 .7rem/1 var(--mono); letter-spacing: .04em; padding: .3em .5em; border-radius: .3em; color: var(--soft); background: var(--panel); }
@@ -73,6 +74,7 @@ a.tag { text-decoration-color: var(--line); }
 .code { margin: 0 0 1rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--panel); overflow: hidden; min-width: 0; }
 .code figcaption { padding: .45rem .85rem; font-size: .84rem; color: var(--soft); border-bottom: 1px solid var(--line); }
 .code pre { margin: 0; padding: .8rem .85rem; overflow-x: auto; font-size: .85rem; tab-size: 2; }
+.beside pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .code code { font-size: inherit; line-height: 1.6; }
 .key { color: var(--key); } .string { color: var(--string); } .literal { color: var(--literal); } .comment { color: var(--comment); }
 
@@ -82,6 +84,7 @@ details .fields > div:last-child { border-bottom: 0; }
 .failures { margin: .2rem 0 .5rem; }
 .failures > div { display: flex; gap: 1rem; padding: .35rem 0; border-top: 1px solid var(--line); }
 .failures dt { font: 600 .9rem/1.7 var(--mono); flex: 0 0 2.5rem; }
+.failures a { text-underline-offset: .4em; }
 .failures dd { margin: 0; display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; }
 
 .errors { border-collapse: collapse; width: 100%; margin-top: 1.75rem; font-size: .94rem; }

@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
-import { buildApp } from '../../../src/app.ts';
+import { type AppParts, buildApp } from '../../../src/app.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { createIdentity } from '../../../src/identity/chain.ts';
 import { createReadiness } from '../../../src/listener/readiness.ts';
@@ -42,6 +42,20 @@ const CONFIG: Config = {
   clients: [],
 };
 
+/** What it takes to build the application without any caller and without upstream. */
+export function appParts(): AppParts {
+  return {
+    config: CONFIG,
+    identity: createIdentity({ clients: CONFIG.clients, now: Date.now }),
+    minters: new Map(),
+    destination: (delivery) => destination(delivery, CONFIG.upstream.baseUrl),
+    readiness: createReadiness(),
+    logger: createLogger('silent'),
+    metrics: createMetrics(),
+    certificate: null,
+  };
+}
+
 /** What the routes of the application say of themselves. */
 export async function routePaths(): Promise<RoutePaths> {
   const app = await buildDocumentedApp();
@@ -67,16 +81,7 @@ async function buildDocumentedApp(): Promise<FastifyInstance> {
   };
   subscribe('fastify.initialization', onInitialization);
   try {
-    return await buildApp({
-      config: CONFIG,
-      identity: createIdentity({ clients: CONFIG.clients, now: Date.now }),
-      minters: new Map(),
-      destination: (delivery) => destination(delivery, CONFIG.upstream.baseUrl),
-      readiness: createReadiness(),
-      logger: createLogger('silent'),
-      metrics: createMetrics(),
-      certificate: null,
-    });
+    return await buildApp(appParts());
   } finally {
     unsubscribe('fastify.initialization', onInitialization);
   }

@@ -1,0 +1,111 @@
+import { test } from 'tap';
+import { PROBLEMS } from '../../src/errors/problems.ts';
+import { endpointsOf } from '../../src/reference/endpoint-section.ts';
+import { escapeHtml } from '../../src/reference/html.ts';
+import { loadOpenApiDocument } from '../../src/reference/openapi-document.ts';
+import { referencePage } from '../../src/reference/page.ts';
+
+const document = await loadOpenApiDocument();
+const page = referencePage(document);
+
+/** Start tags as written: name and the rest. */
+const tags = (markup: string): readonly { name: string; attributes: string }[] =>
+  [...markup.matchAll(/<([a-z][a-z0-9]*)([^>]*)>/g)].map(([, name = '', attributes = '']) => ({ name, attributes }));
+
+const ids = (markup: string): readonly string[] => [...markup.matchAll(/ id="([^"]*)"/g)].map(([, id = '']) => id);
+
+test('the page has every endpoint, every error, and a way to the first token', async (t) => {
+  const endpoints = endpointsOf(document);
+  t.ok(endpoints.length >= 6, `${endpoints.length} endpoints`);
+  for (const { path, operation } of endpoints) {
+    t.match(page, `<article class="endpoint" id="${operation.operationId}"`);
+    t.match(page, `<code>${path}</code>`);
+  }
+  for (const code of Object.keys(PROBLEMS)) t.match(page, `id="error-${code}"`);
+  t.match(page, 'Official SDK, in your app');
+  t.match(page, 'X-Broker-Subject: user-42');
+  t.match(page, escapeHtml("import Cartesia from '@cartesia/cartesia-js';"));
+});
+
+test('the page holds no script and loads nothing', async (t) => {
+  const allowed = new Set(
+    'html head meta title style body a nav p ul li span code main header h1 h2 h3 h4 section article dl div dt dd details summary figure figcaption pre table thead tbody tr th td'.split(
+      ' ',
+    ),
+  );
+  for (const { name, attributes } of tags(page)) {
+    if (!allowed.has(name)) t.fail(`<${name}> has no business here`);
+    if (/\s(?:src|srcset|style|on[a-z]+|action|background)\s*=/i.test(attributes)) t.fail(`<${name}${attributes}>`);
+  }
+  const targets = [...page.matchAll(/href="([^"]*)"/g)].map(([, href = '']) => href);
+  t.ok(targets.length > 20);
+  t.strictSame(
+    targets.filter((href) => !href.startsWith('#') && href !== 'openapi.json'),
+    [],
+  );
+  const style = /<style>(.*)<\/style>/s.exec(page)?.[1] ?? '';
+  t.ok(style.length > 1000);
+  t.notMatch(style, /@import|url\(|expression|<\//);
+});
+
+test('every link on the page leads somewhere, and every place has one name', async (t) => {
+  const names = ids(page);
+  t.equal(new Set(names).size, names.length, 'ids are unique');
+  const links = [...page.matchAll(/href="#([^"]*)"/g)].map(([, id = '']) => id);
+  t.strictSame(
+    links.filter((id) => !names.includes(id)),
+    [],
+  );
+});
+
+test('the page says its language, its title and how wide it is, and its headings go down one step at a time', async (t) => {
+  t.match(page, /^<!doctype html>\n<html lang="en">/);
+  t.match(page, '<meta name="viewport" content="width=device-width, initial-scale=1">');
+  t.match(page, `<title>${document.info.title}: reference</title>`);
+  const levels = [...page.matchAll(/<h([1-6])/g)].map(([, level]) => Number(level));
+  t.equal(levels.filter((level) => level === 1).length, 1);
+  levels.forEach((level, i) => {
+    if (level > (levels[i - 1] ?? 0) + 1) t.fail(`h${level} after h${levels[i - 1]}`);
+  });
+});
+
+test('what is opened on the page is closed, in order', async (t) => {
+  const open: string[] = [];
+  for (const [, slash, name = ''] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)[^>]*>/g)) {
+    if (name === 'meta') continue;
+    if (slash === '/') t.equal(open.pop(), name);
+    else open.push(name);
+  }
+  t.strictSame(open, []);
+});
+
+test('a document full of hostile text makes the same page with other words', async (t) => {
+  const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>\`</style>`;
+  const dangerous = referencePage(poison(document, hostile));
+  t.ok(dangerous.split(escapeHtml('<script>alert(1)</script>')).length > 200, 'the text is there, to be read');
+  t.notMatch(dangerous, /<script|<img|onerror=alert\(1\)>/);
+  const harmless = referencePage(poison(document, 'x`')); // a backtick too: it makes code of what follows
+  const shapeOf = (markup: string) =>
+    tags(markup).map(({ name, attributes }) => [name, attributes.match(/ [a-z]+="/g) ?? []]);
+  t.strictSame(shapeOf(dangerous), shapeOf(harmless));
+});
+
+/** Puts the hostile text behind every text, name and path that a reader sees; what holds the document together stays. */
+function poison<T>(value: T, hostile: string, place?: string): T;
+function poison(value: unknown, hostile: string, place = ''): unknown {
+  if (typeof value === 'string') return SHOWN.has(place) ? value + hostile : value;
+  if (Array.isArray(value)) return value.map((member) => poison(member, hostile, place));
+  if (typeof value !== 'object' || value === null) return value;
+  const isNamed = place === 'properties' || place === 'paths';
+  const members = Object.entries(value).map(([key, member]) => [
+    isNamed ? key + hostile : key,
+    poison(member, hostile, key),
+  ]);
+  return Object.fromEntries(members);
+}
+
+const SHOWN = new Set(
+  'title version summary description label source name example token scheme operationId tags type format message'.split(
+    ' ',
+  ),
+);
