@@ -1,6 +1,6 @@
 // Checks values against the schema, reports everything that does not fit, and fills in the defaults of what was left out.
 import { nameFinder } from './near-name.ts';
-import { emptyTree, isTree, type Report, type SettingPath, type Tree } from './report.ts';
+import { emptyTree, isTree, Report, type SettingPath, type Tree } from './report.ts';
 import { SETTINGS_SCHEMA, type Settings } from './schema.ts';
 import {
   type FlagNode,
@@ -42,7 +42,7 @@ function check(node: SettingNode, value: unknown, path: SettingPath, report: Rep
 function checkGroup(node: GroupNode, value: unknown, path: SettingPath, report: Report): unknown {
   if (!isTree(value)) {
     report.add(path, 'expected settings by name (a mapping)');
-    return UNUSABLE;
+    return checkGroup(node, emptyTree(), path, new Report());
   }
   reportUnknownKeys(node, value, path, report);
   const settings: Tree = {};
@@ -71,7 +71,7 @@ function checkMember(node: SettingNode, value: unknown, path: SettingPath, repor
 function checkMap(node: MapNode, value: unknown, path: SettingPath, report: Report): unknown {
   if (!isTree(value)) {
     report.add(path, 'expected names with their settings (a mapping)');
-    return UNUSABLE;
+    return emptyTree();
   }
   const settings = emptyTree();
   for (const [name, entry] of Object.entries(value)) {
@@ -95,7 +95,7 @@ function checkOneOrMany(node: OneOrManyNode, value: unknown, path: SettingPath, 
 
 function checkList(node: ListNode, value: unknown, path: SettingPath, report: Report): unknown {
   if (!Array.isArray(value)) {
-    report.add(path, `expected a list: each item ${expectation(node.items)}`);
+    report.add(path, `expected a list; for each item: ${expectation(node.items)}`);
     return UNUSABLE;
   }
   if (value.length < (node.minItems ?? 0)) {
@@ -108,8 +108,8 @@ function checkList(node: ListNode, value: unknown, path: SettingPath, report: Re
     const checked = check(node.items, item, [...path, position], report);
     if (checked === UNUSABLE) continue;
     if (seen.has(checked)) report.add([...path, position], 'is there twice');
+    else items.push(checked);
     seen.add(checked);
-    items.push(checked);
   }
   return items.length < (node.minItems ?? 0) ? UNUSABLE : items;
 }

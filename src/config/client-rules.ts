@@ -50,6 +50,7 @@ function checkGrants(client: ClientSettings, path: SettingPath, report: Report):
   if (report.isBroken([...path, 'grants'])) return;
   const surplus = client.default_grants?.some((grant) => !client.grants.includes(grant)) ?? false;
   if (surplus) report.add([...path, 'default_grants'], 'expected only grants that `grants` allows');
+  if (hasLostEntries(path, report)) return;
   for (const [position, { grants_from: from }] of client.auth.jwt.entries()) {
     const granted = Object.values(from?.map ?? {}).flatMap((grants) => asList(grants));
     if (granted.every((grant) => client.grants.includes(grant))) continue;
@@ -71,16 +72,24 @@ function checkConcurrency({ limits }: ClientSettings, path: SettingPath, report:
 
 /** Discovery starts at the issuer; with `jwks_url` it is only a name that tokens carry (RFC 7519 §4.1.1: any text will do). */
 function checkIssuers({ auth }: ClientSettings, path: SettingPath, report: Report): void {
+  if (hasLostEntries(path, report)) return;
   for (const [position, jwt] of auth.jwt.entries()) {
     const wrong = jwt.jwks_url === undefined ? wrongText('identity_url', jwt.issuer) : undefined;
-    if (wrong !== undefined) report.add([...path, 'auth', 'jwt', position, 'issuer'], `${wrong}, or JWT_JWKS_URL beside it`);
+    if (wrong !== undefined)
+      report.add([...path, 'auth', 'jwt', position, 'issuer'], `${wrong}, or JWT_JWKS_URL beside it`);
   }
+}
+
+/** Entries that could not be read are left out, so positions no longer tell where an entry stands in the file. */
+function hasLostEntries(path: SettingPath, report: Report): boolean {
+  return report.isBroken([...path, 'auth', 'jwt']);
 }
 
 /** A caller's key has to name one client app. */
 function checkKeysDiffer(apps: readonly App[], report: Report): void {
   const owners = new Map<string, string>();
   for (const [name, { auth }] of apps) {
+    if (report.isBroken(['clients', name, 'auth', 'keys'])) continue;
     for (const [position, hash] of auth.keys.entries()) {
       const owner = owners.get(hash.toLowerCase());
       const at = ['clients', name, 'auth', 'keys', position];
@@ -100,7 +109,8 @@ function checkOneAnonymous(apps: readonly App[], report: Report): void {
 
 /** The first entry that fits a token takes it, in the order of the file: an entry behind a wider one would never be reached. */
 function checkJwtRulesReachable(apps: readonly App[], report: Report): void {
-  const rules = apps.flatMap(([name, { auth }]) => auth.jwt.map((jwt, position) => ({ name, jwt, position })));
+  const intact = apps.filter(([name]) => !hasLostEntries(['clients', name], report));
+  const rules = intact.flatMap(([name, { auth }]) => auth.jwt.map((jwt, position) => ({ name, jwt, position })));
   for (const [rank, rule] of rules.entries()) {
     const wider = rules.slice(0, rank).find(({ jwt }) => covers(jwt, rule.jwt));
     if (wider === undefined) continue;

@@ -63,7 +63,7 @@ export async function readConfigFile(path: string, report: Report): Promise<Tree
   }
 
   const troubles = [...document.errors, ...document.warnings];
-  const tree = troubles.length === 0 ? toPlain(document.contents ?? new yaml.YAMLMap(), [], 0) : undefined;
+  const tree = troubles.length === 0 ? (toPlain(document.contents, [], 0) ?? emptyTree()) : undefined;
   for (const { pos, code } of troubles) {
     report.addAt({ setting: CONFIG_FILE_VARIABLE, file: positionOf(pos[0]) }, YAML_TROUBLES[code] ?? NO_YAML);
   }
@@ -82,7 +82,7 @@ const REFUSED = 'an alias without its anchor, or values that are nested too deep
 /** For mistakes that people make; the parser's own sentences may quote the file. */
 const YAML_TROUBLES: { readonly [code in ErrorCode]?: string } = {
   BAD_DQ_ESCAPE: 'a backslash sequence that does not exist, in a text in double quotes',
-  BAD_INDENT: 'the indentation does not fit that of the lines around it',
+  BAD_INDENT: 'the indentation does not fit that of the lines around it, or a bracket before it is not closed',
   BAD_SCALAR_START: 'a text that begins with this character needs quotes',
   DUPLICATE_KEY: 'the same name is there twice',
   MISSING_CHAR: 'something is missing here: a colon, a space after one, a quote or a bracket',

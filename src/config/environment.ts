@@ -12,6 +12,8 @@ export const DEFAULT_CLIENT = 'default';
 
 const CLIENT_KEYS = 'CLIENT_KEYS';
 const TRUSTED_CLIENTS = 'TRUSTED_CLIENTS';
+const ALLOW_ANONYMOUS = 'ALLOW_ANONYMOUS';
+const JWT_ALGORITHMS = 'JWT_ALGORITHMS';
 
 /** A variable that was given: its text (its own, or that of its file) and its name as the operator wrote it. */
 interface Given {
@@ -63,14 +65,14 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
   const keys = given.find(({ setting }) => setting.variable === CLIENT_KEYS);
   const named = keys === undefined ? [] : parseClientKeys(keys, report);
   const names = new Set(named.map(({ name }) => name));
-  if (keys === undefined || given.some(isWayIn)) names.add(DEFAULT_CLIENT);
+  if (keys === undefined || given.some(opensAWayIn)) names.add(DEFAULT_CLIENT);
 
   tree['clients'] = emptyTree();
   for (const name of names) {
     put(tree, ['clients', name], emptyTree());
     for (const one of given) {
       if (one.setting.variable === CLIENT_KEYS || one.setting.variable === TRUSTED_CLIENTS) continue;
-      if (name !== DEFAULT_CLIENT && isWayIn(one)) continue;
+      if (isOfCallers(one) && (name !== DEFAULT_CLIENT || !given.some(opensAWayIn))) continue;
       put(tree, clientPath(name, one.setting), parseText(one.setting.node, one.text), one.variable, report);
     }
     const hashes = named.filter((key) => key.name === name).map(({ hash }) => hash);
@@ -83,8 +85,14 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
 }
 
 /** JWTs and anonymous callers are of the client app `default`; app keys name their own. */
-function isWayIn({ setting }: Given): boolean {
+function isOfCallers({ setting }: Given): boolean {
   return setting.path[2] === 'auth' && setting.variable !== CLIENT_KEYS;
+}
+
+/** Not so ALLOW_ANONYMOUS=false, and algorithms without an issuer: those are the defaults written out. */
+function opensAWayIn(given: Given): boolean {
+  if (given.setting.variable === ALLOW_ANONYMOUS) return given.text !== 'false';
+  return isOfCallers(given) && given.setting.variable !== JWT_ALGORITHMS;
 }
 
 function clientPath(name: string, setting: Setting): SettingPath {

@@ -14,7 +14,7 @@ export function checkForeignVariables(env: Environment, report: Report): void {
     );
   }
   for (const [name, value] of Object.entries(env)) {
-    if (!value || KNOWN.has(name)) continue;
+    if (!value || KNOWN.has(name) || OTHERS.has(name)) continue;
     const says = whatIsWrongWith(name);
     if (says !== undefined) report.warnAt({ setting: name, file: null }, says);
   }
@@ -24,6 +24,9 @@ const KNOWN: ReadonlySet<string> = new Set([
   CONFIG_FILE_VARIABLE,
   ...[...SETTING_BY_VARIABLE].flatMap(([name, { isSecret }]) => (isSecret ? [name, `${name}_FILE`] : [name])),
 ]);
+
+/** Usual variables that resemble ours by chance. */
+const OTHERS: ReadonlySet<string> = new Set(['SSL_CERT_FILE']);
 
 const nearestKnown = nameFinder(KNOWN);
 

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'tap';
+import { Value } from 'typebox/value';
+import { parse } from 'yaml';
+import { configSchema } from '../../scripts/docs/config-schema.ts';
+import { configurationPage } from '../../scripts/docs/configuration-page.ts';
+import { envExample } from '../../scripts/docs/env-example.ts';
+import { CONFIG_FILE_VARIABLE } from '../../src/config/schema.ts';
+import { SETTING_BY_VARIABLE, SETTINGS } from '../../src/config/setting-index.ts';
+import { API_KEY, configOf, KEY_HASH, SIGNING_SECRET } from './loading.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const onDisk = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+for (const [path, generate] of [
+  ['docs/configuration.md', configurationPage],
+  ['config.schema.json', configSchema],
+  ['.env.example', envExample],
+] as const) {
+  test(`${path} is what \`npm run docs\` makes of the schema`, async (t) => {
+    t.equal(onDisk(path), generate());
+  });
+}
+
+test('.env.example explains every variable in a line, and no other', async (t) => {
+  const lines = onDisk('.env.example').split('\n');
+  const entries = lines.flatMap((line, i) => {
+    const name = /^#?([A-Z_]+)=/.exec(line)?.[1];
+    return name === undefined ? [] : [{ name, comment: lines[i - 1] ?? '' }];
+  });
+  t.strictSame(entries.map(({ name }) => name).sort(), [...SETTING_BY_VARIABLE.keys(), CONFIG_FILE_VARIABLE].sort());
+  for (const { name, comment } of entries) t.match(comment, /^# [A-Za-z`].{10,}\.$/, name);
+});
+
+test('.env.example with its defaults switched on means what the defaults mean', async (t) => {
+  const shown = [...onDisk('.env.example').matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [
+    name,
+    value,
+  ]);
+  const known = { CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: `web=${KEY_HASH}` };
+  t.strictSame(await configOf({ ...Object.fromEntries(shown), ...known }), await configOf(known));
+});
+
+test('docs/configuration.md names every setting and every variable', async (t) => {
+  const page = onDisk('docs/configuration.md');
+  for (const { path } of SETTINGS) {
+    const last = path.findLast((key) => key !== '*') ?? '';
+    t.ok(page.includes(`${last}\``), path.join('.'));
+  }
+  for (const variable of SETTING_BY_VARIABLE.keys()) t.ok(page.includes(`\`${variable}\``), variable);
+});
+
+test('the example of docs/configuration.md loads, and fits config.schema.json', async (t) => {
+  const example = /```yaml\n([\s\S]*?)```/.exec(onDisk('docs/configuration.md'))?.[1] ?? '';
+  t.ok(Value.Check(JSON.parse(onDisk('config.schema.json')), parse(example)));
+  const dir = t.testdir({
+    'broker.yaml': example.replaceAll('/run/secrets/', './'),
+    cartesia_api_key: API_KEY,
+    token_signing_secret: SIGNING_SECRET,
+  });
+  const config = await configOf({ BROKER_CONFIG: join(dir, 'broker.yaml') });
+  t.strictSame(
+    config.clients.map(({ name }) => name),
+    ['web', 'backend'],
+  );
+});
+
+test('config.schema.json refuses what the broker refuses', async (t) => {
+  const schema = JSON.parse(onDisk('config.schema.json'));
+  for (const wrong of [
+    { lisen: {} },
+    { listen: { port: '8080' } },
+    { clients: { 'a b': {} } },
+    { clients: { a: { grants: [] } } },
+  ]) {
+    t.notOk(Value.Check(schema, wrong), JSON.stringify(wrong));
+  }
+  for (const right of [{}, { upstream: { api_key_file: '/x' } }, { clients: { a: { auth: { keys_file: 'x' } } } }]) {
+    t.ok(Value.Check(schema, right), JSON.stringify(right));
+  }
+});

@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { test } from 'tap';
+import { nameFinder } from '../../src/config/near-name.ts';
+
+const KNOWN = ['PORT', 'HOST', 'TOKEN_TTL', 'TOKEN_TTL_MAX', 'JWT_ISSUER', 'CORS_ORIGINS'];
+
+const CASES: readonly (readonly [name: string, nearest: string | undefined, why: string])[] = [
+  ['TOKEN_TLL', 'TOKEN_TTL', 'a wrong letter'],
+  ['TOKEN_TLT', 'TOKEN_TTL', 'two swapped letters'],
+  ['TOKEN_TT', 'TOKEN_TTL', 'a letter too few'],
+  ['CORS_ORIGIN', 'CORS_ORIGINS', 'a letter too few at the end'],
+  ['TOKEN_TTL_MX', 'TOKEN_TTL_MAX', 'the nearer of two'],
+  ['jwt-issuer', 'JWT_ISSUER', 'case and hyphen count as no slip'],
+  ['POTR', 'PORT', 'one slip in a short name'],
+  ['PROXY', undefined, 'far from everything'],
+  ['POST', 'PORT', 'the first of several that are equally near'],
+  ['HOSTNAME', undefined, 'a longer word that begins the same'],
+  ['', undefined, 'nothing'],
+  ['x'.repeat(10_000), undefined, 'something very long'],
+];
+
+for (const [name, nearest, why] of CASES) {
+  test(`${name.slice(0, 20) || '(empty)'}: ${why}`, async (t) => {
+    t.equal(nameFinder(KNOWN)(name), nearest);
+  });
+}
+
+test('any single slip in a long name is found', async (t) => {
+  const slip = fc.record({
+    name: fc.constantFrom(...KNOWN.filter((known) => known.length > 5)),
+    at: fc.nat(),
+    letter: fc.constantFrom('q', '7', '_', 'Z'),
+    kind: fc.constantFrom('drop', 'insert', 'replace'),
+  });
+  fc.assert(
+    fc.property(slip, ({ name, at, letter, kind }) => {
+      const i = at % name.length;
+      const rest = name.slice(kind === 'insert' ? i : i + 1);
+      const written = name.slice(0, i) + (kind === 'drop' ? '' : letter) + rest;
+      return nameFinder([name])(written) === name;
+    }),
+  );
+  t.pass('held for every case tried');
+});

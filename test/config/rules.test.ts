@@ -1,0 +1,252 @@
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { test } from 'tap';
+import { API_KEY, configOf, type Env, KEY_HASH, LEAST, OTHER_KEY_HASH, problemsOf, SIGNING_SECRET } from './loading.ts';
+
+const NOBODY =
+  'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: nobody could call';
+
+const CASES: readonly (readonly [why: string, env: Env, problems: readonly string[]])[] = [
+  [
+    'serving needs an upstream key',
+    { ALLOW_ANONYMOUS: 'true' },
+    ['CARTESIA_API_KEY: is missing: set CARTESIA_API_KEY, or CARTESIA_API_KEY_FILE to a file that holds it'],
+  ],
+  ['serving needs somebody who may call', { CARTESIA_API_KEY: API_KEY }, [NOBODY]],
+  ['anonymous callers are welcome only when said', { CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'false' }, [NOBODY]],
+  [
+    'an upstream in the clear is refused beyond this machine',
+    { ...LEAST, CARTESIA_BASE_URL: 'http://cartesia.example', CARTESIA_ALLOW_INSECURE: 'true' },
+    ['CARTESIA_BASE_URL: expected https://: the API key would cross the network in the clear'],
+  ],
+  [
+    'an upstream in the clear on this machine has to be allowed',
+    { ...LEAST, CARTESIA_BASE_URL: 'http://127.0.0.1:1' },
+    ['CARTESIA_BASE_URL: expected https://, or CARTESIA_ALLOW_INSECURE=true for an http:// upstream on this machine'],
+  ],
+  [
+    'a name that only looks like this machine is not it',
+    { ...LEAST, CARTESIA_BASE_URL: 'http://127.0.0.1.example.com', CARTESIA_ALLOW_INSECURE: 'true' },
+    ['CARTESIA_BASE_URL: expected https://: the API key would cross the network in the clear'],
+  ],
+  [
+    'the two listeners need two ports',
+    { ...LEAST, PORT: '9000', MANAGEMENT_PORT: '9000' },
+    ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
+  ],
+  [
+    'also where one listens everywhere',
+    { ...LEAST, HOST: '0.0.0.0', REQUIRE_HTTPS: 'true', PORT: '9090' },
+    ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
+  ],
+  [
+    'a certificate needs its key',
+    { ...LEAST, TLS_CERT_FILE: '/cert.pem' },
+    ['TLS_KEY_FILE: is missing: TLS needs certificate and key'],
+  ],
+  [
+    'a key needs its certificate',
+    { ...LEAST, TLS_KEY_FILE: '/key.pem' },
+    ['TLS_CERT_FILE: is missing: TLS needs certificate and key'],
+  ],
+  [
+    'proxied tokens need a signing secret',
+    { ...LEAST, DELIVERY: 'proxied' },
+    [
+      'TOKEN_SIGNING_SECRET: is missing: access tokens of delivery `proxied` are signed with TOKEN_SIGNING_SECRET (at least 32 bytes)',
+    ],
+  ],
+  [
+    'a bad signing secret is one problem, not two',
+    { ...LEAST, DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: 'short' },
+    ['TOKEN_SIGNING_SECRET: expected a secret of at least 32 bytes, such as the output of `openssl rand -base64 48`'],
+  ],
+  [
+    'the usual life is not longer than the longest',
+    { ...LEAST, TOKEN_TTL: '901' },
+    ['TOKEN_TTL: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)'],
+  ],
+  [
+    'certificates of upstream are checked, whoever asks otherwise',
+    { ...LEAST, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+    [
+      'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`',
+    ],
+  ],
+  [
+    'an upstream in the clear on this machine, when allowed',
+    { ...LEAST, CARTESIA_BASE_URL: 'http://[::1]:1', CARTESIA_ALLOW_INSECURE: 'true' },
+    [],
+  ],
+  ['any free ports', { ...LEAST, PORT: '0', MANAGEMENT_PORT: '0' }, []],
+  [
+    'the same port on two addresses',
+    { ...LEAST, PORT: '9000', MANAGEMENT_PORT: '9000', MANAGEMENT_HOST: '127.0.0.2' },
+    [],
+  ],
+  ['a check of certificates that is switched on', { ...LEAST, NODE_TLS_REJECT_UNAUTHORIZED: '1' }, []],
+  [
+    'an issuer that is no URL, when its keys are named',
+    { ...LEAST, JWT_ISSUER: 'accounts', JWT_AUDIENCE: 'a', JWT_JWKS_URL: 'https://a.example/keys' },
+    [],
+  ],
+];
+
+for (const [why, env, expected] of CASES) {
+  test(`${expected.length > 0 ? 'refused' : 'taken'}: ${why}`, async (t) => {
+    t.strictSame(await problemsOf(env), expected);
+  });
+}
+
+test('to inspect, neither key nor callers are needed, and what is there has to be right', async (t) => {
+  t.strictSame(await problemsOf({}, { purpose: 'inspect' }), []);
+  t.strictSame((await configOf({}, { purpose: 'inspect' })).upstream.apiKeys, []);
+  t.strictSame(await problemsOf({ TOKEN_TTL: '901' }, { purpose: 'inspect' }), [
+    'TOKEN_TTL: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)',
+  ]);
+});
+
+const KEYS = `auth: { keys: ["${KEY_HASH}"] }`;
+const OTHER_KEYS = `auth: { keys: ["${OTHER_KEY_HASH}"] }`;
+const jwt = (more = '') => `auth: { jwt: [{ issuer: "https://a.example", audience: voice${more} }] }`;
+
+const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string[], problems: readonly string[]])[] = [
+  [
+    'default grants beyond the grants',
+    [`a: { ${KEYS}, default_grants: [stt] }`],
+    ['2:101 clients.a.default_grants: expected only grants that `grants` allows'],
+  ],
+  [
+    'no default grants',
+    [`a: { ${KEYS}, default_grants: [] }`],
+    ['2:101 clients.a.default_grants: expected at least one item'],
+  ],
+  [
+    'trust without app keys',
+    [`a: { trusted: true, ${jwt()} }`],
+    ['2:8 clients.a.trusted: expected app keys in `auth.keys`: only callers with an app key may name a subject'],
+  ],
+  [
+    'a claim that grants more than the policy',
+    [`a: { ${jwt(', grants_from: { claim: scope, map: { s: [tts, agent] } }')} }`],
+    ['2:99 clients.a.auth.jwt[0].grants_from.map: expected only grants that `grants` allows'],
+  ],
+  [
+    'more reserved than there may be',
+    [`a: { ${KEYS}, limits: { concurrency: { reserved: 3, max: 2, per_subject: 4 } } }`],
+    [
+      '2:126 clients.a.limits.concurrency.reserved: expected at most `max`',
+      '2:147 clients.a.limits.concurrency.per_subject: expected at most `max`',
+    ],
+  ],
+  [
+    'one app key for two',
+    [`a: { ${KEYS} }`, `b: { ${KEYS} }`],
+    ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
+  ],
+  [
+    'one app key for two, in capitals',
+    [`a: { ${KEYS} }`, `b: { ${KEYS.replace('9f86d', '9F86D')} }`],
+    ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
+  ],
+  [
+    'two that anonymous callers could be',
+    ['a: { auth: { anonymous: true } }', 'b: { auth: { anonymous: true } }'],
+    ['3:16 clients.b.auth.anonymous: expected one client app at most: callers without a credential are already of a'],
+  ],
+  [
+    'an entry that is never reached',
+    [`a: { ${jwt()} }`, `b: { ${jwt(', require: { azp: b }')} }`],
+    [
+      '3:22 clients.b.auth.jwt[0]: is never reached: a stands before it and takes the same tokens; narrow that one with `require`, or move it behind',
+    ],
+  ],
+  [
+    'an issuer that is no URL, without its keys',
+    [`a: { auth: { jwt: [{ issuer: accounts, audience: voice }] } }`],
+    [
+      '2:24 clients.a.auth.jwt[0].issuer: expected an https:// URL without query, fragment or credentials (http:// only on the machine itself), or JWT_JWKS_URL beside it',
+    ],
+  ],
+  ['taken: the narrower entry first', [`a: { ${jwt(', require: { azp: [b, c] }')} }`, `b: { ${jwt()} }`], []],
+  [
+    'taken: entries that differ in a required claim',
+    [`a: { ${jwt(', require: { azp: a }')} }`, `b: { ${jwt(', require: { azp: b }')} }`],
+    [],
+  ],
+  ['taken: entries that differ in the audience', [`a: { ${jwt()} }`, `b: { ${jwt().replace('voice', 'other')} }`], []],
+  ['taken: two app keys for two', [`a: { ${KEYS} }`, `b: { ${OTHER_KEYS}, trusted: true }`], []],
+];
+
+for (const [why, clients, expected] of BETWEEN_CLIENTS) {
+  test(`client apps: ${why}`, async (t) => {
+    const path = join(
+      t.testdir({ 'broker.yaml': `clients:\n${clients.map((line) => `  ${line}\n`).join('')}` }),
+      'broker.yaml',
+    );
+    const problems = await problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
+    t.strictSame(
+      problems.map((line) => line.replace(`${path}:`, '')),
+      expected,
+    );
+  });
+}
+
+test('certificates and keys are read before anything listens', async (t) => {
+  const [pair, other] = await Promise.all([
+    generate([{ name: 'commonName', value: 'a' }]),
+    generate([{ name: 'commonName', value: 'b' }]),
+  ]);
+  const dir = t.testdir({
+    'cert.pem': pair.cert,
+    'key.pem': pair.private,
+    'other.pem': other.private,
+    'text.pem': 'no PEM',
+    dir: {},
+  });
+  const problems = (cert: string, key: string) =>
+    problemsOf({ ...LEAST, TLS_CERT_FILE: `${dir}/${cert}`, TLS_KEY_FILE: `${dir}/${key}` });
+  t.strictSame(await problems('cert.pem', 'key.pem'), []);
+  t.strictSame(
+    (await configOf({ ...LEAST, TLS_CERT_FILE: `${dir}/cert.pem`, TLS_KEY_FILE: `${dir}/key.pem` })).listen.tls,
+    {
+      certFile: `${dir}/cert.pem`,
+      keyFile: `${dir}/key.pem`,
+    },
+  );
+  t.strictSame(await problems('cert.pem', 'other.pem'), [
+    `TLS_KEY_FILE: ${dir}/other.pem does not belong to the certificate`,
+  ]);
+  t.strictSame(await problems('text.pem', 'text.pem'), [
+    `TLS_CERT_FILE: expected a certificate in PEM form in ${dir}/text.pem`,
+    `TLS_KEY_FILE: expected a private key without passphrase in PEM form in ${dir}/text.pem`,
+  ]);
+  t.strictSame(await problems('none.pem', 'dir'), [
+    `TLS_CERT_FILE: cannot read ${dir}/none.pem: there is no such file`,
+    `TLS_KEY_FILE: cannot read ${dir}/dir: it is a directory`,
+  ]);
+});
+
+test('files that the configuration file names start at its directory', async (t) => {
+  const pair = await generate([{ name: 'commonName', value: 'a' }]);
+  const source = `listen: { tls: { cert_file: cert.pem, key_file: key.pem } }\nupstream: { ca_file: ca.pem }\nclients: { a: { ${KEYS} } }\n`;
+  const dir = t.testdir({ 'broker.yaml': source, 'cert.pem': pair.cert, 'key.pem': pair.private, 'ca.pem': pair.cert });
+  const config = await configOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${dir}/broker.yaml` });
+  t.strictSame(config.listen.tls, { certFile: `${dir}/cert.pem`, keyFile: `${dir}/key.pem` });
+  t.equal(config.upstream.caFile, `${dir}/ca.pem`);
+});
+
+test('certificate authorities of upstream have to be readable', async (t) => {
+  const dir = t.testdir({ 'broker.yaml': `upstream: { ca_file: broker.yaml }\nclients: { a: { ${KEYS} } }\n` });
+  t.strictSame(await problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${dir}/broker.yaml` }), [
+    `${dir}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM form in ${dir}/broker.yaml`,
+  ]);
+});
+
+test('Cartesia’s paths are served where tokens are proxied, unless said otherwise', async (t) => {
+  const proxied = { ...LEAST, DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: SIGNING_SECRET };
+  t.equal((await configOf(LEAST)).proxy, false);
+  t.equal((await configOf({ ...LEAST, PROXY: 'true' })).proxy, true);
+  t.equal((await configOf(proxied)).proxy, true);
+  t.equal((await configOf({ ...proxied, PROXY: 'false' })).proxy, false);
+});

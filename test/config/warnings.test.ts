@@ -1,0 +1,165 @@
+import { join } from 'node:path';
+import { test } from 'tap';
+import { API_KEY, type Env, KEY_HASH, LEAST, problemsOf, SIGNING_SECRET, warningsOf } from './loading.ts';
+
+const PROXIED: Env = { DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: SIGNING_SECRET };
+const PROXIED_NOT_YET =
+  "DELIVERY: tokens of delivery `proxied` open nothing in this version: the broker does not serve Cartesia's own paths yet";
+
+const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (string | RegExp)[]])[] = [
+  ['nothing to say about the least', {}, []],
+  [
+    'listening beyond this machine in the clear',
+    { HOST: '0.0.0.0' },
+    [/^HOST: callers beyond this machine are served in the clear/],
+  ],
+  ['a host name counts as beyond', { HOST: 'broker.internal' }, [/^HOST: callers beyond this machine/]],
+  ['HTTPS required of a proxy in front', { HOST: '::', REQUIRE_HTTPS: 'true', TRUST_PROXY: '10.0.0.0/8' }, []],
+  [
+    'HTTPS required, and nobody to bring it',
+    { REQUIRE_HTTPS: 'true' },
+    [/^REQUIRE_HTTPS: every request will be refused/],
+  ],
+  ['everybody is a proxy', { TRUST_PROXY: '10.0.0.1,::/0' }, [/^TRUST_PROXY: everybody is trusted/]],
+  [
+    'management beyond this machine',
+    { MANAGEMENT_HOST: '10.0.0.1' },
+    [/^MANAGEMENT_HOST: the management listener is reachable/],
+  ],
+  ['a key of another kind', { CARTESIA_API_KEY: 'pk_0123456789' }, [/^CARTESIA_API_KEY: does not begin with sk_car_/]],
+  [
+    'anonymous callers without limit',
+    { ALLOW_ANONYMOUS: 'true', MINT_RATE_PER_IP: 'off' },
+    [/^ALLOW_ANONYMOUS: anybody may mint without a limit/],
+  ],
+  [
+    'proxied, and nothing served',
+    { ...PROXIED, PROXY: 'false' },
+    [/^PROXY: access tokens of delivery `proxied` lead here/, PROXIED_NOT_YET],
+  ],
+  [
+    'proxied, and no public URL',
+    { ...PROXIED, HOST: '0.0.0.0', REQUIRE_HTTPS: 'true', TRUST_PROXY: '::1' },
+    [/^PUBLIC_URL: is not set/, PROXIED_NOT_YET],
+  ],
+  ['proxied', PROXIED, [PROXIED_NOT_YET]],
+  [
+    'paths of Cartesia',
+    { PROXY: 'true' },
+    ["PROXY: has no effect in this version: Cartesia's own paths are not served"],
+  ],
+  [
+    'shared state',
+    { REDIS_URL: 'redis://localhost' },
+    ['REDIS_URL: is not used in this version: state is in memory, so run one replica'],
+  ],
+  [
+    'concurrency',
+    { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' },
+    [
+      'TTS_CONCURRENCY: is not enforced in this version: nothing limits generations',
+      'STT_CONCURRENCY: is not enforced in this version: nothing limits transcriptions',
+    ],
+  ],
+  ['a misspelt variable', { TOKEN_TLL: '1' }, ['TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?']],
+  ['a lower-case variable', { port: '1' }, ['port: is not a setting of the broker: did you mean PORT?']],
+  [
+    'a variable of our family',
+    { JWT_SECRET: 'x' },
+    ['JWT_SECRET: is not a setting of the broker: the nearest is JWT_ISSUER'],
+  ],
+  [
+    'an unknown variable that names us',
+    { CARTESIA_REGION: 'x' },
+    [/^CARTESIA_REGION: is not a setting of the broker: the nearest is CARTESIA_/],
+  ],
+  [
+    'a file for what is no secret',
+    { PORT_FILE: '/x' },
+    ['PORT_FILE: is not read: only secrets can be given as files, PORT is none'],
+  ],
+  ['an empty unknown variable', { TOKEN_TLL: '' }, []],
+  [
+    'usual variables of others',
+    {
+      PATH: '/bin',
+      HOME: '/root',
+      USER: 'x',
+      PWD: '/',
+      SHELL: 'sh',
+      TERM: 'x',
+      LANG: 'C',
+      HOSTNAME: 'x',
+      HTTP_PROXY: 'x',
+      HTTPS_PROXY: 'x',
+      NO_PROXY: 'x',
+      ALL_PROXY: 'x',
+      SSL_CERT_FILE: '/x',
+      SSL_CERT_DIR: '/x',
+      NODE_ENV: 'x',
+      NODE_OPTIONS: 'x',
+      NODE_EXTRA_CA_CERTS: '/x',
+      CI: 'true',
+      TZ: 'UTC',
+      DEBUG: 'x',
+      LOGNAME: 'x',
+      EDITOR: 'vi',
+      KUBERNETES_PORT: 'x',
+      KUBERNETES_SERVICE_HOST: 'x',
+      REDIS_HOST: 'x',
+      OTEL_SERVICE_NAME: 'x',
+    },
+    [],
+  ],
+  [
+    'what Kubernetes sets for a service of our name',
+    {
+      CARTESIA_BROKER_SERVICE_HOST: '10.0.0.1',
+      CARTESIA_BROKER_SERVICE_PORT: '8080',
+      CARTESIA_BROKER_SERVICE_PORT_HTTP: '8080',
+      CARTESIA_BROKER_PORT: 'tcp://10.0.0.1:8080',
+      CARTESIA_BROKER_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+      CARTESIA_BROKER_PORT_8080_TCP_PROTO: 'tcp',
+      CARTESIA_BROKER_PORT_8080_TCP_PORT: '8080',
+      CARTESIA_BROKER_PORT_8080_TCP_ADDR: '10.0.0.1',
+    },
+    [],
+  ],
+];
+
+for (const [why, env, expected] of CASES) {
+  test(`warnings: ${why}`, async (t) => {
+    const all = { ...LEAST, ...env };
+    t.strictSame(await problemsOf(all), [], 'the configuration is taken');
+    const warnings = await warningsOf(all);
+    t.equal(warnings.length, expected.length, warnings.join('\n'));
+    for (const [i, wanted] of expected.entries()) {
+      if (typeof wanted === 'string') t.equal(warnings[i], wanted);
+      else t.match(warnings[i], wanted);
+    }
+  });
+}
+
+test('what a client app asks for and this version does not do is said for each', async (t) => {
+  const source = `clients:
+  a:
+    auth: { keys: ["${KEY_HASH}"], query_credentials: true }
+    content: { models: [sonic-3] }
+    limits: { concurrency: { max: 1 }, quota: { characters: { client: 1/day } } }
+`;
+  const path = join(t.testdir({ 'broker.yaml': source }), 'broker.yaml');
+  const warnings = await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
+  t.strictSame(
+    warnings.map((line) => line.replace(`${path}:`, '')),
+    [
+      '3:96 clients.a.auth.query_credentials: credentials in a query string end up in the logs of proxies and in histories',
+      '4:5 clients.a.content: is not enforced in this version: models, voices and lengths are not restricted',
+      '5:15 clients.a.limits.concurrency: is not enforced in this version: nothing is limited',
+      '5:40 clients.a.limits.quota: is not enforced in this version: nothing is metered',
+    ],
+  );
+});
+
+test('warnings come with problems too', async (t) => {
+  t.equal((await warningsOf({ HOST: '0.0.0.0', PORT: 'x' })).length, 1);
+});
