@@ -1,34 +1,55 @@
-// Which WebSocket answers which path.
+// Takes WebSocket upgrades: who may open which socket, and what a refusal looks like.
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { pathMatcher } from '../http/router.ts';
 import { problem } from '../problems.ts';
 import { openUpgrade, type Upgrade } from '../upgrade.ts';
 import type { World } from '../world.ts';
+import { agentLineEndpoint } from './agent-line-socket.ts';
+import { agentManagedEndpoint } from './agent-managed-socket.ts';
+import type { SocketEndpoint } from './endpoint.ts';
+import { SocketSession } from './session.ts';
+import { sttEndpoint } from './stt-socket.ts';
+import { sttTurnsEndpoint } from './stt-turns-socket.ts';
+import { ttsEndpoint } from './tts-socket.ts';
 
-/** One socket endpoint. `{name}` in its path stands for one segment. */
-export interface SocketRoute {
-  readonly path: string;
-  /** Authenticates, then refuses or accepts the upgrade and lives until the socket is closed. */
-  readonly accept: (upgrade: Upgrade, socket: Duplex, head: Buffer, params: Readonly<Record<string, string>>) => void;
-}
+const ENDPOINTS: readonly SocketEndpoint[] = [
+  ttsEndpoint,
+  sttEndpoint,
+  sttTurnsEndpoint,
+  agentLineEndpoint,
+  agentManagedEndpoint,
+];
 
-const SOCKET_ROUTES: readonly SocketRoute[] = [];
-
-/** Serves the WebSocket endpoints on a server's upgrades. */
+/** Serves the API's WebSockets on an HTTP server. Compression is never agreed to. */
 export function attachSockets(server: Server, world: World): void {
-  const routes = SOCKET_ROUTES.map((route) => ({ ...route, match: pathMatcher(route.path) }));
-  const accept = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const endpoints = ENDPOINTS.map((endpoint) => ({ endpoint, match: pathMatcher(endpoint.path) }));
+  const acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false });
+  const requestIds = new WeakMap<IncomingMessage, string>();
+  acceptor.on('headers', (headers, request) => headers.push(`cartesia-request-id: ${requestIds.get(request)}`));
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    admit(request, socket, head).catch(() => socket.destroy());
+  });
+
+  async function admit(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const upgrade = await openUpgrade(world, request, socket);
     if (upgrade === null) return;
-    for (const route of routes) {
-      const params = route.match(upgrade.path);
-      if (params !== null) return route.accept(upgrade, socket, head, params);
+    for (const { endpoint, match } of endpoints) {
+      const params = match(upgrade.path);
+      if (params === null) continue;
+      requestIds.set(request, upgrade.requestId);
+      return endpoint.open({ upgrade, params, accept: (opened) => accept(upgrade, socket, head, opened) });
     }
     upgrade.refuse(problem(world.settings, 'not_found', { message: 'There is no such endpoint.' }));
-  };
-  server.on('upgrade', (request, socket, head) => {
-    accept(request, socket, head).catch(() => socket.destroy());
-  });
+  }
+
+  function accept(upgrade: Upgrade, socket: Duplex, head: Buffer, opened: (session: SocketSession) => void): void {
+    acceptor.options.maxPayload = world.settings.sizes.messageBytes;
+    acceptor.handleUpgrade(upgrade.request, socket, head, (webSocket: WebSocket) => {
+      upgrade.accepted();
+      opened(new SocketSession(webSocket, upgrade));
+    });
+  }
 }

@@ -1,0 +1,37 @@
+// Notices when a socket has been quiet for too long.
+
+import type { Cancel, Clock } from '../clock.ts';
+
+/** Calls `expired` once, when nothing was `touch`ed for the time. Touching is cheap: it moves no timer. */
+export class IdleTimer {
+  readonly #clock: Clock;
+  readonly #idleMs: () => number;
+  readonly #expired: () => void;
+  #last: number;
+  #cancel: Cancel = () => {};
+
+  /** @param idleMs read whenever the timer is looked at, so that a changed setting counts */
+  constructor(clock: Clock, idleMs: () => number, expired: () => void) {
+    this.#clock = clock;
+    this.#idleMs = idleMs;
+    this.#expired = expired;
+    this.#last = clock.now();
+    this.#arm(idleMs());
+  }
+
+  touch(): void {
+    this.#last = this.#clock.now();
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  #arm(ms: number): void {
+    this.#cancel = this.#clock.after(ms, () => {
+      const left = this.#last + this.#idleMs() - this.#clock.now();
+      if (left <= 0) this.#expired();
+      else this.#arm(left);
+    });
+  }
+}

@@ -1,0 +1,221 @@
+// One open WebSocket: its journal, its faults, its timers and its end.
+
+import type { WebSocket } from 'ws';
+import type { Cancel } from '../clock.ts';
+import { resetConnection } from '../front-door.ts';
+import { type Problem, problem } from '../problems.ts';
+import type { Upgrade } from '../upgrade.ts';
+import type { World } from '../world.ts';
+import { IdleTimer } from './idle-timer.ts';
+
+/** What a kind of socket does with what it hears. All are optional. */
+export interface SocketHandlers {
+  text?(text: string): void;
+  binary?(bytes: Buffer): void;
+  ping?(): void;
+  /** The socket has ended, by whomever. Called exactly once. */
+  closed?(): void;
+  /** A fault rule wants an error to be reported now, in this socket's form. */
+  errorEvent?(problem: Problem): void;
+}
+
+/** Close codes that only a receiver may make up. @see RFC 6455 §7.4.1 */
+const NEVER_SENT = new Set([1004, 1005, 1006, 1015]);
+/** A close reason that only a bug of the simulator gives. */
+export const SIMULATOR_FAILURE = 'simulator failure';
+/** Above this the client is not reading: producers wait. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+
+export class SocketSession {
+  readonly world: World;
+  readonly upgrade: Upgrade;
+  readonly #socket: WebSocket;
+  readonly #timers = new Set<Cancel>();
+  #handlers: SocketHandlers = {};
+  #idle: IdleTimer | null = null;
+  #framesSent = 0;
+  #fault: Upgrade['fault'];
+  #isSilent = false;
+  #isOver = false;
+  #drained: (() => void)[] = [];
+
+  constructor(socket: WebSocket, upgrade: Upgrade) {
+    this.#socket = socket;
+    this.upgrade = upgrade;
+    this.world = upgrade.world;
+    this.#fault = upgrade.fault;
+    this.#listen();
+  }
+
+  /** Begins: until now nothing was heard, as `ws` emits nothing before the next tick. */
+  start(handlers: SocketHandlers): void {
+    this.#handlers = handlers;
+    this.#carryOutFault();
+  }
+
+  get isOpen(): boolean {
+    return !this.#isOver && this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Closes with 1000 `connection idle timeout` when not {@link touch}ed for so long. */
+  closeWhenIdle(idleMs: () => number): void {
+    const close = () => this.close(1000, 'connection idle timeout');
+    this.#idle = new IdleTimer(this.world.clock, idleMs, close);
+  }
+
+  touch(): void {
+    this.#idle?.touch();
+  }
+
+  /** A timer of the simulated clock that ends with the socket. */
+  after(ms: number, run: () => void): Cancel {
+    const cancel = this.world.clock.after(ms, () => {
+      this.#timers.delete(stop);
+      run();
+    });
+    const stop = () => {
+      this.#timers.delete(stop);
+      cancel();
+    };
+    this.#timers.add(stop);
+    return stop;
+  }
+
+  send(event: object): void {
+    this.sendText(JSON.stringify(event));
+  }
+
+  sendText(text: string): void {
+    this.#sendFrame('text', text);
+  }
+
+  /** Whether a producer should wait before it makes more, because the client does not read. */
+  get isCongested(): boolean {
+    return this.#socket.bufferedAmount > HIGH_WATER_BYTES;
+  }
+
+  /** Resolves when the client has read on, or has gone. */
+  async drained(): Promise<void> {
+    if (!this.isOpen || !this.isCongested) return;
+    await new Promise<void>((resolve) => this.#drained.push(resolve));
+  }
+
+  /** Sends a close frame. Codes that cannot be sent end the connection without one. */
+  close(code: number, reason = ''): void {
+    if (!this.isOpen || this.#isSilent) return;
+    this.#note('server', 'close', reason, code);
+    if (NEVER_SENT.has(code)) this.#socket.terminate();
+    else this.#socket.close(code, reason);
+    this.#over('completed');
+  }
+
+  /** The end after a bug of the simulator: 1011, and the reason says whose fault it was. */
+  fail(): void {
+    this.close(1011, SIMULATOR_FAILURE);
+  }
+
+  /** Ends the connection with RST, as the act of a fault. */
+  #reset(): void {
+    this.#over('faulted');
+    resetConnection(this.upgrade.request.socket);
+  }
+
+  #sendFrame(kind: 'text' | 'binary', data: string | Uint8Array): void {
+    if (!this.isOpen || this.#isSilent) return;
+    this.#note('server', kind, data);
+    this.#framesSent += 1;
+    this.#socket.send(data, { binary: kind === 'binary' }, () => this.#wakeProducers());
+    this.#carryOutFault();
+  }
+
+  #carryOutFault(): void {
+    const fault = this.#fault;
+    if (fault === null) return;
+    const after = fault.type === 'error_event' ? fault.afterEvents : (fault.afterFrames ?? 0);
+    if (this.#framesSent < after) return;
+    this.#fault = null;
+    switch (fault.type) {
+      case 'close_socket':
+        this.world.journal.update(this.upgrade.entry, { outcome: 'faulted' });
+        this.close(fault.code, fault.reason);
+        break;
+      case 'reset_socket':
+        // What was sent before has to arrive: RST discards what is still buffered.
+        this.upgrade.request.socket.write('', () => this.#reset());
+        break;
+      case 'hang_socket':
+        this.world.journal.update(this.upgrade.entry, { outcome: 'faulted' });
+        this.#isSilent = true;
+        this.#socket.pause();
+        break;
+      case 'garbage_socket':
+        this.#sendGarbage(fault);
+        break;
+      case 'error_event':
+        this.#handlers.errorEvent?.(problem(this.world.settings, fault.problem));
+        break;
+      default:
+        fault satisfies never;
+    }
+  }
+
+  #sendGarbage({ as, bytes }: Extract<NonNullable<Upgrade['fault']>, { type: 'garbage_socket' }>): void {
+    const data = typeof bytes === 'string' && as !== 'text' ? Buffer.from(bytes, 'latin1') : bytes;
+    this.world.journal.update(this.upgrade.entry, { outcome: 'faulted' });
+    if (as === 'raw') this.upgrade.request.socket.write(data);
+    else this.#sendFrame(as, data);
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on('message', (data: Buffer, isBinary) => {
+      this.#note('client', isBinary ? 'binary' : 'text', data);
+      if (this.#isOver) return;
+      try {
+        if (isBinary) this.#handlers.binary?.(data);
+        else this.#handlers.text?.(data.toString('utf8'));
+      } catch {
+        this.fail();
+      }
+    });
+    socket.on('ping', (data: Buffer) => {
+      this.#note('client', 'ping', data);
+      this.#handlers.ping?.();
+    });
+    socket.on('pong', (data: Buffer) => this.#note('client', 'pong', data));
+    socket.on('close', (code, reason) => {
+      // 1006 means that no close frame came.
+      if (code !== 1006) this.#note('client', 'close', reason, code);
+      this.#over(code === 1006 ? 'aborted' : 'completed');
+    });
+    // `ws` answers violations of the protocol with a close frame by itself.
+    socket.on('error', () => {});
+  }
+
+  #note(
+    from: 'client' | 'server',
+    kind: 'text' | 'binary' | 'ping' | 'pong' | 'close',
+    data: string | Uint8Array,
+    code?: number,
+  ): void {
+    const at = this.world.clock.now();
+    this.world.journal.frame(this.upgrade.entry, { at, from, kind, ...(code === undefined ? {} : { code }) }, data);
+  }
+
+  #wakeProducers(): void {
+    if (this.#drained.length === 0 || (this.isOpen && this.isCongested)) return;
+    const waiting = this.#drained;
+    this.#drained = [];
+    for (const wake of waiting) wake();
+  }
+
+  #over(outcome: 'completed' | 'aborted' | 'faulted'): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#idle?.stop();
+    for (const stop of [...this.#timers]) stop();
+    this.world.journal.update(this.upgrade.entry, { outcome });
+    this.#wakeProducers();
+    this.#handlers.closed?.();
+  }
+}

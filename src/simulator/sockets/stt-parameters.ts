@@ -1,0 +1,57 @@
+// The query of the two STT sockets.
+
+import { INPUT_ENCODINGS, type InputEncoding } from '../audio/encodings.ts';
+import { type Problem, problem } from '../problems.ts';
+import { isLanguage, isSttModel } from '../tts/catalogue.ts';
+import type { World } from '../world.ts';
+
+export interface SttParameters {
+  readonly model: string;
+  readonly encoding: InputEncoding;
+  readonly sampleRate: number;
+  /** Whether the older model is asked for, which takes a language and finds pauses itself. */
+  readonly isWhisper: boolean;
+  readonly language: string;
+  /** Seconds of silence after which the older model gives a final transcript; null = only when asked. */
+  readonly maxSilenceSeconds: number | null;
+}
+
+export type ParametersRead =
+  | { readonly outcome: 'read'; readonly value: SttParameters }
+  | { readonly outcome: 'refused'; readonly problem: Problem };
+
+const KEYTERMS = 100;
+const KEYTERM_CHARACTERS = 1_200;
+/** Audio outside these is no speech that anybody records. */
+const SAMPLE_RATES = { from: 8_000, to: 192_000 } as const;
+
+/** @param kind the turns socket has no older model and no language */
+export function readSttParameters(world: World, query: URLSearchParams, kind: 'manual' | 'turns'): ParametersRead {
+  const model = query.get('model') ?? '';
+  const isWhisper = model.startsWith('ink-whisper');
+  if (!isSttModel(model) || (isWhisper && kind === 'turns')) return refused(world, 'model_not_found');
+  const encoding = INPUT_ENCODINGS.find((name) => name === query.get('encoding'));
+  if (encoding === undefined) return refused(world, 'invalid_request', 'The encoding is not valid.');
+  const sampleRate = Number(query.get('sample_rate') ?? Number.NaN);
+  if (!Number.isInteger(sampleRate) || sampleRate < SAMPLE_RATES.from || sampleRate > SAMPLE_RATES.to) {
+    return refused(world, 'invalid_request', 'The sample_rate is not valid.');
+  }
+  const language = query.get('language') ?? 'en';
+  if (!isLanguage(language)) return refused(world, 'language_not_supported');
+  const keyterms = query.getAll('keyterm');
+  if (keyterms.length > KEYTERMS || keyterms.join('').length > KEYTERM_CHARACTERS) {
+    const message = `At most ${KEYTERMS} keyterms and ${KEYTERM_CHARACTERS} characters are allowed.`;
+    return refused(world, 'invalid_request', message);
+  }
+  const silence = query.get('max_silence_duration_secs');
+  const maxSilenceSeconds = isWhisper && silence !== null && Number(silence) > 0 ? Number(silence) : null;
+  return { outcome: 'read', value: { model, encoding, sampleRate, isWhisper, language, maxSilenceSeconds } };
+}
+
+function refused(
+  world: World,
+  name: 'model_not_found' | 'language_not_supported' | 'invalid_request',
+  message?: string,
+): ParametersRead {
+  return { outcome: 'refused', problem: problem(world.settings, name, message === undefined ? {} : { message }) };
+}

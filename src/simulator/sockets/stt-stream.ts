@@ -1,0 +1,84 @@
+// What both STT sockets share: opening, listening, paying, and saying what is wrong.
+
+import { createSampleDecoder } from '../audio/encodings.ts';
+import { createTranscriber, type Transcriber } from '../audio/transcriber.ts';
+import type { Slot } from '../concurrency.ts';
+import { CREDIT_COST } from '../credits.ts';
+import { type Problem, problem, sttErrorEvent } from '../problems.ts';
+import { admitted, booked, type Opening } from './endpoint.ts';
+import type { SocketSession } from './session.ts';
+import { readSttParameters, type SttParameters } from './stt-parameters.ts';
+
+/** An accepted stream of audio. */
+export interface SttStream {
+  readonly session: SocketSession;
+  readonly parameters: SttParameters;
+  readonly transcriber: Transcriber;
+  /** Hears more audio; answers whether text was added. False also where the account cannot pay, which ends the stream. */
+  hear(bytes: Buffer): boolean;
+  /** Reports an error; the stream goes on. */
+  report(cause: Problem): void;
+  /** Gives the slot back and closes. */
+  close(): void;
+}
+
+/** Checks everything that can be wrong with an upgrade, and calls back for those that may stream. */
+export function openSttStream(opening: Opening, kind: 'manual' | 'turns', opened: (stream: SttStream) => void): void {
+  const { world, query } = opening.upgrade;
+  if (admitted(opening, 'stt', refuse) === null) return;
+  const slot = booked(opening, 'stt', world.settings.sockets.sttLimit === 'event' ? refuse : undefined);
+  if (slot === null) return;
+  opening.accept((session) => {
+    const parameters = readSttParameters(world, query, kind);
+    if (parameters.outcome === 'read') return opened(createStream(session, parameters.value, slot));
+    slot.release();
+    refuse(session, parameters.problem);
+  });
+}
+
+function refuse(session: SocketSession, refused: Problem): void {
+  session.start({});
+  session.send(errorEvent(session, refused));
+  session.close(1008, refused.title);
+}
+
+function errorEvent({ upgrade }: SocketSession, cause: Problem): object {
+  return sttErrorEvent(cause, { structured: upgrade.version.structured, requestId: upgrade.requestId });
+}
+
+function createStream(session: SocketSession, parameters: SttParameters, slot: Slot): SttStream {
+  const { world } = session;
+  const decoder = createSampleDecoder(parameters.encoding);
+  const transcriber = createTranscriber(parameters.sampleRate);
+  const perSecond = parameters.isWhisper ? CREDIT_COST.sttWhisperPerSecond : CREDIT_COST.sttInkPerSecond;
+  let paidSeconds = 0;
+
+  /** Pays each second of audio as it begins. */
+  const pay = (): boolean => {
+    const due = Math.ceil(transcriber.seconds) - paidSeconds;
+    if (due <= 0) return true;
+    paidSeconds += due;
+    return world.credits.spend(due * perSecond);
+  };
+
+  session.closeWhenIdle(() => world.settings.idle.sttMs);
+  return {
+    session,
+    parameters,
+    transcriber,
+    hear(bytes) {
+      session.touch();
+      const grew = transcriber.push(decoder.push(bytes));
+      if (pay()) return grew;
+      slot.release();
+      session.send(errorEvent(session, problem(world.settings, 'quota_exceeded')));
+      session.close(1008, 'Quota exceeded');
+      return false;
+    },
+    report: (cause) => session.send(errorEvent(session, cause)),
+    close() {
+      slot.release();
+      session.close(1000);
+    },
+  };
+}
