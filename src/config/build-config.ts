@@ -61,6 +61,14 @@ function buildClient(name: string, client: ClientSettings): ClientConfig {
     ttl: { defaultSeconds: ttl.default ?? Math.min(DEFAULT_TTL_SECONDS, ttl.max), maxSeconds: ttl.max },
     delivery: client.delivery,
     origins: client.origins,
+    content: {
+      models: client.content?.models ?? null,
+      voices: client.content?.voices ?? null,
+      languages: client.content?.languages ?? null,
+      formats: client.content?.formats ?? null,
+      maxTranscript: client.content?.max_transcript ?? null,
+    },
+    reads: client.reads,
     limits: { mint: parseRate(client.limits.mint) ?? null },
   };
 }

@@ -75,6 +75,17 @@ export interface ClientConfig {
   readonly delivery: Delivery;
   /** Exact browser origins. Empty = no browser page may call. */
   readonly origins: readonly string[];
+  /** For traffic that the broker carries. `null` restricts nothing. */
+  readonly content: {
+    readonly models: readonly string[] | null;
+    readonly voices: readonly string[] | null;
+    readonly languages: readonly string[] | null;
+    readonly formats: readonly string[] | null;
+    /** Characters (Unicode code points). */
+    readonly maxTranscript: number | null;
+  };
+  /** Offer Cartesia's catalogue (voices, accents), which no grant covers. */
+  readonly reads: boolean;
   readonly limits: { readonly mint: Rate | null };
 }
 

@@ -356,6 +356,14 @@ const client = group(
           description: 'Voices that may be used.',
           'x-optional': true,
         }),
+        languages: list(text('line', { description: 'A language, such as `en`.' }), {
+          description: 'Languages that may be named; a request that names none passes.',
+          'x-optional': true,
+        }),
+        formats: list(text('line', { description: 'A container, an encoding, or both as `raw/pcm_s16le`.' }), {
+          description: 'Output formats that may be asked for.',
+          'x-optional': true,
+        }),
         max_transcript: integer({
           description: 'Longest transcript of one generation.',
           'x-unit': 'characters',
@@ -364,8 +372,17 @@ const client = group(
           'x-optional': true,
         }),
       },
-      { description: 'What may be said, and how (delivery `proxied`).', 'x-optional': true },
+      {
+        description:
+          "What may be said, and how, in traffic that the broker carries. Cartesia's own tokens (delivery `direct`) are not bound by it.",
+        'x-optional': true,
+      },
     ),
+    reads: flag({
+      description:
+        'Offer `GET /voices`, `GET /voices/{id}` and `GET /accents` to this client app: what the account has, its own voices too. They need no grant.',
+      default: false,
+    }),
     limits: group(
       {
         mint: text('rate_or_off', {

