@@ -1,20 +1,23 @@
 // Composes the plugins, in the order in which a request meets them.
-import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { createAdmission } from './admission/admission.ts';
 import type { Config, Delivery } from './config/config.ts';
+import { toProblem } from './errors/from-fastify.ts';
 import { errors, sendProblem } from './errors/plugin.ts';
-import { Problem } from './errors/problems.ts';
+import type { Problem } from './errors/problems.ts';
 import type { Identity } from './identity/chain.ts';
 import { registerRateLimits } from './limits/rate-limits.ts';
+import { answerHeaders, setAnswerHeaders } from './listener/answer-headers.ts';
 import type { Certificate } from './listener/certificate.ts';
 import { sendContinueBeforeBody } from './listener/continue.ts';
 import { corsOptions } from './listener/cors.ts';
 import { closeConnectionsWhileDraining } from './listener/drain.ts';
+import { noCompilers } from './listener/no-compilers.ts';
 import type { Readiness } from './listener/readiness.ts';
-import { createServer, type ServerTimeouts } from './listener/server.ts';
+import { requestIdOf } from './listener/request-id.ts';
+import { createServer, noClientErrorHandler, type ServerTimeouts } from './listener/server.ts';
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
 import { probes } from './management/probes.ts';
 import { referenceRoutes } from './reference/routes.ts';
@@ -48,36 +51,38 @@ const BODY_MAX_BYTES = 16 * 1024;
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, readiness, logger, metrics } = parts;
   const onProblem = reportProblem(logger);
+  const onRefused = (problem: Problem, requestId: string): void => {
+    metrics.refusedBeforeRouting.inc({ code: problem.code });
+    logger.info({ request_id: requestId, status: problem.status, outcome: problem.code }, 'refused before routing');
+  };
   const app = Fastify({
     serverFactory: (handler) =>
       createServer(handler, {
         tls: parts.certificate,
-        onRefused: (problem, requestId) => {
-          metrics.refusedBeforeRouting.inc({ code: problem.code });
-          logger.info(
-            { request_id: requestId, status: problem.status, outcome: problem.code },
-            'refused before routing',
-          );
-        },
+        onRefused,
         ...(parts.timeouts === undefined ? {} : { timeouts: parts.timeouts }),
       }),
+    clientErrorHandler: noClientErrorHandler,
     logger: false, // our own lines are written by telemetry/request-log.ts, from an allow-list
-    genReqId: () => randomUUID(),
+    genReqId: requestIdOf,
     requestIdHeader: false, // a caller does not choose the id that support will ask it for
     trustProxy: config.listen.trustProxy.length === 0 ? false : [...config.listen.trustProxy],
     bodyLimit: BODY_MAX_BYTES,
+    schemaController: noCompilers,
     return503OnClosing: false, // see listener/drain.ts: what still arrives is served
     exposeHeadRoutes: false,
-    frameworkErrors: (_error, _request, reply) => {
-      sendProblem(reply, new Problem('invalid_request', 'The request target is not acceptable.'));
+    // These come before any hook: there is no record to write in.
+    frameworkErrors: (error, request, reply) => {
+      const problem = toProblem(error);
+      onRefused(problem, request.id);
+      setAnswerHeaders(reply);
+      sendProblem(reply, problem);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  // Bodies are checked by the route that reads them, field by field (ADR 0006): schemas describe, they do not coerce.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => JSON.stringify);
   strictJsonBodies(app);
 
+  await app.register(answerHeaders);
   await app.register(requestLog, { logger, metrics, subjectHash: createSubjectHash() });
   await app.register(errors, { onProblem });
   closeConnectionsWhileDraining(app, readiness);

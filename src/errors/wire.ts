@@ -1,5 +1,5 @@
 // The one shape in which a caller sees a failure over HTTP: Cartesia's structured error object plus `source`.
-import { PROBLEMS, type Problem, type ProblemCode } from './problems.ts';
+import type { Problem } from './problems.ts';
 
 /** Cartesia's structured error (API version 2026-03-01 and later) plus who failed. */
 export interface ErrorBody {
@@ -17,8 +17,8 @@ export const RETRY_AFTER_MAX_SECONDS = 60;
 
 export function errorBody(problem: Problem, requestId: string): ErrorBody {
   return {
-    error_code: problem.code,
-    title: PROBLEMS[problem.code].title,
+    error_code: problem.errorCode,
+    title: problem.title,
     message: problem.message,
     request_id: requestId,
     source: problem.details.source ?? 'broker',
@@ -30,10 +30,11 @@ export function errorHeaders(problem: Problem): Record<string, string> {
   const { retryAfterSeconds, upstreamRequestId } = problem.details;
   const headers: Record<string, string> = {
     'cache-control': 'no-store',
-    'x-should-retry': String(PROBLEMS[problem.code].retryable),
+    'x-content-type-options': 'nosniff',
+    'x-should-retry': String(problem.isRetryable),
   };
   if (retryAfterSeconds !== undefined) headers['retry-after'] = String(clampRetryAfter(retryAfterSeconds));
-  else if (needsRetryAfter(problem.code)) headers['retry-after'] = '1';
+  else if (needsRetryAfter(problem.status)) headers['retry-after'] = '1';
   if (upstreamRequestId !== undefined) headers['cartesia-request-id'] = upstreamRequestId;
   if (problem.code === 'unauthenticated' || problem.code === 'token_expired') headers['www-authenticate'] = 'Bearer';
   return headers;
@@ -44,7 +45,6 @@ export function clampRetryAfter(seconds: number): number {
   return Math.min(RETRY_AFTER_MAX_SECONDS, Math.max(1, Math.ceil(seconds)));
 }
 
-function needsRetryAfter(code: ProblemCode): boolean {
-  const { status } = PROBLEMS[code];
+function needsRetryAfter(status: number): boolean {
   return status === 429 || status === 503;
 }

@@ -1,7 +1,7 @@
 // The listener's TLS certificate, read from files and read again when they change.
 import { readFile, stat } from 'node:fs/promises';
 import type { Server } from 'node:https';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
 export interface CertificateFiles {
   readonly certFile: string;
@@ -17,8 +17,13 @@ export interface Certificate {
 /** @throws when a file cannot be read, or the two do not belong together */
 export async function loadCertificate(files: CertificateFiles): Promise<Certificate> {
   const [cert, key] = await Promise.all([readFile(files.certFile, 'utf8'), readFile(files.keyFile, 'utf8')]);
-  createSecureContext({ cert, key });
+  createSecureContext(secureOptions({ cert, key }));
   return { cert, key };
+}
+
+/** What a server is made with, and made with again when the certificate is renewed. */
+export function secureOptions({ cert, key }: Certificate): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2' };
 }
 
 export interface CertificateWatch {
@@ -53,7 +58,7 @@ export function watchCertificate(
       seen = now;
       return;
     }
-    server.setSecureContext(await loadCertificate(files));
+    server.setSecureContext(secureOptions(await loadCertificate(files)));
     seen = now; // only after success: a pair that is half written is tried again
     onRenewed?.();
   }

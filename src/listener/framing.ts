@@ -4,6 +4,10 @@ import { Problem } from '../errors/problems.ts';
 
 /** Most header fields a request may have. Node drops surplus fields without a word, so its own limit is off and we count. */
 export const HEADER_FIELDS_MAX = 100;
+/** Digits of a Content-Length. More are an attempt at somebody's overflow, zeros in front or not. */
+const LENGTH_DIGITS_MAX = 15;
+/** Parameters of a query string: no endpoint has more than a handful. */
+const PARAMETERS_MAX = 100;
 /** Longest request target, bytes. Query strings of the mirrored endpoints are far below. */
 export const TARGET_MAX = 8192;
 
@@ -13,7 +17,9 @@ export const TARGET_MAX = 8192;
  * @see RFC 9112 §3.2 (one Host), §6.1 (Transfer-Encoding), §6.3 (message length)
  */
 export function checkFraming(request: IncomingMessage): Problem | null {
-  const { rawHeaders } = request;
+  const { rawHeaders, httpVersion } = request;
+  // The parser takes `HTTP/2.0` in a request line for one more version of HTTP/1.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return new Problem('invalid_request', 'Speak HTTP/1.1.');
   if (rawHeaders.length > HEADER_FIELDS_MAX * 2) return new Problem('headers_too_large');
   let hosts = 0;
   let lengths = 0;
@@ -25,15 +31,13 @@ export function checkFraming(request: IncomingMessage): Problem | null {
     else if (name.length === 14 && name.toLowerCase() === 'content-length') lengths += 1;
     else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') encodings += 1;
   }
-  if (hosts > 1 || (hosts === 0 && request.httpVersion !== '1.0'))
+  if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0'))
     return new Problem('invalid_request', 'The header Host must be there once.');
-  if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0)) {
+  const { 'content-length': length = '', 'transfer-encoding': encoding } = request.headers;
+  if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0) || length.length > LENGTH_DIGITS_MAX) {
     return new Problem('invalid_request', 'The length of the body is not clear.');
   }
-  if (
-    encodings > 0 &&
-    (request.httpVersion === '1.0' || request.headers['transfer-encoding']?.toLowerCase() !== 'chunked')
-  ) {
+  if (encodings > 0 && (httpVersion === '1.0' || encoding?.toLowerCase() !== 'chunked')) {
     return new Problem('invalid_request', 'The only Transfer-Encoding taken is chunked, over HTTP/1.1.');
   }
   return checkTarget(request.url ?? '');
@@ -47,7 +51,15 @@ function checkTarget(target: string): Problem | null {
   if (path.charCodeAt(0) !== 0x2f || AMBIGUOUS.test(path)) {
     return new Problem('invalid_request', 'The request target is not acceptable.');
   }
+  if (query !== -1 && isCrowded(target, query))
+    return new Problem('invalid_request', 'The query has too many parameters.');
   return null;
+}
+
+function isCrowded(target: string, query: number): boolean {
+  let count = 1;
+  for (let at = target.indexOf('&', query); at !== -1; at = target.indexOf('&', at + 1)) count += 1;
+  return count > PARAMETERS_MAX;
 }
 
 /** `//`, a dot segment, `;` parameters, a backslash, `#`, and any percent encoding: no route of ours needs one. */

@@ -3,15 +3,19 @@ import { randomUUID } from 'node:crypto';
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { Problem } from '../errors/problems.ts';
 import { rawErrorResponse } from '../errors/raw-response.ts';
+import { refusedWith } from '../errors/refused-with.ts';
 import { errorBody, errorHeaders } from '../errors/wire.ts';
+import { type Certificate, secureOptions } from './certificate.ts';
+import { endConnection } from './end-connection.ts';
 import { checkFraming } from './framing.ts';
+import { requestIdOf } from './request-id.ts';
+import { type Handling, turnsOf } from './turns.ts';
 
 export interface ServerOptions {
-  /** PEM texts; `null` = plain HTTP. */
-  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** `null` = plain HTTP. */
+  readonly tls: Certificate | null;
   /** Told of everything that is refused before the application sees it. */
   readonly onRefused?: (problem: Problem, requestId: string) => void;
   /** For tests: shorter clocks. */
@@ -20,13 +24,13 @@ export interface ServerOptions {
 
 /** Milliseconds. */
 export interface ServerTimeouts {
-  /** From the first byte (or the connection) to the end of the header block. */
+  /** From the first byte (or the connection) to the end of the header block; also the time a TLS handshake may take. */
   readonly headersMs: number;
   /** The whole request, body included. */
   readonly requestMs: number;
   /** An idle connection. Longer than the 60 s of common load balancers, so that they close first and never race us. */
   readonly keepAliveMs: number;
-  /** How often the two limits above are looked at. */
+  /** How often the first two are looked at. */
   readonly checkMs: number;
 }
 
@@ -34,18 +38,19 @@ export const TIMEOUTS: ServerTimeouts = { headersMs: 10_000, requestMs: 30_000, 
 
 const HEADER_BLOCK_MAX_BYTES = 16 * 1024;
 
-/** Set on a request that waits for `100 Continue`; whoever is about to read its body sends it (see `continue.ts`). */
-export const expectsContinue: unique symbol = Symbol('expects 100-continue');
+/** On a request that waits for `100 Continue`: sends it. Called by whoever is about to read the body (see `continue.ts`). */
+export const sendContinue: unique symbol = Symbol('send 100 Continue');
 
 declare module 'node:http' {
   interface IncomingMessage {
-    [expectsContinue]?: boolean;
+    [sendContinue]?: () => void;
   }
 }
 
-/** For Fastify's `serverFactory`. The caller listens and closes. */
+/** For Fastify's `serverFactory`, with `noClientErrorHandler` beside it. The caller listens and closes. */
 export function createServer(handler: RequestListener, options: ServerOptions): http.Server {
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  const { tls, onRefused } = options;
   const shared = {
     headersTimeout: timeouts.headersMs,
     requestTimeout: timeouts.requestMs,
@@ -57,59 +62,78 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     noDelay: true,
   };
   const server: http.Server =
-    options.tls === null
+    tls === null
       ? http.createServer(shared)
-      : https.createServer({ ...shared, ...options.tls, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] });
+      : https.createServer({
+          ...shared,
+          ...secureOptions(tls),
+          handshakeTimeout: timeouts.headersMs,
+          ALPNProtocols: ['http/1.1'],
+        });
   server.maxHeadersCount = 0; // counted by framing.ts: Node would drop surplus fields silently
 
-  const refuse = (problem: Problem): string => {
+  const handling: Handling = {
+    run: handler,
+    refuse(request, response, problem, isRunning) {
+      if (isRunning) request[refusedWith] = problem;
+      else onRefused?.(problem, requestIdOf(request));
+      answer(response, problem, requestIdOf(request));
+    },
+  };
+  const farewell = (problem: Problem) => (): string => {
     const requestId = randomUUID();
-    options.onRefused?.(problem, requestId);
-    return requestId;
+    onRefused?.(problem, requestId);
+    return rawErrorResponse(problem, requestId);
   };
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    track(request, response);
-    const problem = checkFraming(request);
-    if (problem === null) handler(request, response);
-    else answer(response, problem, refuse(problem));
-  };
+  const take = (request: IncomingMessage, response: ServerResponse, problem: Problem | null): void =>
+    turnsOf(request.socket, handling).take(request, response, problem);
 
-  server.on('request', onRequest);
+  server.on(tls === null ? 'connection' : 'secureConnection', endGently);
+  server.on('request', (request, response) => {
+    // An upgrade that nobody here offers is ignored, but Node's parser drops what came behind it.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    take(request, response, checkFraming(request));
+  });
+  const unmet = (request: IncomingMessage, response: ServerResponse): void =>
+    take(request, response, checkFraming(request) ?? new Problem('expectation_failed'));
+  server.on('checkExpectation', unmet);
   server.on('checkContinue', (request, response) => {
-    request[expectsContinue] = true;
-    onRequest(request, response);
-  });
-  server.on('checkExpectation', (request, response) => {
-    track(request, response);
-    const problem = new Problem('expectation_failed');
-    answer(response, problem, refuse(problem));
-  });
-  server.on('connect', (_request, socket) => {
-    const problem = new Problem('invalid_request', 'This is not a tunnel.');
-    end(socket, rawErrorResponse(problem, refuse(problem)));
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable) {
-      socket.destroy(); // nobody is left to read an answer
+    // Node comes here with a list, too, of which `100-continue` is one member.
+    if (request.headers.expect?.toLowerCase() !== '100-continue') {
+      unmet(request, response);
       return;
     }
+    // Until its body is asked for, nobody can tell whether the next bytes are that body or the next request.
+    const { shouldKeepAlive } = response;
+    response.shouldKeepAlive = false;
+    request[sendContinue] = () => {
+      response.shouldKeepAlive = shouldKeepAlive;
+      response.writeContinue();
+    };
+    take(request, response, checkFraming(request));
+  });
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => socket.destroy()); // Node has just taken its own listeners away
+    const problem = new Problem('invalid_request', 'This is not a tunnel.');
+    turnsOf(socket, handling).close(problem, farewell(problem));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const problem = parseProblem(error.code);
-    const requestId = refuse(problem);
-    // Requests that came whole before the broken one on this connection are executed, so they are answered first.
-    whenAnswered(socket, () => end(socket, rawErrorResponse(problem, requestId)));
+    if (problem === null || !socket.writable) socket.destroy();
+    else turnsOf(socket, handling).close(problem, farewell(problem));
   });
   return server;
 }
 
-function parseProblem(code: string | undefined): Problem {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new Problem('headers_too_large');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new Problem('request_timeout');
-    default:
-      return new Problem('invalid_request', 'The request is not well-formed HTTP/1.1.');
-  }
+/** Fastify would add a second answer of its own to everything that `createServer` has answered already. */
+export const noClientErrorHandler = (): void => {};
+
+/** `null`: the connection itself is broken (a reset, a failed handshake), so nobody would read an answer. */
+function parseProblem(code: string | undefined): Problem | null {
+  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('request_timeout');
+  if (code?.startsWith('HPE_')) return new Problem('invalid_request', 'The request is not well-formed HTTP/1.1.');
+  return null;
 }
 
 /** Answers without reading the rest of the request; what the client still sends after that is not listened to. */
@@ -125,27 +149,7 @@ function answer(response: ServerResponse, problem: Problem, requestId: string): 
   response.end(body);
 }
 
-function end(socket: Duplex, bytes: string): void {
-  socket.on('error', () => socket.destroy());
-  socket.end(bytes, () => socket.destroy());
-}
-
-/** Responses not yet finished, by connection, in order; a pipelining client has several. */
-const unfinished = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>();
-
-function track(request: IncomingMessage, response: ServerResponse): void {
-  const socket: Socket = request.socket;
-  const open = unfinished.get(socket) ?? new Map<ServerResponse, IncomingMessage>();
-  unfinished.set(socket, open.set(response, request));
-  response.once('close', () => open.delete(response));
-}
-
-/** Runs `then` when every request that came whole on this connection has its answer. One that is cut off gets none of its own. */
-function whenAnswered(socket: Duplex, then: () => void): void {
-  const whole = [...(unfinished.get(socket) ?? [])]
-    .filter(([, request]) => request.complete)
-    .map(([response]) => response);
-  const last = whole.at(-1);
-  if (last === undefined) then();
-  else last.once('close', then);
+/** Node ends a connection behind its last answer with `destroySoon`, which resets it when the client is still sending. */
+function endGently(socket: Socket): void {
+  socket.destroySoon = () => endConnection(socket);
 }

@@ -1,9 +1,11 @@
 // The management listener: health with details and metrics, for the operator's eyes.
-import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { errors } from '../errors/plugin.ts';
+import { answerHeaders } from '../listener/answer-headers.ts';
+import { noCompilers } from '../listener/no-compilers.ts';
 import type { Readiness } from '../listener/readiness.ts';
-import { createServer } from '../listener/server.ts';
+import { requestIdOf } from '../listener/request-id.ts';
+import { createServer, noClientErrorHandler } from '../listener/server.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { probes } from './probes.ts';
@@ -19,13 +21,14 @@ export async function buildManagement({ readiness, metrics, details }: Managemen
   const app = Fastify({
     serverFactory: (handler) => createServer(handler, { tls: null }),
     logger: false,
-    genReqId: () => randomUUID(),
+    clientErrorHandler: noClientErrorHandler,
+    genReqId: requestIdOf,
     requestIdHeader: false,
     exposeHeadRoutes: false,
+    schemaController: noCompilers,
     return503OnClosing: false,
   });
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => JSON.stringify);
+  await app.register(answerHeaders);
   await app.register(errors, {});
   await app.register(probes, { readiness, details });
   await app.register(metricsRoute, { registry: metrics.registry });

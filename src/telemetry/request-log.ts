@@ -1,6 +1,7 @@
-// One log line and one set of counts per request, written when its answer is out.
-import type { FastifyRequest } from 'fastify';
+// One log line and one set of counts per request, written when its answer is out or its client is gone.
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { refusedWith } from '../errors/refused-with.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { SubjectHash } from './subject-hash.ts';
@@ -11,12 +12,14 @@ export interface RequestRecord {
   /** In the clear here; hashed on its way into the line. */
   subject: string | null;
   method: string | null;
-  /** `ok`, or the error code. */
+  /** `ok`, the error code, or `aborted`: the client went away before it had its answer. */
   outcome: string;
   /** Why a credential was refused: for the operator, never for the caller. */
   reason: string | null;
   upstreamMs: number | null;
   upstreamRequestId: string | null;
+  /** Set by what was carried: what it consumed. */
+  usage: { readonly characters: number; readonly audioBytes: number; readonly audioSeconds: number } | null;
   /** Set by the mint: what was handed out. */
   mint: {
     readonly grants: readonly string[];
@@ -41,31 +44,35 @@ export interface RequestLogOptions {
 /** Route templates that are asked for every few seconds by machines: logged at debug. */
 const QUIET: ReadonlySet<string> = new Set(['/livez', '/readyz']);
 
+/** What log and metrics say where nobody was left to be answered; no status of HTTP means that, and 499 is nginx's. */
+const ABORTED_STATUS = 499;
+
 export const requestLog = fp<RequestLogOptions>(
   async (app, { logger, metrics, subjectHash }) => {
     app.decorateRequest('record');
     app.addHook('onRequest', (request, reply, done) => {
-      request.record = emptyRecord();
-      reply.header('x-request-id', request.id);
+      const record = emptyRecord();
+      const startedAt = performance.now();
+      request.record = record;
+      // The raw response closes once, whatever becomes of the request. Fastify's onResponse does not come where the client has gone,
+      // and its onRequestAbort neither once the body was read.
+      reply.raw.on('close', () => written(request, reply, performance.now() - startedAt));
       done();
     });
-    app.addHook('onResponse', (request, reply, done) => {
+
+    function written(request: FastifyRequest, reply: FastifyReply, ms: number): void {
       const { record } = request;
+      const refusal = request.raw[refusedWith];
+      if (refusal !== undefined) record.outcome = refusal.code;
+      else if (!reply.raw.writableFinished) record.outcome = 'aborted';
+      const status = record.outcome === 'aborted' ? ABORTED_STATUS : reply.raw.statusCode;
       const route = request.routeOptions.url ?? '(none)';
-      const ms = reply.elapsedTime;
-      metrics.requests.inc({ route, method: request.method, status: reply.statusCode });
+      metrics.requests.inc({ route, method: request.method, status });
       metrics.requestSeconds.observe({ route }, ms / 1000);
       if (route === '/access-token') countMint(metrics, record);
       const level = QUIET.has(route) && record.outcome === 'ok' ? 'debug' : 'info';
-      if (logger.isLevelEnabled(level))
-        logger[level](line(request, route, reply.statusCode, ms, subjectHash), 'request');
-      done();
-    });
-    // A client that goes away before its answer leaves no onResponse behind, and a line all the same.
-    app.addHook('onRequestAbort', (request, done) => {
-      request.record.outcome = 'aborted';
-      done();
-    });
+      if (logger.isLevelEnabled(level)) logger[level](line(request, route, status, ms, subjectHash), 'request');
+    }
   },
   { name: 'request-log', fastify: '5.x' },
 );
@@ -79,6 +86,7 @@ function emptyRecord(): RequestRecord {
     reason: null,
     upstreamMs: null,
     upstreamRequestId: null,
+    usage: null,
     mint: null,
   };
 }
@@ -112,7 +120,12 @@ function line(
   if (record.reason !== null) fields['reason'] = record.reason;
   if (record.upstreamMs !== null) fields['upstream_ms'] = Math.round(record.upstreamMs * 10) / 10;
   if (record.upstreamRequestId !== null) fields['upstream_request_id'] = record.upstreamRequestId;
-  if (record.mint !== null) {
+  if (record.usage !== null) {
+    fields['audit'] = 'usage';
+    fields['characters'] = record.usage.characters;
+    fields['audio_bytes'] = record.usage.audioBytes;
+    fields['audio_seconds'] = Math.round(record.usage.audioSeconds * 1000) / 1000;
+  } else if (record.mint !== null) {
     fields['audit'] = 'mint';
     fields['grants'] = record.mint.grants.join(' ');
     fields['expires_in'] = record.mint.expiresIn;

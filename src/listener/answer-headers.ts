@@ -1,0 +1,18 @@
+// Header fields that stand in every answer, whatever it says.
+import type { FastifyReply } from 'fastify';
+import fp from 'fastify-plugin';
+
+/** The request's id, for support; and that nobody shall guess another media type than the one that is named. */
+export function setAnswerHeaders(reply: FastifyReply): void {
+  reply.header('x-request-id', reply.request.id).header('x-content-type-options', 'nosniff');
+}
+
+export const answerHeaders = fp(
+  async (app) => {
+    app.addHook('onRequest', (_request, reply, done) => {
+      setAnswerHeaders(reply);
+      done();
+    });
+  },
+  { name: 'answer-headers', fastify: '5.x' },
+);

@@ -1,0 +1,17 @@
+// One id for one request, whoever answers it: the application, or the listener in its place.
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+const id: unique symbol = Symbol('request id');
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    [id]?: string;
+  }
+}
+
+/** A UUID, made at the first call. For Fastify's `genReqId` too. */
+export function requestIdOf(request: IncomingMessage): string {
+  request[id] ??= randomUUID();
+  return request[id];
+}

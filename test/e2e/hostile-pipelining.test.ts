@@ -1,0 +1,178 @@
+// Several requests on one connection: answered in order, one answer each, and none is run behind one that ends the connection.
+import { test } from 'tap';
+import { mintBytes } from './mint-bytes.ts';
+import { isProblem } from './problem-answer.ts';
+import { openRaw } from './raw-connection.ts';
+import { startRunningBroker } from './running-broker.ts';
+
+const MALFORMED = 'POST /access-token HTTP/1.1\r\nHost: broker.test\r\nContent-Length: +2\r\n\r\n{}';
+const TWO_HOSTS = 'POST /access-token HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 2\r\n\r\n{}';
+
+test('three in one segment, the second refused: first answered, then 400, closed, third not run', async (t) => {
+  const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
+  const good = mintBytes({ credential });
+  const brokenBody = mintBytes({ credential, framing: ['Transfer-Encoding: chunked'], body: 'x\r\n' });
+  const cases: Readonly<Record<string, string>> = {
+    'malformed head': MALFORMED,
+    'refused by its fields': TWO_HOSTS,
+    'malformed body': brokenBody,
+    CONNECT: 'CONNECT other.test:443 HTTP/1.1\r\nHost: other.test\r\n\r\n',
+  };
+  for (const [name, second] of Object.entries(cases)) {
+    for (const mintMs of [0, 300]) {
+      await t.test(`${name}, a mint takes ${mintMs} ms`, async (t) => {
+        simulator.journal.clear();
+        simulator.settings.latency.mintMs = mintMs;
+        logs.length = 0;
+        const connection = await openRaw(t, broker.url);
+        connection.send(good + second + good);
+        t.equal((await connection.response()).status, 200, 'the first has its answer');
+        const refusal = await connection.response();
+        isProblem(t, refusal, 'invalid_request');
+        t.equal(refusal.headers['connection'], 'close');
+        t.ok((await connection.ended()) < 1000);
+        t.equal(connection.rest(), '');
+        t.equal(simulator.journal.entries().length, 1, 'the third was not run');
+        t.strictSame(
+          logs.map((line) => line['outcome']),
+          ['ok', 'invalid_request'],
+        );
+      });
+    }
+  }
+});
+
+test('what comes after a malformed request in a later segment is not answered twice', async (t) => {
+  const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 300;
+  const connection = await openRaw(t, broker.url);
+  connection.send(mintBytes({ credential }));
+  await simulator.journal.waitFor({ path: '/access-token' }, () => true);
+  for (let i = 0; i < 3; i += 1) connection.send(MALFORMED);
+  t.equal((await connection.response()).status, 200);
+  isProblem(t, await connection.response(), 'invalid_request');
+  await connection.ended();
+  t.equal(connection.rest(), '');
+  t.equal(logs.length, 2);
+});
+
+test('an answer that closes the connection is the last thing that happens on it', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  const good = mintBytes({ credential });
+  const closing: Readonly<Record<string, string>> = {
+    'bad JSON': mintBytes({ credential, body: '{' }),
+    'too long a body': mintBytes({ credential, body: ' '.repeat(17 * 1024) }),
+    'Connection: close': mintBytes({ credential, fields: ['Connection: close'] }),
+    'HTTP/1.0': mintBytes({ credential, version: 'HTTP/1.0' }),
+  };
+  for (const [name, first] of Object.entries(closing)) {
+    await t.test(name, async (t) => {
+      simulator.journal.clear();
+      const connection = await openRaw(t, broker.url);
+      connection.send(first + good + good);
+      const { status, headers } = await connection.response();
+      t.equal(headers['connection'], 'close');
+      t.ok((await connection.ended()) < 1000);
+      t.equal(connection.rest(), '');
+      t.equal(simulator.journal.entries().length, status === 200 ? 1 : 0, 'nothing was minted that nobody received');
+    });
+  }
+});
+
+test('twenty in one segment are answered in order, one at a time', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 5;
+  const connection = await openRaw(t, broker.url);
+  const lives = Array.from({ length: 20 }, (_, i) => 100 + i);
+  connection.send(lives.map((life) => mintBytes({ credential, body: `{"expires_in":${life}}` })).join(''));
+  for (const life of lives) {
+    const { status, json } = await connection.response();
+    t.equal(status, 200);
+    t.equal(json['expires_in'], life);
+  }
+  t.strictSame(
+    simulator.journal.entries().map((entry) => JSON.parse(entry.body).expires_in),
+    lives,
+  );
+});
+
+test('a client that sends without ever waiting is cut off after a hundred', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 50;
+  const connection = await openRaw(t, broker.url);
+  // The first is being answered while a hundred wait behind it.
+  connection.send(mintBytes({ credential }) + 'GET /livez HTTP/1.1\r\nHost: b\r\n\r\n'.repeat(150));
+  let answers = 0;
+  for (let isLast = false; !isLast; answers += 1) {
+    const { status, headers } = await connection.response();
+    t.equal(status, 200);
+    isLast = headers['connection'] === 'close';
+  }
+  t.equal(answers, 101);
+  await connection.ended();
+  t.equal(connection.rest(), '');
+});
+
+test('a client that leaves while its mint is under way leaves one line, and the next client is served', async (t) => {
+  const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 200;
+  const connection = await openRaw(t, broker.url);
+  connection.send(mintBytes({ credential }) + mintBytes({ credential, body: '{"expires_in":77}' }));
+  await simulator.journal.waitFor({ path: '/access-token' }, () => true);
+  connection.socket.resetAndDestroy();
+  await simulator.journal.waitFor({ path: '/access-token' });
+
+  const next = await openRaw(t, broker.url);
+  next.send(mintBytes({ credential }));
+  t.equal((await next.response()).status, 200);
+  t.match(logs, [
+    { outcome: 'aborted', status: 499, client: 'kiosk', route: '/access-token' },
+    { outcome: 'ok', status: 200 },
+  ]);
+  t.equal(logs.length, 2);
+  t.notOk(
+    simulator.journal.entries().some((entry) => entry.body.includes('77')),
+    'what was waiting behind it is not run',
+  );
+});
+
+test('a client that leaves inside its body leaves one line and no mint', async (t) => {
+  const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
+  const connection = await openRaw(t, broker.url);
+  const written = Promise.withResolvers<void>();
+  connection.socket.write(mintBytes({ credential, framing: ['Content-Length: 20'] }), () => written.resolve());
+  await written.promise;
+  connection.socket.end();
+  await connection.ended();
+  const next = await openRaw(t, broker.url);
+  next.send('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
+  await next.response();
+  t.strictSame(
+    logs.map((line) => line['outcome']),
+    ['invalid_request', 'ok'],
+  );
+  t.strictSame(simulator.journal.entries(), []);
+});
+
+test('a body that breaks after its request was refused gets no second answer', async (t) => {
+  const { broker } = await startRunningBroker(t);
+  const connection = await openRaw(t, broker.url);
+  connection.send(mintBytes({ credential: 'nobody', framing: ['Transfer-Encoding: chunked'], body: '' }));
+  isProblem(t, await connection.response(), 'unauthenticated');
+  connection.send('x\r\n');
+  await connection.ended();
+  t.equal(connection.rest(), '');
+});
+
+test('a long body that is refused does not cost the client its answer', async (t) => {
+  const { broker, appKey: credential } = await startRunningBroker(t);
+  const connection = await openRaw(t, broker.url);
+  const megabytes = 4 * 1024 * 1024;
+  connection.send(mintBytes({ credential, framing: [`Content-Length: ${megabytes}`], body: '' }));
+  const chunk = ' '.repeat(64 * 1024);
+  for (let sent = 0; sent < megabytes; sent += chunk.length) connection.send(chunk);
+  const response = await connection.response();
+  isProblem(t, response, 'payload_too_large');
+  t.equal(response.headers['connection'], 'close');
+  await connection.ended();
+});
