@@ -58,6 +58,9 @@ const ACTIONS: Readonly<Record<FaultAction['type'], Fields>> = {
   garbage_socket: { as: oneOf('text', 'binary', 'raw'), bytes: text, afterFrames: optional(count) },
 };
 
+/** The names of all actions. */
+export const FAULT_TYPES: readonly string[] = Object.keys(ACTIONS);
+
 /** @throws FaultRuleError */
 export function parseFaultRule(value: unknown): FaultRule {
   if (!isRecord(value)) throw new FaultRuleError('a fault rule is an object with match and action');
@@ -66,7 +69,7 @@ export function parseFaultRule(value: unknown): FaultRule {
   checkFields('match.', match, { method: optional(text), path: optional(text) });
   const action = value['action'] as FaultAction;
   const fields = Object.hasOwn(ACTIONS, String(action.type)) ? ACTIONS[action.type] : undefined;
-  if (fields === undefined) throw new FaultRuleError(`action.type must be one of ${Object.keys(ACTIONS).join(', ')}`);
+  if (fields === undefined) throw new FaultRuleError(`action.type must be one of ${FAULT_TYPES.join(', ')}`);
   checkFields('action.', action, { type: text, ...fields });
   return { match, action, ...(value['times'] === undefined ? {} : { times: value['times'] as number }) };
 }
