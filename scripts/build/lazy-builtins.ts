@@ -26,16 +26,18 @@ const LAZY = new Set([
 export const lazyBuiltins: Plugin = {
   name: 'lazy-builtins',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[a-z]/ }, ({ path, kind }) => {
+    onResolve({ filter: /^[a-z]/ }, ({ path, kind, importer }) => {
       if (!isBuiltin(path) || kind === 'dynamic-import') return undefined; // the latter is late enough as it is
       const name = path.replace(/^node:/, '');
       if (kind === 'require-call' && !LAZY.has(name)) return { path: `node:${name}`, external: true };
-      return { path: name, namespace: 'builtin' };
+      // One for each file that asks: shared by several chunks, these three lines would become a chunk of their own to load.
+      return { path: `${name} for ${importer}`, namespace: 'builtin', pluginData: name };
     });
-    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: LAZY.has(path) ? onFirstUse(path) : `module.exports = process.getBuiltinModule('node:${path}');`,
-      loader: 'js',
-    }));
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ pluginData }) => {
+      const name = String(pluginData);
+      const contents = LAZY.has(name) ? onFirstUse(name) : `module.exports = process.getBuiltinModule('node:${name}');`;
+      return { contents, loader: 'js' };
+    });
   },
 };
 
