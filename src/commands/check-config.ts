@@ -77,10 +77,11 @@ function clientSummary(client: ClientConfig): string {
     ...auth.jwt.map(({ issuer }) => `JWTs of ${issuer}`),
     ...(auth.anonymous ? ['anyone, without a credential'] : []),
   ];
+  const asksLess = defaultGrants.length < grants.length;
   const lines = [
     `client app ${client.name}${client.trusted ? ' (trusted: names its users)' : ''}`,
     `  callers   ${ways.join('; ')}`,
-    `  grants    ${grants.join(', ')}; ${defaultGrants.join(', ')} when nothing is asked`,
+    `  grants    ${grants.join(', ')}${asksLess ? `; ${defaultGrants.join(', ')} when nothing is asked` : ''}`,
     `  lifetime  ${ttl.defaultSeconds} s, at most ${ttl.maxSeconds} s`,
     `  delivery  ${client.delivery}`,
     `  origins   ${origins.join(', ') || 'no browser page'}`,

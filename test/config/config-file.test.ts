@@ -62,6 +62,14 @@ test('many client apps with a policy each', async (t) => {
       ttl: { defaultSeconds: 300, maxSeconds: 900 },
       delivery: 'proxied',
       origins: ['https://app.example.com'],
+      content: {
+        models: ['sonic-3'],
+        voices: ['6ccbfb76-1fc6-48f7-b71d-91ac6298247b'],
+        languages: null,
+        formats: null,
+        maxTranscript: 2000,
+      },
+      reads: false,
       limits: { mint: { max: 30, windowMs: 60_000 } },
     },
     {
@@ -73,6 +81,8 @@ test('many client apps with a policy each', async (t) => {
       ttl: { defaultSeconds: 300, maxSeconds: 900 },
       delivery: 'direct',
       origins: [],
+      content: { models: null, voices: null, languages: null, formats: null, maxTranscript: null },
+      reads: false,
       limits: { mint: { max: 30, windowMs: 60_000 } },
     },
   ]);

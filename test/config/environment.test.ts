@@ -7,6 +7,8 @@ const HEX = KEY_HASH.slice('sha256:'.length);
 const OTHER_HEX = OTHER_KEY_HASH.slice('sha256:'.length);
 const JWT: Env = { JWT_ISSUER: 'https://login.example.com', JWT_AUDIENCE: 'voice' };
 
+const UNRESTRICTED = { models: null, voices: null, languages: null, formats: null, maxTranscript: null };
+
 test('the least that serve needs gives every default', async (t) => {
   t.strictSame(await configOf({ CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'true' }), {
     listen: {
@@ -45,6 +47,8 @@ test('the least that serve needs gives every default', async (t) => {
         ttl: { defaultSeconds: 300, maxSeconds: 900 },
         delivery: 'direct',
         origins: [],
+        content: UNRESTRICTED,
+        reads: false,
         limits: { mint: { max: 30, windowMs: 60_000 } },
       },
     ],
@@ -111,6 +115,8 @@ test('every variable arrives', async (t) => {
     ttl: { defaultSeconds: 60, maxSeconds: 3600 },
     delivery: 'proxied',
     origins: ['https://app.example.com', 'http://localhost:3000'],
+    content: UNRESTRICTED,
+    reads: false,
     limits: { mint: null },
   };
   const noWay = { jwt: [], anonymous: false, queryCredentials: false };

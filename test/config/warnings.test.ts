@@ -3,8 +3,6 @@ import { test } from 'tap';
 import { API_KEY, type Env, KEY_HASH, LEAST, problemsOf, SIGNING_SECRET, warningsOf } from './loading.ts';
 
 const PROXIED: Env = { DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: SIGNING_SECRET };
-const PROXIED_NOT_YET =
-  "DELIVERY: tokens of delivery `proxied` open nothing in this version: the broker does not serve Cartesia's own paths yet";
 
 const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (string | RegExp)[]])[] = [
   ['nothing to say about the least', {}, []],
@@ -35,19 +33,15 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   [
     'proxied, and nothing served',
     { ...PROXIED, PROXY: 'false' },
-    [/^PROXY: access tokens of delivery `proxied` lead here/, PROXIED_NOT_YET],
+    [/^PROXY: access tokens of delivery `proxied` lead here/],
   ],
   [
     'proxied, and no public URL',
     { ...PROXIED, HOST: '0.0.0.0', REQUIRE_HTTPS: 'true', TRUST_PROXY: '::1' },
-    [/^PUBLIC_URL: is not set/, PROXIED_NOT_YET],
+    [/^PUBLIC_URL: is not set/],
   ],
-  ['proxied', PROXIED, [PROXIED_NOT_YET]],
-  [
-    'paths of Cartesia',
-    { PROXY: 'true' },
-    ["PROXY: has no effect in this version: Cartesia's own paths are not served"],
-  ],
+  ['proxied', PROXIED, []],
+  ['paths of Cartesia', { PROXY: 'true' }, []],
   [
     'shared state',
     { REDIS_URL: 'redis://localhost' },
