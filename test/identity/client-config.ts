@@ -13,6 +13,8 @@ export function clientConfig({ auth, ...overrides }: Overrides = {}): ClientConf
     ttl: { defaultSeconds: 300, maxSeconds: 900 },
     delivery: 'direct',
     origins: [],
+    content: { models: null, voices: null, languages: null, formats: null, maxTranscript: null },
+    reads: false,
     limits: { mint: null },
     ...overrides,
   };

@@ -119,10 +119,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   return {
     find: (alg, kid) => (isStale() ? 'unknown' : (index.get(indexKey(alg, kid)) ?? 'unknown')),
     trusts: (key) => trusted.has(key) && !isStale(),
-    refresh() {
-      if (pending !== null) return pending;
-      return monotonicNow() < nextFetchAt || closing.signal.aborted ? null : fetchNow();
-    },
+    refresh: () => (monotonicNow() < nextFetchAt || closing.signal.aborted ? null : fetchNow()),
     isCurrent: () => failures === 0 && !isStale(),
     close() {
       closing.abort();

@@ -39,12 +39,13 @@ test('a rotated key is found after the cool-down, and a dropped one is trusted n
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   const seen = harness.freshToken(known);
-  t.equal(await harness.verdict(seen), 'authenticated');
+  const answer = await harness.present(seen);
+  t.equal(answer.outcome, 'authenticated');
   harness.server.publish(successor.jwk, known.jwk);
   t.equal(await harness.verdict(harness.freshToken(successor)), 'jwt_key_unknown', 'still cooling down');
   harness.advance(cooldownMs);
   t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
-  t.equal(await harness.verdict(seen), 'authenticated', 'the old key is still published');
+  t.equal(await harness.present(seen), answer, 'the old key is still published: not even verified again');
 
   harness.server.publish(successor.jwk);
   harness.advance(cooldownMs);
@@ -165,6 +166,18 @@ test('redirects are not followed', async (t) => {
   t.strictSame(other.requests, [], 'the other host sees nothing');
 });
 
+test('the body of a failure is not waited for', async (t) => {
+  const harness = await createKeySetHarness(t, { timing: { deadlineMs: 600_000 } });
+  const cut = Promise.withResolvers<void>();
+  harness.server.answer('/jwks', (_, response) => {
+    response.on('close', cut.resolve);
+    response.writeHead(500).write('this goes on');
+  });
+  t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
+  await cut.promise;
+  t.match(harness.events, [{ event: 'key_set_failed', reason: 'status_500' }]);
+});
+
 test('an endless document is cut off', async (t) => {
   const harness = await createKeySetHarness(t);
   const total = 10 * 1_024 * 1_024;
@@ -224,6 +237,7 @@ test('closing ends a fetch that is under way, and starts no other', async (t) =>
   harness.advance(staleMs);
   t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
   t.equal(harness.fetches(), 1);
+  t.strictSame(harness.events, [], 'and has nothing more to say');
 });
 
 function drip(_: unknown, response: Parameters<Handler>[1]): void {
