@@ -20,6 +20,8 @@ import { requestIdOf } from './listener/request-id.ts';
 import { createServer, noClientErrorHandler, type ServerTimeouts } from './listener/server.ts';
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
 import { probes } from './management/probes.ts';
+import type { Carrier } from './proxy/carrier.ts';
+import { proxyRoutes } from './proxy/routes.ts';
 import { referenceRoutes } from './reference/routes.ts';
 import { statusRoute } from './reference/status-route.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -30,6 +32,7 @@ import { createSubjectHash } from './telemetry/subject-hash.ts';
 import type { Destination } from './tokens/access-token.ts';
 import type { Minter } from './tokens/minter.ts';
 import { mintRoute } from './tokens/route.ts';
+import { countUsage } from './usage/count-usage.ts';
 
 /** What the application is made of; `broker.ts` makes the parts, tests may bring their own. */
 export interface AppParts {
@@ -37,6 +40,8 @@ export interface AppParts {
   readonly identity: Identity;
   readonly minters: ReadonlyMap<Delivery, Minter>;
   readonly destination: (delivery: Delivery) => Destination;
+  /** `null`: Cartesia's own paths are not served. */
+  readonly carrier: Carrier | null;
   readonly readiness: Readiness;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -94,7 +99,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async (scope) => {
     await registerRateLimits(scope);
     scope.decorateRequest('admission', null);
-    scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity }));
+    scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: true }));
     sendContinueBeforeBody(scope);
     await scope.register(mintRoute, {
       upstream: config.upstream,
@@ -102,5 +107,14 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       destination: parts.destination,
     });
   });
+  const { carrier } = parts;
+  if (carrier !== null) {
+    await app.register(async (scope) => {
+      scope.decorateRequest('admission', null);
+      scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: false }));
+      sendContinueBeforeBody(scope);
+      await scope.register(proxyRoutes, { upstream: config.upstream, carrier, onUsage: countUsage(metrics) });
+    });
+  }
   return app;
 }

@@ -11,14 +11,17 @@ import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
 import { buildManagement } from './management/server.ts';
+import { createCarrier } from './proxy/carrier.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
 import { createDirectMinter } from './tokens/direct-minter.ts';
 import type { Minter } from './tokens/minter.ts';
 import { signingKeys } from './tokens/signing-keys.ts';
+import { createKeyRing } from './upstream/key-ring.ts';
 import { observeUpstream } from './upstream/observe.ts';
 import { createTokenClient } from './upstream/token-client.ts';
+import { createUndiciTransport } from './upstream/undici-transport.ts';
 
 /** What a test may replace; each has its production default. */
 export interface BrokerSeams {
@@ -37,6 +40,10 @@ export interface Broker {
   stop(options?: { readonly delayMs?: number }): Promise<void>;
 }
 
+/** More than any plan runs at once; a bound all the same. */
+const CARRIED_CONNECTIONS_MAX = 1024;
+const CONNECT_TIMEOUT_MS = 3000;
+
 /**
  * Listens on both listeners; rejects when a port is taken or a certificate cannot be read.
  */
@@ -46,7 +53,22 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const readiness = createReadiness();
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
-  const tokenClient = createTokenClient(config.upstream, { onEvent: observeUpstream(logger, metrics) });
+  const onEvent = observeUpstream(logger, metrics);
+  const monotonic = (): number => performance.now();
+  const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });
+  const tokenClient = createTokenClient(config.upstream, { ring, onEvent });
+  const carrier = config.proxy
+    ? createCarrier({
+        transport: createUndiciTransport({
+          upstream: { ...config.upstream, connections: CARRIED_CONNECTIONS_MAX },
+          connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        }),
+        ring,
+        now: monotonic,
+        isDraining: () => readiness.state === 'draining',
+        onEvent,
+      })
+    : null;
   const minters = new Map<Delivery, Minter>([
     ['direct', createDirectMinter({ client: tokenClient, reuse: config.tokens.reuse, now })],
   ]);
@@ -75,6 +97,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     identity,
     minters,
     destination: (delivery) => destinations[delivery](),
+    carrier,
     readiness,
     logger,
     metrics,
@@ -84,7 +107,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const management = await buildManagement({ readiness, metrics, details: () => ({ upstream: tokenClient.health }) });
 
   const closeParts = async (): Promise<void> => {
-    await Promise.all([management.close(), tokenClient.close(), identity.close()]);
+    await Promise.all([management.close(), tokenClient.close(), carrier?.close(), identity.close()]);
   };
   try {
     await app.listen({ host: config.listen.host, port: config.listen.port });

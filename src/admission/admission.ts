@@ -11,16 +11,19 @@ import { subjectLimiters } from './subject-limits.ts';
 export interface AdmissionOptions {
   readonly config: Pick<Config, 'clients' | 'limits' | 'listen'>;
   readonly identity: Identity;
+  /** Whether the rates of minting count here. They say how often tokens are handed out, not how much one may speak. */
+  readonly hasMintRates: boolean;
 }
 
 /**
  * @returns a hook for the scope that it is to guard; it throws a Problem for everything that is refused
  */
 export function createAdmission(app: FastifyInstance, options: AdmissionOptions) {
-  const { config, identity } = options;
+  const { config, identity, hasMintRates } = options;
   const clients = new Map(config.clients.map((client) => [client.name, client]));
-  const byAddress = config.limits.mintPerAddress === null ? null : addressLimiter(app, config.limits.mintPerAddress);
-  const bySubject = subjectLimiters(app, config.clients);
+  const addressRate = hasMintRates ? config.limits.mintPerAddress : null;
+  const byAddress = addressRate === null ? null : addressLimiter(app, addressRate);
+  const bySubject = subjectLimiters(app, hasMintRates ? config.clients : []);
 
   return async function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (config.listen.requireHttps) requireHttps(request);

@@ -45,6 +45,14 @@ export function cautionAbout(settings: Settings, report: Report): void {
       );
     }
   }
+  for (const [name, client] of apps) {
+    if (client.content !== undefined && client.delivery === 'direct') {
+      report.warn(
+        ['clients', name, 'content'],
+        "restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers go past it",
+      );
+    }
+  }
   const isProxied = apps.some(([, { delivery }]) => delivery === 'proxied');
   if (isProxied && settings.proxy === false) {
     report.warn(['proxy'], "access tokens of delivery `proxied` lead here, where Cartesia's paths are not served");

@@ -17,18 +17,11 @@ const OF_THE_DEPLOYMENT: readonly NotYet<boolean>[] = [
     says: 'is not enforced in this version: nothing limits transcriptions',
   },
   { setting: ['store', 'redis_url'], says: 'is not used in this version: state is in memory, so run one replica' },
-  { setting: ['proxy'], says: "has no effect in this version: Cartesia's own paths are not served", value: true },
 ];
 
 const OF_A_CLIENT: readonly NotYet<string>[] = [
-  { setting: ['content'], says: 'is not enforced in this version: models, voices and lengths are not restricted' },
   { setting: ['limits', 'concurrency'], says: 'is not enforced in this version: nothing is limited' },
   { setting: ['limits', 'quota'], says: 'is not enforced in this version: nothing is metered' },
-  {
-    setting: ['delivery'],
-    says: "tokens of delivery `proxied` open nothing in this version: the broker does not serve Cartesia's own paths yet",
-    value: 'proxied',
-  },
 ];
 
 /** For the documentation: names as the file's reader knows them. */

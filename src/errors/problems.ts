@@ -218,6 +218,8 @@ export interface ProblemDetails {
   readonly upstreamRequestId?: string;
   /** Who failed. `upstream` = the failure is Cartesia's answer, passed on. */
   readonly source?: 'broker' | 'upstream';
+  /** Cartesia's own status, code and title, which the caller sees in place of the catalogue's. */
+  readonly upstream?: { readonly status: number; readonly errorCode: string | null; readonly title: string };
 }
 
 /**
@@ -236,6 +238,22 @@ export class Problem extends Error {
   }
 
   get status(): number {
-    return PROBLEMS[this.code].status;
+    return this.details.upstream?.status ?? PROBLEMS[this.code].status;
+  }
+
+  /** What stands in `error_code` and in the log. */
+  get errorCode(): string | null {
+    return this.details.upstream === undefined ? this.code : this.details.upstream.errorCode;
+  }
+
+  get title(): string {
+    return this.details.upstream?.title ?? PROBLEMS[this.code].title;
+  }
+
+  /** Whether the same request may do better later. Of Cartesia's own answers, those that its SDKs retry. */
+  get isRetryable(): boolean {
+    const { upstream } = this.details;
+    if (upstream === undefined) return PROBLEMS[this.code].retryable;
+    return upstream.status === 408 || upstream.status === 409 || upstream.status === 429 || upstream.status >= 500;
   }
 }

@@ -10,6 +10,8 @@ export interface Metrics {
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
   /** `reason` is from a fixed list, for the operator; callers see one body for all. */
   readonly authenticationFailures: Counter<'reason'>;
+  /** Cartesia's units: `unit` is `requests`, `characters`, `audio_seconds` or `audio_bytes`. */
+  readonly usage: Counter<'client' | 'endpoint' | 'unit'>;
   readonly upstreamSeconds: Histogram<'outcome'>;
   /** The alarm: Cartesia refuses a key of ours. */
   readonly upstreamKeyRejected: Counter;
@@ -52,6 +54,12 @@ export function createMetrics(): Metrics {
       name: 'broker_authentication_failures_total',
       help: 'Credentials refused, by reason.',
       labelNames: ['reason'],
+      registers,
+    }),
+    usage: new Counter({
+      name: 'broker_usage_total',
+      help: "What carried requests consumed, in Cartesia's units, by client app and endpoint.",
+      labelNames: ['client', 'endpoint', 'unit'],
       registers,
     }),
     upstreamSeconds: new Histogram({

@@ -11,6 +11,8 @@ export interface RingKey {
    * @param version `YYYY-MM-DD`
    */
   headers(version: string): string[];
+  /** Adds the credential and the version to a flat list of names and values, last, so that nothing before them counts. */
+  sign(headers: string[], version: string): void;
 }
 
 export interface KeyRing {
@@ -114,6 +116,10 @@ class Key implements RingKey {
     ];
     if (this.#headers.size < VERSIONS_KEPT) this.#headers.set(version, list);
     return list;
+  }
+
+  sign(headers: string[], version: string): void {
+    headers.push('authorization', `Bearer ${this.#text}`, 'cartesia-version', version);
   }
 
   isIn(text: string): boolean {

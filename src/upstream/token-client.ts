@@ -8,13 +8,13 @@ import { Problem, type ProblemCode } from '../errors/problems.ts';
 import { type BreakerState, createCircuitBreaker, type Pass } from './circuit-breaker.ts';
 import { createConnectionPool } from './connection-pool.ts';
 import type { Exchange } from './exchange.ts';
-import { createKeyRing, type RingKey } from './key-ring.ts';
+import { createKeyRing, type KeyRing, type RingKey } from './key-ring.ts';
 import { readMintAnswer } from './mint-answer.ts';
 import { mintBody } from './mint-body.ts';
 import { type DispatcherSource, Sending } from './sending.ts';
 import { SlotQueue } from './slot-queue.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
-import { UpstreamFailure } from './upstream-failure.ts';
+import { toProblem, UpstreamFailure } from './upstream-failure.ts';
 import { isCalendarDate } from './version.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -67,10 +67,18 @@ export interface TokenClientSeams {
   readonly now?: () => number;
   readonly random?: () => number;
   readonly onEvent?: (event: UpstreamEvent) => void;
+  /** Shared with whoever else calls Cartesia, so that a key which one of them finds refused is set aside for all. */
+  readonly ring?: KeyRing;
 }
 
 /** Above this, waiting mints are refused whatever the estimate says: it bounds memory. */
 const WAITING_MAX = 8_192;
+
+/**
+ * With less than this part of the deadline left, a mint that has waited in line is not sent any more: Cartesia needs a good
+ * part of a second, so the token would be made for nobody.
+ */
+const SENDING_NEEDS = 0.05;
 
 /** One `mint()` under way. */
 interface Call {
@@ -81,6 +89,7 @@ interface Call {
   readonly reject: (problem: Problem) => void;
   timer: NodeJS.Timeout | null;
   sending: Sending | null;
+  readonly enteredAtMs: number;
   sentAtMs: number;
   isSettled: boolean;
 }
@@ -89,7 +98,7 @@ interface Call {
 export function createTokenClient(upstream: Config['upstream'], seams: TokenClientSeams = {}): TokenClient {
   const { now = () => performance.now(), random = Math.random, onEvent = () => {} } = seams;
   const { deadlineMs } = upstream;
-  const ring = createKeyRing(upstream.apiKeys, { now });
+  const ring = seams.ring ?? createKeyRing(upstream.apiKeys, { now });
   const breaker = createCircuitBreaker({ now, random, onChange: onBreakerChange });
   const slots = new SlotQueue<Call>(upstream.connections, WAITING_MAX);
   // Half the deadline, so that a retry has the other half.
@@ -105,9 +114,9 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   function mint(wish: TokenWish): Promise<UpstreamToken> {
     return new Promise((resolve, reject) => {
       if (isClosed) throw new Problem('draining');
-      if (ring.size === 0) throw internalError(new RangeError('no API key is configured'));
-      if (!isCalendarDate(wish.version)) throw internalError(new RangeError('version is no date'));
-      const body = bodyOf(wish);
+      if (ring.size === 0) throw toProblem(new UpstreamFailure('internal', 'no API key'));
+      if (!isCalendarDate(wish.version)) throw toProblem(new UpstreamFailure('internal', 'version is no date'));
+      const body = mintBody(wish.grants, wish.expiresInSeconds);
       const pass = breaker.enter();
       if (pass === null) throw refusal();
       const call: Call = {
@@ -118,6 +127,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
         reject,
         timer: null,
         sending: null,
+        enteredAtMs: now(),
         sentAtMs: 0,
         isSettled: false,
       };
@@ -131,8 +141,10 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
 
   function run(call: Call): void {
     call.sentAtMs = now();
-    const key = call.isSettled ? null : ring.pick();
-    if (key === null) {
+    const key = ring.pick();
+    const isLate = call.enteredAtMs + deadlineMs - call.sentAtMs < deadlineMs * SENDING_NEEDS;
+    if (isLate && !call.isSettled) giveUp(call);
+    if (call.isSettled || key === null) {
       releaseSlot(call);
       return;
     }
@@ -151,7 +163,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     const { failure, status, headers } = exchange;
     // Of an error page over the limit the status says enough.
     if (failure !== null && (failure.kind !== 'oversized' || status < 300)) {
-      fail(call, new Problem(codeOf(failure), undefined, { cause: failure }), status);
+      fail(call, toProblem(failure), status);
       return;
     }
     const outcome = readMintAnswer({ status, headers, body: exchange.text() }, { isRevealing, nowMs: Date.now() });
@@ -198,17 +210,21 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   }
 
   function onDeadline(call: Call): void {
-    const failure = new UpstreamFailure('deadline', `${deadlineMs} ms`);
-    const problem = new Problem('upstream_timeout', undefined, { cause: failure });
     if (call.sending === null) {
       slots.forget(call);
-      leave(call);
-      breaker.abandoned(call.pass);
-      call.reject(problem);
-    } else {
-      fail(call, problem, call.sending.status);
-      call.sending.cancel(failure);
+      giveUp(call);
+      return;
     }
+    const failure = new UpstreamFailure('deadline', `${deadlineMs} ms`);
+    fail(call, toProblem(failure), call.sending.status);
+    call.sending.cancel(failure);
+  }
+
+  /** The time ran out in line: upstream was never asked. */
+  function giveUp(call: Call): void {
+    leave(call);
+    breaker.abandoned(call.pass);
+    call.reject(toProblem(new UpstreamFailure('deadline', `${deadlineMs} ms in line`)));
   }
 
   function onBreakerChange(state: BreakerState): void {
@@ -260,28 +276,4 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
 
 function givenSource(dispatcher: Dispatcher): DispatcherSource {
   return { dispatcher, load: () => Promise.resolve(dispatcher) };
-}
-
-function bodyOf(wish: TokenWish): Buffer {
-  try {
-    return mintBody(wish.grants, wish.expiresInSeconds);
-  } catch (cause) {
-    throw internalError(cause);
-  }
-}
-
-function internalError(cause: unknown): Problem {
-  return new Problem('internal_error', undefined, { cause });
-}
-
-function codeOf(failure: UpstreamFailure): ProblemCode {
-  switch (failure.kind) {
-    case 'connect_timeout':
-    case 'deadline':
-      return 'upstream_timeout';
-    case 'internal':
-      return 'internal_error';
-    default:
-      return 'upstream_unavailable';
-  }
 }

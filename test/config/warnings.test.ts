@@ -134,7 +134,7 @@ for (const [why, env, expected] of CASES) {
   });
 }
 
-test('what a client app asks for and this version does not do is said for each', async (t) => {
+test('what a client app asks for and does not get is said for each', async (t) => {
   const source = `clients:
   a:
     auth: { keys: ["${KEY_HASH}"], query_credentials: true }
@@ -147,7 +147,7 @@ test('what a client app asks for and this version does not do is said for each',
     warnings.map((line) => line.replace(`${path}:`, '')),
     [
       '3:96 clients.a.auth.query_credentials: credentials in a query string end up in the logs of proxies and in histories',
-      '4:5 clients.a.content: is not enforced in this version: models, voices and lengths are not restricted',
+      "4:5 clients.a.content: restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers go past it",
       '5:15 clients.a.limits.concurrency: is not enforced in this version: nothing is limited',
       '5:40 clients.a.limits.quota: is not enforced in this version: nothing is metered',
     ],

@@ -53,6 +53,7 @@ export function appParts(): AppParts {
     logger: createLogger('silent'),
     metrics: createMetrics(),
     certificate: null,
+    carrier: null,
   };
 }
 

@@ -1,0 +1,34 @@
+// A failure as an event on a text-to-speech stream: what every generation of clients reads, in one object.
+
+export interface ErrorEventFields {
+  readonly status: number;
+  readonly errorCode: string | null;
+  readonly title: string;
+  readonly message: string;
+  /** Upstream's id where the failure is upstream's, else ours. */
+  readonly requestId: string;
+  readonly source: 'broker' | 'upstream';
+  readonly contextId: string | null;
+  readonly docUrl?: string;
+}
+
+/**
+ * The superset event: `title` and `message` for clients of API versions from 2026-03-01, `error` for those before, `done` and
+ * `status_code` for all of them, `context_id` without which some wait for ever.
+ * @see https://docs.cartesia.ai/use-the-api/api-errors
+ */
+export function ttsErrorEvent(fields: ErrorEventFields): Readonly<Record<string, unknown>> {
+  return {
+    type: 'error',
+    done: true,
+    status_code: fields.status,
+    error: `${fields.title}: ${fields.message}`,
+    error_code: fields.errorCode,
+    title: fields.title,
+    message: fields.message,
+    request_id: fields.requestId,
+    source: fields.source,
+    ...(fields.docUrl === undefined ? {} : { doc_url: fields.docUrl }),
+    ...(fields.contextId === null ? {} : { context_id: fields.contextId }),
+  };
+}

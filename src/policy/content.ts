@@ -1,0 +1,63 @@
+// What a client app's subjects may have generated: models, voices, languages, formats, length. Values in, values out.
+import { countCharacters } from '../usage/units.ts';
+
+/** An empty or absent list restricts nothing. */
+export interface ContentRules {
+  readonly models: readonly string[] | null;
+  readonly voices: readonly string[] | null;
+  readonly languages: readonly string[] | null;
+  /** `container`, `encoding` or `container/encoding`, each as the API names it. */
+  readonly formats: readonly string[] | null;
+  /** Characters (Unicode code points) of one transcript. */
+  readonly maxTranscript: number | null;
+}
+
+/** What a request wants generated, as far as rules look at it. `null` = it does not say. */
+export interface ContentWish {
+  readonly model: string | null;
+  readonly voice: string | null;
+  readonly language: string | null;
+  readonly container: string | null;
+  readonly encoding: string | null;
+  /** `null` for transcription. */
+  readonly transcript: string | null;
+}
+
+export type ContentDecision =
+  | { readonly outcome: 'allowed' }
+  /** `message` names the field and never its value. */
+  | { readonly outcome: 'denied'; readonly message: string };
+
+/**
+ * What a rule restricts has to be named by the request: a default of upstream's would be nobody's decision.
+ */
+export function checkContent(wish: ContentWish, rules: ContentRules): ContentDecision {
+  if (!allows(rules.models, wish.model)) return denied('model');
+  if (wish.transcript === null) return allows(rules.languages, wish.language, true) ? ALLOWED : denied('language');
+  if (!allows(rules.voices, wish.voice)) return denied('voice');
+  if (!allows(rules.languages, wish.language, true)) return denied('language');
+  if (!allowsFormat(rules.formats, wish)) return denied('output format');
+  if (rules.maxTranscript !== null && countCharacters(wish.transcript) > rules.maxTranscript) {
+    return {
+      outcome: 'denied',
+      message: `The transcript is longer than the ${rules.maxTranscript} characters this caller may use.`,
+    };
+  }
+  return ALLOWED;
+}
+
+const ALLOWED: ContentDecision = { outcome: 'allowed' };
+
+function denied(what: string): ContentDecision {
+  return { outcome: 'denied', message: `This caller may not use this ${what}.` };
+}
+
+function allows(list: readonly string[] | null, value: string | null, isOptional = false): boolean {
+  if (list === null || list.length === 0) return true;
+  return value === null ? isOptional : list.includes(value);
+}
+
+function allowsFormat(formats: readonly string[] | null, { container, encoding }: ContentWish): boolean {
+  if (formats === null || formats.length === 0) return true;
+  return formats.some((format) => format === container || format === encoding || format === `${container}/${encoding}`);
+}

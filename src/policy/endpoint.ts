@@ -1,0 +1,16 @@
+// Which endpoints a caller's grants open. Pure.
+import type { Grant } from '../config/grant.ts';
+
+/**
+ * An endpoint with a grant is open to who has it by policy and by credential. One without is open where the client app may read, to any
+ * credential of it.
+ * @param limit what the credential itself allows at most; `null` = it does not say
+ */
+export function allowsEndpoint(
+  endpoint: { readonly grant: Grant | null },
+  policy: { readonly grants: readonly Grant[]; readonly reads: boolean },
+  limit: readonly Grant[] | null,
+): boolean {
+  if (endpoint.grant === null) return policy.reads;
+  return policy.grants.includes(endpoint.grant) && (limit === null || limit.includes(endpoint.grant));
+}

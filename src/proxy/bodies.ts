@@ -1,0 +1,59 @@
+// How the carried routes take bodies: JSON read strictly and kept as bytes, everything else as the stream it is.
+import type { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '../errors/problems.ts';
+import { parseStrictJson } from '../listener/strict-json.ts';
+
+/** A JSON body: what was checked is what is sent on. */
+export interface JsonBody {
+  readonly bytes: Buffer;
+  readonly value: unknown;
+}
+
+/** For a scope of its own: other routes keep their parsers. */
+export function carriedBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, jsonBody(body as Buffer)); // parseAs: 'buffer'
+    } catch (error) {
+      done(error as Problem);
+    }
+  });
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+}
+
+export function isJsonBody(body: unknown): body is JsonBody {
+  return typeof body === 'object' && body !== null && 'bytes' in body && 'value' in body;
+}
+
+/**
+ * The JSON body of a request, also of one that does not say what it is: some clients send none of the headers.
+ * @throws Problem `unsupported_media_type`, `invalid_request`, `payload_too_large`
+ */
+export async function readJsonBody(
+  body: unknown,
+  contentType: string | undefined,
+  maxBytes: number,
+): Promise<JsonBody> {
+  if (isJsonBody(body)) return body;
+  if (contentType !== undefined) throw new Problem('unsupported_media_type');
+  if (!isStream(body)) throw new Problem('invalid_request', 'The body is empty; send a JSON object.');
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    const bytes = chunk as Buffer; // a request in no encoding yields buffers
+    length += bytes.length;
+    if (length > maxBytes) throw new Problem('payload_too_large');
+    chunks.push(bytes);
+  }
+  return jsonBody(Buffer.concat(chunks));
+}
+
+export function isStream(body: unknown): body is Readable {
+  return typeof body === 'object' && body !== null && 'pipe' in body;
+}
+
+function jsonBody(bytes: Buffer): JsonBody {
+  return { bytes, value: parseStrictJson(bytes) };
+}

@@ -1,0 +1,169 @@
+// Carries admitted requests: what goes up, what comes down, what it cost. One for all endpoints.
+import type { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../errors/problems.ts';
+import type { Endpoint } from '../upstream/endpoints.ts';
+import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
+import type { UpstreamTransport } from '../upstream/transport.ts';
+import type { UpstreamEvent } from '../upstream/upstream-event.ts';
+import { EventStream } from './event-stream.ts';
+import { Forwarding, type ForwardingOutcome } from './forwarding.ts';
+import { requestHeaders } from './request-headers.ts';
+import type { AnswerHead } from './response-headers.ts';
+import { type ErrorAnswer, problemOfAnswer } from './upstream-error.ts';
+
+/** A request that was found worth carrying. */
+export interface Cargo {
+  readonly endpoint: Endpoint;
+  /** Path and query for upstream. */
+  readonly target: string;
+  /** Cartesia-Version, YYYY-MM-DD. */
+  readonly version: string;
+  readonly body: UpstreamBody;
+  /** Of the request's body; errors on event streams carry it. */
+  readonly contextId: string | null;
+  /** Sees the body of a good answer as it passes. */
+  readonly observe?: (chunk: Buffer) => void;
+  /** Told once, when everything is over: what passed. */
+  readonly settle: (passed: Passed) => void;
+}
+
+export interface UpstreamBody {
+  readonly content: Buffer | Readable | null;
+  /** Stands in where the client names no media type. */
+  readonly contentType: string | null;
+  /** Length of a stream where the client has announced it, bytes. */
+  readonly length: number | null;
+}
+
+/** What reached the client. */
+export interface Passed {
+  /** Bytes of audio: of the body, or of the chunks in an event stream. */
+  readonly audioBytes: number;
+  readonly outcome: ForwardingOutcome['outcome'];
+}
+
+export interface CarrierOptions {
+  readonly transport: UpstreamTransport;
+  readonly ring: KeyRing;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly isDraining: () => boolean;
+  readonly onEvent: (event: UpstreamEvent) => void;
+}
+
+export interface Carrier {
+  carry(request: FastifyRequest, reply: FastifyReply, cargo: Cargo): void;
+  /** Requests that are open. */
+  readonly open: number;
+  /** Cuts what is still open. */
+  close(): Promise<void>;
+}
+
+/** How often the clocks of open requests are looked at: one timer for all of them. */
+const LOOK_MS = 500;
+
+export function createCarrier(options: CarrierOptions): Carrier {
+  const { transport, ring, now, isDraining, onEvent } = options;
+  const open = new Set<Forwarding>();
+  const isRevealing = (text: string): boolean => ring.isRevealedBy(text);
+  let clock: NodeJS.Timeout | null = null;
+
+  function watch(forwarding: Forwarding): void {
+    open.add(forwarding);
+    clock ??= setInterval(() => {
+      const at = now();
+      for (const one of open) one.checkDeadlines(at);
+    }, LOOK_MS);
+  }
+
+  function unwatch(forwarding: Forwarding): void {
+    open.delete(forwarding);
+    if (open.size > 0 || clock === null) return;
+    clearInterval(clock);
+    clock = null;
+  }
+
+  return {
+    carry(request, reply, cargo) {
+      const key = ring.pick();
+      if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
+      const { endpoint } = cargo;
+      const events =
+        endpoint.transport === 'sse'
+          ? new EventStream({ contextId: cargo.contextId, requestId: request.id, isRevealing })
+          : null;
+      const { record } = request;
+
+      const forwarding = new Forwarding({
+        response: reply.raw,
+        deadlines: endpoint.deadlines,
+        now,
+        events,
+        observe: cargo.observe ?? null,
+        begin(status, head) {
+          record.upstreamMs = forwarding.ageMs;
+          record.upstreamRequestId = head.requestId;
+          ring.accepted(key);
+          reply.hijack();
+          reply.raw.writeHead(status, answerHeaders(reply, head, endpoint, isDraining()));
+        },
+        refuse: (problem) => void reply.send(problem),
+        refuseWith: (status, body, head) => void reply.send(refusal(key, { status, body, ...head })),
+        ended(outcome) {
+          unwatch(forwarding);
+          record.upstreamMs ??= forwarding.ageMs;
+          if (outcome.outcome === 'cut') {
+            record.outcome = 'upstream_unavailable';
+            onEvent({ type: 'attempt', outcome: 'upstream_unavailable', status: null, durationMs: forwarding.ageMs });
+          }
+          cargo.settle({
+            audioBytes: events === null ? forwarding.bytes : events.audioBytes,
+            outcome: outcome.outcome,
+          });
+        },
+      });
+      watch(forwarding);
+      const headers = requestHeaders(request.headers, cargo.body.contentType);
+      if (cargo.body.length !== null) headers.push('content-length', String(cargo.body.length));
+      key.sign(headers, cargo.version);
+      transport.send({ method: endpoint.method, target: cargo.target, headers, body: cargo.body.content }, forwarding);
+    },
+    get open() {
+      return open.size;
+    },
+    async close() {
+      for (const forwarding of open) forwarding.cut();
+      await transport.close();
+    },
+  };
+
+  function refusal(key: RingKey, answer: ErrorAnswer): Problem {
+    const { problem, isKeyRefused } = problemOfAnswer(answer, { isRevealing, nowMs: Date.now() });
+    if (isKeyRefused) {
+      ring.refused(key);
+      onEvent({ type: 'key_rejected', position: key.position, status: answer.status, keysWorking: ring.working });
+    }
+    return problem;
+  }
+}
+
+/** What Fastify's hooks have set (request id, CORS, limits), then upstream's, then ours. */
+function answerHeaders(reply: FastifyReply, head: AnswerHead, endpoint: Endpoint, isDraining: boolean): string[] {
+  const list: string[] = [];
+  const set = reply.getHeaders();
+  for (const name in set) {
+    const value = set[name];
+    if (value !== undefined) list.push(name, Array.isArray(value) ? value.join(', ') : String(value));
+  }
+  list.push(...head.forwarded);
+  // A proxy in front that collected a stream before passing it on would cost the first second of every sentence.
+  list.push(
+    'cache-control',
+    endpoint.transport === 'read' ? 'private, no-cache' : 'no-store',
+    'x-accel-buffering',
+    'no',
+  );
+  if (isDraining) list.push('connection', 'close');
+  return list;
+}

@@ -1,0 +1,72 @@
+// The fields of a transcription form against the content rules, while the form passes.
+import type { BusboyHeaders } from '@fastify/busboy';
+import { Problem } from '../errors/problems.ts';
+import { type ContentRules, checkContent } from '../policy/content.ts';
+import type { FormWatch } from './upload.ts';
+
+/** Whether any rule concerns transcription at all: without one a form is not even parsed. */
+export function restrictsForms(rules: ContentRules): boolean {
+  return (rules.models?.length ?? 0) > 0 || (rules.languages?.length ?? 0) > 0;
+}
+
+/**
+ * @throws Problem `unsupported_media_type` when the media type is no form
+ */
+export async function watchForm(contentType: string, rules: ContentRules): Promise<FormWatch> {
+  const { Busboy } = await import('@fastify/busboy'); // loaded by the first client app that has such rules
+  const headers: BusboyHeaders = { 'content-type': contentType };
+  let parser: InstanceType<typeof Busboy>;
+  try {
+    parser = new Busboy({ headers, limits: { fieldSize: FIELD_MAX_BYTES, fields: FIELDS_MAX, headerPairs: 20 } });
+  } catch {
+    throw new Problem('unsupported_media_type', 'Send the body as multipart/form-data.');
+  }
+  const found = new Map<string, string>();
+  let problem: Problem | null = null;
+  const refuse = (message: string): void => {
+    problem ??= new Problem('invalid_request', message);
+  };
+  parser.on('field', (name, value, nameTruncated, valueTruncated) => {
+    if (name !== 'model' && name !== 'language') return;
+    if (nameTruncated || valueTruncated || found.has(name))
+      return refuse(`The form field "${name}" must be there once.`);
+    found.set(name, value);
+  });
+  parser.on('file', (_name, file) => void file.resume());
+  parser.on('fieldsLimit', () => refuse('The form has too many fields.'));
+  parser.on('error', () => refuse('The form is not well-formed.'));
+  const finished = new Promise<void>((resolve) => {
+    parser.on('finish', resolve);
+    parser.on('error', () => resolve());
+  });
+
+  const check = (isWhole: boolean): void => {
+    if (problem !== null) throw problem;
+    const model = found.get('model') ?? null;
+    if (model === null && !isWhole) return; // it may still come
+    const wish = {
+      model,
+      language: found.get('language') ?? null,
+      voice: null,
+      container: null,
+      encoding: null,
+      transcript: null,
+    };
+    const decision = checkContent(wish, rules);
+    if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+  };
+  return {
+    write(chunk) {
+      parser.write(chunk);
+      check(false);
+    },
+    async end() {
+      parser.end();
+      await finished;
+      check(true);
+    },
+  };
+}
+
+const FIELD_MAX_BYTES = 4096;
+const FIELDS_MAX = 100;

@@ -1,0 +1,229 @@
+// One request on its way to Cartesia and its answer on the way back: streamed with backpressure, nothing kept but what is held back by
+// a slow reader's socket, everything ended on every way out.
+import type { ServerResponse } from 'node:http';
+import { Problem } from '../errors/problems.ts';
+import type { Deadlines } from '../upstream/endpoints.ts';
+import type { UpstreamControl, UpstreamHandler } from '../upstream/transport.ts';
+import { UpstreamFailure } from '../upstream/upstream-failure.ts';
+import type { EventStream } from './event-stream.ts';
+import { type AnswerHead, readAnswerHead } from './response-headers.ts';
+
+/** What the forwarding asks of its surroundings. */
+export interface ForwardingParts {
+  readonly response: ServerResponse;
+  readonly deadlines: Deadlines;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Rewrites an event stream; `null` where bytes pass as they are. */
+  readonly events: EventStream | null;
+  /** Sees the body of a good answer as it passes. */
+  readonly observe: ((chunk: Buffer) => void) | null;
+  /** Writes the head of a good answer; from here on the response is ours. */
+  readonly begin: (status: number, head: AnswerHead) => void;
+  /** No answer has begun: the client gets this one. */
+  readonly refuse: (problem: Problem) => void;
+  /** An error answer of upstream's, read whole. */
+  readonly refuseWith: (status: number, body: string, head: AnswerHead) => void;
+  /** Called once, when nothing of this forwarding is open any more. */
+  readonly ended: (outcome: ForwardingOutcome) => void;
+}
+
+export type ForwardingOutcome =
+  | { readonly outcome: 'answered' }
+  | { readonly outcome: 'refused' }
+  /** The client went away, or took nothing for too long. */
+  | { readonly outcome: 'aborted' }
+  /** Upstream's answer broke off after it had begun. */
+  | { readonly outcome: 'cut'; readonly failure: UpstreamFailure };
+
+/** An error page of a gateway may be long; its status says enough then. */
+const ERROR_BODY_MAX_BYTES = 16_384;
+
+export class Forwarding implements UpstreamHandler {
+  /** Bytes of the answer's body that were passed on. */
+  bytes = 0;
+  readonly #parts: ForwardingParts;
+  readonly #startedMs: number;
+  #control: UpstreamControl | null = null;
+  #phase: 'waiting' | 'streaming' | 'error' | 'over' = 'waiting';
+  #movedMs: number;
+  #isPaused = false;
+  #status = 0;
+  #head: AnswerHead | null = null;
+  #errorBody: Buffer[] = [];
+  #errorBytes = 0;
+
+  constructor(parts: ForwardingParts) {
+    this.#parts = parts;
+    this.#startedMs = parts.now();
+    this.#movedMs = this.#startedMs;
+    // Also when the answer is complete: then there is nothing left to end.
+    parts.response.on('close', () => this.#clientGone());
+    parts.response.on('drain', () => this.#drained());
+  }
+
+  /** Milliseconds since it began. */
+  get ageMs(): number {
+    return this.#parts.now() - this.#startedMs;
+  }
+
+  /**
+   * Looks at the clocks; called about once a second for every forwarding that is open. One total deadline, because an answer
+   * that drips never trips a timer between two pieces.
+   */
+  checkDeadlines(now: number): void {
+    const { headMs, idleMs, totalMs } = this.#parts.deadlines;
+    const isLate =
+      now - this.#startedMs > totalMs ||
+      (this.#phase === 'waiting' ? now - this.#startedMs > headMs : now - this.#movedMs > idleMs);
+    if (!isLate || this.#phase === 'over') return;
+    // A reader that takes nothing is not upstream's fault: there is nobody to tell.
+    if (this.#isPaused) {
+      this.#finish({ outcome: 'aborted' }, true);
+      return;
+    }
+    this.#control?.abort();
+    this.onFailure(new UpstreamFailure('deadline', `${Math.round(now - this.#startedMs)} ms`));
+  }
+
+  /** The process is ending: what is not complete by now is cut. */
+  cut(): void {
+    if (this.#phase !== 'over') this.#finish({ outcome: 'aborted' }, true);
+  }
+
+  onSent(control: UpstreamControl): void {
+    this.#control = control;
+    if (this.#phase === 'over') control.abort();
+  }
+
+  onHead(status: number, headers: readonly string[]): void {
+    if (this.#phase !== 'waiting') return;
+    this.#movedMs = this.#parts.now();
+    this.#status = status;
+    const head = readAnswerHead(headers, this.#parts.events !== null);
+    this.#head = head;
+    if (status >= 300) {
+      this.#phase = 'error';
+      return;
+    }
+    this.#phase = 'streaming';
+    this.#parts.begin(status, head);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#phase === 'streaming') this.#pass(chunk);
+    else if (this.#phase === 'error') this.#collect(chunk);
+  }
+
+  onEnd(): void {
+    if (this.#phase === 'error') this.#endError();
+    if (this.#phase !== 'streaming') return;
+    const { events, response } = this.#parts;
+    const last = events?.cut(CUT_STREAM);
+    if (last) response.write(last);
+    response.end();
+    this.#finish(
+      last ? { outcome: 'cut', failure: new UpstreamFailure('cut', 'END') } : { outcome: 'answered' },
+      false,
+    );
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    if (this.#phase === 'streaming') this.#breakOff(failure);
+    else if (this.#phase === 'error')
+      this.#endError(); // its status says enough
+    else if (this.#phase === 'waiting') {
+      this.#parts.refuse(problemOf(failure));
+      this.#finish({ outcome: 'refused' }, false);
+    }
+  }
+
+  #pass(chunk: Buffer): void {
+    const { response, events, observe } = this.#parts;
+    this.bytes += chunk.length;
+    observe?.(chunk);
+    this.#movedMs = this.#parts.now();
+    const out = events === null ? chunk : events.push(chunk);
+    if (out === null || response.write(out)) return;
+    this.#isPaused = true;
+    this.#control?.pause();
+  }
+
+  /** An event stream can say that it broke off; audio can only break off itself. */
+  #breakOff(failure: UpstreamFailure): void {
+    const { events, response } = this.#parts;
+    if (events !== null) {
+      const last = events.cut(failure.kind === 'deadline' ? LATE_STREAM : CUT_STREAM);
+      if (last !== null) response.write(last);
+      response.end();
+    }
+    this.#finish({ outcome: 'cut', failure }, events === null);
+  }
+
+  #collect(chunk: Buffer): void {
+    this.#errorBytes += chunk.length;
+    if (this.#errorBytes <= ERROR_BODY_MAX_BYTES) this.#errorBody.push(chunk);
+    else {
+      this.#errorBody = [];
+      this.#control?.abort();
+      this.#endError();
+    }
+  }
+
+  #endError(): void {
+    if (this.#phase !== 'error' || this.#head === null) return;
+    this.#parts.refuseWith(this.#status, Buffer.concat(this.#errorBody).toString('utf8'), this.#head);
+    this.#finish({ outcome: 'refused' }, false);
+  }
+
+  #drained(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#movedMs = this.#parts.now();
+    this.#control?.resume();
+  }
+
+  #clientGone(): void {
+    if (this.#phase === 'over') return;
+    this.#finish({ outcome: 'aborted' }, false);
+  }
+
+  /** @param isCut end the client's connection too, so that a broken answer never looks whole */
+  #finish(outcome: ForwardingOutcome, isCut: boolean): void {
+    const wasOpen = outcome.outcome === 'aborted' || isCut;
+    this.#phase = 'over';
+    if (wasOpen) this.#control?.abort();
+    if (isCut) this.#parts.response.destroy();
+    this.#control = null;
+    this.#errorBody = [];
+    this.#parts.ended(outcome);
+  }
+}
+
+const CUT_STREAM = {
+  status: 502,
+  errorCode: 'upstream_unavailable',
+  title: 'Upstream unavailable',
+  message: 'The stream from Cartesia broke off before it was complete.',
+  source: 'broker',
+} as const;
+
+const LATE_STREAM = {
+  status: 504,
+  errorCode: 'upstream_timeout',
+  title: 'Upstream timeout',
+  message: 'The stream from Cartesia took too long.',
+  source: 'broker',
+} as const;
+
+function problemOf(failure: UpstreamFailure): Problem {
+  switch (failure.kind) {
+    case 'deadline':
+    case 'connect_timeout':
+      return new Problem('upstream_timeout', undefined, { cause: failure });
+    case 'internal':
+      return new Problem('internal_error', undefined, { cause: failure });
+    default:
+      return new Problem('upstream_unavailable', undefined, { cause: failure });
+  }
+}

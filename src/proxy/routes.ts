@@ -1,0 +1,178 @@
+// Cartesia's own paths, as far as the endpoint table has them.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Admission, admitted } from '../admission/admitted.ts';
+import type { Config } from '../config/config.ts';
+import { Problem } from '../errors/problems.ts';
+import { checkContent } from '../policy/content.ts';
+import { allowsEndpoint } from '../policy/endpoint.ts';
+import { ENDPOINTS, type Endpoint, upstreamPath } from '../upstream/endpoints.ts';
+import { resolveVersion } from '../upstream/version.ts';
+import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
+import { carriedBodies, isStream, readJsonBody } from './bodies.ts';
+import type { Cargo, Carrier, UpstreamBody } from './carrier.ts';
+import { restrictsForms, watchForm } from './form-policy.ts';
+import { readGeneration } from './generation.ts';
+import { passQuery } from './target.ts';
+import { TranscriptionAnswer } from './transcription.ts';
+import { Upload } from './upload.ts';
+
+export interface ProxyOptions {
+  readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
+  readonly carrier: Carrier;
+  /** Told what each request consumed, when it is over. */
+  readonly onUsage: (client: string, endpoint: string, usage: Usage) => void;
+}
+
+/** Every row a route, in a scope that the admission hook guards. */
+export async function proxyRoutes(app: FastifyInstance, options: ProxyOptions): Promise<void> {
+  carriedBodies(app);
+  for (const endpoint of ENDPOINTS) {
+    app.route({
+      method: endpoint.method,
+      url: endpoint.path,
+      ...(endpoint.bodyMaxBytes > 0 ? { bodyLimit: endpoint.bodyMaxBytes } : {}),
+      schema: { operationId: operationId(endpoint), summary: endpoint.summary, tags: ['carried'] },
+      handler: (request, reply) => forward(endpoint, request, reply, options),
+    });
+  }
+}
+
+function operationId({ method, path }: Endpoint): string {
+  return `${method.toLowerCase()}${path.replace(/[^a-z]+/g, '_')}`;
+}
+
+/** What stands between an admitted request and its carriage. */
+function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, options: ProxyOptions): unknown {
+  const admission = admitted(request);
+  if (!allowsEndpoint(endpoint, admission.client, admission.principal.grants))
+    throw new Problem('endpoint_not_allowed');
+  const target = targetOf(endpoint, request, options.upstream);
+  switch (endpoint.transport) {
+    case 'bytes':
+    case 'sse':
+      return readJsonBody(request.body, request.headers['content-type'], endpoint.bodyMaxBytes).then((body) => {
+        options.carrier.carry(request, reply, generation(endpoint, admission, target, body, request, options));
+        return reply;
+      });
+    case 'multipart':
+      return formBody(endpoint, admission, request, reply).then((body) => {
+        options.carrier.carry(request, reply, transcription(endpoint, admission, target, body, request, options));
+        return reply;
+      });
+    case 'read':
+      options.carrier.carry(request, reply, {
+        endpoint,
+        ...target,
+        body: NO_BODY,
+        contextId: null,
+        settle: () => options.onUsage(admission.client.name, endpoint.path, noUsage()),
+      });
+      return reply;
+  }
+}
+
+const NO_BODY: UpstreamBody = { content: null, contentType: null, length: null };
+
+function targetOf(
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  upstream: ProxyOptions['upstream'],
+): Pick<Cargo, 'target' | 'version'> {
+  const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
+  const path = upstreamPath(endpoint, id);
+  if (path === null) throw new Problem('not_found');
+  const url = request.raw.url ?? '';
+  const mark = url.indexOf('?');
+  const query = passQuery(mark === -1 ? '' : url.slice(mark + 1));
+  const header = request.headers['cartesia-version'];
+  const version = resolveVersion(query.version ?? (Array.isArray(header) ? header.join(', ') : header), {
+    version: upstream.version,
+    policy: upstream.versionPolicy,
+  });
+  if ('invalid' in version) throw new Problem('invalid_version');
+  return { target: path + query.text, version: version.version };
+}
+
+function generation(
+  endpoint: Endpoint,
+  admission: Admission,
+  target: Pick<Cargo, 'target' | 'version'>,
+  body: { readonly bytes: Buffer; readonly value: unknown },
+  request: FastifyRequest,
+  options: ProxyOptions,
+): Cargo {
+  const { wish, format, contextId } = readGeneration(body.value);
+  const decision = checkContent(wish, admission.client.content);
+  if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+  const characters = countCharacters(wish.transcript ?? '');
+  return {
+    endpoint,
+    ...target,
+    body: { content: body.bytes, contentType: 'application/json', length: null },
+    contextId,
+    settle({ audioBytes, outcome }) {
+      // Cartesia charges for what it generated, also where the client did not wait for the end of it; not for what it refused.
+      const usage: Usage = {
+        characters: outcome === 'refused' ? 0 : characters,
+        audioBytes,
+        audioSeconds: secondsOf(audioBytes, format),
+      };
+      request.record.usage = usage;
+      options.onUsage(admission.client.name, endpoint.path, usage);
+    },
+  };
+}
+
+function transcription(
+  endpoint: Endpoint,
+  admission: Admission,
+  target: Pick<Cargo, 'target' | 'version'>,
+  body: UpstreamBody,
+  request: FastifyRequest,
+  options: ProxyOptions,
+): Cargo {
+  const answer = new TranscriptionAnswer();
+  return {
+    endpoint,
+    ...target,
+    body,
+    contextId: null,
+    observe: (chunk) => answer.push(chunk),
+    settle() {
+      const usage: Usage = { ...noUsage(), audioSeconds: answer.audioSeconds };
+      request.record.usage = usage;
+      options.onUsage(admission.client.name, endpoint.path, usage);
+    },
+  };
+}
+
+const WAV_HEADER_BYTES = 44;
+
+function secondsOf(audioBytes: number, format: Parameters<typeof bytesPerSecond>[0]): number {
+  const rate = bytesPerSecond(format);
+  if (rate === null) return 0;
+  return Math.max(0, audioBytes - (format.container === 'wav' ? WAV_HEADER_BYTES : 0)) / rate;
+}
+
+async function formBody(
+  endpoint: Endpoint,
+  admission: Admission,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<UpstreamBody> {
+  const { body, headers } = request;
+  const contentType = headers['content-type'] ?? '';
+  if (!isStream(body) || !/^multipart\/form-data\s*;/i.test(contentType)) {
+    throw new Problem('unsupported_media_type', 'Send the body as multipart/form-data.');
+  }
+  const length = headers['content-length'] === undefined ? null : Number(headers['content-length']);
+  if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
+  const rules = admission.client.content;
+  const upload = new Upload(endpoint.bodyMaxBytes, restrictsForms(rules) ? await watchForm(contentType, rules) : null);
+  upload.on('error', (error) => {
+    if (error instanceof Problem && !reply.sent) reply.send(error);
+  });
+  body.on('error', (error) => upload.destroy(error));
+  body.pipe(upload);
+  return { content: upload, contentType: null, length };
+}

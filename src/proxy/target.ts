@@ -1,0 +1,58 @@
+// The request target for Cartesia: a path of the endpoint table and what may pass of the client's query.
+import { Problem } from '../errors/problems.ts';
+
+/** Credentials and the version are ours to send; a client's must not reach upstream under any spelling. */
+const STRIPPED: ReadonlySet<string> = new Set([
+  'access_token',
+  'api_key',
+  'authorization',
+  'x-api-key',
+  'cartesia_version',
+]);
+
+const PARAMETERS_MAX = 100;
+
+export interface PassedQuery {
+  /** With its `?`, or empty. Each parameter that passes does so as it was written. */
+  readonly text: string;
+  /** The version that the query names; it counts before the header. */
+  readonly version: string | undefined;
+}
+
+/**
+ * @param query raw, without the `?`
+ * @throws Problem `invalid_request` for what is not clear: broken escapes, more than 100 parameters, two versions
+ */
+export function passQuery(query: string): PassedQuery {
+  if (query === '') return NO_QUERY;
+  const passed: string[] = [];
+  let version: string | undefined;
+  const parameters = query.split('&');
+  if (parameters.length > PARAMETERS_MAX) throw new Problem('invalid_request', 'The query has too many parameters.');
+  for (const parameter of parameters) {
+    if (parameter === '') continue;
+    const equals = parameter.indexOf('=');
+    const name = decoded(equals === -1 ? parameter : parameter.slice(0, equals)).toLowerCase();
+    if (!STRIPPED.has(name)) passed.push(parameter);
+    else if (name === 'cartesia_version') {
+      if (version !== undefined) throw new Problem('invalid_request', 'The query names the version twice.');
+      version = decoded(equals === -1 ? '' : parameter.slice(equals + 1));
+    }
+  }
+  return { text: passed.length === 0 ? '' : `?${passed.join('&')}`, version };
+}
+
+const NO_QUERY: PassedQuery = { text: '', version: undefined };
+
+function decoded(text: string): string {
+  if (!SAFE.test(text)) throw new Problem('invalid_request', 'The query has characters that must be escaped.');
+  if (!text.includes('%') && !text.includes('+')) return text;
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    throw new Problem('invalid_request', 'The query has an escape that means nothing.');
+  }
+}
+
+/** Visible ASCII, without what would end a query or a request line for some reader. */
+const SAFE = /^[\x21\x24-\x3b\x3d\x3f-\x5b\x5d-\x5f\x61-\x7b\x7d\x7e]*$/;

@@ -1,0 +1,27 @@
+// What a transcription's answer says of the audio: its length is what is billed.
+
+/** Longer answers pass unmetered; a transcript of a day of speech with word times is shorter. */
+const ANSWER_MAX_BYTES = 8 * 1024 * 1024;
+
+/** Keeps a copy of a JSON answer while it passes. */
+export class TranscriptionAnswer {
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  push(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes <= ANSWER_MAX_BYTES) this.#chunks.push(chunk);
+    else this.#chunks = [];
+  }
+
+  /** Seconds of audio; 0 where the answer does not tell. */
+  get audioSeconds(): number {
+    try {
+      const answer: unknown = JSON.parse(Buffer.concat(this.#chunks).toString('utf8'));
+      const duration: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'duration') : null;
+      return typeof duration === 'number' && Number.isFinite(duration) && duration > 0 ? duration : 0;
+    } catch {
+      return 0;
+    }
+  }
+}

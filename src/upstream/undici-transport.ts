@@ -1,0 +1,68 @@
+// The transport over undici's dispatcher.
+import type { Dispatcher } from 'undici';
+import { type ConnectionPoolOptions, createConnectionPool } from './connection-pool.ts';
+import type { UpstreamHandler, UpstreamRequest, UpstreamTransport } from './transport.ts';
+import { toUpstreamFailure } from './upstream-failure.ts';
+
+export function createUndiciTransport(options: ConnectionPoolOptions): UpstreamTransport {
+  const pool = createConnectionPool(options);
+
+  function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, handler: UpstreamHandler): void {
+    const { method, target, headers, body } = request;
+    // undici reads the list and does not change it; its type does not say so.
+    const options = { method, path: target, headers: headers as string[], body, idempotent: false };
+    dispatcher.dispatch(options, new DispatchHandler(handler));
+  }
+
+  return {
+    send(request, handler) {
+      if (pool.dispatcher !== null) dispatch(pool.dispatcher, request, handler);
+      else
+        pool.load().then(
+          (dispatcher) => dispatch(dispatcher, request, handler),
+          (error: unknown) => handler.onFailure(toUpstreamFailure(error)),
+        );
+    },
+    close: () => pool.close(),
+  };
+}
+
+class DispatchHandler implements Dispatcher.DispatchHandler {
+  readonly #handler: UpstreamHandler;
+
+  constructor(handler: UpstreamHandler) {
+    this.#handler = handler;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#handler.onSent({
+      abort: () => controller.abort(new Error('aborted')),
+      pause: () => controller.pause(),
+      resume: () => controller.resume(),
+    });
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200) return; // informational: the answer is yet to come
+    this.#handler.onHead(status, flatHeaders(controller.rawHeaders));
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#handler.onData(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#handler.onEnd();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#handler.onFailure(toUpstreamFailure(error));
+  }
+}
+
+function flatHeaders(raw: unknown): string[] {
+  const flat: string[] = [];
+  if (Array.isArray(raw))
+    for (const item of raw) flat.push(Buffer.isBuffer(item) ? item.toString('latin1') : String(item));
+  return flat;
+}
