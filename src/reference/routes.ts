@@ -47,8 +47,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
       reply
         .type('text/html; charset=utf-8')
         .header('cache-control', CACHE)
-        .header('content-security-policy', PAGE_POLICY)
-        .header('x-content-type-options', 'nosniff');
+        .header('content-security-policy', PAGE_POLICY);
       return page;
     },
   );

@@ -98,6 +98,16 @@ test('a header or a parameter that nobody described stops the generator', async 
   t.throws(() => describe(paths, withParameter, introduction), { message: 'components.parameters has no Nobody' });
 });
 
+test('parameters of the path stand before those of the notes', async (t) => {
+  const id = { name: 'id', in: 'path', required: true, description: 'Which one.', schema: { type: 'string' } } as const;
+  const paths = { '/{id}': { get: { operationId: 'one', parameters: [id], responses: { 200: { description: '' } } } } };
+  const notes = { one: { credential: 'none', parameters: ['CartesiaVersion'], answer: { description: '' } } } as const;
+  t.strictSame(describe(paths, notes, introduction).paths['/{id}']?.['get']?.parameters, [
+    id,
+    { $ref: '#/components/parameters/CartesiaVersion' },
+  ]);
+});
+
 /** As Fastify itself announces them, the preflight handler aside. */
 async function routesOfApp(): Promise<ReadonlySet<string>> {
   const routes = new Set<string>();

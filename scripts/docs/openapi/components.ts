@@ -56,6 +56,10 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     description: 'The id of this request: name it when you report something.',
     schema: { type: 'string', format: 'uuid' },
   },
+  'x-content-type-options': {
+    description: 'For browsers: the answer is what its content type says.',
+    schema: { type: 'string', enum: ['nosniff'] },
+  },
   'cache-control': { description: 'Whether the answer may be kept.', schema: { type: 'string' } },
   'cartesia-request-id': {
     description: 'The id that Cartesia gave the request behind this one, where there was one.',
@@ -74,6 +78,9 @@ export const HEADERS: Readonly<Record<string, Header>> = {
   },
   'www-authenticate': { description: 'The scheme to authenticate with.', schema: { type: 'string', enum: ['Bearer'] } },
 };
+
+/** On every answer, good or bad. */
+export const HEADERS_EVERYWHERE: readonly string[] = ['x-request-id', 'x-content-type-options'];
 
 export const ERROR_SCHEMA: Schema = {
   type: 'object',

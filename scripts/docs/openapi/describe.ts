@@ -7,10 +7,18 @@ import type {
   MediaType,
   OpenApiDocument,
   Operation,
+  Parameter,
   Reference,
   Schema,
 } from '../../../src/reference/openapi-document.ts';
-import { ERROR_EXAMPLES, ERROR_SCHEMA, HEADERS, PARAMETERS, SECURITY_SCHEMES } from './components.ts';
+import {
+  ERROR_EXAMPLES,
+  ERROR_SCHEMA,
+  HEADERS,
+  HEADERS_EVERYWHERE,
+  PARAMETERS,
+  SECURITY_SCHEMES,
+} from './components.ts';
 import { type EndpointNotes, PROBLEMS_EVERYWHERE } from './endpoint-notes.ts';
 
 /** What a route says of itself, as @fastify/swagger writes it down. */
@@ -19,6 +27,8 @@ export interface RouteOperation {
   readonly summary?: string;
   readonly description?: string;
   readonly tags?: readonly string[];
+  /** Those of the path. */
+  readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, MediaType>> };
   readonly responses: Readonly<Record<string, Answer>>;
 }
@@ -73,6 +83,10 @@ function describeOperation(
 ): Operation {
   const { summary = operationId, tags = [], requestBody, responses } = route;
   const description = [note.description, route.description].filter((text) => text !== undefined).join('\n\n');
+  const parameters = [
+    ...(route.parameters ?? []),
+    ...(note.parameters ?? []).map((name) => reference('parameters', name, PARAMETERS)),
+  ];
   const success = responses['200'];
   if (success === undefined) throw new Error(`operation ${operationId} does not say what it answers`);
   return {
@@ -81,9 +95,7 @@ function describeOperation(
     ...(description === '' ? {} : { description }),
     tags,
     security: note.credential === 'none' ? [] : Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] })),
-    ...(note.parameters === undefined
-      ? {}
-      : { parameters: note.parameters.map((name) => reference('parameters', name, PARAMETERS)) }),
+    ...(parameters.length === 0 ? {} : { parameters }),
     ...(requestBody === undefined
       ? {}
       : {
@@ -95,7 +107,7 @@ function describeOperation(
     responses: {
       200: {
         description: note.answer.description,
-        headers: headerReferences(['x-request-id', ...(note.answer.headers ?? [])]),
+        headers: headerReferences([...HEADERS_EVERYWHERE, ...(note.answer.headers ?? [])]),
         ...(success.content === undefined
           ? {}
           : { content: withNames(success.content, note.answer.name, note.answer.examples, schemas) }),
@@ -138,7 +150,7 @@ function failures(codes: readonly ProblemCode[], note: EndpointNotes): Readonly<
 }
 
 function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
-  const headers = new Set(['x-request-id']);
+  const headers = new Set(HEADERS_EVERYWHERE);
   for (const code of codes) {
     for (const name of Object.keys(errorHeaders(new Problem(code)))) headers.add(name);
     if (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))

@@ -16,7 +16,7 @@ export interface EndpointNotes {
     readonly description: string;
     readonly name?: string;
     readonly examples?: Readonly<Record<string, Example>>;
-    /** Names in `components.headers`, beside `x-request-id`. */
+    /** Names in `components.headers`, beside those that every answer has. */
     readonly headers?: readonly string[];
   };
   /** What can go wrong here, beside what can go wrong everywhere. */
@@ -51,6 +51,7 @@ export const ENDPOINT_NOTES: Readonly<Record<string, EndpointNotes>> = {
       description: 'The process runs.',
       name: 'Probe',
       examples: { live: { summary: 'It runs', value: { status: 'live' } } },
+      headers: ['cache-control'],
     },
   },
   ready: {
@@ -61,6 +62,7 @@ export const ENDPOINT_NOTES: Readonly<Record<string, EndpointNotes>> = {
       description: 'Traffic is welcome.',
       name: 'Probe',
       examples: { ready: { summary: 'It is ready', value: { status: 'ready' } } },
+      headers: ['cache-control'],
     },
     problems: ['draining', 'overloaded'],
   },

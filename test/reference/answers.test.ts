@@ -1,0 +1,151 @@
+// What the broker really answers, held against what the document says it answers.
+import Cartesia from '@cartesia/cartesia-js';
+import { type Test, test } from 'tap';
+import { Errors } from 'typebox/schema';
+import { request } from 'undici';
+import { loadOpenApiDocument } from '../../src/reference/openapi-document.ts';
+import { type RunningBroker, startRunningBroker } from '../e2e/running-broker.ts';
+import { type ResolvedEndpoint, resolvedEndpoints } from './resolved-document.ts';
+
+const document = await loadOpenApiDocument();
+const endpoints = await resolvedEndpoints(document);
+const mint = endpointOf('mintAccessToken');
+
+interface Call {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Asks, and fails the test where the answer is not one that the document describes. */
+async function ask(t: Test, origin: string, endpoint: ResolvedEndpoint, call: Call = {}) {
+  const { method, path, operation } = endpoint;
+  const { statusCode, headers, body } = await request(`${origin}${path}`, {
+    method: method as 'GET' | 'POST',
+    ...call,
+  });
+  const text = await body.text();
+  const name = `${method} ${path} ${statusCode}`;
+  const described = operation.responses[String(statusCode)];
+  if (described === undefined) throw new Error(`${name} is not in the document: ${text}`);
+
+  const type = String(headers['content-type']).split(';')[0] ?? '';
+  const media = described.content?.[type];
+  if (media === undefined) throw new Error(`${name} with ${type} is not in the document`);
+  const answer: unknown = type === 'application/json' ? JSON.parse(text) : text;
+  t.strictSame(Errors(media.schema, answer)[1], [], `${name}: body`);
+
+  const known = described.headers ?? {};
+  const ours = Object.keys(headers).filter((header) => !TRANSPORT.has(header));
+  t.strictSame(
+    ours.filter((header) => !(header in known)),
+    [],
+    `${name}: no header that is not described`,
+  );
+  for (const [header, { schema }] of Object.entries(known)) {
+    const value = headers[header];
+    if (value === undefined) t.ok(SOMETIMES.has(header), `${name}: ${header} is there`);
+    else t.strictSame(Errors(schema, schema.type === 'integer' ? Number(value) : value)[1], [], `${name}: ${header}`);
+  }
+  if (statusCode >= 400) {
+    const { error_code: code } = answer as { error_code: string }; // it fits the schema
+    t.ok(Object.hasOwn(media.examples ?? {}, code), `${name}: ${code} is described`);
+    return { statusCode, code, answer };
+  }
+  return { statusCode, code: null, answer };
+}
+
+/** Of HTTP itself, of browsers' rules, and of the page's own policy. */
+const TRANSPORT = new Set(
+  'content-type content-length date connection keep-alive vary content-security-policy'.split(' '),
+);
+/** Described as there in some cases only. */
+const SOMETIMES = new Set(
+  'cartesia-request-id ratelimit-limit ratelimit-remaining ratelimit-reset retry-after cache-control'.split(' '),
+);
+
+test('every endpoint without a credential answers as described', async (t) => {
+  const { broker } = await startRunningBroker(t);
+  const open = endpoints.filter(({ operation }) => operation.security.length === 0);
+  t.ok(open.length >= 5);
+  for (const endpoint of open) t.equal((await ask(t, broker.url, endpoint)).statusCode, 200);
+});
+
+test('every request body of the document mints', async (t) => {
+  const { broker, appKey } = await startRunningBroker(t, { env: { GRANTS: 'tts,stt', MINT_RATE: '100/minute' } });
+  const examples = Object.values(mint.operation.requestBody?.content['application/json']?.examples ?? {});
+  t.equal(examples.length, 3);
+  for (const { summary, value } of examples) {
+    const call = { headers: { ...JSON_BODY, authorization: `Bearer ${appKey}` }, body: JSON.stringify(value) };
+    t.equal((await ask(t, broker.url, mint, call)).statusCode, 200, summary);
+  }
+  const byKeyHeader = { headers: { ...JSON_BODY, 'x-api-key': appKey, 'cartesia-version': '2026-03-01' }, body: '{}' };
+  t.equal((await ask(t, broker.url, mint, byKeyHeader)).statusCode, 200);
+});
+
+test('both deliveries are answered as described', async (t) => {
+  const { broker, appKey } = await startRunningBroker(t, {
+    env: { DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: 'a-secret-for-this-test-only-of-32-bytes-and-more' },
+  });
+  const { answer } = await ask(t, broker.url, mint, { headers: { ...JSON_BODY, 'x-api-key': appKey }, body: '{}' });
+  t.match(answer, { delivery: 'proxied', base_url: broker.url });
+});
+
+const JSON_BODY = { 'content-type': 'application/json' };
+
+test('refusals are answered as described', async (t) => {
+  const { broker, appKey } = await startRunningBroker(t);
+  const caller = { ...JSON_BODY, authorization: `Bearer ${appKey}` };
+  const refusals: readonly [string, Call][] = [
+    ['unauthenticated', { headers: JSON_BODY, body: '{}' }],
+    ['invalid_request', { headers: caller, body: '{"expires_in": 0}' }],
+    ['invalid_version', { headers: { ...caller, 'cartesia-version': 'latest' }, body: '{}' }],
+    ['grant_not_allowed', { headers: caller, body: '{"grants": {"agent": true}}' }],
+    ['subject_not_allowed', { headers: { ...caller, 'x-broker-subject': 'user-42' }, body: '{}' }],
+    ['origin_not_allowed', { headers: { ...caller, origin: 'https://elsewhere.example' }, body: '{}' }],
+    ['unsupported_media_type', { headers: { ...caller, 'content-type': 'text/plain' }, body: '{}' }],
+    ['payload_too_large', { headers: caller, body: JSON.stringify({ grants: 'x'.repeat(20_000) }) }],
+    ['headers_too_large', { headers: { ...caller, 'x-long': 'x'.repeat(20_000) }, body: '{}' }],
+  ];
+  for (const [code, call] of refusals) t.equal((await ask(t, broker.url, mint, call)).code, code);
+});
+
+test('limits and troubles of upstream are answered as described', async (t) => {
+  const limited = await startRunningBroker(t, { env: { MINT_RATE: '1/minute' } });
+  const callOf = ({ appKey }: RunningBroker): Call => ({ headers: { ...JSON_BODY, 'x-api-key': appKey }, body: '{}' });
+  t.equal((await ask(t, limited.broker.url, mint, callOf(limited))).code, null);
+  t.equal((await ask(t, limited.broker.url, mint, callOf(limited))).code, 'rate_limited');
+
+  const alone = await startRunningBroker(t);
+  await alone.simulator.close();
+  t.equal((await ask(t, alone.broker.url, mint, callOf(alone))).code, 'upstream_unavailable');
+  const rejected = await startRunningBroker(t, { env: { CARTESIA_API_KEY: 'sk_car_not_the_one' } });
+  t.equal((await ask(t, rejected.broker.url, mint, callOf(rejected))).code, 'upstream_rejected');
+});
+
+test('a replica that shuts down says so as described', async (t) => {
+  const { broker } = await startRunningBroker(t);
+  broker.readiness.set('draining');
+  t.equal((await ask(t, broker.url, endpointOf('ready'))).code, 'draining');
+});
+
+test('the sample for the official SDK speaks', async (t) => {
+  const { broker, appKey } = await startRunningBroker(t);
+  const sample = mint.operation['x-codeSamples']?.find(({ lang }) => lang === 'JavaScript')?.source ?? '';
+  const [importLine = '', ...program] = sample.split('\n');
+  t.equal(importLine, "import Cartesia from '@cartesia/cartesia-js';");
+  const source = program.join('\n').replace('http://127.0.0.1:8080', broker.url);
+  t.not(source, program.join('\n'), 'the address of this broker is put in');
+  const AsyncFunction = (async () => {}).constructor as new (
+    ...parts: string[]
+  ) => (...values: unknown[]) => Promise<Response>;
+  const run = new AsyncFunction('Cartesia', 'credential', `${source}\nreturn speech;`);
+  const speech = Buffer.from(await (await run(Cartesia, appKey)).arrayBuffer());
+  t.equal(speech.toString('latin1', 0, 4), 'RIFF');
+  t.ok(speech.length > 10_000, `${speech.length} bytes of audio`);
+});
+
+function endpointOf(operationId: string): ResolvedEndpoint {
+  const found = endpoints.find(({ operation }) => operation.operationId === operationId);
+  if (found === undefined) throw new Error(`no operation ${operationId}`);
+  return found;
+}
