@@ -12,7 +12,9 @@ const SPEECH = {
 } as const;
 
 async function sha256(response: Response): Promise<string> {
-  return createHash('sha256').update(new Uint8Array(await response.arrayBuffer())).digest('hex');
+  return createHash('sha256')
+    .update(new Uint8Array(await response.arrayBuffer()))
+    .digest('hex');
 }
 
 test('given only a token and a base URL of a proxied mint, the SDK speaks and listens byte for byte as at Cartesia', async (t) => {

@@ -1,10 +1,18 @@
-// A broker as an operator would start it, in front of a simulated Cartesia, both on loopback and both real.
+// A broker as an operator would start it, in front of a simulated Cartesia, both on loopback and both real. Its secrets are
+// canaries: when the test ends, all it has logged, answered and counted is searched for them.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Broker, type BrokerSeams, startBroker } from '../../src/broker.ts';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
+import { createCertificate } from '../../src/simulator/certificate.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { makeCanary } from '../canary/canary.ts';
+import { captureAnswers } from '../canary/capture-answers.ts';
+import { OutputWatch } from '../canary/output-watch.ts';
 
 export interface RunningBroker {
   readonly broker: Broker;
@@ -15,6 +23,10 @@ export interface RunningBroker {
   readonly logs: Record<string, unknown>[];
   /** The log as text. */
   readonly logText: () => string;
+  /** The broker's own certificate, PEM, and where it was read from; with `tls` only. */
+  readonly certificate: { readonly pem: string; readonly certFile: string; readonly keyFile: string } | null;
+  /** Knows the secrets; more may be added, and other output be recorded. */
+  readonly watch: OutputWatch;
 }
 
 export interface RunningBrokerOptions {
@@ -22,13 +34,22 @@ export interface RunningBrokerOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly simulator?: SimulatorOptions;
   readonly seams?: BrokerSeams;
+  /** Serve TLS with a certificate for localhost that is made for the test. */
+  readonly tls?: boolean;
 }
 
-/** Both end with the test. */
+/** Both end with the test, which fails if any secret has got out. */
 export async function startRunningBroker(t: Test, options: RunningBrokerOptions = {}): Promise<RunningBroker> {
-  const simulator = await startSimulator({ tlsPort: null, ...options.simulator });
+  const watch = new OutputWatch();
+  t.teardown(() => watch.assertClean()); // the first to be said is the last to be done
+
+  const upstreamKey = makeCanary('upstream key', 'sk_car_');
+  watch.add(upstreamKey, 'sk_car_'.length);
+  const simulator = await startSimulator({ tlsPort: null, apiKeys: [upstreamKey.value], ...options.simulator });
   t.teardown(() => simulator.close());
   const appKey = createAppKey();
+  watch.add({ name: 'app key', value: appKey }, 'cb_'.length);
+  const certificate = options.tls === true ? await writeCertificate(t) : null;
   const env = {
     CARTESIA_API_KEY: simulator.apiKey,
     CARTESIA_BASE_URL: simulator.url,
@@ -38,6 +59,7 @@ export async function startRunningBroker(t: Test, options: RunningBrokerOptions 
     MANAGEMENT_PORT: '0',
     MINT_RATE: 'off',
     MINT_RATE_PER_IP: 'off',
+    ...(certificate === null ? {} : { TLS_CERT_FILE: certificate.certFile, TLS_KEY_FILE: certificate.keyFile }),
     ...options.env,
   };
   const loaded = await loadConfig(env);
@@ -48,10 +70,29 @@ export async function startRunningBroker(t: Test, options: RunningBrokerOptions 
   const logger = createLogger('trace', {
     write(line: string) {
       text += line;
+      watch.record('log', line);
       logs.push(JSON.parse(line) as Record<string, unknown>);
     },
   });
+  const ports = new Set<number>();
+  const endCapture = captureAnswers(ports, (bytes) => watch.recordAnswer('answers', bytes));
+  t.teardown(endCapture);
   const broker = await startBroker(loaded.config, logger, options.seams);
-  t.teardown(() => broker.stop({ delayMs: 0 }));
-  return { broker, simulator, appKey, logs, logText: () => text };
+  for (const url of [broker.url, broker.managementUrl]) ports.add(Number(new URL(url).port));
+  t.teardown(async () => {
+    watch.record('metrics', await broker.metrics.registry.metrics());
+    await broker.stop({ delayMs: 0 });
+  });
+  logs.length = 0; // what it says while it starts stays in `logText`
+  return { broker, simulator, appKey, logs, logText: () => text, certificate, watch };
+}
+
+async function writeCertificate(t: Test): Promise<NonNullable<RunningBroker['certificate']>> {
+  const directory = await mkdtemp(join(tmpdir(), 'broker-tls-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const { cert, key } = createCertificate(Date.now());
+  const certFile = join(directory, 'tls.crt');
+  const keyFile = join(directory, 'tls.key');
+  await Promise.all([writeFile(certFile, cert), writeFile(keyFile, key)]);
+  return { pem: cert, certFile, keyFile };
 }
