@@ -17,8 +17,7 @@ export const PAGE_STYLE = new Html(`
   }
 }
 * { box-sizing: border-box; }
-html { scroll-behavior: smooth; scroll-padding-top: 1.5rem; -webkit-text-size-adjust: 100%; }
-@media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
+html { scroll-padding-top: 1.5rem; -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.6 var(--sans); overflow-wrap: break-word; }
 a { color: var(--accent); text-underline-offset: .18em; text-decoration-thickness: .06em; }
 :focus-visible { outline: .15rem solid var(--accent); outline-offset: .15rem; border-radius: .2rem; }

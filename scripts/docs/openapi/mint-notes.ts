@@ -68,7 +68,7 @@ export const MINT_NOTES: EndpointNotes = {
 curl "$BROKER/access-token" \\
   -H "Authorization: Bearer $CREDENTIAL" \\
   -H "Content-Type: application/json" \\
-  -d '{"grants": {"tts": true}, "expires_in": 300}'`,
+  -d '{"grants": {"tts": true}}'`,
     },
     {
       lang: 'JavaScript',
@@ -81,13 +81,16 @@ const broker = new Cartesia({
   apiKey: credential,
   baseURL: 'http://127.0.0.1:8080',
 });
-const { token, base_url } = await broker.accessToken.create({
+const answer = await broker.accessToken.create({
   grants: { tts: true },
   expires_in: 300,
 });
 
 // From here on it is Cartesia as always.
-const cartesia = new Cartesia({ token, baseURL: base_url });
+const cartesia = new Cartesia({
+  token: answer.token,
+  baseURL: answer.base_url,
+});
 const speech = await cartesia.tts.generate({
   model_id: 'sonic-3',
   transcript: 'Hello from a short-lived token.',
