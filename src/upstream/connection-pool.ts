@@ -1,4 +1,5 @@
 // The connections to upstream: kept alive, bounded, certificates always verified.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Dispatcher, Pool } from 'undici';
@@ -27,10 +28,10 @@ const HEAD_MAX_BYTES = 16_384;
  */
 const IDLE_MS = 30_000;
 
-/** @throws Error when `caFile` cannot be read. */
+/** @throws Error when `caFile` cannot be read, or is no certificate. */
 export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
   const { upstream, connectTimeoutMs } = options;
-  const authorities = upstream.caFile === null ? null : readFileSync(upstream.caFile, 'utf8');
+  const authorities = upstream.caFile === null ? null : readAuthorities(upstream.caFile);
   const connecting = new Set<Socket>();
   let pool: Pool | null = null;
   let loading: Promise<Dispatcher> | null = null;
@@ -107,6 +108,13 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       await end();
     },
   };
+}
+
+/** Checked at start: TLS would take a file without a certificate for an empty list. */
+function readAuthorities(file: string): string {
+  const pem = readFileSync(file, 'utf8');
+  new X509Certificate(pem);
+  return pem;
 }
 
 /** The certificate authorities that we trust: Node's, plus those of the operator's file. Parsed once, not for each connection. */

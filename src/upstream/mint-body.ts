@@ -1,6 +1,8 @@
 // The body of `POST /access-token`. Both fields are always sent in full: what Cartesia does without them is not documented.
 // Source: https://docs.cartesia.ai/api-reference/auth/access-token
 import { GRANTS, type Grant } from '../config/grant.ts';
+import type { Problem } from '../errors/problems.ts';
+import { toProblem, UpstreamFailure } from './upstream-failure.ts';
 
 /** Few combinations are in use at once; beyond this many, bodies are made for one call only. */
 const KEPT_MAX = 256;
@@ -10,20 +12,24 @@ const kept = new Map<string, Buffer>();
 /**
  * Every grant is named, with `true` or `false`. The buffer is shared: never modify.
  * @param expiresInSeconds 1 to 3600
- * @throws RangeError on no grant, an unknown one or a lifetime out of range: such a wish never reaches upstream
+ * @throws Problem `internal_error` on no grant, an unknown one or a lifetime out of range: such a wish never reaches upstream
  */
 export function mintBody(grants: readonly Grant[], expiresInSeconds: number): Buffer {
   const key = `${grants.join()} ${expiresInSeconds}`;
   const known = kept.get(key);
   if (known !== undefined) return known;
 
-  if (grants.length === 0) throw new RangeError('a token without grants is never minted');
-  if (!grants.every((grant) => GRANTS.includes(grant))) throw new RangeError('unknown grant');
+  if (grants.length === 0) throw refused('a token without grants is never minted');
+  if (!grants.every((grant) => GRANTS.includes(grant))) throw refused('unknown grant');
   if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > LIFETIME_MAX_SECONDS) {
-    throw new RangeError(`lifetime out of range: ${expiresInSeconds}`);
+    throw refused('lifetime out of range');
   }
   const flags = Object.fromEntries(GRANTS.map((grant) => [grant, grants.includes(grant)]));
   const body = Buffer.from(JSON.stringify({ grants: flags, expires_in: expiresInSeconds }));
   if (kept.size < KEPT_MAX) kept.set(key, body);
   return body;
+}
+
+function refused(reason: string): Problem {
+  return toProblem(new UpstreamFailure('internal', reason));
 }

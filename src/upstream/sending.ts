@@ -1,7 +1,7 @@
 // Sends one request, and once more if it never left.
 import type { Dispatcher } from 'undici';
 import { Exchange } from './exchange.ts';
-import { toUpstreamFailure, type UpstreamFailure } from './upstream-failure.ts';
+import { toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
 
 export interface DispatcherSource {
   /** `null` until loaded. */
@@ -47,7 +47,7 @@ export class Sending {
         if (this.#cancelled === null) loaded.dispatch(this.#request, exchange);
         else exchange.fail(this.#cancelled);
       },
-      (error: unknown) => exchange.fail(toUpstreamFailure(error)),
+      (error: unknown) => exchange.fail(new UpstreamFailure('internal', toUpstreamFailure(error).code, 'HTTP client')),
     );
   }
 

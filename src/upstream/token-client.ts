@@ -4,13 +4,14 @@
 import type { Dispatcher } from 'undici';
 import type { Config } from '../config/config.ts';
 import type { Grant } from '../config/grant.ts';
-import { Problem, type ProblemCode } from '../errors/problems.ts';
+import { Problem } from '../errors/problems.ts';
 import { type BreakerState, createCircuitBreaker, type Pass } from './circuit-breaker.ts';
 import { createConnectionPool } from './connection-pool.ts';
 import type { Exchange } from './exchange.ts';
 import { createKeyRing, type KeyRing, type RingKey } from './key-ring.ts';
 import { readMintAnswer } from './mint-answer.ts';
 import { mintBody } from './mint-body.ts';
+import { MintCall } from './mint-call.ts';
 import { type DispatcherSource, Sending } from './sending.ts';
 import { SlotQueue } from './slot-queue.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
@@ -80,19 +81,7 @@ const WAITING_MAX = 8_192;
  */
 const SENDING_NEEDS = 0.05;
 
-/** One `mint()` under way. */
-interface Call {
-  readonly wish: TokenWish;
-  readonly body: Buffer;
-  readonly pass: Pass;
-  readonly resolve: (token: UpstreamToken) => void;
-  readonly reject: (problem: Problem) => void;
-  timer: NodeJS.Timeout | null;
-  sending: Sending | null;
-  readonly enteredAtMs: number;
-  sentAtMs: number;
-  isSettled: boolean;
-}
+type Call = MintCall<UpstreamToken>;
 
 /** @throws Error on a key that cannot be sent in a header, or a CA file that cannot be read. */
 export function createTokenClient(upstream: Config['upstream'], seams: TokenClientSeams = {}): TokenClient {
@@ -119,22 +108,11 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
       const body = mintBody(wish.grants, wish.expiresInSeconds);
       const pass = breaker.enter();
       if (pass === null) throw refusal();
-      const call: Call = {
-        wish,
-        body,
-        pass,
-        resolve,
-        reject,
-        timer: null,
-        sending: null,
-        enteredAtMs: now(),
-        sentAtMs: 0,
-        isSettled: false,
-      };
+      const call: Call = new MintCall({ version: wish.version, body, pass, enteredAtMs: now(), resolve, reject });
       const admission = slots.enter(call, deadlineMs);
       if (admission === 'full') throw shed(pass);
       calls.add(call);
-      call.timer = setTimeout(onDeadline, deadlineMs, call);
+      call.startTimer(deadlineMs, onDeadline);
       if (admission === 'run') run(call);
     });
   }
@@ -148,12 +126,15 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
       releaseSlot(call);
       return;
     }
-    const request = { path, method: 'POST', headers: key.headers(call.wish.version), body: call.body };
+    const request = { path, method: 'POST', headers: key.headers(call.version), body: call.body };
     call.sending = new Sending(source, request, {
       onRetry: ({ kind, code }) => onEvent({ type: 'retry', kind, code }),
       onEnd: (exchange) => {
-        if (!call.isSettled) settleExchange(call, key, exchange);
-        releaseSlot(call);
+        try {
+          if (!call.isSettled) settleExchange(call, key, exchange);
+        } finally {
+          releaseSlot(call); // whatever a listener of ours throws, the slot is not lost
+        }
       },
     });
     call.sending.start();
@@ -168,39 +149,33 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     }
     const outcome = readMintAnswer({ status, headers, body: exchange.text() }, { isRevealing, nowMs: Date.now() });
     if (outcome.outcome === 'problem') {
-      if (outcome.keyRefused) {
-        ring.refused(key);
-        onEvent({ type: 'key_rejected', position: key.position, status, keysWorking: ring.working });
-      }
+      const { keyRefused } = outcome;
+      if (keyRefused) ring.refused(key);
       fail(call, outcome.problem, status);
+      const { position } = key;
+      if (keyRefused) onEvent({ type: 'key_rejected', position, status, keysWorking: ring.working });
       return;
     }
     const at = now();
     ring.accepted(key);
     breaker.succeeded(call.pass);
     lastTokenMs = at;
-    leave(call);
-    onEvent({ type: 'attempt', outcome: 'token', status, durationMs: at - call.sentAtMs });
-    call.resolve({ token: outcome.token, requestId: outcome.requestId, upstreamMs: at - call.sentAtMs });
+    calls.delete(call);
+    const durationMs = at - call.sentAtMs;
+    call.resolve({ token: outcome.token, requestId: outcome.requestId, upstreamMs: durationMs });
+    onEvent({ type: 'attempt', outcome: 'token', status, durationMs });
   }
 
   /** @param status upstream's, 0 where it gave none */
   function fail(call: Call, problem: Problem, status: number): void {
     const { code } = problem;
-    leave(call);
+    calls.delete(call);
+    call.reject(problem);
     if (code === 'upstream_unavailable' || code === 'upstream_timeout') breaker.failed(call.pass);
     else if (status === 0) breaker.abandoned(call.pass);
     else breaker.succeeded(call.pass);
     const durationMs = now() - call.sentAtMs;
     onEvent({ type: 'attempt', outcome: code, status: status === 0 ? null : status, durationMs });
-    call.reject(problem);
-  }
-
-  /** The call is over for its caller. A connection attempt that cannot be taken back may hold its slot a while longer. */
-  function leave(call: Call): void {
-    call.isSettled = true;
-    if (call.timer !== null) clearTimeout(call.timer);
-    calls.delete(call);
   }
 
   function releaseSlot(call: Call): void {
@@ -222,7 +197,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
 
   /** The time ran out in line: upstream was never asked. */
   function giveUp(call: Call): void {
-    leave(call);
+    calls.delete(call);
     breaker.abandoned(call.pass);
     call.reject(toProblem(new UpstreamFailure('deadline', `${deadlineMs} ms in line`)));
   }
@@ -231,7 +206,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     onEvent({ type: 'breaker', state });
     if (state !== 'open') return;
     for (const call of slots.clear()) {
-      leave(call);
+      calls.delete(call);
       call.reject(refusal());
     }
   }
@@ -251,7 +226,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     isClosed = true;
     slots.clear();
     for (const call of [...calls]) {
-      leave(call);
+      calls.delete(call);
       call.reject(new Problem('draining'));
       call.sending?.cancel(new UpstreamFailure('internal', 'closed'));
     }

@@ -1,5 +1,6 @@
 // Why a call to upstream brought no answer, in words of our own. The HTTP client's errors stay here: they carry bytes that
 // upstream sent, and upstream may echo our key.
+import { Problem, type ProblemCode } from '../errors/problems.ts';
 
 export type FailureKind =
   /** No connection: refused, unreachable, unknown name. */
@@ -78,6 +79,23 @@ function readCode(error: unknown): string {
   if (error.name === 'HTTPParserError') return error.name;
   const code = 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'UNKNOWN';
+}
+
+/** What a caller sees of a failure. The failure itself is the `cause`, for the log. */
+export function toProblem(failure: UpstreamFailure): Problem {
+  return new Problem(codeOf(failure.kind), undefined, { cause: failure });
+}
+
+function codeOf(kind: FailureKind): ProblemCode {
+  switch (kind) {
+    case 'connect_timeout':
+    case 'deadline':
+      return 'upstream_timeout';
+    case 'internal':
+      return 'internal_error';
+    default:
+      return 'upstream_unavailable';
+  }
 }
 
 const QUOTE_MAX = 300;

@@ -17,6 +17,21 @@ export const API_KEY = 'sk_car_9vQ2mXc7LrT4.hYb8KzPw3NdF6sJe';
 
 export const WISH: TokenWish = { grants: ['tts'], expiresInSeconds: 300, version: '2026-03-01' };
 
+type Settings = Partial<Config['upstream']> & { readonly baseUrl: string };
+
+export function settings(some: Settings): Config['upstream'] {
+  return {
+    apiKeys: [new Secret(API_KEY)],
+    version: '2026-03-01',
+    versionPolicy: 'fill',
+    deadlineMs: 2_000,
+    connections: 4,
+    caFile: null,
+    concurrency: { tts: null, stt: null },
+    ...some,
+  };
+}
+
 export interface ClientUnderTest {
   readonly client: TokenClient;
   readonly events: UpstreamEvent[];
@@ -24,23 +39,11 @@ export interface ClientUnderTest {
 
 export function clientUnderTest(
   t: Test,
-  settings: Partial<Config['upstream']> & { readonly baseUrl: string },
+  some: Settings,
   seams: Omit<TokenClientSeams, 'onEvent'> = {},
 ): ClientUnderTest {
   const events: UpstreamEvent[] = [];
-  const client = createTokenClient(
-    {
-      apiKeys: [new Secret(API_KEY)],
-      version: '2026-03-01',
-      versionPolicy: 'fill',
-      deadlineMs: 2_000,
-      connections: 4,
-      caFile: null,
-      concurrency: { tts: null, stt: null },
-      ...settings,
-    },
-    { ...seams, onEvent: (event) => events.push(event) },
-  );
+  const client = createTokenClient(settings(some), { ...seams, onEvent: (event) => events.push(event) });
   t.teardown(() => client.close());
   return { client, events };
 }

@@ -12,12 +12,12 @@ test('both fields are always there and every grant is named', async (t) => {
 });
 
 test('nothing that Cartesia would have to guess is ever sent', async (t) => {
-  t.throws(() => mintBody([], 60), RangeError);
+  t.throws(() => mintBody([], 60), { code: 'internal_error' });
   for (const seconds of [0, -1, 3_601, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-    t.throws(() => mintBody(['tts'], seconds), RangeError, String(seconds));
+    t.throws(() => mintBody(['tts'], seconds), { code: 'internal_error' }, String(seconds));
   }
-  t.throws(() => mintBody(['admin' as Grant], 60), RangeError);
-  t.throws(() => mintBody(['tts', '__proto__' as Grant], 60), RangeError);
+  t.throws(() => mintBody(['admin' as Grant], 60), { code: 'internal_error' });
+  t.throws(() => mintBody(['tts', '__proto__' as Grant], 60), { code: 'internal_error' });
 });
 
 test('more combinations than are kept are still right', async (t) => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { createTokenClient, type TokenWish } from '../../src/upstream/token-client.ts';
-import { API_KEY, clientUnderTest, problemOf, WISH } from './client-under-test.ts';
+import { API_KEY, clientUnderTest, problemOf, settings, WISH } from './client-under-test.ts';
 import { jsonAnswer, type RawRequest, startRawUpstream, tokenAnswer } from './raw-upstream.ts';
 
 async function upstreamThat(t: Test, onRequest: (request: RawRequest) => void) {
@@ -215,6 +215,51 @@ test('who cannot have a turn in time is refused at once, with a hint', async (t)
   );
 });
 
+test('who waited in line until the deadline gets a 504, and upstream is not asked in vain', async (t) => {
+  const upstream = await upstreamThat(t, () => {});
+  const { client, events } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1, deadlineMs: 200 });
+  const problems = await Promise.all([1, 2, 3].map(() => problemOf(t, client.mint(WISH))));
+  t.strictSame(
+    problems.map(({ code, details }) => [code, details.cause instanceof Error && details.cause.message]),
+    [
+      ['upstream_timeout', 'deadline: 200 ms'],
+      ['upstream_timeout', 'deadline: 200 ms in line'],
+      ['upstream_timeout', 'deadline: 200 ms in line'],
+    ],
+  );
+  t.equal(upstream.requests.length, 1);
+  t.equal(events.length, 1, 'one attempt');
+  t.match(client.health, { running: 0, waiting: 0, breaker: 'closed' });
+});
+
+test('an HTTP client that cannot be set up is a fault of ours, not of upstream', async (t) => {
+  const { client } = clientUnderTest(t, { baseUrl: 'ftp://127.0.0.1' });
+  for (let i = 0; i < 6; i++) {
+    const problem = await problemOf(t, client.mint(WISH));
+    t.equal(problem.code, 'internal_error');
+    t.match(problem.details.cause, { kind: 'internal', code: 'UND_ERR_INVALID_ARG' });
+  }
+  t.match(await client.warmUp(), { kind: 'internal' });
+  t.match(client.health, { breaker: 'closed', running: 0 });
+});
+
+test('a listener that throws costs no caller its answer and no slot', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket, number }) =>
+    socket.write(number % 2 === 0 ? tokenAnswer() : jsonAnswer('429 Slow', '{}')),
+  );
+  const client = createTokenClient(settings({ baseUrl: upstream.url, connections: 1 }), {
+    onEvent: () => {
+      throw new Error('a metric that fails');
+    },
+  });
+  t.teardown(() => client.close());
+  for (let i = 0; i < 3; i++) {
+    t.equal((await problemOf(t, client.mint(WISH))).code, 'rate_limited');
+    t.match(await client.mint(WISH), { token: String });
+  }
+  t.match(client.health, { running: 0, waiting: 0 });
+});
+
 test('the pool of a test or of a proxy can take the place of ours', async (t) => {
   const { MockAgent } = await import('undici');
   const agent = new MockAgent();
@@ -228,20 +273,8 @@ test('the pool of a test or of a proxy can take the place of ours', async (t) =>
 });
 
 test('a CA file that is not there stops the start', async (t) => {
-  t.throws(
-    () =>
-      createTokenClient({
-        apiKeys: [new Secret(API_KEY)],
-        baseUrl: 'https://127.0.0.1',
-        version: '2026-03-01',
-        versionPolicy: 'fill',
-        deadlineMs: 1_000,
-        connections: 1,
-        caFile: `${t.testdir()}/missing.pem`,
-        concurrency: { tts: null, stt: null },
-      }),
-    { code: 'ENOENT' },
-  );
+  const caFile = `${t.testdir()}/missing.pem`;
+  t.throws(() => createTokenClient(settings({ baseUrl: 'https://127.0.0.1', caFile })), { code: 'ENOENT' });
 });
 
 test('close ends what is under way and what waits, and every connection', async (t) => {

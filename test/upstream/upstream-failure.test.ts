@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { quoteForLog, toUpstreamFailure, UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
+import { quoteForLog, toProblem, toUpstreamFailure, UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
 import { everythingIn } from './client-under-test.ts';
 
 function coded(code: unknown): Error {
@@ -73,4 +73,25 @@ test('what upstream wrote is quoted without anything that could be a credential'
   }
   t.equal(quoteForLog('a\r\nb\u0000c'), 'a b c');
   t.ok(quoteForLog('word '.repeat(500)).length <= 300);
+});
+
+test('a failure is shown as unavailable, as too late or as a fault of ours, with its cause for the log', async (t) => {
+  const table = [
+    ['unreachable', 'upstream_unavailable', 502],
+    ['tls', 'upstream_unavailable', 502],
+    ['cut', 'upstream_unavailable', 502],
+    ['malformed', 'upstream_unavailable', 502],
+    ['oversized', 'upstream_unavailable', 502],
+    ['connect_timeout', 'upstream_timeout', 504],
+    ['deadline', 'upstream_timeout', 504],
+    ['internal', 'internal_error', 500],
+  ] as const;
+  for (const [kind, code, status] of table) {
+    const failure = new UpstreamFailure(kind, 'CODE');
+    const problem = toProblem(failure);
+    t.equal(problem.code, code, kind);
+    t.equal(problem.status, status);
+    t.equal(problem.details.cause, failure);
+    t.notMatch(problem.message, /CODE/);
+  }
 });
