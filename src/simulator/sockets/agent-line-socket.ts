@@ -5,7 +5,7 @@ import { isRecord } from '../http/request-body.ts';
 import { VOICES } from '../tts/catalogue.ts';
 import { type AgentFormat, agentFormat } from './agent-audio.ts';
 import { AgentConversation, type AgentLine } from './agent-conversation.ts';
-import { admitted, booked, type SocketEndpoint } from './endpoint.ts';
+import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 
@@ -18,8 +18,7 @@ export const agentLineEndpoint: SocketEndpoint = {
       session.close(1008, title);
     };
     if (admitted(opening, 'agent', refuse) === null) return;
-    if (booked(opening, 'agents') === null) return;
-    opening.accept((session) => new AgentLineSocket(session).start());
+    acceptBooked(opening, 'agents', (session) => new AgentLineSocket(session).start());
   },
 };
 

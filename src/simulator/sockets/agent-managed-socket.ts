@@ -9,7 +9,7 @@ import type { Upgrade } from '../upgrade.ts';
 import { type AgentFormat, agentFormat } from './agent-audio.ts';
 import { AgentConversation, type AgentLine, type ToolCall, type Turn } from './agent-conversation.ts';
 import { missingVariables, type Variables, variablesFault } from './agent-variables.ts';
-import { admitted, booked, type SocketEndpoint } from './endpoint.ts';
+import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 
@@ -23,9 +23,11 @@ export const agentManagedEndpoint: SocketEndpoint = {
     const agentId = opening.params['agent_id'] ?? '';
     const agentSession = sessionOf(opening.upgrade, agentId);
     const caller = agentSession === null ? admitted(opening, 'agent', refuse) : SESSION_TOKEN;
-    if (caller === null || booked(opening, 'agents') === null) return;
+    if (caller === null) return;
     const mayGiveVariables = caller.kind === 'api_key';
-    opening.accept((session) => new AgentManagedSocket(session, { agentId, agentSession, mayGiveVariables }).start());
+    acceptBooked(opening, 'agents', (session) =>
+      new AgentManagedSocket(session, { agentId, agentSession, mayGiveVariables }).start(),
+    );
   },
 };
 

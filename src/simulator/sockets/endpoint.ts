@@ -1,6 +1,6 @@
 // What every WebSocket endpoint is made of.
 
-import type { Slot, SlotKind } from '../concurrency.ts';
+import type { SlotKind } from '../concurrency.ts';
 import type { Caller, Requirement } from '../credentials.ts';
 import { type Problem, problem } from '../problems.ts';
 import type { Upgrade } from '../upgrade.ts';
@@ -35,17 +35,28 @@ export function admitted(opening: Opening, requirement: Requirement, refuseLater
   return null;
 }
 
-/** Takes a slot for as long as the socket is open, or refuses with 429. */
-export function booked(opening: Opening, kind: SlotKind, refuseLater?: Refusal): Slot | null {
+/**
+ * Accepts with a slot that is held for as long as the socket is open, or refuses with 429. The slot is free again before the
+ * client can know of the end, so that it may open the next socket at once.
+ */
+export function acceptBooked(
+  opening: Opening,
+  kind: SlotKind,
+  opened: (session: SocketSession) => void,
+  refuseLater?: Refusal,
+): void {
   const { world, request } = opening.upgrade;
   const slot = world.concurrency.take(kind);
   if (slot !== null) {
-    // Also where the handshake fails after this: the connection's end gives the slot back in any case.
+    // Where the handshake fails after this, no session ends, only the connection.
     request.socket.once('close', () => slot.release());
-    return slot;
+    opening.accept((session) => {
+      session.whenOver(() => slot.release());
+      opened(session);
+    });
+    return;
   }
   const refused = problem(world.settings, 'concurrency_limited');
   if (refuseLater === undefined) opening.upgrade.refuse(refused);
   else opening.accept((session) => refuseLater(session, refused));
-  return null;
 }

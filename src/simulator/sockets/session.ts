@@ -13,8 +13,6 @@ export interface SocketHandlers {
   text?(text: string): void;
   binary?(bytes: Buffer): void;
   ping?(): void;
-  /** The socket has ended, by whomever. Called exactly once. */
-  closed?(): void;
   /** A fault rule wants an error to be reported now, in this socket's form. */
   errorEvent?(problem: Problem): void;
 }
@@ -38,6 +36,7 @@ export class SocketSession {
   #isSilent = false;
   #isOver = false;
   #drained: (() => void)[] = [];
+  readonly #atEnd: (() => void)[] = [];
 
   constructor(socket: WebSocket, upgrade: Upgrade) {
     this.#socket = socket;
@@ -51,6 +50,11 @@ export class SocketSession {
   start(handlers: SocketHandlers): void {
     this.#handlers = handlers;
     this.#carryOutFault();
+  }
+
+  /** Calls back once, as soon as either side has begun to close. */
+  whenOver(run: () => void): void {
+    this.#atEnd.push(run);
   }
 
   get isOpen(): boolean {
@@ -216,6 +220,6 @@ export class SocketSession {
     for (const stop of [...this.#timers]) stop();
     this.world.journal.update(this.upgrade.entry, { outcome });
     this.#wakeProducers();
-    this.#handlers.closed?.();
+    for (const run of this.#atEnd) run();
   }
 }

@@ -29,7 +29,7 @@ function listen(stream: SttStream): void {
   const close = () => {
     final();
     session.send({ type: 'done', request_id, ...older });
-    stream.close();
+    session.close(1000);
   };
 
   session.start({

@@ -2,10 +2,9 @@
 
 import { createSampleDecoder } from '../audio/encodings.ts';
 import { createTranscriber, type Transcriber } from '../audio/transcriber.ts';
-import type { Slot } from '../concurrency.ts';
 import { CREDIT_COST } from '../credits.ts';
 import { type Problem, problem, sttErrorEvent } from '../problems.ts';
-import { admitted, booked, type Opening } from './endpoint.ts';
+import { acceptBooked, admitted, type Opening } from './endpoint.ts';
 import type { SocketSession } from './session.ts';
 import { readSttParameters, type SttParameters } from './stt-parameters.ts';
 
@@ -18,22 +17,18 @@ export interface SttStream {
   hear(bytes: Buffer): boolean;
   /** Reports an error; the stream goes on. */
   report(cause: Problem): void;
-  /** Gives the slot back and closes. */
-  close(): void;
 }
 
 /** Checks everything that can be wrong with an upgrade, and calls back for those that may stream. */
 export function openSttStream(opening: Opening, kind: 'manual' | 'turns', opened: (stream: SttStream) => void): void {
   const { world, query } = opening.upgrade;
   if (admitted(opening, 'stt', refuse) === null) return;
-  const slot = booked(opening, 'stt', world.settings.sockets.sttLimit === 'event' ? refuse : undefined);
-  if (slot === null) return;
-  opening.accept((session) => {
+  const opens = (session: SocketSession) => {
     const parameters = readSttParameters(world, query, kind);
-    if (parameters.outcome === 'read') return opened(createStream(session, parameters.value, slot));
-    slot.release();
-    refuse(session, parameters.problem);
-  });
+    if (parameters.outcome === 'read') opened(createStream(session, parameters.value));
+    else refuse(session, parameters.problem);
+  };
+  acceptBooked(opening, 'stt', opens, world.settings.sockets.sttLimit === 'event' ? refuse : undefined);
 }
 
 function refuse(session: SocketSession, refused: Problem): void {
@@ -46,7 +41,7 @@ function errorEvent({ upgrade }: SocketSession, cause: Problem): object {
   return sttErrorEvent(cause, { structured: upgrade.version.structured, requestId: upgrade.requestId });
 }
 
-function createStream(session: SocketSession, parameters: SttParameters, slot: Slot): SttStream {
+function createStream(session: SocketSession, parameters: SttParameters): SttStream {
   const { world } = session;
   const decoder = createSampleDecoder(parameters.encoding);
   const transcriber = createTranscriber(parameters.sampleRate);
@@ -70,15 +65,10 @@ function createStream(session: SocketSession, parameters: SttParameters, slot: S
       session.touch();
       const grew = transcriber.push(decoder.push(bytes));
       if (pay()) return grew;
-      slot.release();
       session.send(errorEvent(session, problem(world.settings, 'quota_exceeded')));
       session.close(1008, 'Quota exceeded');
       return false;
     },
     report: (cause) => session.send(errorEvent(session, cause)),
-    close() {
-      slot.release();
-      session.close(1000);
-    },
   };
 }

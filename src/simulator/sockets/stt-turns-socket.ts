@@ -56,7 +56,7 @@ function listen(stream: SttStream): void {
       const { type } = message;
       if (type === 'close') {
         endTurn();
-        stream.close();
+        session.close(1000);
       } else if (type === 'config') {
         const { turn = {} } = message;
         if (isRecord(turn)) configure((name) => turn[name]);

@@ -77,7 +77,7 @@ export class TtsContext {
     this.#isFinishing = true;
     this.#chunksLeft = this.#isWorking ? chunksAfterCancel : 0;
     this.#stopTimers();
-    if (!this.#isWorking) this.#end();
+    if (this.#chunksLeft === 0) this.#end();
   }
 
   /** Ends at once and without an event. */

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Problem, problem, ttsErrorEvent } from '../problems.ts';
 import { type GenerationRequest, readGeneration } from '../tts/generation-request.ts';
 import { isBefore } from '../version.ts';
-import { admitted, booked, type SocketEndpoint } from './endpoint.ts';
+import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 import { TtsContext } from './tts-context.ts';
@@ -14,8 +14,7 @@ export const ttsEndpoint: SocketEndpoint = {
   path: '/tts/websocket',
   open: (opening) => {
     if (admitted(opening, 'tts', refuse) === null) return;
-    if (booked(opening, 'ttsSockets') === null) return;
-    opening.accept((session) => new TtsSocket(session).start());
+    acceptBooked(opening, 'ttsSockets', (session) => new TtsSocket(session).start());
   },
 };
 
@@ -52,13 +51,13 @@ class TtsSocket {
   start(): void {
     const { settings } = this.#session.world;
     this.#session.closeWhenIdle(() => settings.idle.ttsMs);
+    this.#session.whenOver(() => {
+      for (const context of this.#contexts.values()) context.abandon();
+      this.#contexts.clear();
+    });
     this.#session.start({
       text: (text) => this.#receive(text),
       binary: () => this.#refuse(this.#invalid('Messages are JSON text.')),
-      closed: () => {
-        for (const context of this.#contexts.values()) context.abandon();
-        this.#contexts.clear();
-      },
       errorEvent: (cause) => {
         const [first] = this.#contexts.keys();
         this.#refuse(cause, first);
