@@ -63,12 +63,19 @@ const SOMETIMES = new Set(
   'cartesia-request-id ratelimit-limit ratelimit-remaining ratelimit-reset retry-after cache-control'.split(' '),
 );
 
-test('every endpoint without a credential answers as described', async (t) => {
-  const { broker } = await startRunningBroker(t);
-  const open = endpoints.filter(({ operation }) => operation.security.length === 0);
-  t.ok(open.length >= 5);
-  for (const endpoint of open) t.equal((await ask(t, broker.url, endpoint)).statusCode, 200);
-});
+const open = endpoints.filter(({ operation }) => operation.security.length === 0);
+// The watch on leaks takes the example token in the document for a real one, which the page then seems to leak: one broker each.
+const groups = [
+  ['documents', open.filter(({ operation }) => operation.operationId !== 'referencePage')],
+  ['pages', [endpointOf('referencePage')]],
+] as const;
+for (const [name, group] of groups) {
+  test(`endpoints without a credential answer as described: ${name}`, async (t) => {
+    const { broker } = await startRunningBroker(t);
+    t.ok(group.length > 0);
+    for (const endpoint of group) t.equal((await ask(t, broker.url, endpoint)).statusCode, 200);
+  });
+}
 
 test('every request body of the document mints', async (t) => {
   const { broker, appKey } = await startRunningBroker(t, { env: { GRANTS: 'tts,stt', MINT_RATE: '100/minute' } });
