@@ -78,11 +78,11 @@ export interface JournalLimits {
 export class Journal {
   readonly #limits: () => JournalLimits;
   readonly #waiters = new Set<Waiter>();
-  readonly #entries: OpenEntry[] = [];
+  /** In the order of arrival. A set, because an array of thousands is slow to take its first from. */
+  readonly #entries = new Set<OpenEntry>();
+  #oldest = this.#entries.values();
   #lastId = 0;
   #frameBytes = 0;
-  /** Entries whose sockets may still be open; their frames are counted but no longer kept. */
-  readonly #dropped = new WeakSet<OpenEntry>();
 
   constructor(limits: () => JournalLimits) {
     this.#limits = limits;
@@ -90,11 +90,13 @@ export class Journal {
 
   /** All entries, oldest first, or those of a method and path. */
   entries(filter: JournalFilter = {}): readonly JournalEntry[] {
-    return this.#entries.filter((entry) => matches(entry, filter));
+    return [...this.#entries].filter((entry) => matches(entry, filter));
   }
 
   clear(): void {
-    this.#drop(this.#entries.length);
+    this.#entries.clear();
+    this.#oldest = this.#entries.values();
+    this.#frameBytes = 0;
   }
 
   /**
@@ -107,7 +109,7 @@ export class Journal {
     { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
   ): Promise<JournalEntry> {
     const fits = (entry: JournalEntry) => matches(entry, filter) && wanted(entry);
-    const present = this.#entries.find(fits);
+    const present = [...this.#entries].find(fits);
     if (present !== undefined) return present;
     const { promise, resolve, reject } = Promise.withResolvers<JournalEntry>();
     const waiter: Waiter = { wanted: fits, found: resolve };
@@ -138,9 +140,8 @@ export class Journal {
       outcome: 'open',
       frames: [],
     };
-    this.#entries.push(entry);
-    const excess = this.#entries.length - this.#limits().maximumEntries;
-    if (excess > 0) this.#drop(excess);
+    this.#entries.add(entry);
+    while (this.#entries.size > this.#limits().maximumEntries) this.#dropOldest();
     this.#tell(entry);
     return entry;
   }
@@ -169,7 +170,8 @@ export class Journal {
     if (frame.from === 'client') entry.bytesIn += bytes;
     else entry.bytesOut += bytes;
     const limits = this.#limits();
-    if (limits.frames && !this.#dropped.has(entry)) {
+    // The socket of an entry that is gone may still be open: its frames are counted but no longer kept.
+    if (limits.frames && this.#entries.has(entry)) {
       const isText = frame.kind === 'text' || frame.kind === 'close';
       const text = isText ? { text: Buffer.from(data).toString('utf8').slice(0, limits.textBytes) } : {};
       const kept = { ...frame, bytes, ...text };
@@ -182,18 +184,19 @@ export class Journal {
 
   /** Forgets the older half of the oldest entry's frames; false when there is none. */
   #forgetFrames(): boolean {
-    const oldest = this.#entries.find(({ frames }) => frames.length > 0);
-    if (oldest === undefined) return false;
-    const forgotten = oldest.frames.splice(0, Math.ceil(oldest.frames.length / 2));
-    for (const frame of forgotten) this.#frameBytes -= weightOf(frame);
-    return true;
+    for (const { frames } of this.#entries) {
+      if (frames.length === 0) continue;
+      for (const frame of frames.splice(0, Math.ceil(frames.length / 2))) this.#frameBytes -= weightOf(frame);
+      return true;
+    }
+    return false;
   }
 
-  #drop(count: number): void {
-    for (const entry of this.#entries.splice(0, count)) {
-      for (const frame of entry.frames) this.#frameBytes -= weightOf(frame);
-      this.#dropped.add(entry);
-    }
+  #dropOldest(): void {
+    const { value: entry } = this.#oldest.next();
+    if (entry === undefined) return;
+    this.#entries.delete(entry);
+    for (const frame of entry.frames) this.#frameBytes -= weightOf(frame);
   }
 
   #tell(entry: OpenEntry): void {

@@ -56,10 +56,11 @@ export class Exchange {
     this.fault = world.faults.takeForRequest({ method, path });
     const controller = new AbortController();
     this.signal = controller.signal;
-    // Also comes after an answer that went well: then the outcome stands and nobody listens to the signal any more.
     response.once('close', () => {
-      controller.abort();
+      // Also comes after an answer that went well: then nobody listens to the signal any more.
+      if (this.entry.outcome === 'completed') return;
       world.journal.update(this.entry, { outcome: 'aborted' });
+      controller.abort();
     });
     request.on('data', (chunk: Buffer) => world.journal.received(this.entry, chunk)).pause();
   }

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { test } from 'tap';
+import { defaultSettings } from '../../../src/simulator/settings.ts';
+import { type GenerationRules, readGeneration } from '../../../src/simulator/tts/generation-request.ts';
+import { createWorld } from '../../../src/simulator/world.ts';
+import { generation, VOICE } from '../call.ts';
+
+const WORLD = createWorld(defaultSettings());
+const RULES: GenerationRules = {
+  version: { date: '2026-08-14', structured: true },
+  containers: ['raw', 'wav', 'mp3'],
+  allowEmptyTranscript: false,
+};
+
+test('a request is read into what it asks for', async (t) => {
+  const body = generation({
+    generation_config: { speed: 1.2, volume: 0.8, emotion: 'calm' },
+    context_id: 'c1',
+    continue: true,
+    flush: true,
+    max_buffer_delay_ms: 0,
+    add_timestamps: true,
+    add_phoneme_timestamps: null,
+    unknown_field: { is: 'ignored' },
+  });
+  t.strictSame(readGeneration(WORLD, body, RULES), {
+    outcome: 'read',
+    value: {
+      modelId: 'sonic-3.6',
+      transcript: 'Hello there.',
+      voiceId: VOICE,
+      format: { container: 'raw', encoding: 'pcm_s16le', sampleRate: 16_000 },
+      contextId: 'c1',
+      continues: true,
+      flush: true,
+      maxBufferDelayMs: 0,
+      wordTimestamps: true,
+      phonemeTimestamps: false,
+      speed: 1.2,
+      volume: 0.8,
+    },
+  });
+});
+
+test('what is not said has its default', async (t) => {
+  const read = readGeneration(WORLD, generation(), RULES);
+  t.match(read, {
+    value: {
+      contextId: null,
+      continues: false,
+      flush: false,
+      maxBufferDelayMs: 3_000,
+      wordTimestamps: false,
+      speed: 1,
+      volume: 1,
+    },
+  });
+});
+
+test('the older words for speed still count, unless a number is given', async (t) => {
+  const speedOf = (changes: Record<string, unknown>) => {
+    const read = readGeneration(WORLD, generation(changes), RULES);
+    return read.outcome === 'read' ? read.value.speed : read.problem.message;
+  };
+  t.equal(speedOf({ speed: 'slow' }), 0.8);
+  t.equal(speedOf({ speed: 'fast' }), 1.25);
+  t.equal(speedOf({ speed: 'fast', generation_config: { speed: 0.7 } }), 0.7);
+  t.match(speedOf({ speed: 'sloth' }), /^✖ Invalid option: expected one of "slow"\|"normal"\|"fast"\n/);
+});
+
+test('a message of a running context may be empty', async (t) => {
+  const rules = { ...RULES, allowEmptyTranscript: true };
+  t.equal(readGeneration(WORLD, generation({ transcript: '' }), rules).outcome, 'read');
+});
+
+test('whatever is sent is read or refused with 4xx, never a failure', async (t) => {
+  const known = fc.record(
+    Object.fromEntries(
+      [
+        'model_id',
+        'transcript',
+        'voice',
+        'output_format',
+        'language',
+        'locale',
+        'generation_config',
+        'speed',
+        'context_id',
+        'continue',
+      ].map((name) => [name, fc.oneof(fc.anything(), fc.constant(generation()[name]))]),
+    ),
+    { requiredKeys: [] },
+  );
+  const versions = fc.constantFrom('2024-06-10', '2025-04-16', '2026-08-14', null);
+  fc.assert(
+    fc.property(fc.oneof(known, fc.dictionary(fc.string(), fc.anything())), versions, (body, date) => {
+      const read = readGeneration(WORLD, body as Record<string, unknown>, {
+        ...RULES,
+        version: { date, structured: true },
+      });
+      return read.outcome === 'read' || (read.problem.status >= 400 && read.problem.status < 500);
+    }),
+    { numRuns: 10_000 },
+  );
+  t.pass('10,000 bodies');
+});
