@@ -36,6 +36,8 @@ export interface RunningBrokerOptions {
   readonly seams?: BrokerSeams;
   /** Serve TLS with a certificate for localhost that is made for the test. */
   readonly tls?: boolean;
+  /** The configuration file. One that describes client apps takes the place of `kiosk`. @param digest of the app key: `sha256:…` */
+  readonly file?: (digest: string) => Readonly<Record<string, unknown>>;
 }
 
 /** Both end with the test, which fails if any secret has got out. */
@@ -49,15 +51,20 @@ export async function startRunningBroker(t: Test, options: RunningBrokerOptions 
   t.teardown(() => simulator.close());
   const appKey = createAppKey();
   watch.add({ name: 'app key', value: appKey }, 'cb_'.length);
-  const certificate = options.tls === true ? await writeCertificate(t) : null;
+  const digest = `sha256:${appKeyDigest(appKey)}`;
+  const directory = await mkdtemp(join(tmpdir(), 'broker-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const certificate = options.tls === true ? await writeCertificate(directory) : null;
+  const file = options.file?.(digest) ?? {};
+  await writeFile(join(directory, 'broker.json'), JSON.stringify(file));
   const env = {
     CARTESIA_API_KEY: simulator.apiKey,
     CARTESIA_BASE_URL: simulator.url,
     CARTESIA_ALLOW_INSECURE: 'true',
-    CLIENT_KEYS: `kiosk=sha256:${appKeyDigest(appKey)}`,
+    BROKER_CONFIG: join(directory, 'broker.json'),
+    ...('clients' in file ? {} : { CLIENT_KEYS: `kiosk=${digest}`, MINT_RATE: 'off' }),
     PORT: '0',
     MANAGEMENT_PORT: '0',
-    MINT_RATE: 'off',
     MINT_RATE_PER_IP: 'off',
     ...(certificate === null ? {} : { TLS_CERT_FILE: certificate.certFile, TLS_KEY_FILE: certificate.keyFile }),
     ...options.env,
@@ -87,9 +94,7 @@ export async function startRunningBroker(t: Test, options: RunningBrokerOptions 
   return { broker, simulator, appKey, logs, logText: () => text, certificate, watch };
 }
 
-async function writeCertificate(t: Test): Promise<NonNullable<RunningBroker['certificate']>> {
-  const directory = await mkdtemp(join(tmpdir(), 'broker-tls-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+async function writeCertificate(directory: string): Promise<NonNullable<RunningBroker['certificate']>> {
   const { cert, key } = createCertificate(Date.now());
   const certFile = join(directory, 'tls.crt');
   const keyFile = join(directory, 'tls.key');

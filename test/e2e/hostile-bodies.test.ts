@@ -1,0 +1,216 @@
+// Bodies, media types and versions of a mint, at the route itself and over a socket.
+import { test } from 'tap';
+import { makeCanary } from '../canary/canary.ts';
+import { mintBytes } from './mint-bytes.ts';
+import { isProblem } from './problem-answer.ts';
+import { openRaw } from './raw-connection.ts';
+import { startRunningBroker } from './running-broker.ts';
+
+const nested = (levels: number): string => `{"grants":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+
+const BAD_BODIES: readonly string[] = [
+  '',
+  ' ',
+  '{',
+  '{} x',
+  '{}{}',
+  '[]',
+  'null',
+  '"a"',
+  '1',
+  'true',
+  '{"expires_in":"60"}',
+  '{"expires_in":true}',
+  '{"expires_in":[60]}',
+  '{"expires_in":1.5}',
+  '{"expires_in":0}',
+  '{"expires_in":-1}',
+  '{"expires_in":3601}',
+  '{"expires_in":1e309}',
+  '{"expires_in":-1e309}',
+  '{"expires_in":9007199254740993}',
+  '{"expires_in":NaN}',
+  '{"ttl":60}',
+  '{"Expires_in":60}',
+  '{"expires_in":60,"expires_in":3600}',
+  '{"expires_in":60,"expires\\u005fin":3600}',
+  '{"__proto__":{"tts":true}}',
+  '{"grants":{"__proto__":{"tts":true}}}',
+  '{"constructor":{"prototype":{}}}',
+  '{"grants":{"admin":true}}',
+  '{"grants":{"tts":1}}',
+  '{"grants":{"tts":"true"}}',
+  '{"grants":["tts"]}',
+  '{"grants":"tts"}',
+  '{"grants":true}',
+  nested(21),
+  '{"grants":{"tts":true},"grants":{"stt":true}}',
+  '{"a":"\xff"}',
+  '\xef\xbb\xbf{}',
+  "{'grants':null}",
+  '{"grants":null,}',
+  `{${Array.from({ length: 101 }, (_, i) => `"k${i}":0`).join()}}`,
+];
+
+test('a body that is not exactly a mint request is 400, and mints nothing', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  for (const body of BAD_BODIES) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ credential, body }));
+    isProblem(t, await connection.response(), 'invalid_request', body.slice(0, 50));
+    connection.socket.destroy();
+  }
+  t.strictSame(simulator.journal.entries(), []);
+  t.equal(({} as Record<string, unknown>)['tts'], undefined, 'no prototype was touched');
+});
+
+test('what is refused is not repeated, neither in the answer nor in the log', async (t) => {
+  const { broker, watch, appKey: credential } = await startRunningBroker(t);
+  const secret = makeCanary('secret in a body');
+  watch.add(secret);
+  for (const body of [
+    secret.value,
+    `{"${secret.value}":1}`,
+    `{"expires_in":"${secret.value}"}`,
+    `{"grants":{"${secret.value}":true}}`,
+    `{"grants":"${secret.value}"`,
+  ]) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(
+      mintBytes({ credential, body, fields: [`Cartesia-Version: ${secret.value}`, `X-A: ${secret.value}`] }),
+    );
+    t.equal((await connection.response()).status, 400);
+    connection.socket.destroy();
+  }
+  t.strictSame(watch.leaks(), []);
+});
+
+test('a body over the limit is 413, said in its length or not', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  const limit = 16 * 1024;
+  const padded = (length: number): string => `{}${' '.repeat(length - 2)}`;
+  const chunked = (body: string): string =>
+    mintBytes({
+      credential,
+      framing: ['Transfer-Encoding: chunked'],
+      body: `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    });
+  for (const bytes of [mintBytes({ credential, body: padded(limit + 1) }), chunked(padded(limit + 1))]) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(bytes);
+    const response = await connection.response();
+    isProblem(t, response, 'payload_too_large');
+    t.equal(response.headers['connection'], 'close');
+    await connection.ended();
+  }
+  t.strictSame(simulator.journal.entries(), []);
+  for (const bytes of [mintBytes({ credential, body: padded(limit) }), chunked(padded(limit))]) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(bytes);
+    t.equal((await connection.response()).status, 200, 'at the limit');
+  }
+});
+
+test('only JSON in UTF-8 is read', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  for (const contentType of [
+    '',
+    'text/plain',
+    'text/plain; application/json',
+    'application/xml',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/json-patch+json',
+    'application/problem+json',
+    'application/jsonx',
+    'xapplication/json',
+    'application',
+    'application/json; charset=latin1',
+    'application/json; charset="utf-16"',
+    'application/json, text/plain',
+    'json',
+    ';',
+    '__proto__',
+    'constructor',
+  ]) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ credential, contentType }));
+    isProblem(t, await connection.response(), 'unsupported_media_type', `"${contentType}"`);
+    connection.socket.destroy();
+  }
+  t.strictSame(simulator.journal.entries(), []);
+  for (const contentType of [
+    'application/json',
+    'Application/JSON',
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+  ]) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ credential, contentType }));
+    t.equal((await connection.response()).status, 200, contentType);
+  }
+});
+
+test('a coded body is not decoded', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  const connection = await openRaw(t, broker.url);
+  connection.send(mintBytes({ credential, fields: ['Content-Encoding: gzip'], body: '\x1f\x8b\x08\0' }));
+  isProblem(t, await connection.response(), 'invalid_request');
+  t.strictSame(simulator.journal.entries(), []);
+});
+
+test('more than the policy gives: a grant is refused, a longer life is shortened and the answer says so', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t, { env: { TOKEN_TTL_MAX: '120' } });
+  const connection = await openRaw(t, broker.url);
+  connection.send(mintBytes({ credential, body: '{"grants":{"tts":true,"stt":true}}' }));
+  isProblem(t, await connection.response(), 'grant_not_allowed');
+  t.strictSame(simulator.journal.entries(), [], 'nothing was minted');
+  connection.send(mintBytes({ credential, body: '{"expires_in":3600}' }));
+  const { status, json } = await connection.response();
+  t.equal(status, 200);
+  t.equal(json['expires_in'], 120);
+  t.strictSame(
+    simulator.journal.entries().map((entry) => JSON.parse(entry.body)),
+    [{ grants: { tts: true, stt: false, agent: false }, expires_in: 120 }],
+  );
+});
+
+test('Cartesia-Version: none is filled, a date passes, anything else is 400', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  const refused = [
+    'Cartesia-Version:',
+    'Cartesia-Version: 2026-02-30',
+    'Cartesia-Version: 2025-02-29',
+    'Cartesia-Version: 2026-13-01',
+    'Cartesia-Version: 2026-00-10',
+    'Cartesia-Version: 2026-3-1',
+    'Cartesia-Version: 20260301',
+    'Cartesia-Version: 2026-03-01T00:00:00Z',
+    'Cartesia-Version: 2026-03-01, 2025-04-16',
+    'Cartesia-Version: latest',
+    'Cartesia-Version: 2026-03-0\xb9',
+    'Cartesia-Version: 2026-03-01\r\nCartesia-Version: 2026-03-01',
+    'Cartesia-Version: 2026-03-01\r\ncartesia-version: 2025-04-16',
+  ];
+  for (const field of refused) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ credential, fields: [field] }));
+    isProblem(t, await connection.response(), 'invalid_version', field);
+    connection.socket.destroy();
+  }
+  t.strictSame(simulator.journal.entries(), []);
+  for (const [fields, version] of [
+    [[], '2026-03-01'],
+    [['Cartesia-Version: 2024-06-10'], '2024-06-10'],
+    [['Cartesia-Version: 2099-12-31'], '2099-12-31'],
+    [['Cartesia-Version:   2024-02-29   '], '2024-02-29'],
+  ] as const) {
+    simulator.journal.clear();
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ credential, fields }));
+    const { status, json } = await connection.response();
+    t.equal(status, 200);
+    t.equal(json['cartesia_version'], version);
+    t.match(simulator.journal.entries(), [{ headers: { 'cartesia-version': version } }]);
+  }
+});
