@@ -6,6 +6,7 @@ import { buildApp } from './app.ts';
 import type { Config, Delivery } from './config/config.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
+import { observeKeySets } from './identity/observe-key-sets.ts';
 import { loadCertificate, watchCertificate } from './listener/certificate.ts';
 import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
@@ -85,7 +86,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       createProxiedTokenAuthenticator({ keys, clients: new Set(config.clients.map(({ name }) => name)), now }),
     );
   }
-  const identity = createIdentity({ clients: config.clients, now, extra });
+  const identity = createIdentity({ clients: config.clients, now, extra, onEvent: observeKeySets(logger, metrics) });
 
   let publicUrl = config.listen.publicUrl ?? '';
   const destinations: Record<Delivery, () => Destination> = {
@@ -127,6 +128,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
           onFailed: (error) => logger.error({ err: error }, 'certificate not renewed: the old one stays in use'),
         });
   readiness.set('ready');
+  // Ahead of the first caller, and nobody waits for it: an issuer that is away must not keep the broker from starting.
+  void identity.warm();
 
   return {
     url,

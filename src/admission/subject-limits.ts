@@ -1,7 +1,7 @@
 // How often one subject of each client app may mint.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientConfig } from '../config/config.ts';
-import { limiter, type RateLimiter } from '../limits/rate-limits.ts';
+import { addressKey, limiter, type RateLimiter } from '../limits/rate-limits.ts';
 import { admitted } from './admitted.ts';
 
 /** By client app name; an app whose rate is `off` has none. */
@@ -12,11 +12,16 @@ export function subjectLimiters(
   const limiters = new Map<string, RateLimiter>();
   for (const { name, limits } of clients) {
     // One limiter a client app, so the subject alone is an unambiguous key.
-    if (limits.mint !== null)
-      limiters.set(
-        name,
-        limiter(app, limits.mint, (request) => admitted(request).principal.subject),
-      );
+    if (limits.mint !== null) limiters.set(name, limiter(app, limits.mint, windowKey));
   }
   return limiters;
+}
+
+/**
+ * Nobody names an anonymous caller, and all of them share one subject: by that alone, one caller would starve the others.
+ * A subject is printable, so no subject looks like an address behind a NUL.
+ */
+function windowKey(request: FastifyRequest): string {
+  const { principal } = admitted(request);
+  return principal.method === 'anonymous' ? `\0${addressKey(request)}` : principal.subject;
 }

@@ -26,7 +26,12 @@ export async function registerRateLimits(app: FastifyInstance): Promise<void> {
 
 /** By client address; behind a trusted proxy by the address that it names. IPv6 by its /64, which is what one customer gets. */
 export function addressLimiter(app: FastifyInstance, rate: Rate): RateLimiter {
-  return limiter(app, rate, (request) => normalizeIP(request.ip, 64));
+  return limiter(app, rate, addressKey);
+}
+
+/** The /64 of an IPv6 address, a whole IPv4 address. */
+export function addressKey(request: FastifyRequest): string {
+  return normalizeIP(request.ip, 64);
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Metrics {
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
   /** `reason` is from a fixed list, for the operator; callers see one body for all. */
   readonly authenticationFailures: Counter<'reason'>;
+  /** Fetches of issuers' keys: `loaded` or `failed`. */
+  readonly keySetFetches: Counter<'outcome'>;
   /** Cartesia's units: `unit` is `requests`, `characters`, `audio_seconds` or `audio_bytes`. */
   readonly usage: Counter<'client' | 'endpoint' | 'unit'>;
   readonly upstreamSeconds: Histogram<'outcome'>;
@@ -54,6 +56,12 @@ export function createMetrics(): Metrics {
       name: 'broker_authentication_failures_total',
       help: 'Credentials refused, by reason.',
       labelNames: ['reason'],
+      registers,
+    }),
+    keySetFetches: new Counter({
+      name: 'broker_key_set_fetches_total',
+      help: "Fetches of issuers' keys, by outcome.",
+      labelNames: ['outcome'],
       registers,
     }),
     usage: new Counter({
