@@ -2,7 +2,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { loadOpenApiDocument } from './openapi-document.ts';
-import { referencePage } from './page.ts';
 
 /** The page has no script and loads nothing, so it may do nothing. */
 const PAGE_POLICY =
@@ -43,7 +42,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
       },
     },
     async (_request, reply) => {
-      page ??= loadOpenApiDocument().then(referencePage);
+      page ??= renderPage();
       reply
         .type('text/html; charset=utf-8')
         .header('cache-control', CACHE)
@@ -51,4 +50,10 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
       return page;
     },
   );
+}
+
+/** Neither the document nor the code for the page is loaded by a process that nobody asks for them. */
+async function renderPage(): Promise<string> {
+  const [document, { referencePage }] = await Promise.all([loadOpenApiDocument(), import('./page.ts')]);
+  return referencePage(document);
 }
