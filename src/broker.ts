@@ -29,7 +29,12 @@ export interface BrokerSeams {
   /** Epoch milliseconds. */
   readonly now?: () => number;
   readonly timeouts?: Partial<ServerTimeouts>;
+  /** How often the certificate's files are looked at. */
+  readonly certificateCheckMs?: number;
 }
+
+/** Renewals are days apart, and a look costs two stat calls. */
+const CERTIFICATE_CHECK_MS = 10_000;
 
 export interface Broker {
   /** Where the public listener is reached from this machine. */
@@ -120,10 +125,11 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const url = urlOf(app, certificate === null ? 'http' : 'https');
   publicUrl ||= url;
   const watch =
-    config.listen.tls === null
+    config.listen.tls === null || certificate === null
       ? null
-      : watchCertificate(app.server as HttpsServer, config.listen.tls, {
+      : watchCertificate(app.server as HttpsServer, config.listen.tls, certificate, {
           // it is one: a certificate is configured
+          everyMs: seams.certificateCheckMs ?? CERTIFICATE_CHECK_MS,
           onRenewed: () => logger.info('certificate renewed'),
           onFailed: (error) => logger.error({ err: error }, 'certificate not renewed: the old one stays in use'),
         });

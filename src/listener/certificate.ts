@@ -31,8 +31,8 @@ export interface CertificateWatch {
 }
 
 export interface WatchOptions {
-  /** How often the files are looked at; renewals are days apart, and a look costs two stat calls. */
-  readonly everyMs?: number;
+  /** How often the files are looked at. */
+  readonly everyMs: number;
   readonly onRenewed?: () => void;
   /** The new files are unreadable or do not match; the old certificate stays in use. */
   readonly onFailed?: (error: unknown) => void;
@@ -41,26 +41,29 @@ export interface WatchOptions {
 /**
  * Looks at the files' times rather than watching them: mounted secrets are swapped by symbolic links, which file watches miss.
  * Connections that are open keep their certificate; new ones get the new.
+ * @param inUse what the server was made with
  */
 export function watchCertificate(
   server: Server,
   files: CertificateFiles,
-  options: WatchOptions = {},
+  inUse: Certificate,
+  options: WatchOptions,
 ): CertificateWatch {
-  const { everyMs = 10_000, onRenewed, onFailed } = options;
-  let seen: string | null = null;
+  const { everyMs, onRenewed, onFailed } = options;
+  let seen = ''; // so that the first look also finds what was written since the server was made
+  let current = inUse;
   let looking = false;
 
   async function look(): Promise<void> {
     const stamps = await Promise.all([stat(files.certFile), stat(files.keyFile)]);
     const now = stamps.map((stamp) => `${stamp.ino}:${stamp.mtimeMs}:${stamp.size}`).join();
-    if (seen === null || seen === now) {
-      seen = now;
-      return;
-    }
-    server.setSecureContext(secureOptions(await loadCertificate(files)));
+    if (seen === now) return;
+    const found = await loadCertificate(files);
+    const isNew = found.cert !== current.cert || found.key !== current.key;
+    if (isNew) server.setSecureContext(secureOptions(found));
+    current = found;
     seen = now; // only after success: a pair that is half written is tried again
-    onRenewed?.();
+    if (isNew) onRenewed?.();
   }
 
   const tick = (): void => {

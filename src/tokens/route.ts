@@ -67,7 +67,7 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
         delivery: client.delivery,
         reused: minted.reusedAtMs !== null,
       };
-      reply.header('cache-control', 'no-store');
+      reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
       if (minted.upstreamRequestId !== null) reply.header('cartesia-request-id', minted.upstreamRequestId);
       return accessTokenAnswer(
         minted,
