@@ -1,0 +1,117 @@
+import { test } from 'tap';
+import { Problem } from '../../src/errors/problems.ts';
+import { createDirectMinter } from '../../src/tokens/direct-minter.ts';
+import type { MintOrder } from '../../src/tokens/minter.ts';
+import type { TokenClient, UpstreamToken } from '../../src/upstream/token-client.ts';
+import { principalOf } from './principal.ts';
+
+interface Asked {
+  readonly wish: Parameters<TokenClient['mint']>[0];
+  answer(token: string): void;
+  fail(problem: Problem): void;
+}
+
+/** A way to Cartesia whose answers the test gives when it likes. The real one has its own tests. */
+function askedByHand() {
+  const asked: Asked[] = [];
+  const client = {
+    mint: (wish: Asked['wish']) =>
+      new Promise<UpstreamToken>((resolve, reject) => {
+        asked.push({ wish, answer: (token) => resolve({ token, requestId: 'req-1', upstreamMs: 7 }), fail: reject });
+      }),
+  } as TokenClient; // the minter uses nothing else of it
+  return { client, asked };
+}
+
+const ORDER: MintOrder = { principal: principalOf(), grants: ['tts'], lifetimeSeconds: 300, version: '2026-03-01' };
+
+test('an expiry is counted from before upstream was asked', async (t) => {
+  const { client, asked } = askedByHand();
+  let now = 1_000_000;
+  const minting = createDirectMinter({ client, reuse: false, now: () => now }).mint(ORDER);
+  now += 1200;
+  asked[0]?.answer('a-token');
+  t.strictSame(await minting, {
+    token: 'a-token',
+    expiresAtMs: 1_300_000,
+    lifetimeSeconds: 300,
+    reusedAtMs: null,
+    upstreamRequestId: 'req-1',
+    upstreamMs: 7,
+  });
+  t.strictSame(asked[0]?.wish, { grants: ['tts'], expiresInSeconds: 300, version: '2026-03-01' });
+});
+
+test('identical orders in flight are one call, and whatever changes the token makes another', async (t) => {
+  const { client, asked } = askedByHand();
+  const minter = createDirectMinter({ client, reuse: false, now: () => 0 });
+  const same = [minter.mint(ORDER), minter.mint({ ...ORDER }), minter.mint(ORDER)];
+  const others = [
+    minter.mint({ ...ORDER, principal: principalOf({ subject: 'user-2' }) }),
+    minter.mint({ ...ORDER, principal: principalOf({ client: 'ios' }) }),
+    minter.mint({ ...ORDER, grants: ['stt'] }),
+    minter.mint({ ...ORDER, lifetimeSeconds: 60 }),
+    minter.mint({ ...ORDER, version: '2026-08-14' }),
+    // The parts of one key never read as those of another.
+    minter.mint({ ...ORDER, principal: principalOf({ client: 'we', subject: 'buser-1' }) }),
+  ];
+  t.equal(asked.length, 1 + others.length);
+  for (const [i, one] of asked.entries()) one.answer(`token-${i}`);
+  t.strictSame(new Set((await Promise.all(same)).map(({ token }) => token)), new Set(['token-0']));
+  t.equal(new Set((await Promise.all(others)).map(({ token }) => token)).size, others.length);
+
+  const next = minter.mint(ORDER);
+  t.equal(asked.length, 2 + others.length, 'what is over is not handed out again');
+  asked.at(-1)?.answer('fresh');
+  t.equal((await next).token, 'fresh');
+});
+
+test('a failure reaches everyone who waits, and is not kept', async (t) => {
+  const { client, asked } = askedByHand();
+  const minter = createDirectMinter({ client, reuse: true, now: () => 0 });
+  const waiting = [minter.mint(ORDER), minter.mint(ORDER)];
+  asked[0]?.fail(new Problem('upstream_timeout'));
+  for (const one of waiting) await t.rejects(Promise.resolve(one), { code: 'upstream_timeout' });
+  const again = minter.mint(ORDER);
+  asked[1]?.answer('a-token');
+  t.equal((await again).token, 'a-token');
+});
+
+test('with reuse a subject gets its token again while half of its life is left', async (t) => {
+  const { client, asked } = askedByHand();
+  let now = 0;
+  const minter = createDirectMinter({ client, reuse: true, now: () => now });
+  const first = minter.mint(ORDER);
+  asked[0]?.answer('first');
+  await first;
+
+  now = 150_000;
+  t.match(await minter.mint(ORDER), { token: 'first', reusedAtMs: 150_000, expiresAtMs: 300_000 });
+  t.equal(asked.length, 1);
+  const other = minter.mint({ ...ORDER, principal: principalOf({ subject: 'user-2' }) });
+  t.equal(asked.length, 2, 'nobody else gets it');
+  asked[1]?.answer('of user-2');
+  t.equal((await other).token, 'of user-2');
+
+  now = 150_001;
+  const second = minter.mint(ORDER);
+  asked[2]?.answer('second');
+  t.match(await second, { token: 'second', reusedAtMs: null });
+});
+
+test('tokens kept for reuse are bounded: the oldest goes first', async (t) => {
+  const { client, asked } = askedByHand();
+  const minter = createDirectMinter({ client, reuse: true, now: () => 0, reuseMax: 2 });
+  const mint = async (subject: string): Promise<boolean> => {
+    const before = asked.length;
+    const minting = minter.mint({ ...ORDER, principal: principalOf({ subject }) });
+    const isAsked = asked.length > before;
+    if (isAsked) asked.at(-1)?.answer(subject);
+    await minting;
+    return isAsked;
+  };
+  for (const subject of ['a', 'b', 'c']) t.equal(await mint(subject), true);
+  t.equal(await mint('b'), false);
+  t.equal(await mint('c'), false);
+  t.equal(await mint('a'), true);
+});

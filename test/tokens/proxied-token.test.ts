@@ -1,0 +1,122 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { test } from 'tap';
+import { Secret } from '../../src/config/secret.ts';
+import { createProxiedMinter } from '../../src/tokens/proxied-minter.ts';
+import { createProxiedTokenAuthenticator } from '../../src/tokens/proxied-token-authenticator.ts';
+import { signingKeys } from '../../src/tokens/signing-keys.ts';
+import { principalOf } from './principal.ts';
+
+const secret = (): Secret => new Secret(randomBytes(32).toString('base64url'));
+const NOW = 1_767_225_600_500;
+const ORDER = { principal: principalOf(), grants: ['tts', 'stt'], lifetimeSeconds: 60, version: '2026-03-01' } as const;
+const CLIENTS = new Set(['web']);
+
+async function mintWith(secrets: readonly Secret[]): Promise<string> {
+  return (await createProxiedMinter({ keys: signingKeys(secrets), now: () => NOW }).mint(ORDER)).token;
+}
+
+function authenticate(secrets: readonly Secret[], rawToken: string, now = NOW, clients: ReadonlySet<string> = CLIENTS) {
+  const authenticator = createProxiedTokenAuthenticator({ keys: signingKeys(secrets), clients, now: () => now });
+  return authenticator.authenticate({ rawToken, place: 'authorization' });
+}
+
+test('a proxied token says whom it is for, what it opens and until when, and no more', async (t) => {
+  const secrets = [secret()];
+  const minted = await createProxiedMinter({ keys: signingKeys(secrets), now: () => NOW }).mint(ORDER);
+  t.equal(minted.expiresAtMs, 1_767_225_660_000, 'whole seconds, rounded down');
+  t.match(decodeProtectedHeader(minted.token), { alg: 'HS256', typ: 'cartesia-broker+jwt' });
+  const { jti, ...claims } = decodeJwt(minted.token);
+  t.match(jti, /^[0-9a-f-]{36}$/);
+  t.strictSame(claims, {
+    iss: 'cartesia-broker',
+    client: 'web',
+    sub: 'user-1',
+    grants: { tts: true, stt: true },
+    delivery: 'proxied',
+    iat: 1_767_225_600,
+    exp: 1_767_225_660,
+  });
+});
+
+test('what was signed is taken back until its last second', async (t) => {
+  const secrets = [secret()];
+  const token = await mintWith(secrets);
+  t.match(await authenticate(secrets, token, NOW + 59_000), {
+    outcome: 'authenticated',
+    principal: {
+      client: 'web',
+      subject: 'user-1',
+      method: 'access_token',
+      grants: ['tts', 'stt'],
+      expiresAt: 1_767_225_660,
+    },
+  });
+  t.match(await authenticate(secrets, token, NOW + 60_000), { outcome: 'refused', code: 'token_expired' });
+});
+
+test('secrets rotate: the first signs, all verify, one that is gone verifies nothing', async (t) => {
+  const [older, newer] = [secret(), secret()];
+  const token = await mintWith([older]);
+  t.match(await authenticate([newer, older], token), { outcome: 'authenticated' });
+  t.match(await authenticate([newer, older], await mintWith([newer, older])), { outcome: 'authenticated' });
+  t.match(await authenticate([newer], token), { outcome: 'refused', code: 'unauthenticated' });
+});
+
+test('a client app that was taken out of the configuration has no tokens', async (t) => {
+  const secrets = [secret()];
+  t.match(await authenticate(secrets, await mintWith(secrets), NOW, new Set(['ios'])), { outcome: 'refused' });
+});
+
+test('what is not one of ours is left to others', async (t) => {
+  const secrets = [secret()];
+  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const others = ['cb_key', 'a.b.c', '.', `${encode({ alg: 'HS256', typ: 'JWT' })}.e30.x`, `${'a'.repeat(300)}.b.c`];
+  for (const other of others) t.match(await authenticate(secrets, other), { outcome: 'not_responsible' });
+  const none = createProxiedTokenAuthenticator({ keys: signingKeys(secrets), clients: CLIENTS, now: () => NOW });
+  t.match(none.authenticate(null), { outcome: 'not_responsible' });
+});
+
+test('what says it is ours and is not is refused', async (t) => {
+  const one = secret();
+  const token = await mintWith([one]);
+  const [header = '', payload = '', signature = ''] = token.split('.');
+  const { kid } = decodeProtectedHeader(token);
+  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const sign = (head: unknown, claims: unknown): string => {
+    const signed = `${encode(head)}.${encode(claims)}`;
+    return `${signed}.${createHmac('sha256', one.reveal()).update(signed).digest('base64url')}`;
+  };
+  const head = { alg: 'HS256', typ: 'cartesia-broker+jwt', kid };
+  const claims = decodeJwt(token);
+  t.match(await authenticate([one], sign(head, claims)), { outcome: 'authenticated' }, 'the forger holds the secret');
+
+  const { exp: _exp, ...forever } = claims;
+  const forged: readonly [string, string][] = [
+    ['another payload', `${header}.${encode({ ...claims, sub: 'user-2' })}.${signature}`],
+    ['no signature', `${header}.${payload}.`],
+    ['alg none', `${encode({ ...head, alg: 'none' })}.${payload}.`],
+    ['another algorithm', sign({ ...head, alg: 'HS512' }, claims)],
+    ['an unknown key id', sign({ ...head, kid: 'other' }, claims)],
+    ['another issuer', sign(head, { ...claims, iss: 'someone' })],
+    ['no expiry', sign(head, forever)],
+    ['no subject', sign(head, { ...claims, sub: undefined })],
+    ['no client app', sign(head, { ...claims, client: undefined })],
+    ['grants that are no object', sign(head, { ...claims, grants: 'tts' })],
+    ['a critical extension', sign({ ...head, crit: ['x'], x: 1 }, claims)],
+    ['five parts', `${token}.a.b`],
+  ];
+  for (const [name, text] of forged) {
+    t.match(await authenticate([one], text), { outcome: 'refused', code: 'unauthenticated' }, name);
+  }
+});
+
+test('a grant in a token that is not true, or that we do not know, opens nothing', async (t) => {
+  const one = secret();
+  const { kid } = decodeProtectedHeader(await mintWith([one]));
+  const claims = { ...decodeJwt(await mintWith([one])), grants: { tts: 'yes', agent: 1, voices: true, stt: true } };
+  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${encode({ alg: 'HS256', typ: 'cartesia-broker+jwt', kid })}.${encode(claims)}`;
+  const token = `${signed}.${createHmac('sha256', one.reveal()).update(signed).digest('base64url')}`;
+  t.match(await authenticate([one], token), { outcome: 'authenticated', principal: { grants: ['stt'] } });
+});
