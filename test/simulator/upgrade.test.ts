@@ -70,3 +70,24 @@ test('an upgrade can hang until the client leaves', async (t) => {
   socket.destroy();
   t.equal((await simulator.journal.waitFor({ path: '/tts/websocket' })).outcome, 'aborted');
 });
+
+test('an upgrade can be answered late', async (t) => {
+  const simulator = await simulatorFor(t);
+  simulator.faults.add({ match: {}, times: 1, action: { type: 'delay', ms: 30 } });
+  const began = performance.now();
+  t.match((await exchange(simulator, upgradeHead('/nowhere'))).text, /^HTTP\/1.1 404 /);
+  t.ok(performance.now() - began >= 29);
+});
+
+test('faults that shape an ordinary answer leave upgrades alone', async (t) => {
+  const simulator = await simulatorFor(t);
+  const shaping: readonly FaultAction[] = [
+    { type: 'drip', part: 'body', intervalMs: 1 },
+    { type: 'big_header', bytes: 10 },
+    { type: 'truncate_events', afterEvents: 0 },
+  ];
+  for (const action of shaping) {
+    simulator.faults.add({ match: {}, times: 1, action });
+    t.match((await exchange(simulator, upgradeHead('/nowhere'))).text, /^HTTP\/1.1 404 /, action.type);
+  }
+});
