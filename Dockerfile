@@ -34,7 +34,7 @@ COPY --from=runtime /root-of-image /
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/dist ./dist
-COPY --from=build /app/compile-cache ./compile-cache
+COPY --from=build --chown=0:0 /app/compile-cache ./compile-cache
 ENV PATH=/usr/local/bin \
     NODE_COMPILE_CACHE=/app/compile-cache \
     HOST=0.0.0.0

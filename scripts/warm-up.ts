@@ -1,6 +1,7 @@
 // node scripts/warm-up.ts DIRECTORY: fills V8's compile cache there with what a start and the first requests run, so that a
 // container does not compile it again. Starts the built broker in front of a simulated Cartesia, uses it once, stops it.
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,7 @@ const settings = {
   CARTESIA_API_KEY: simulator.apiKey,
   CARTESIA_BASE_URL: simulator.url,
   CARTESIA_ALLOW_INSECURE: 'true',
+  TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url'), // loads what signs, as deployments with proxied tokens do
   ALLOW_ANONYMOUS: 'true',
   PORT: '0',
 };
