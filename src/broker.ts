@@ -136,6 +136,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   readiness.set('ready');
   // Ahead of the first caller, and nobody waits for it: an issuer that is away must not keep the broker from starting.
   void identity.warm();
+  void tokenClient.load();
 
   return {
     url,

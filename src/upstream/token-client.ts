@@ -17,7 +17,6 @@ import { SlotQueue } from './slot-queue.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
 import { toProblem, UpstreamFailure } from './upstream-failure.ts';
 import { isCalendarDate } from './version.ts';
-import { warmUp } from './warm-up.ts';
 
 export interface UpstreamToken {
   readonly token: string;
@@ -52,10 +51,10 @@ export interface TokenClient {
   /** Rejects with a Problem only. */
   mint(wish: TokenWish): Promise<UpstreamToken>;
   /**
-   * Loads the HTTP client and opens a connection with `GET /`, which needs no key, so that the first mint does not pay for
-   * it. `null` = upstream answered; else why not, for a warning at start. Never rejects.
+   * Loads the HTTP client, so that the first mint does not pay for it. Opens no connection: upstream hears of us when there is
+   * something to ask for. Never rejects; what is wrong shows at the first mint.
    */
-  warmUp(): Promise<UpstreamFailure | null>;
+  load(): Promise<void>;
   readonly health: TokenClientHealth;
   /** Ends everything: mints under way reject with `draining`, connections close. Idempotent. */
   close(): Promise<void>;
@@ -235,7 +234,11 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
 
   return {
     mint,
-    warmUp: () => warmUp(source, prefix, deadlineMs),
+    load: () =>
+      source.load().then(
+        () => {},
+        () => {},
+      ),
     close,
     get health() {
       return {

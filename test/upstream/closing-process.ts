@@ -26,7 +26,7 @@ const address = handshaking.address();
 const port = typeof address === 'object' ? address?.port : undefined;
 
 const idle = createTokenClient({ ...settings, baseUrl: answering.url });
-await idle.warmUp();
+await idle.load();
 await Promise.all([idle.mint(wish), idle.mint(wish), idle.mint(wish)]);
 
 const waiting = createTokenClient({ ...settings, baseUrl: silent.url });
@@ -34,12 +34,10 @@ const connecting = createTokenClient({ ...settings, baseUrl: `https://127.0.0.1:
 const loading = createTokenClient({ ...settings, baseUrl: silent.url });
 const connection = new Promise((resolve) => handshaking.once('connection', resolve));
 const ends = [waiting, waiting, waiting, connecting].map((client) => client.mint(wish).catch((error) => error.code));
-const warming = connecting.warmUp();
 await Promise.all([silent.untilRequests(2), connection]);
 ends.push(loading.mint(wish).catch((error) => error.code)); // closed before its connection is asked for
 
 await Promise.all([idle, waiting, connecting, loading].map((client) => client.close()));
 const codes = await Promise.all(ends);
-await warming;
 await Promise.all([answering.close(), silent.close(), new Promise((resolve) => handshaking.close(resolve))]);
 process.stdout.write(`${JSON.stringify({ codes })}\n`);

@@ -187,7 +187,7 @@ test('refused: 502 at once, after one more try', async (t) => {
   const port = typeof address === 'object' ? address?.port : undefined;
   await new Promise((resolve) => server.close(resolve));
   const { client, events } = clientUnderTest(t, { baseUrl: `http://127.0.0.1:${port}` });
-  await client.warmUp(); // what is timed is the refusal, not the loading of the HTTP client
+  await client.load(); // what is timed is the refusal, not the loading of the HTTP client
   const startedAt = performance.now();
   const problem = await problemOf(t, client.mint(WISH));
   const tookMs = performance.now() - startedAt;

@@ -20,7 +20,7 @@ test('importing the token client does not load the HTTP client: a process listen
     const client = createTokenClient(upstream);
     const loaded = () => Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('/undici/'));
     const before = loaded().length;
-    await client.warmUp();
+    await client.load();
     const after = loaded();
     await client.close();
     console.log(JSON.stringify({ before, after: after.length > 0, whole: after.some((path) => /undici.index\\.js$|web.fetch/.test(path)) }));

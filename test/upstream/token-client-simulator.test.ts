@@ -16,7 +16,6 @@ async function simulated(t: Test, keys: readonly string[] = ['sk_car_simulated']
 
 test('a token for exactly the grants and the life that were asked for', async (t) => {
   const { client } = await simulated(t);
-  t.equal(await client.warmUp(), null);
   const before = Math.floor(Date.now() / 1_000);
   const { token, requestId } = await client.mint({
     grants: ['tts', 'agent'],
@@ -63,7 +62,7 @@ const FAULTS: readonly (readonly [FaultAction, string])[] = [
 for (const [action, code] of FAULTS) {
   test(`fault ${JSON.stringify(action)}: ${code}, and the next mint is fine`, async (t) => {
     const { simulator, client } = await simulated(t);
-    await client.warmUp();
+    await client.load();
     const fault = simulator.faults.add({ match: { path: '/access-token' }, times: 1, action });
     const problem = await problemOf(t, client.mint(WISH));
     t.equal(problem.code, code);

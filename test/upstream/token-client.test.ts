@@ -120,28 +120,13 @@ test('a refused key raises an alarm and the others carry on', async (t) => {
   t.equal(client.health.breaker, 'closed');
 });
 
-test('the first call of a process can be made before anybody waits for it', async (t) => {
-  const upstream = await upstreamThat(t, ({ socket, head }) =>
-    socket.write(head.startsWith('GET ') ? jsonAnswer('200 OK', '{"ok":true,"version":"2026-08-14"}') : tokenAnswer()),
-  );
-  const { client } = clientUnderTest(t, { baseUrl: `${upstream.url}/prefix`, connections: 1 });
-  t.equal(await client.warmUp(), null);
-  t.notMatch(upstream.received, /authorization|sk_car/, 'without the key');
-  t.ok(upstream.received.startsWith('GET /prefix/ HTTP/1.1\r\n'));
-  await client.mint(WISH);
-  t.equal(upstream.connections, 1, 'and its connection is used');
-});
-
-test('a warm-up says what is wrong with upstream and never rejects', async (t) => {
-  const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('404 Not Found', '{}')));
+test('the HTTP client can be loaded before anybody waits for it, and upstream does not notice', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url });
-  t.match(await client.warmUp(), { kind: 'answer', code: 'status 404' });
-  await upstream.close();
-  t.match(await client.warmUp(), { kind: 'unreachable', code: 'ECONNREFUSED' });
-
-  const silent = await upstreamThat(t, () => {});
-  const impatient = clientUnderTest(t, { baseUrl: silent.url, deadlineMs: 50 });
-  t.match(await impatient.client.warmUp(), { kind: 'deadline', code: '50 ms' });
+  await client.load();
+  t.equal(upstream.connections, 0);
+  await client.mint(WISH);
+  t.equal(upstream.connections, 1);
 });
 
 test('a failing upstream opens the circuit: callers are refused at once and told when to come back', async (t) => {
@@ -239,7 +224,7 @@ test('an HTTP client that cannot be set up is a fault of ours, not of upstream',
     t.equal(problem.code, 'internal_error');
     t.match(problem.details.cause, { kind: 'internal', code: 'UND_ERR_INVALID_ARG' });
   }
-  t.match(await client.warmUp(), { kind: 'internal' });
+  await client.load(); // nor does it reject here
   t.match(client.health, { breaker: 'closed', running: 0 });
 });
 
