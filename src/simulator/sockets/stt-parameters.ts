@@ -53,5 +53,7 @@ function refused(
   name: 'model_not_found' | 'language_not_supported' | 'invalid_request',
   message?: string,
 ): ParametersRead {
-  return { outcome: 'refused', problem: problem(world.settings, name, message === undefined ? {} : { message }) };
+  // The page that the TTS error links to is about voices, so there is none here.
+  const { docUrl: _, ...told } = problem(world.settings, name, message === undefined ? {} : { message });
+  return { outcome: 'refused', problem: told };
 }
