@@ -10,14 +10,14 @@ const ASKED = Symbol('asked by named-exports');
 export const namedExports: Plugin = {
   name: 'named-exports',
   setup({ onResolve, onLoad, resolve }) {
-    onResolve({ filter: /^[@a-z]/ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+    onResolve({ filter: /^[@a-z]/ }, async ({ path: specifier, kind, importer, resolveDir, pluginData }) => {
       if (kind !== 'dynamic-import' || pluginData === ASKED) return undefined;
-      const resolved = await resolve(path, { kind, importer, resolveDir, pluginData: ASKED });
+      const resolved = await resolve(specifier, { kind, importer, resolveDir, pluginData: ASKED });
       if (resolved.external || resolved.errors.length > 0) return resolved;
       const names = Object.keys((await import(pathToFileURL(resolved.path).href)) as object);
       // Node's mark of a module that is CommonJS.
       if (!names.includes('module.exports')) return resolved;
-      return { path: resolved.path, namespace: 'named-exports', pluginData: { names, resolveDir } };
+      return { path: specifier, namespace: 'named-exports', pluginData: { names, resolveDir } };
     });
     onLoad({ filter: /.*/, namespace: 'named-exports' }, ({ path, pluginData }) => {
       const { names, resolveDir } = pluginData as { names: string[]; resolveDir: string }; // from above

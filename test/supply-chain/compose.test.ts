@@ -1,0 +1,187 @@
+// docker-compose.yml as a new operator meets it: followed by the letter, with the real broker, up to the container engine.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { Writable } from 'node:stream';
+import { type Test, test } from 'tap';
+import { request } from 'undici';
+import { parse } from 'yaml';
+import { startBroker } from '../../src/broker.ts';
+import { runHealthcheck } from '../../src/commands/healthcheck.ts';
+import { formatProblem, loadConfig } from '../../src/config/load.ts';
+import { SETTING_BY_VARIABLE } from '../../src/config/setting-index.ts';
+import { startSimulator } from '../../src/simulator/simulator.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { ROOT } from '../source-imports.ts';
+
+interface Service {
+  readonly image: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly secrets?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly networks: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly read_only: boolean;
+  readonly cap_drop: readonly string[];
+  readonly security_opt: readonly string[];
+  readonly ulimits: { readonly core: number };
+  readonly pids_limit: number;
+  readonly deploy: { readonly resources: { readonly limits: { readonly cpus: string; readonly memory: string } } };
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly stop_grace_period?: string;
+  readonly logging: { readonly options: { readonly 'max-size': string } };
+}
+
+interface Compose {
+  readonly services: { readonly broker: Service; readonly redis: Service };
+  readonly networks: Readonly<Record<string, { readonly internal?: boolean } | null>>;
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>;
+}
+
+const text = readFileSync(path.join(ROOT, 'docker-compose.yml'), 'utf8');
+const compose = parse(text) as Compose;
+const { broker, redis } = compose.services;
+
+/** `${NAME:-value}` as compose reads it where the operator has set nothing. */
+const withDefaults = (value: string): string => value.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+
+test('every variable of the broker is a setting, and whatever the shell may set has a default', async (t) => {
+  const settings = Object.keys(broker.environment ?? {});
+  t.ok(settings.length >= 3);
+  const mentioned = [...settings, ...[...text.matchAll(/^\s+#\s+([A-Z_]+): /gm)].map(([, name]) => name ?? '')];
+  for (const name of mentioned) {
+    const setting = SETTING_BY_VARIABLE.get(name) ?? SETTING_BY_VARIABLE.get(name.replace(/_FILE$/, ''));
+    t.ok(setting, name);
+    if (name.endsWith('_FILE') && !SETTING_BY_VARIABLE.has(name)) t.ok(setting?.isSecret, `${name} can be a file`);
+  }
+  const withoutDefault = [...text.matchAll(/\$\{(?!\w+:-)[^}]*\}|\$[A-Z_]+/g)].map(([found]) => found);
+  t.strictSame(withoutDefault, ['$APP_KEY'], 'that one is in a comment, for the shell');
+});
+
+test('secrets are files, declared where they are used, and in no variable', async (t) => {
+  for (const name of broker.secrets ?? []) t.match(compose.secrets[name]?.file, /^\.\/secrets\//, name);
+  for (const [name, value] of Object.entries(broker.environment ?? {})) {
+    if (value.startsWith('/run/secrets/')) t.ok(broker.secrets?.includes(path.basename(value)), name);
+    else t.notOk(SETTING_BY_VARIABLE.get(name)?.isSecret === true && !value.startsWith('redis://redis:'), name);
+  }
+  t.match(readFileSync(path.join(ROOT, '.gitignore'), 'utf8'), /^secrets\/$/m);
+});
+
+test('both services are held short', async (t) => {
+  for (const [name, service] of Object.entries(compose.services)) {
+    t.equal(service.read_only, true, name);
+    t.strictSame(service.cap_drop, ['ALL'], name);
+    t.strictSame(service.security_opt, ['no-new-privileges:true'], name);
+    t.equal(service.ulimits.core, 0, name);
+    t.ok(service.pids_limit > 0, name);
+    t.ok(service.deploy.resources.limits.cpus && service.deploy.resources.limits.memory, name);
+    t.ok(service.logging.options['max-size'], name);
+    t.ok(
+      service.networks.every((network) => network in compose.networks),
+      name,
+    );
+  }
+  t.match(redis.image, /:\d+\.\d+\.\d+-alpine@sha256:[0-9a-f]{64}$/);
+  t.notOk(redis.ports, 'Redis is not published');
+  t.strictSame(redis.networks, ['state']);
+  t.equal(compose.networks['state']?.internal, true);
+  t.ok(
+    broker.ports?.every((port) => port.startsWith('127.0.0.1:')),
+    'the broker is published to this machine only',
+  );
+  t.equal(redis.healthcheck?.test[0], 'CMD');
+  t.equal(broker.depends_on?.['redis']?.condition, 'service_healthy');
+});
+
+test('the grace period is longer than a drain may take', async (t) => {
+  const loaded = await loadConfig({}, { purpose: 'inspect' });
+  if (loaded.outcome === 'refused') throw new Error('the defaults are refused');
+  const { drainDelayMs, drainDeadlineMs } = loaded.config.listen;
+  t.ok(Number.parseInt(broker.stop_grace_period ?? '', 10) * 1000 > drainDelayMs + drainDeadlineMs + 2000);
+});
+
+test('following its first lines gives a healthy broker that mints for the app key', async (t) => {
+  const { folder, appKey } = makeSecrets(t, 'sk_car_simulated');
+  const simulator = await startSimulator({ tlsPort: null });
+  t.teardown(() => simulator.close());
+  const asMounted = Object.entries(broker.environment ?? {}).map(([name, value]) => [
+    name,
+    withDefaults(value).replace(/^\/run\/secrets\//, `${folder}/secrets/`),
+  ]);
+  const env = {
+    ...(Object.fromEntries(asMounted) as Record<string, string>),
+    HOST: '0.0.0.0', // of the image
+    PORT: '0',
+    MANAGEMENT_PORT: '0',
+    CARTESIA_BASE_URL: simulator.url,
+    CARTESIA_ALLOW_INSECURE: 'true',
+  };
+  const loaded = await loadConfig(env);
+  if (loaded.outcome === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
+  const running = await startBroker(loaded.config, createLogger('silent'));
+  t.teardown(() => running.stop({ delayMs: 0 }));
+
+  const written: string[] = [];
+  const io = { stdout: sink(written), stderr: sink(written) };
+  const { port } = new URL(running.managementUrl);
+  t.equal(await runHealthcheck([], { ...io, env: { ...env, MANAGEMENT_PORT: port } }), 0);
+  t.strictSame(written, ['alive\n']);
+
+  const { statusCode, body } = await request(`${running.url}/access-token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${appKey}`, 'x-broker-subject': 'user-42' },
+    body: '{}',
+  });
+  t.equal(statusCode, 200);
+  t.match(await body.json(), { delivery: 'direct', grants: { tts: true } });
+});
+
+test('the script keeps what is there, and shows the API key to nobody', async (t) => {
+  const { folder, output, appKey } = makeSecrets(t, 'sk_car_first');
+  t.notMatch(output, /sk_car_first/);
+  t.equal(readFileSync(path.join(folder, 'secrets/cartesia_api_key'), 'utf8'), 'sk_car_first\n');
+  t.notMatch(readFileSync(path.join(folder, 'secrets/client_keys'), 'utf8'), appKey);
+  t.equal(statSync(path.join(folder, 'secrets')).mode & 0o777, 0o700, 'the folder is closed');
+  t.strictSame(readdirSync(path.join(folder, 'secrets')), ['cartesia_api_key', 'client_keys']);
+  for (const name of readdirSync(path.join(folder, 'secrets'))) {
+    t.equal(statSync(path.join(folder, 'secrets', name)).mode & 0o777, 0o644, `${name} is readable in the container`);
+  }
+  const before = readFileSync(path.join(folder, 'secrets/client_keys'), 'utf8');
+  t.equal(runScript(folder, { CARTESIA_API_KEY: 'sk_car_second' }), '');
+  t.equal(readFileSync(path.join(folder, 'secrets/client_keys'), 'utf8'), before);
+  t.equal(readFileSync(path.join(folder, 'secrets/cartesia_api_key'), 'utf8'), 'sk_car_first\n');
+  t.throws(() => runScript(t.testdir({ deploy: {} }), {}), 'not at a terminal, without a key: exit 1');
+});
+
+interface MadeSecrets {
+  readonly folder: string;
+  readonly output: string;
+  readonly appKey: string;
+}
+
+function makeSecrets(t: Test, apiKey: string): MadeSecrets {
+  const folder = t.testdir({});
+  const output = runScript(folder, { CARTESIA_API_KEY: apiKey });
+  const [, appKey = ''] = /^ {2}(cb_[\w-]{43})$/m.exec(output) ?? [];
+  return { folder, output, appKey };
+}
+
+/** In a copy: the script works on the folder above its own. */
+function runScript(folder: string, env: Readonly<Record<string, string>>): string {
+  mkdirSync(path.join(folder, 'deploy'), { recursive: true });
+  cpSync(path.join(ROOT, 'deploy/make-secrets.sh'), path.join(folder, 'deploy/make-secrets.sh'));
+  return execFileSync('sh', [path.join(folder, 'deploy/make-secrets.sh')], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+  });
+}
+
+function sink(written: string[]): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString());
+      done();
+    },
+  });
+}
