@@ -24,6 +24,9 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: CommandIo)
   healthcheck: async (argv, io) => (await import('./commands/healthcheck.ts')).runHealthcheck(argv, io),
 };
 
+// A diagnostic report would list the environment, secrets and all.
+if (process.report !== undefined) process.report.excludeEnv = true;
+
 const [name = 'help', ...argv] = process.argv.slice(2);
 // Handed over whole: its streams cost 3 ms to make, and `serve` does not write to them.
 const io: CommandIo = process;

@@ -1,7 +1,7 @@
 // Stopping without a failed request.
 import type http from 'node:http';
 import net from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Readiness } from './readiness.ts';
 
@@ -40,6 +40,10 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_GRACE_MS);
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
   await closed;
+  // The server is closed when no connection is left to count; that it was cut, a request learns at the end of the event loop's
+  // turn, and then it writes its line.
+  await turn();
+  await turn();
   clearInterval(idle);
   clearTimeout(cut);
 }

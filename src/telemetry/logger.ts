@@ -1,5 +1,5 @@
 // The log: JSON lines, built from an allow-list. No header, no query value, no body, no error object ever gets in whole.
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import type { LogLevel } from '../config/config.ts';
 
 export type { Logger } from 'pino';
@@ -8,14 +8,37 @@ export type { Logger } from 'pino';
  * @param destination where lines go; standard output unless a test says otherwise
  */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const options = {
+  const options: LoggerOptions = {
     level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
+    hooks: {
+      logMethod(args, method) {
+        Reflect.apply(method, this, writable(args));
+      },
+    },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/**
+ * What of a call is written: fields and a fixed message, nothing that is to be filled into one. pino itself would take the message
+ * of an error for the line's message where none is given, and would write out the properties of an error under any name but `err`.
+ */
+function writable([first, message]: readonly unknown[]): [object, string] {
+  if (typeof first === 'string') return [{}, first];
+  const text = typeof message === 'string' ? message : '(no message)';
+  if (first instanceof Error) return [{ err: first }, text];
+  const fields = first as Readonly<Record<string, unknown>>;
+  for (const name in fields)
+    if (fields[name] instanceof Error) return [Object.fromEntries(Object.entries(fields).map(describeIfError)), text];
+  return [fields, text];
+}
+
+function describeIfError([name, value]: [string, unknown]): [string, unknown] {
+  return [name, value instanceof Error && name !== 'err' && name !== 'error' ? describeError(value) : value];
 }
 
 /** What the log says of an error. */
@@ -34,15 +57,32 @@ export interface ErrorDescription {
 export function describeError(error: unknown, depth = 0): ErrorDescription {
   if (!(error instanceof Error)) return { type: typeof error };
   const code: unknown = Reflect.get(error, 'code');
-  const at = (error.stack ?? '')
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .slice(0, 5)
-    .map((line) => line.trim().slice(3));
+  const at = framesOf(error);
   return {
     type: error.constructor.name,
-    ...(typeof code === 'string' && /^[A-Za-z0-9_]{1,64}$/.test(code) ? { code } : {}),
+    ...(typeof code === 'string' && ERROR_CODE.test(code) ? { code } : {}),
     ...(at.length > 0 ? { at } : {}),
-    ...(error.cause !== undefined && depth < 4 ? { cause: describeError(error.cause, depth + 1) } : {}),
+    ...(error.cause !== undefined && depth < CAUSES_MAX ? { cause: describeError(error.cause, depth + 1) } : {}),
   };
+}
+
+/** `ECONNRESET`, `FST_ERR_BAD_URL`, `rate_limited`: words, unlike a key that somebody has put there. */
+const ERROR_CODE = /^(?:[A-Z][A-Z0-9_]{1,63}|[a-z][a-z_]{1,63})$/;
+const CAUSES_MAX = 4;
+const FRAMES_MAX = 5;
+
+/**
+ * A stack begins with the message, which may have lines that look like frames. What follows its last occurrence are frames;
+ * where it does not occur (somebody has changed one of the two), the two cannot be told apart and nothing is shown.
+ */
+function framesOf({ message, stack }: Error): readonly string[] {
+  if (typeof stack !== 'string' || typeof message !== 'string') return [];
+  const start = message === '' ? 0 : stack.lastIndexOf(message);
+  if (start === -1) return [];
+  return stack
+    .slice(start + message.length)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, FRAMES_MAX)
+    .map((line) => line.trim().slice(3));
 }

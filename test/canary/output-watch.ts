@@ -51,10 +51,11 @@ export class OutputWatch {
   assertClean(): void {
     const leaks = this.leaks();
     if (leaks.length === 0) return;
-    const lines = leaks.map(
-      ({ canary, source, forms, before }) =>
-        `${canary} in ${source}${forms.length === 0 ? '' : ` (${forms.join(' in ')})`} behind ${JSON.stringify(before)}`,
-    );
+    const lines = leaks.map(({ canary, source, forms, before }) => {
+      // Another secret may stand right before it.
+      const place = JSON.stringify(before.replace(/[\w-]{12,}/g, '…'));
+      return `${canary} in ${source}${forms.length === 0 ? '' : ` (${forms.join(' in ')})`} behind ${place}`;
+    });
     throw new Error(`secrets leaked:\n${lines.join('\n')}`);
   }
 }

@@ -1,0 +1,25 @@
+// Loaded into a broker's process by serve.test.ts (`node --import`): does what its parent asks for.
+import { writeFileSync } from 'node:fs';
+
+process.on('message', (message) => {
+  const secret = process.env['CARTESIA_API_KEY'] ?? '';
+  const error = Object.assign(
+    new Error(`request with ${secret}\n    at ${secret} (file:///x.js:1:1)`, { cause: secret }),
+    {
+      code: 'E_TEST',
+      headers: { authorization: `Bearer ${secret}` },
+    },
+  );
+  if (message === 'throw')
+    setImmediate(() => {
+      throw error;
+    }); // not inside the channel's own handler
+  if (message === 'reject') void Promise.reject(error);
+  if (typeof message === 'object' && message !== null && 'reportTo' in message) {
+    writeFileSync(String(message.reportTo), JSON.stringify(process.report.getReport()));
+    process.send?.('reported');
+  }
+  if (message === 'title') process.send?.({ title: process.title, argv: process.argv, execArgv: process.execArgv });
+});
+// The channel alone shall not keep the process alive.
+process.channel?.unref();

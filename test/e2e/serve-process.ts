@@ -1,0 +1,73 @@
+// `cartesia-broker serve` as a process of its own, with all it writes.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import type { OutputWatch } from '../canary/output-watch.ts';
+
+export interface ServeProcess {
+  readonly child: ChildProcess;
+  /** Where it listens. Resolves when it says so; rejects when it ends instead. */
+  readonly listening: Promise<{ readonly url: string; readonly managementUrl: string }>;
+  /** Exit code and signal. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Log lines so far. */
+  readonly logs: () => readonly Record<string, unknown>[];
+  /** Resolves with the first line that says this. */
+  logged(msg: string): Promise<Record<string, unknown>>;
+}
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+export interface ServeOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[];
+  readonly watch?: OutputWatch;
+}
+
+/** Killed with the test where it still runs. Nothing of this process's environment but PATH is handed on. */
+export function serveProcess(t: Test, { env, nodeOptions = [], watch }: ServeOptions): ServeProcess {
+  const child = spawn(process.execPath, [...nodeOptions, MAIN, 'serve'], {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    watch?.record('stdout', text);
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    watch?.record('stderr', text);
+  });
+  const ended = once(child, 'close').then(([code, signal]) => ({ code: code as number, signal: signal as string }));
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const logs = (): Record<string, unknown>[] =>
+    stdout
+      .slice(0, stdout.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  async function logged(msg: string): Promise<Record<string, unknown>> {
+    for (;;) {
+      const line = logs().find((entry) => entry['msg'] === msg);
+      if (line !== undefined) return line;
+      const more = child.stdout === null ? ended : once(child.stdout, 'data');
+      if ((await Promise.race([more, ended.then(() => null)])) === null)
+        throw new Error(`ended without saying "${msg}": ${stderr || stdout}`);
+    }
+  }
+  const listening = logged('listening').then((line) => ({
+    url: String(line['url']),
+    managementUrl: String(line['management_url']),
+  }));
+  listening.catch(() => {}); // who does not wait for it does not want to hear of it
+  return { child, listening, ended, stdout: () => stdout, stderr: () => stderr, logs, logged };
+}
