@@ -19,6 +19,7 @@ const USAGE = `Usage: cartesia-broker <command> [options]
 const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: CommandIo) => Promise<ExitCode>>> = {
   serve: async (argv, io) => (await import('./commands/serve.ts')).runServe(argv, io),
   demo: async (argv, io) => (await import('./commands/demo.ts')).runDemo(argv, io),
+  simulate: async (argv, io) => (await import('./commands/simulate.ts')).runSimulateCommand(argv, io),
   'check-config': async (argv, io) => (await import('./commands/check-config.ts')).runCheckConfig(argv, io),
   key: async (argv, io) => (await import('./commands/key.ts')).runKey(argv, io),
   healthcheck: async (argv, io) => (await import('./commands/healthcheck.ts')).runHealthcheck(argv, io),
@@ -41,6 +42,6 @@ if (name === 'help' || name === '--help' || name === '-h') {
 } else if (Object.hasOwn(COMMANDS, name) && COMMANDS[name] !== undefined) {
   process.exitCode = await COMMANDS[name](argv, io);
 } else {
-  process.stderr.write(`Unknown command. \n\n${USAGE}`);
+  process.stderr.write(`Unknown command.\n\n${USAGE}`);
   process.exitCode = 2;
 }

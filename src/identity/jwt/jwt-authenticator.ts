@@ -91,7 +91,7 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
       return refresh === null ? withoutKey(candidate.rule) : concludeAfter(refresh, candidate);
     },
     async warm() {
-      await Promise.all([...keySets.values()].map((keySet) => keySet.refresh()));
+      await Promise.all([...keySets.values()].map((keySet) => keySet.warm()));
     },
     async close() {
       for (const keySet of keySets.values()) keySet.close();

@@ -11,10 +11,13 @@ export interface KeySet {
   /** Still published by the issuer, as far as is known, and not older than the stale time. */
   trusts(key: VerificationKey): boolean;
   /**
-   * Fetches the set unless the cool-down says to wait; callers at the same time share one fetch. Never rejects.
+   * Fetches the set for a caller with an unknown key, unless the cool-down says to wait; callers at the same time share one
+   * fetch. Never rejects.
    * @returns `null` when there is nothing to wait for
    */
   refresh(): Promise<void> | null;
+  /** The first fetch, ahead of any caller. It does not count for the cool-down: a key that is new right after it is still found. */
+  warm(): Promise<void>;
   /** The last fetch succeeded: a key that is not here does not exist. */
   isCurrent(): boolean;
   close(): void;
@@ -64,7 +67,8 @@ export function createKeySet(options: KeySetOptions): KeySet {
   let trusted: ReadonlySet<VerificationKey> = new Set();
   let index: ReadonlyMap<string, KeyLookup> = new Map();
   let staleAt = Number.NEGATIVE_INFINITY;
-  let nextFetchAt = Number.NEGATIVE_INFINITY;
+  let nextAttemptAt = Number.NEGATIVE_INFINITY;
+  let nextDemandAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let pending: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -105,7 +109,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
 
   function schedule(): void {
     const pause = Math.min(timing.cooldownMs, timing.retryMs * 2 ** (failures - 1));
-    nextFetchAt = monotonicNow() + (failures === 0 ? timing.cooldownMs : pause);
+    nextAttemptAt = failures === 0 ? Number.NEGATIVE_INFINITY : monotonicNow() + pause;
     timer = setTimeout(fetchNow, failures === 0 ? timing.refreshMs : pause).unref();
   }
 
@@ -119,7 +123,14 @@ export function createKeySet(options: KeySetOptions): KeySet {
   return {
     find: (alg, kid) => (isStale() ? 'unknown' : (index.get(indexKey(alg, kid)) ?? 'unknown')),
     trusts: (key) => trusted.has(key) && !isStale(),
-    refresh: () => (monotonicNow() < nextFetchAt || closing.signal.aborted ? null : fetchNow()),
+    refresh() {
+      if (pending !== null) return pending;
+      const now = monotonicNow();
+      if (now < nextDemandAt || now < nextAttemptAt || closing.signal.aborted) return null;
+      nextDemandAt = now + timing.cooldownMs;
+      return fetchNow();
+    },
+    warm: () => (closing.signal.aborted ? Promise.resolve() : fetchNow()),
     isCurrent: () => failures === 0 && !isStale(),
     close() {
       closing.abort();

@@ -9,7 +9,14 @@ const key: VerificationKey = { id: 'k', alg: 'ES256', kid: 'k', verify: () => tr
 
 /** A key set that trusts its key as long as the test wants it to. */
 function trusting(trust: { yes: boolean }): KeySet {
-  return { find: () => key, trusts: () => trust.yes, refresh: () => null, isCurrent: () => true, close() {} };
+  return {
+    find: () => key,
+    trusts: () => trust.yes,
+    refresh: () => null,
+    warm: () => Promise.resolve(),
+    isCurrent: () => true,
+    close() {},
+  };
 }
 
 function token(name: string, change: Partial<VerifiedToken> = {}): VerifiedToken {
