@@ -29,9 +29,11 @@ export interface RunningBroker {
   readonly watch: OutputWatch;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface RunningBrokerOptions {
   /** Settings beside the usual ones; `undefined` takes one of those away. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Environment | ((simulator: Simulator) => Environment);
   readonly simulator?: SimulatorOptions;
   readonly seams?: BrokerSeams;
   /** Serve TLS with a certificate for localhost that is made for the test. */
@@ -67,7 +69,7 @@ export async function startRunningBroker(t: Test, options: RunningBrokerOptions 
     MANAGEMENT_PORT: '0',
     MINT_RATE_PER_IP: 'off',
     ...(certificate === null ? {} : { TLS_CERT_FILE: certificate.certFile, TLS_KEY_FILE: certificate.keyFile }),
-    ...options.env,
+    ...(typeof options.env === 'function' ? options.env(simulator) : options.env),
   };
   const loaded = await loadConfig(env);
   if (loaded.outcome === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
