@@ -12,7 +12,7 @@ import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
 import { buildManagement } from './management/server.ts';
-import { createCarrier } from './proxy/carrier.ts';
+import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
@@ -31,6 +31,8 @@ export interface BrokerSeams {
   readonly timeouts?: Partial<ServerTimeouts>;
   /** How often the certificate's files are looked at. */
   readonly certificateCheckMs?: number;
+  /** Shorter clocks for carried requests. */
+  readonly carrying?: CarrierClocks;
 }
 
 /** Renewals are days apart, and a look costs two stat calls. */
@@ -42,6 +44,8 @@ export interface Broker {
   readonly managementUrl: string;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  /** Requests that are being carried to Cartesia now. */
+  readonly carried: number;
   /** Graceful: see `listener/drain.ts`. `delayMs` overrides the configured drain delay. */
   stop(options?: { readonly delayMs?: number }): Promise<void>;
 }
@@ -73,6 +77,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         now: monotonic,
         isDraining: () => readiness.state === 'draining',
         onEvent,
+        ...(seams.carrying === undefined ? {} : { clocks: seams.carrying }),
       })
     : null;
   const minters = new Map<Delivery, Minter>([
@@ -143,6 +148,9 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     managementUrl: urlOf(management, 'http'),
     readiness,
     metrics,
+    get carried() {
+      return carrier?.open ?? 0;
+    },
     async stop({ delayMs = config.listen.drainDelayMs } = {}) {
       await drain(app.server, { readiness, delayMs, deadlineMs: config.listen.drainDeadlineMs });
       watch?.stop();

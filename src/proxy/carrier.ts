@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors/problems.ts';
-import type { Endpoint } from '../upstream/endpoints.ts';
+import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
 import type { UpstreamTransport } from '../upstream/transport.ts';
 import type { UpstreamEvent } from '../upstream/upstream-event.ts';
@@ -50,6 +50,15 @@ export interface CarrierOptions {
   readonly now: () => number;
   readonly isDraining: () => boolean;
   readonly onEvent: (event: UpstreamEvent) => void;
+  /** For tests: shorter than those of the endpoint table. */
+  readonly clocks?: CarrierClocks;
+}
+
+/** Milliseconds. */
+export interface CarrierClocks {
+  readonly deadlines?: Partial<Deadlines>;
+  /** How often the clocks of open requests are looked at: one timer for all of them. */
+  readonly lookMs?: number;
 }
 
 export interface Carrier {
@@ -60,11 +69,10 @@ export interface Carrier {
   close(): Promise<void>;
 }
 
-/** How often the clocks of open requests are looked at: one timer for all of them. */
 const LOOK_MS = 500;
 
 export function createCarrier(options: CarrierOptions): Carrier {
-  const { transport, ring, now, isDraining, onEvent } = options;
+  const { transport, ring, now, isDraining, onEvent, clocks = {} } = options;
   const open = new Set<Forwarding>();
   const isRevealing = (text: string): boolean => ring.isRevealedBy(text);
   let clock: NodeJS.Timeout | null = null;
@@ -74,7 +82,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
     clock ??= setInterval(() => {
       const at = now();
       for (const one of open) one.checkDeadlines(at);
-    }, LOOK_MS);
+    }, clocks.lookMs ?? LOOK_MS);
   }
 
   function unwatch(forwarding: Forwarding): void {
@@ -91,13 +99,18 @@ export function createCarrier(options: CarrierOptions): Carrier {
       const { endpoint } = cargo;
       const events =
         endpoint.transport === 'sse'
-          ? new EventStream({ contextId: cargo.contextId, requestId: request.id, isRevealing })
+          ? new EventStream({
+              contextId: cargo.contextId,
+              requestId: request.id,
+              isRevealing,
+              onKeyRefused: (status) => keyRefused(key, status),
+            })
           : null;
       const { record } = request;
 
       const forwarding = new Forwarding({
         response: reply.raw,
-        deadlines: endpoint.deadlines,
+        deadlines: clocks.deadlines === undefined ? endpoint.deadlines : { ...endpoint.deadlines, ...clocks.deadlines },
         now,
         events,
         observe: cargo.observe ?? null,
@@ -109,13 +122,17 @@ export function createCarrier(options: CarrierOptions): Carrier {
           reply.raw.writeHead(status, answerHeaders(reply, head, endpoint, isDraining()));
         },
         refuse: (problem) => void reply.send(problem),
-        refuseWith: (status, body, head) => void reply.send(refusal(key, { status, body, ...head })),
+        refuseWith(status, body, head) {
+          record.upstreamRequestId = head.requestId;
+          reply.send(refusal(key, { status, body, ...head }));
+        },
         ended(outcome) {
           unwatch(forwarding);
           record.upstreamMs ??= forwarding.ageMs;
           if (outcome.outcome === 'cut') {
-            record.outcome = 'upstream_unavailable';
-            onEvent({ type: 'attempt', outcome: 'upstream_unavailable', status: null, durationMs: forwarding.ageMs });
+            const code = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';
+            record.outcome = code;
+            onEvent({ type: 'attempt', outcome: code, status: null, durationMs: forwarding.ageMs });
           }
           cargo.settle({
             audioBytes: events === null ? forwarding.bytes : events.audioBytes,
@@ -140,11 +157,13 @@ export function createCarrier(options: CarrierOptions): Carrier {
 
   function refusal(key: RingKey, answer: ErrorAnswer): Problem {
     const { problem, isKeyRefused } = problemOfAnswer(answer, { isRevealing, nowMs: Date.now() });
-    if (isKeyRefused) {
-      ring.refused(key);
-      onEvent({ type: 'key_rejected', position: key.position, status: answer.status, keysWorking: ring.working });
-    }
+    if (isKeyRefused) keyRefused(key, answer.status);
     return problem;
+  }
+
+  function keyRefused(key: RingKey, status: number): void {
+    ring.refused(key);
+    onEvent({ type: 'key_rejected', position: key.position, status, keysWorking: ring.working });
   }
 }
 

@@ -193,11 +193,21 @@ export class Forwarding implements UpstreamHandler {
     const wasOpen = outcome.outcome === 'aborted' || isCut;
     this.#phase = 'over';
     if (wasOpen) this.#control?.abort();
-    if (isCut) this.#parts.response.destroy();
+    if (isCut) breakConnection(this.#parts.response);
     this.#control = null;
     this.#errorBody = [];
     this.#parts.ended(outcome);
   }
+}
+
+/**
+ * Before HTTP/1.1 the end of the connection is the end of the body, and a broken one must not look like it.
+ * Over TLS the missing close alert tells.
+ */
+function breakConnection(response: ServerResponse): void {
+  const { socket, req } = response;
+  if (req.httpVersion === '1.0' && socket !== null && !('encrypted' in socket)) socket.resetAndDestroy();
+  else response.destroy();
 }
 
 const CUT_STREAM = {

@@ -16,11 +16,14 @@ const FORWARDED = ['accept', 'content-type', 'x-cartesia-client'] as const;
 export function requestHeaders(headers: IncomingHttpHeaders, contentType: string | null): string[] {
   const list: string[] = [];
   const named = headers.connection?.toLowerCase() ?? '';
+  let hasType = false;
   for (const name of FORWARDED) {
     const value = headers[name];
-    if (typeof value === 'string' && !(named.includes(name) && namesField(named, name))) list.push(name, value);
+    if (typeof value !== 'string' || (named.includes(name) && namesField(named, name))) continue;
+    list.push(name, value);
+    hasType ||= name === 'content-type';
   }
-  if (contentType !== null && headers['content-type'] === undefined) list.push('content-type', contentType);
+  if (contentType !== null && !hasType) list.push('content-type', contentType);
   // Audio and event streams are of no use compressed, and errors have to be read here.
   list.push('accept-encoding', 'identity', 'user-agent', 'cartesia-broker');
   return list;

@@ -1,12 +1,12 @@
 // The request target for Cartesia: a path of the endpoint table and what may pass of the client's query.
 import { Problem } from '../errors/problems.ts';
 
-/** Credentials and the version are ours to send; a client's must not reach upstream under any spelling. */
+/** Credentials and the version are ours to send; a client's must not reach upstream under any spelling. Lower case, `-` as `_`. */
 const STRIPPED: ReadonlySet<string> = new Set([
   'access_token',
   'api_key',
   'authorization',
-  'x-api-key',
+  'x_api_key',
   'cartesia_version',
 ]);
 
@@ -33,10 +33,11 @@ export function passQuery(query: string): PassedQuery {
     if (parameter === '') continue;
     const equals = parameter.indexOf('=');
     const name = decoded(equals === -1 ? parameter : parameter.slice(0, equals)).toLowerCase();
-    if (!STRIPPED.has(name)) passed.push(parameter);
+    const value = decoded(equals === -1 ? '' : parameter.slice(equals + 1));
+    if (!STRIPPED.has(name.replaceAll('-', '_'))) passed.push(parameter);
     else if (name === 'cartesia_version') {
       if (version !== undefined) throw new Problem('invalid_request', 'The query names the version twice.');
-      version = decoded(equals === -1 ? '' : parameter.slice(equals + 1));
+      version = value;
     }
   }
   return { text: passed.length === 0 ? '' : `?${passed.join('&')}`, version };
@@ -54,5 +55,5 @@ function decoded(text: string): string {
   }
 }
 
-/** Visible ASCII, without what would end a query or a request line for some reader. */
-const SAFE = /^[\x21\x24-\x3b\x3d\x3f-\x5b\x5d-\x5f\x61-\x7b\x7d\x7e]*$/;
+/** Visible ASCII, without what would end a query or a request line for some reader, or (`;`) begin another parameter. */
+const SAFE = /^[\x21\x24-\x3a\x3d\x3f-\x5b\x5d-\x5f\x61-\x7b\x7d\x7e]*$/;

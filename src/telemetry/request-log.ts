@@ -64,7 +64,9 @@ export const requestLog = fp<RequestLogOptions>(
       const { record } = request;
       const refusal = request.raw[refusedWith];
       if (refusal !== undefined) record.outcome = refusal.code;
-      else if (!reply.raw.writableFinished) record.outcome = 'aborted';
+      else if (!reply.raw.writableFinished && !(reply.raw.headersSent && record.outcome !== 'ok')) {
+        record.outcome = 'aborted'; // unless the answer has begun, and it was we who broke it off
+      }
       const status = record.outcome === 'aborted' ? ABORTED_STATUS : reply.raw.statusCode;
       const route = request.routeOptions.url ?? '(none)';
       metrics.requests.inc({ route, method: request.method, status });

@@ -1,0 +1,113 @@
+// The handshake with Cartesia as text: the request that opens a socket, and what its answer says. Nothing of the client's own
+// handshake is copied.
+import { randomBytes } from 'node:crypto';
+import { acceptOf } from './handshake.ts';
+
+/** Node's own limit for a head. */
+export const HEAD_MAX_BYTES = 16_384;
+
+export interface Opening {
+  readonly text: string;
+  /** What Sec-WebSocket-Accept has to say. */
+  readonly accept: string;
+}
+
+/**
+ * @param target path and query, made of constants and checked parts
+ * @param host with the port where it is not the scheme's own
+ * @param headers flat list of names and values, credential and version included
+ */
+export function openingRequest(target: string, host: string, headers: readonly string[]): Opening {
+  const key = randomBytes(16).toString('base64');
+  let text =
+    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`;
+  for (let at = 0; at + 1 < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  return { text: `${text}\r\n`, accept: acceptOf(key) };
+}
+
+export interface AnswerHead {
+  readonly status: number;
+  /** Lower-case names. A field that stands twice has its values joined by a comma and a space. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Where the body is: its length, `chunked`, or until the end of the connection. */
+  readonly body: number | 'chunked' | 'to_end';
+}
+
+const STATUS_LINE = /^HTTP\/1\.1 ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/;
+
+/**
+ * Strict: what is not HTTP/1.1 to the letter, or has a body whose length can be read in two ways, is no answer.
+ * @param text Latin-1, up to and without the empty line
+ */
+export function readHead(text: string): AnswerHead | null {
+  const [first = '', ...lines] = text.split('\r\n');
+  const status = STATUS_LINE.exec(first)?.[1];
+  if (status === undefined) return null;
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const field = FIELD.exec(line);
+    if (field === null) return null;
+    const [, name = '', value = ''] = field;
+    const key = name.toLowerCase();
+    const before = headers.get(key);
+    headers.set(key, before === undefined ? value : `${before}, ${value}`);
+  }
+  const body = bodyOf(headers);
+  return body === null ? null : { status: Number(status), headers, body };
+}
+
+function bodyOf(headers: ReadonlyMap<string, string>): AnswerHead['body'] | null {
+  const length = headers.get('content-length');
+  const encoding = headers.get('transfer-encoding');
+  if (length !== undefined && encoding !== undefined) return null;
+  if (encoding !== undefined) return encoding.toLowerCase() === 'chunked' ? 'chunked' : null;
+  if (length === undefined) return 'to_end';
+  return /^[0-9]{1,15}$/.test(length) ? Number(length) : null;
+}
+
+/** Whether a 101 accepts what was asked for, and nothing that was not. @see RFC 6455 §4.1 */
+export function isAcceptance({ status, headers }: AnswerHead, accept: string): boolean {
+  const tokens =
+    headers
+      .get('connection')
+      ?.toLowerCase()
+      .split(/[\t ]*,[\t ]*/) ?? [];
+  return (
+    status === 101 &&
+    headers.get('upgrade')?.toLowerCase() === 'websocket' &&
+    tokens.includes('upgrade') &&
+    headers.get('sec-websocket-accept') === accept &&
+    !headers.has('sec-websocket-extensions') &&
+    !headers.has('sec-websocket-protocol')
+  );
+}
+
+/**
+ * The body of an error answer, as far as it has come.
+ * @returns `null` while more of it is to come
+ */
+export function readBody(bytes: Buffer, length: AnswerHead['body'], hasEnded: boolean): string | null {
+  if (length === 'chunked') return readChunks(bytes, hasEnded);
+  if (length !== 'to_end' && bytes.length >= length) return bytes.toString('utf8', 0, length);
+  return hasEnded ? bytes.toString('utf8') : null;
+}
+
+/** Only for reading an error's words: trailers are of no interest, and what breaks off is what there is. */
+function readChunks(bytes: Buffer, hasEnded: boolean): string | null {
+  const pieces: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const lineEnd = bytes.indexOf('\r\n', at);
+    const size =
+      lineEnd === -1 ? null : /^([0-9a-fA-F]{1,6})(?:[\t ]*;.*)?$/.exec(bytes.toString('latin1', at, lineEnd))?.[1];
+    if (size === null || size === undefined) break;
+    const start = lineEnd + 2;
+    const end = start + Number.parseInt(size, 16);
+    if (end === start) return Buffer.concat(pieces).toString('utf8');
+    if (end > bytes.length) break;
+    pieces.push(bytes.subarray(start, end));
+    at = end + 2;
+  }
+  return hasEnded ? Buffer.concat(pieces).toString('utf8') : null;
+}

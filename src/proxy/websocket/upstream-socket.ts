@@ -1,0 +1,254 @@
+// A socket to Cartesia: connected, verified, its handshake done, its bytes read into one buffer.
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Config } from '../../config/config.ts';
+import { readAuthorities, trustOf } from '../../upstream/connection-pool.ts';
+import { readRequestId } from '../../upstream/error-body.ts';
+import { toUpstreamFailure, UpstreamFailure } from '../../upstream/upstream-failure.ts';
+import type { ErrorAnswer } from '../upstream-error.ts';
+import { ReadBuffer } from './read-buffer.ts';
+import {
+  type AnswerHead,
+  HEAD_MAX_BYTES,
+  isAcceptance,
+  type Opening,
+  openingRequest,
+  readBody,
+  readHead,
+} from './upstream-handshake.ts';
+
+/** What the owner of an upstream socket is told. `refused`, `failed`: it never opened, and nothing more is told. */
+export interface UpstreamSocketOwner {
+  upstreamAccepted(requestId: string | null): void;
+  upstreamRefused(answer: ErrorAnswer): void;
+  upstreamFailed(failure: UpstreamFailure): void;
+  /** Frames have come; they are in `received`. @returns how far they were taken */
+  upstreamRead(): void;
+  /** Everything that was written has gone to the kernel. */
+  upstreamDrained(): void;
+  /** It was open, and sends no more: closed, broken or half closed. Told once. */
+  upstreamEnded(): void;
+}
+
+export interface UpstreamConnector {
+  /** @param headers flat list of names and values, credential and version included */
+  connect(target: string, headers: readonly string[], owner: UpstreamSocketOwner): UpstreamSocket;
+}
+
+/** For the whole of it: name, connection, TLS, answer. Milliseconds. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Of an error answer; longer ones say enough by their status. */
+const ERROR_BODY_MAX_BYTES = 16_384;
+
+/** @throws Error when `caFile` cannot be read, or is no certificate */
+export function createUpstreamConnector(
+  upstream: Pick<Config['upstream'], 'baseUrl' | 'caFile'>,
+  timeoutMs = HANDSHAKE_TIMEOUT_MS,
+): UpstreamConnector {
+  const { protocol, hostname, port, host } = new URL(upstream.baseUrl);
+  const isSecure = protocol === 'https:';
+  const authorities = upstream.caFile === null ? null : readAuthorities(upstream.caFile);
+  const trust = trustOf(authorities);
+  // Rejections are for whoever connects.
+  trust.catch(() => {});
+  const address = hostname.replace(/^\[|\]$/g, '');
+  const place = { host: address, port: Number(port) || (isSecure ? 443 : 80), noDelay: true };
+
+  const open = (onread: net.OnReadOpts, context: Awaited<typeof trust>): net.Socket =>
+    isSecure
+      ? tls.connect({
+          ...place,
+          ...context,
+          ...(net.isIP(address) === 0 ? { servername: address } : {}),
+          // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
+          rejectUnauthorized: true,
+          minVersion: 'TLSv1.2',
+          ALPNProtocols: ['http/1.1'],
+          onread,
+        } as tls.ConnectionOptions) // @types/node does not know `onread` here; Node documents it
+      : net.connect({ ...place, onread });
+
+  return {
+    connect(target, headers, owner) {
+      const opening = openingRequest(target, host, headers);
+      const socket = new UpstreamSocket(opening, owner, timeoutMs);
+      trust.then(
+        (context) => socket.start((onread) => open(onread, context), isSecure ? 'secureConnect' : 'connect'),
+        () => socket.fail(new UpstreamFailure('tls', 'CA_FILE')),
+      );
+      return socket;
+    },
+  };
+}
+
+export class UpstreamSocket {
+  readonly received = new ReadBuffer();
+  #owner: UpstreamSocketOwner;
+  #opening: Opening | null;
+  #head: AnswerHead | null = null;
+  #socket: net.Socket | null = null;
+  #timer: NodeJS.Timeout | null;
+  #phase: 'opening' | 'open' | 'over' = 'opening';
+  #isPaused = false;
+
+  constructor(opening: Opening, owner: UpstreamSocketOwner, timeoutMs: number) {
+    this.#opening = opening;
+    this.#owner = owner;
+    this.#timer = setTimeout(() => this.fail(new UpstreamFailure('deadline', `${timeoutMs} ms`)), timeoutMs);
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get pendingBytes(): number {
+    return this.#socket?.writableLength ?? 0;
+  }
+
+  start(open: (onread: net.OnReadOpts) => net.Socket, connected: 'connect' | 'secureConnect'): void {
+    if (this.#phase === 'over') return;
+    const socket = open({
+      buffer: () => this.received.room,
+      callback: (length) => this.#read(length),
+    });
+    this.#socket = socket;
+    socket.on('error', (error) => this.fail(toUpstreamFailure(error)));
+    socket.once(connected, () => socket.write(this.#opening?.text ?? '', 'latin1'));
+    socket.on('drain', () => this.#owner.upstreamDrained());
+    socket.on('end', () => this.#ended());
+    socket.on('close', () => {
+      this.#ended();
+      this.received.release();
+    });
+  }
+
+  /** @returns whether more may be written at once */
+  write(bytes: Uint8Array): boolean {
+    return this.#socket === null || this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket?.resume();
+  }
+
+  /** Sends what was written and then the end; cut after a while where the other side does not end. */
+  end(lingerMs: number): void {
+    const socket = this.#socket;
+    if (socket === null || this.#phase !== 'open') {
+      this.destroy();
+      return;
+    }
+    this.#phase = 'over';
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+    this.resume();
+  }
+
+  /** Nothing is told any more. */
+  destroy(): void {
+    this.#phase = 'over';
+    this.#clearTimer();
+    this.#socket?.destroy();
+  }
+
+  fail(failure: UpstreamFailure): void {
+    if (this.#phase === 'open') this.#ended();
+    if (this.#phase === 'opening') {
+      this.#phase = 'over';
+      this.#owner.upstreamFailed(failure);
+    }
+    this.destroy();
+  }
+
+  /** @returns whether to go on reading */
+  #read(length: number): boolean {
+    const { received } = this;
+    received.filled(length);
+    if (this.#phase === 'open') this.#owner.upstreamRead();
+    else if (this.#phase === 'opening') this.#readAnswer(false);
+    else received.consume(received.end, false);
+    return !this.#isPaused;
+  }
+
+  #ended(): void {
+    if (this.#phase === 'open') {
+      this.#phase = 'over';
+      this.#owner.upstreamEnded();
+    } else if (this.#phase === 'opening') {
+      this.#readAnswer(true);
+      if (this.#phase === 'opening') this.fail(new UpstreamFailure('cut', 'END'));
+    }
+  }
+
+  #readAnswer(hasEnded: boolean): void {
+    const { received } = this;
+    this.#head ??= this.#takeHead();
+    const head = this.#head;
+    if (head === null || this.#opening === null) return;
+    if (head.status === 101) {
+      this.#accept(head);
+      return;
+    }
+    const isLong = received.end >= ERROR_BODY_MAX_BYTES;
+    const body = readBody(received.bytes.subarray(0, received.end), head.body, hasEnded || isLong);
+    if (body === null) {
+      received.consume(0, false);
+      return;
+    }
+    this.#phase = 'over';
+    const requestId =
+      readRequestId(head.headers.get('cartesia-request-id')) ?? readRequestId(head.headers.get('x-request-id'));
+    this.#owner.upstreamRefused({
+      status: head.status,
+      body,
+      requestId,
+      retryAfter: head.headers.get('retry-after') ?? null,
+    });
+    this.destroy();
+  }
+
+  #accept(head: AnswerHead): void {
+    if (this.#opening === null || !isAcceptance(head, this.#opening.accept)) {
+      this.fail(new UpstreamFailure('malformed', 'HANDSHAKE'));
+      return;
+    }
+    this.#phase = 'open';
+    this.#opening = null;
+    this.#head = null;
+    this.#clearTimer();
+    const { headers } = head;
+    this.#owner.upstreamAccepted(
+      readRequestId(headers.get('cartesia-request-id')) ?? readRequestId(headers.get('x-request-id')),
+    );
+    // Frames may have come right behind the answer.
+    this.#owner.upstreamRead();
+  }
+
+  /** `null`: not whole yet, or refused as malformed. */
+  #takeHead(): AnswerHead | null {
+    const { received } = this;
+    const end = received.bytes.subarray(0, received.end).indexOf('\r\n\r\n');
+    if (end === -1 || end > HEAD_MAX_BYTES) {
+      if (end !== -1 || received.end > HEAD_MAX_BYTES) this.fail(new UpstreamFailure('oversized', 'HEAD'));
+      else received.consume(0, false);
+      return null;
+    }
+    const head = readHead(received.bytes.toString('latin1', 0, end));
+    if (head === null || (head.status < 200 && head.status !== 101)) {
+      this.fail(new UpstreamFailure('malformed', 'HEAD'));
+      return null;
+    }
+    received.consume(end + 4, false);
+    return head;
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

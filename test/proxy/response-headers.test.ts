@@ -1,0 +1,103 @@
+import { test } from 'tap';
+import { readAnswerHead } from '../../src/proxy/response-headers.ts';
+
+test('only what says what the answer is reaches the client', async (t) => {
+  const head = readAnswerHead(
+    [
+      'Content-Type',
+      'audio/wav',
+      'Content-Length',
+      '12',
+      'Content-Disposition',
+      'attachment',
+      'Cartesia-File-ID',
+      'file_1',
+      'Cartesia-Request-Id',
+      'req-1',
+      'Set-Cookie',
+      'session=1',
+      'Location',
+      'https://elsewhere.example',
+      'Connection',
+      'keep-alive, content-type',
+      'Keep-Alive',
+      'timeout=5',
+      'Transfer-Encoding',
+      'chunked',
+      'Trailer',
+      'x',
+      'Upgrade',
+      'h2c',
+      'Proxy-Authenticate',
+      'Basic',
+      'WWW-Authenticate',
+      'Bearer',
+      'Access-Control-Allow-Origin',
+      '*',
+      'Strict-Transport-Security',
+      'max-age=1',
+      'Server',
+      'nginx',
+      'Alt-Svc',
+      'h3=":443"',
+      'Refresh',
+      '0; url=https://elsewhere.example',
+      'X-Echo-Authorization',
+      'Bearer key',
+    ],
+    false,
+  );
+  t.strictSame(head, {
+    forwarded: [
+      'content-type',
+      'audio/wav',
+      'content-length',
+      '12',
+      'content-disposition',
+      'attachment',
+      'cartesia-file-id',
+      'file_1',
+      'cartesia-request-id',
+      'req-1',
+    ],
+    contentType: 'audio/wav',
+    requestId: 'req-1',
+    retryAfter: null,
+  });
+});
+
+test('a body that may be rewritten loses its length', async (t) => {
+  const head = readAnswerHead(['content-type', 'text/event-stream', 'content-length', '12'], true);
+  t.strictSame(head.forwarded, ['content-type', 'text/event-stream']);
+});
+
+test("upstream's id comes from either field, and its own name counts first", async (t) => {
+  t.match(readAnswerHead(['x-request-id', 'a'], false), {
+    requestId: 'a',
+    forwarded: ['cartesia-request-id', 'a'],
+  });
+  t.match(readAnswerHead(['X-Request-Id', 'a', 'Cartesia-Request-ID', 'b'], false), { requestId: 'b' });
+  t.match(readAnswerHead(['Cartesia-Request-ID', 'b', 'X-Request-Id', 'a'], false), { requestId: 'b' });
+});
+
+test('what does not look like an id is none', async (t) => {
+  for (const id of ['', 'a b', 'a\tb', 'Bearer sk_car_x', 'é', 'a'.repeat(129), '<script>']) {
+    t.strictSame(readAnswerHead(['cartesia-request-id', id], false), {
+      forwarded: [],
+      contentType: '',
+      requestId: null,
+      retryAfter: null,
+    });
+  }
+});
+
+test('the hint to wait is read and not passed on as it is', async (t) => {
+  const head = readAnswerHead(['Retry-After', '99999'], false);
+  t.equal(head.retryAfter, '99999');
+  t.strictSame(head.forwarded, []);
+});
+
+test('an empty head says nothing', async (t) => {
+  t.strictSame(readAnswerHead([], false), { forwarded: [], contentType: '', requestId: null, retryAfter: null });
+  t.strictSame(readAnswerHead(['odd'], false).forwarded, []);
+});

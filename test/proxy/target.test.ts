@@ -1,0 +1,122 @@
+import fc from 'fast-check';
+import { test } from 'tap';
+import { passQuery } from '../../src/proxy/target.ts';
+
+test('what is not ours to send passes as it was written', async (t) => {
+  for (const query of [
+    'encoding=pcm_s16le&sample_rate=16000',
+    'expand[]=preview_file_url&expand[]=x',
+    'q=caf%C3%A9&limit=10',
+    'a&b=&=c',
+    'keyterm=two%20words&keyterm=two+words',
+    'x=%2526&y=a%3Bb',
+  ]) {
+    t.strictSame(passQuery(query), { text: `?${query}`, version: undefined }, query);
+  }
+});
+
+test('an empty query, and one of which nothing is left, is no query', async (t) => {
+  for (const query of ['', '&', '&&&', 'api_key=x', 'access_token=x&api_key=y&']) {
+    t.equal(passQuery(query).text, '', query);
+  }
+});
+
+test('a credential or a version never passes, however its name is written', async (t) => {
+  const names = [
+    'api_key',
+    'API_KEY',
+    'Api_Key',
+    'api-key',
+    'access_token',
+    'Access-Token',
+    'authorization',
+    'Authorization',
+    'x-api-key',
+    'X_API_KEY',
+    'cartesia_version',
+    'CARTESIA_VERSION',
+    'cartesia-version',
+    '%61pi_key',
+    'api%5Fkey',
+    '%41%50%49%5f%4b%45%59',
+    'access%5ftoken',
+    '%61uthorization',
+    'cartesia%5Fversion',
+  ];
+  for (const name of names) {
+    t.equal(passQuery(`${name}=secret`).text, '', name);
+    t.equal(passQuery(`a=1&${name}=secret&b=2`).text, '?a=1&b=2', `${name} between others`);
+    t.equal(passQuery(`${name}&a=1`).text, '?a=1', `${name} without a value`);
+  }
+  t.equal(passQuery('api_key=1&api_key=2&a=1&access_token=3').text, '?a=1', 'each time it is there');
+});
+
+test('what is escaped twice is another name, there as here', async (t) => {
+  t.equal(passQuery('%2561pi_key=x').text, '?%2561pi_key=x');
+});
+
+test('no spelling of a stripped name survives: any characters escaped, any case', async (t) => {
+  const spelled = fc
+    .constantFrom('api_key', 'access_token', 'authorization', 'x-api-key', 'cartesia_version')
+    .chain((name) =>
+      fc
+        .array(fc.tuple(fc.boolean(), fc.boolean()), { minLength: name.length, maxLength: name.length })
+        .map((choices) =>
+          [...name]
+            .map((letter, at) => {
+              const [isEscaped = false, isUpper = false] = choices[at] ?? [];
+              const written = isUpper ? letter.toUpperCase() : letter;
+              return isEscaped ? `%${written.charCodeAt(0).toString(16)}` : written;
+            })
+            .join(''),
+        ),
+    );
+  fc.assert(
+    fc.property(spelled, (name) => {
+      if (passQuery(`a=1&${name}=2026-03-01`).text !== '?a=1') throw new Error(name);
+    }),
+    { numRuns: 300 },
+  );
+  t.pass('300 spellings');
+});
+
+test('the version that the query names is read', async (t) => {
+  t.strictSame(passQuery('cartesia_version=2025-04-16'), { text: '', version: '2025-04-16' });
+  t.strictSame(passQuery('cartesia%5Fversion=2025%2D04%2D16&a=b'), { text: '?a=b', version: '2025-04-16' });
+  t.strictSame(passQuery('cartesia_version'), { text: '', version: '' }, 'an empty one is no date, and refused later');
+});
+
+test('what is not clear is refused', async (t) => {
+  const unclear: Readonly<Record<string, string>> = {
+    'two versions': 'cartesia_version=2025-04-16&cartesia_version=2025-04-16',
+    'two versions in two spellings': 'cartesia_version=2025-04-16&CARTESIA%5FVERSION=2026-03-01',
+    'a broken escape in a name': 'a%zz=b',
+    'a broken escape in a value': 'a=%zz',
+    'an escape cut short': 'a=%4',
+    'an escape that is no UTF-8': 'a=%ff',
+    'a semicolon, which some take for an ampersand': 'a=b;api_key=c',
+    'a semicolon in a name': 'a;api_key=c',
+    'a hash sign': 'a=b#api_key=c',
+    'a quote': 'a="b"',
+    'an angle bracket': 'a=<b>',
+    'a backslash': 'a=\\b',
+    'a byte above ASCII': 'a=\xe9',
+    'a control byte': 'a=b\x01',
+    '101 parameters': 'a=b&'.repeat(100) + 'a=b',
+  };
+  for (const [name, query] of Object.entries(unclear)) {
+    t.throws(() => passQuery(query), { code: 'invalid_request' }, name);
+  }
+  t.equal(passQuery(`${'a=b&'.repeat(99)}a=b`).text.length, 1 + 100 * 4 - 1, '100 parameters pass');
+});
+
+test('a refusal repeats nothing of the query', async (t) => {
+  for (const query of ['secret%zz=1', 'a=secret%zz', 'cartesia_version=secret&cartesia_version=secret']) {
+    try {
+      passQuery(query);
+      t.fail(query);
+    } catch (error) {
+      t.notOk((error as Error).message.includes('secret'));
+    }
+  }
+});
