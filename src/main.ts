@@ -25,6 +25,8 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: CommandIo)
   healthcheck: async (argv, io) => (await import('./commands/healthcheck.ts')).runHealthcheck(argv, io),
 };
 
+// Node would open its inspector on this signal, for anyone on the machine.
+process.on('SIGUSR1', () => {});
 // A diagnostic report would list the environment, secrets and all.
 if (process.report !== undefined) process.report.excludeEnv = true;
 

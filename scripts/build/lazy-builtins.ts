@@ -32,9 +32,14 @@ export const lazyBuiltins: Plugin = {
       const name = specifier.replace(/^node:/, '');
       if (kind === 'require-call' && !LAZY.has(name)) return { path: `node:${name}`, external: true };
       // One for each file that asks: shared by several chunks, these three lines would become a chunk of their own to load.
+      if (name === 'http2' && ASKS_IN_VAIN.test(importer)) return { path: 'no http2', namespace: 'absent' };
       const asker = path.relative(initialOptions.absWorkingDir ?? '', importer);
       return { path: `${name} for ${asker}`, namespace: 'builtin', pluginData: name };
     });
+    onLoad({ filter: /.*/, namespace: 'absent' }, ({ path: what }) => ({
+      contents: `throw new Error('${what}');`,
+      loader: 'js',
+    }));
     onLoad({ filter: /.*/, namespace: 'builtin' }, ({ pluginData }) => {
       const name = String(pluginData);
       const contents = LAZY.has(name) ? onFirstUse(name) : `module.exports = process.getBuiltinModule('node:${name}');`;
@@ -42,6 +47,12 @@ export const lazyBuiltins: Plugin = {
     });
   },
 };
+
+/**
+ * undici asks for HTTP/2 when it is loaded, and does without where Node was built without. The broker never allows it (`allowH2: false`
+ * everywhere), so it need not be there: 8 ms and 2 MB right after the start.
+ */
+const ASKS_IN_VAIN = /undici\/lib\/dispatcher\/client-h2\.js$/;
 
 /** A module with the same names, each of which loads the real one when it is read. */
 function onFirstUse(name: string): string {

@@ -19,8 +19,6 @@ export interface UntilStoppedOptions {
  * Never resolves: the process ends here.
  */
 export function untilStopped({ stop, deadlineMs, logger }: UntilStoppedOptions): Promise<never> {
-  // Node would open its inspector on this signal, for anyone on the machine.
-  process.on('SIGUSR1', () => {});
   closeWithGrace({ delay: deadlineMs, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) logger.fatal({ err }, 'uncaught error: stopping');
     else logger.info({ signal }, 'stopping');

@@ -1,0 +1,212 @@
+// The bundle as it is shipped: everything in it works, and it starts lightly.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Test, test } from 'tap';
+import { request } from 'undici';
+import { bundle } from '../../scripts/build/bundle.ts';
+import { isFresh } from '../../scripts/build/freshness.ts';
+import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
+import { startSimulator } from '../../src/simulator/simulator.ts';
+import { filesUnder, ROOT } from '../source-imports.ts';
+import { buildPackage } from './built-package.ts';
+
+test('a broker with everything on runs from the bundle', async (t) => {
+  const { folder, main } = await buildPackage(t);
+  const simulator = await startSimulator({ tlsPort: null });
+  t.teardown(() => simulator.close());
+  const [direct, proxied] = [createAppKey(), createAppKey()];
+  writeFileSync(
+    path.join(folder, 'broker.yaml'),
+    `listen: { port: 0, drain_delay: 0 }
+management: { port: 0 }
+upstream: { base_url: "${simulator.url}", allow_insecure: true }
+tokens: { signing_secret: ${'s'.repeat(40)} }
+clients:
+  direct: { auth: { keys: ["sha256:${appKeyDigest(direct)}"] }, origins: [https://app.example.com] }
+  proxied: { auth: { keys: ["sha256:${appKeyDigest(proxied)}"] }, delivery: proxied }
+`,
+  );
+  const broker = spawnBroker(t, main, { BROKER_CONFIG: './broker.yaml', CARTESIA_API_KEY: simulator.apiKey }, folder);
+  const { url, managementUrl } = await listening(broker);
+
+  for (const [delivery, key] of Object.entries({ direct, proxied })) {
+    const { statusCode, headers, body } = await request(`${url}/access-token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': key },
+      body: '{"grants":{"tts":true},"expires_in":60}',
+    });
+    t.match(await body.json(), { delivery, token: /^\S{20,}$/, expires_in: 60 }, `${delivery}: undici, or jose`);
+    t.equal(statusCode, 200);
+    t.ok(
+      Object.keys(headers).some((name) => name.startsWith('ratelimit')),
+      '@fastify/rate-limit',
+    );
+  }
+  const preflight = await request(`${url}/access-token`, {
+    method: 'OPTIONS',
+    headers: { origin: 'https://app.example.com', 'access-control-request-method': 'POST' },
+  });
+  t.equal(preflight.headers['access-control-allow-origin'], 'https://app.example.com', '@fastify/cors');
+  const metrics = await (await request(`${managementUrl}/metrics`)).body.text();
+  t.match(metrics, /^broker_mints_total\{[^}]*client="direct"[^}]*\} 1$/m, 'prom-client');
+  t.match(metrics, /^process_cpu_seconds_total /m);
+  for (const route of ['/docs', '/openapi.json', '/livez'])
+    t.equal((await request(`${url}${route}`)).statusCode, 200, route);
+
+  broker.kill('SIGTERM');
+  t.strictSame(await once(broker, 'exit'), [0, null], 'close-with-grace');
+});
+
+test('the demo runs from the bundle: an SDK, an OIDC user, speech', async (t) => {
+  const { folder, main } = await buildPackage(t);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'demo', '--once'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: cleanEnvironment(),
+  });
+  t.equal(status, 0, stderr);
+  t.match(stdout, /demo\.wav/);
+  t.equal(readFileSync(path.join(folder, 'demo.wav')).subarray(0, 4).toString(), 'RIFF');
+});
+
+test('the bundle starts without what it does not need', async (t) => {
+  const { folder, main } = await buildPackage(t);
+  const listModules = path.join(folder, 'list-modules.cjs');
+  writeFileSync(
+    listModules,
+    "process.on('SIGUSR2', () => { process.stdout.write(JSON.stringify({ msg: 'modules', list: process.moduleLoadList }) + '\\n'); });",
+  );
+  const broker = spawnBroker(t, main, { ...MINIMAL, NODE_OPTIONS: `--require=${listModules}` }, folder);
+  const lines = createInterface(broker.stdout as NodeJS.ReadableStream);
+  const list = await new Promise<string[]>((resolve) => {
+    lines.on('line', (line) => {
+      const said = JSON.parse(line) as { msg: string; url: string; list: string[] };
+      // A mint that fails: everything on the way to Cartesia is loaded by then.
+      if (said.msg === 'listening') void mint(said.url).then(() => broker.kill('SIGUSR2'));
+      if (said.msg === 'modules') resolve(said.list);
+    });
+  });
+  const loaded = new Set(list.map((name) => name.replace(/^NativeModule /, '')));
+  t.ok(loaded.has('http'), 'the list is one');
+  // Node's own fetch comes with a plain `import` of node:http, and is a quarter of all the memory of a start.
+  t.notOk(loaded.has('internal/deps/undici/undici'), "Node's own fetch");
+  t.notOk(loaded.has('http2'), 'HTTP/2, which nothing here speaks');
+});
+
+test('SIGUSR1 does not open the inspector', async (t) => {
+  const { folder, main } = await buildPackage(t);
+  const broker = spawnBroker(t, main, MINIMAL, folder);
+  let stderr = '';
+  broker.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const { url } = await listening(broker);
+  broker.kill('SIGUSR1');
+  t.equal((await request(url)).statusCode, 200, 'it lives');
+  t.notMatch(stderr, /Debugger listening/);
+  const control = spawn(
+    process.execPath,
+    ['--inspect-port=0', '-e', 'setInterval(() => {}, 1000); console.log("up")'],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  t.teardown(() => control.kill('SIGKILL'));
+  await once(control.stdout, 'data');
+  control.kill('SIGUSR1');
+  const [said] = (await once(control.stderr, 'data')) as [Buffer];
+  t.match(said.toString(), /Debugger listening/, 'a process that does not listen for it does open one');
+});
+
+test('the same source gives the same bytes, and no path of the machine is in them', async (t) => {
+  const folder = t.testdir({});
+  const [one, two] = ['one', 'two'].map((name) => path.join(folder, name)) as [string, string];
+  await bundle({ root: ROOT, outdir: one });
+  await bundle({ root: ROOT, outdir: two });
+  t.strictSame(readdirSync(one), readdirSync(two));
+  for (const name of readdirSync(one)) {
+    const bytes = readFileSync(path.join(one, name));
+    t.ok(bytes.equals(readFileSync(path.join(two, name))), name);
+    t.notOk(bytes.includes(ROOT), `${name} names no folder of this machine`);
+    t.notOk(/sourceMappingURL=/.test(bytes.toString()), `${name} has no source map`);
+  }
+});
+
+test('the licence of every bundled package comes along', async (t) => {
+  const { folder, inputs } = await buildPackage(t);
+  const text = readFileSync(path.join(folder, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+  const packages = new Set(
+    inputs.flatMap((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*node_modules)/.exec(input)?.[1] ?? []),
+  );
+  t.ok(packages.size > 20);
+  for (const name of packages) t.ok(text.includes(`${name} `), name);
+});
+
+test('a build is taken for stale as soon as a file it is made from is newer', async (t) => {
+  const root = t.testdir({ src: { 'main.ts': '', deep: { 'part.ts': '' } }, dist: {} });
+  const outdir = path.join(root, 'dist');
+  t.notOk(isFresh(root, outdir), 'never built');
+  writeFileSync(path.join(outdir, 'THIRD-PARTY-LICENSES.txt'), '');
+  const past = new Date(Date.now() - 60_000);
+  for (const file of [...['src', 'src/main.ts', 'src/deep', 'src/deep/part.ts'].map((name) => path.join(root, name))])
+    utimesSync(file, past, past);
+  t.ok(isFresh(root, outdir));
+  const future = new Date(Date.now() + 60_000);
+  utimesSync(path.join(root, 'src/deep/part.ts'), future, future);
+  t.notOk(isFresh(root, outdir));
+});
+
+test('the build reads no file that the image does not have', async (t) => {
+  const { inputs } = await buildPackage(t);
+  const ours = inputs.filter((input) => !input.includes('node_modules/'));
+  const allowed = new Set([...filesUnder('src', '.ts'), 'docs/openapi.json']);
+  t.strictSame(
+    ours.filter((input) => !allowed.has(input)),
+    [],
+  );
+});
+
+async function mint(url: string): Promise<void> {
+  const { body } = await request(`${url}/access-token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  });
+  await body.dump();
+}
+
+const MINIMAL = {
+  CARTESIA_API_KEY: 'sk_car_unused',
+  CARTESIA_BASE_URL: 'https://127.0.0.1:1', // nobody is there
+  ALLOW_ANONYMOUS: 'true',
+  PORT: '0',
+  MANAGEMENT_PORT: '0',
+};
+
+/** Nothing of the environment that runs the tests. */
+function cleanEnvironment(): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '' };
+}
+
+function spawnBroker(t: Test, main: string, env: Readonly<Record<string, string>>, cwd: string): ChildProcess {
+  const child = spawn(process.execPath, [main, 'serve'], {
+    cwd,
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return child;
+}
+
+async function listening(child: ChildProcess): Promise<{ readonly url: string; readonly managementUrl: string }> {
+  for await (const line of createInterface(child.stdout as NodeJS.ReadableStream)) {
+    const said = JSON.parse(line) as { readonly msg: string; readonly url: string; readonly management_url: string };
+    if (said.msg !== 'listening') continue;
+    child.stdout?.resume();
+    return { url: said.url, managementUrl: said.management_url };
+  }
+  throw new Error('the broker ended before it listened');
+}

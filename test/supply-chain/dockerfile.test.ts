@@ -1,0 +1,62 @@
+// The Dockerfile as text. What comes out of it is tested by `npm run test:image`.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'tap';
+import { ROOT } from '../source-imports.ts';
+
+const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
+
+/** Instructions with their continuation lines, without comments. */
+const instructions = read('Dockerfile')
+  .replace(/^#.*\n/gm, '')
+  .replace(/\\\n\s*/g, '')
+  .split('\n')
+  .filter((line) => line !== '');
+const last = (name: string): string => instructions.findLast((line) => line.startsWith(`${name} `)) ?? '';
+const finalStage = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')));
+
+test('the one base image is pinned by digest, and is the Node that the tests run on', async (t) => {
+  const [, version] =
+    /^ARG NODE_IMAGE=docker\.io\/library\/node:([\d.]+)-bookworm-slim@sha256:[0-9a-f]{64}$/.exec(
+      instructions[0] ?? '',
+    ) ?? [];
+  const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, { version: string }> };
+  t.equal(version, lock.packages['node_modules/node']?.version);
+  const bases = instructions.filter((line) => line.startsWith('FROM ')).map((line) => line.split(' ')[1]);
+  const pinned = '$' + '{NODE_IMAGE}';
+  t.strictSame(bases, [pinned, pinned, 'scratch']);
+});
+
+test('the image is built in stages and ends as a numeric user, without a shell', async (t) => {
+  t.match(finalStage[0], 'FROM scratch');
+  t.match(
+    finalStage.findLast((line) => line.startsWith('USER ')),
+    /^USER [1-9]\d*:[1-9]\d*$/,
+  );
+  t.notOk(finalStage.some((line) => line.startsWith('RUN ')));
+  for (const name of ['ENTRYPOINT', 'CMD']) t.match(last(name), new RegExp(`^${name} \\[".*"\\]$`));
+  t.match(last('HEALTHCHECK'), / CMD \["node", "\/app\/dist\/main\.js", "healthcheck"\]$/);
+  t.match(last('ENTRYPOINT'), '--disable-sigusr1');
+  t.match(last('STOPSIGNAL'), 'STOPSIGNAL SIGTERM');
+});
+
+test('no package runs a script in the build, and no secret can get into it', async (t) => {
+  t.ok(instructions.some((line) => /^RUN npm ci .*--ignore-scripts/.test(line)));
+  t.notOk(instructions.some((line) => /^(?:ENV|ARG) .*(?:KEY|TOKEN|SECRET|PASSWORD)/i.test(line)));
+  t.notOk(instructions.some((line) => line.startsWith('ADD ') || /^COPY \. /.test(line)));
+});
+
+test('what it copies is there and is all that the context lets through', async (t) => {
+  const copied = instructions
+    .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
+    .flatMap((line) => line.split(/\s+/).slice(1, -1))
+    .map((source) => source.replace(/^\.\//, ''));
+  for (const source of copied) t.ok(existsSync(path.join(ROOT, source)), source);
+  const [all, ...allowed] = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  t.equal(all, '*', 'nothing gets in unless named');
+  const roots = (names: readonly string[]): string[] =>
+    [...new Set(names.map((name) => name.split('/')[0] ?? ''))].sort();
+  t.strictSame(roots(allowed.map((line) => line.replace(/^!/, ''))), roots(copied));
+});
