@@ -13,6 +13,9 @@ export function restrictsForms(rules: ContentRules): boolean {
  * @throws Problem `unsupported_media_type` when the media type is no form
  */
 export async function watchForm(contentType: string, rules: ContentRules): Promise<FormWatch> {
+  // Which of two boundaries counts is for each reader to say.
+  if (contentType.toLowerCase().split('boundary=').length !== 2)
+    throw new Problem('invalid_request', 'The media type of the form must name one boundary.');
   const { Busboy } = await import('@fastify/busboy'); // loaded by the first client app that has such rules
   const headers: BusboyHeaders = { 'content-type': contentType };
   let parser: InstanceType<typeof Busboy>;
@@ -26,13 +29,19 @@ export async function watchForm(contentType: string, rules: ContentRules): Promi
   const refuse = (message: string): void => {
     problem ??= new Problem('invalid_request', message);
   };
-  parser.on('field', (name, value, nameTruncated, valueTruncated) => {
-    if (name !== 'model' && name !== 'language') return;
-    if (nameTruncated || valueTruncated || found.has(name))
+  parser.on('field', (written, value, nameTruncated, valueTruncated) => {
+    const name = governed(written);
+    if (name === null) return;
+    if (name !== written || nameTruncated || valueTruncated || found.has(name))
       return refuse(`The form field "${name}" must be there once.`);
     found.set(name, value);
   });
-  parser.on('file', (_name, file) => void file.resume());
+  parser.on('file', (written, file) => {
+    const name = governed(written);
+    if (name !== null) refuse(`The form field "${name}" must not be a file.`);
+    file.on('error', () => {}); // told by the parser, too
+    file.resume();
+  });
   parser.on('fieldsLimit', () => refuse('The form has too many fields.'));
   parser.on('error', () => refuse('The form is not well-formed.'));
   const finished = new Promise<void>((resolve) => {
@@ -66,6 +75,12 @@ export async function watchForm(contentType: string, rules: ContentRules): Promi
       check(true);
     },
   };
+}
+
+/** The field that a part is, or that a lenient reader could take it for. */
+function governed(name: string | undefined): 'model' | 'language' | null {
+  const meant = (name ?? '').trim().toLowerCase().replace(/\[\]$/, '');
+  return meant === 'model' || meant === 'language' ? meant : null;
 }
 
 const FIELD_MAX_BYTES = 4096;

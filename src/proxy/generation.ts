@@ -1,4 +1,5 @@
 // What a generation request says about itself, as far as policy and usage look at it. The bytes are forwarded as they came.
+import { Problem } from '../errors/problems.ts';
 import type { ContentWish } from '../policy/content.ts';
 import type { OutputFormat } from '../usage/units.ts';
 
@@ -8,17 +9,22 @@ export interface GenerationRequest {
   readonly contextId: string | null;
 }
 
-/** Reads leniently: what has an unexpected type counts as absent, and upstream says what it thinks of it. */
+/**
+ * Reads leniently: what has an unexpected type counts as absent, and upstream says what it thinks of it.
+ * @throws Problem `invalid_request` for what two readers could take in two ways: `Voice` beside `voice`, a `locale` of another language
+ */
 export function readGeneration(body: unknown): GenerationRequest {
   const fields = record(body);
   const format = record(fields['output_format']);
+  requireExactNames(fields, FIELDS);
+  requireExactNames(format, FORMAT_FIELDS);
   const container = text(format['container']);
   const encoding = text(format['encoding']);
   return {
     wish: {
       model: text(fields['model_id']),
       voice: voiceId(fields['voice']),
-      language: text(fields['language']) ?? languageOf(text(fields['locale'])),
+      language: languageOf(text(fields['language']), text(fields['locale'])),
       container,
       encoding,
       transcript: text(fields['transcript']) ?? '',
@@ -33,14 +39,33 @@ export function readGeneration(body: unknown): GenerationRequest {
   };
 }
 
+const FIELDS: ReadonlySet<string> = new Set(['model_id', 'transcript', 'voice', 'language', 'locale', 'output_format']);
+const FORMAT_FIELDS: ReadonlySet<string> = new Set(['container', 'encoding', 'sample_rate', 'bit_rate']);
+const VOICE_FIELDS: ReadonlySet<string> = new Set(['mode', 'id', 'embedding']);
+
+/** Some JSON readers match names without case: a second spelling would be a second value, behind the back of the policy. */
+function requireExactNames(fields: Readonly<Record<string, unknown>>, names: ReadonlySet<string>): void {
+  for (const name in fields) {
+    if (names.has(name)) continue;
+    const meant = name.toLowerCase();
+    if (names.has(meant)) throw new Problem('invalid_request', `Write the field "${meant}" in lower case.`);
+  }
+}
+
 /** A bare id since 2026-08-14, an object with `id` before. An embedding is no id, so a rule on voices does not let it pass. */
 function voiceId(voice: unknown): string | null {
-  return text(voice) ?? text(record(voice)['id']);
+  const fields = record(voice);
+  requireExactNames(fields, VOICE_FIELDS);
+  const { mode = 'id', embedding } = fields;
+  return text(voice) ?? (mode === 'id' && embedding === undefined ? text(fields['id']) : null);
 }
 
 /** `en-GB` is English for a rule that names languages. */
-function languageOf(locale: string | null): string | null {
-  return locale?.split('-')[0] ?? null;
+function languageOf(language: string | null, locale: string | null): string | null {
+  const ofLocale = locale?.split('-')[0] ?? null;
+  if (language !== null && ofLocale !== null && language !== ofLocale)
+    throw new Problem('invalid_request', 'Set "language" or "locale", not both.');
+  return language ?? ofLocale;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

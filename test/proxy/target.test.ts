@@ -102,7 +102,7 @@ test('what is not clear is refused', async (t) => {
     'a backslash': 'a=\\b',
     'a byte above ASCII': 'a=\xe9',
     'a control byte': 'a=b\x01',
-    '101 parameters': 'a=b&'.repeat(100) + 'a=b',
+    '101 parameters': `${'a=b&'.repeat(100)}a=b`,
   };
   for (const [name, query] of Object.entries(unclear)) {
     t.throws(() => passQuery(query), { code: 'invalid_request' }, name);

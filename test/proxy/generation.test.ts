@@ -1,0 +1,95 @@
+import { test } from 'tap';
+import { readGeneration } from '../../src/proxy/generation.ts';
+
+test('what policy and usage look at is read', async (t) => {
+  t.strictSame(
+    readGeneration({
+      model_id: 'sonic-3',
+      transcript: 'Hello',
+      voice: { mode: 'id', id: 'v1' },
+      language: 'en',
+      output_format: { container: 'mp3', sample_rate: 44100, bit_rate: 128000 },
+      context_id: 'c1',
+      generation_config: { speed: 1 },
+    }),
+    {
+      wish: {
+        model: 'sonic-3',
+        voice: 'v1',
+        language: 'en',
+        container: 'mp3',
+        encoding: null,
+        transcript: 'Hello',
+      },
+      format: { container: 'mp3', encoding: null, sampleRate: 44100, bitRate: 128000 },
+      contextId: 'c1',
+    },
+  );
+});
+
+const NOTHING = {
+  wish: { model: null, voice: null, language: null, container: null, encoding: null, transcript: '' },
+  format: { container: '', encoding: null, sampleRate: null, bitRate: null },
+  contextId: null,
+};
+
+test('what is missing or of another type counts as absent', async (t) => {
+  for (const body of [
+    {},
+    [],
+    null,
+    'text',
+    7,
+    undefined,
+    {
+      model_id: 7,
+      transcript: ['a'],
+      voice: 7,
+      language: {},
+      output_format: 'wav',
+      context_id: null,
+    },
+    { output_format: { container: 1, encoding: null, sample_rate: '8000', bit_rate: Number.NaN } },
+    { voice: { id: 7 } },
+  ]) {
+    t.strictSame(readGeneration(body), NOTHING, JSON.stringify(body));
+  }
+});
+
+test('a voice is an id, in each of the forms; what speaks with something else has none', async (t) => {
+  const voiceOf = (voice: unknown): string | null => readGeneration({ voice }).wish.voice;
+  t.equal(voiceOf('v1'), 'v1');
+  t.equal(voiceOf({ id: 'v1' }), 'v1');
+  t.equal(voiceOf({ id: 'v1', extra: true }), 'v1');
+  t.equal(voiceOf({ mode: 'id', id: 'v1' }), 'v1');
+  t.equal(voiceOf({ mode: 'embedding', embedding: [0.1] }), null);
+  t.equal(voiceOf({ mode: 'embedding', embedding: [0.1], id: 'v1' }), null, 'an id that is not what speaks');
+  t.equal(voiceOf({ id: 'v1', embedding: [0.1] }), null);
+  t.equal(voiceOf({ mode: 'other', id: 'v1' }), null);
+});
+
+test('a locale names a language', async (t) => {
+  const languageOf = (fields: object): string | null => readGeneration(fields).wish.language;
+  t.equal(languageOf({ locale: 'en-GB' }), 'en');
+  t.equal(languageOf({ locale: 'de' }), 'de');
+  t.equal(languageOf({ language: 'en', locale: 'en-GB' }), 'en');
+  t.throws(() => languageOf({ language: 'en', locale: 'de-DE' }), { code: 'invalid_request' });
+});
+
+test('a second spelling of a name is refused, not overlooked', async (t) => {
+  for (const body of [
+    { model_id: 'a', Model_ID: 'b' },
+    { TRANSCRIPT: 'long' },
+    { Voice: 'v' },
+    { voice: { id: 'a', ID: 'b' } },
+    { voice: { Mode: 'embedding' } },
+    { Language: 'de' },
+    { LOCALE: 'de-DE' },
+    { Output_Format: {} },
+    { output_format: { Container: 'mp3' } },
+    { output_format: { sample_rate: 8000, Sample_Rate: 44100 } },
+  ]) {
+    t.throws(() => readGeneration(body), { code: 'invalid_request' }, JSON.stringify(body));
+  }
+  t.equal(readGeneration({ Custom: 1, contextId: 'x' }).contextId, null, 'names that nobody looks at are free');
+});
