@@ -59,5 +59,6 @@ function allows(list: readonly string[] | null, value: string | null, isOptional
 
 function allowsFormat(formats: readonly string[] | null, { container, encoding }: ContentWish): boolean {
   if (formats === null || formats.length === 0) return true;
-  return formats.some((format) => format === container || format === encoding || format === `${container}/${encoding}`);
+  const both = container === null || encoding === null ? null : `${container}/${encoding}`;
+  return formats.some((format) => format === container || format === encoding || format === both);
 }

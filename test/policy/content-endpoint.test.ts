@@ -1,0 +1,28 @@
+import { test } from 'tap';
+import type { Grant } from '../../src/config/grant.ts';
+import { allowsEndpoint } from '../../src/policy/endpoint.ts';
+
+test('an endpoint with a grant is open to who has it by policy and by credential', async (t) => {
+  const cases: readonly [Grant, readonly Grant[], readonly Grant[] | null, boolean][] = [
+    ['tts', ['tts'], null, true],
+    ['tts', ['tts', 'stt'], ['tts'], true],
+    ['tts', ['tts'], ['stt'], false],
+    ['tts', ['tts'], [], false],
+    ['tts', ['stt'], ['tts'], false],
+    ['tts', ['stt'], null, false],
+    ['stt', [], null, false],
+    ['agent', ['agent'], ['agent'], true],
+  ];
+  for (const [grant, grants, limit, expected] of cases) {
+    for (const reads of [true, false]) {
+      t.equal(allowsEndpoint({ grant }, { grants, reads }, limit), expected, JSON.stringify([grant, grants, limit]));
+    }
+  }
+});
+
+test('an endpoint without a grant is open where the client app may read, to any credential of it', async (t) => {
+  for (const limit of [null, [], ['tts']] as const) {
+    t.equal(allowsEndpoint({ grant: null }, { grants: [], reads: true }, limit), true);
+    t.equal(allowsEndpoint({ grant: null }, { grants: ['tts', 'stt', 'agent'], reads: false }, limit), false);
+  }
+});

@@ -1,0 +1,25 @@
+import { test } from 'tap';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { countUsage } from '../../src/usage/count-usage.ts';
+
+test('each unit is counted by client app and endpoint, and nothing is counted as zero', async (t) => {
+  const metrics = createMetrics();
+  const count = countUsage(metrics);
+  count('web', '/tts/bytes', { characters: 5, audioBytes: 100, audioSeconds: 0.5 });
+  count('web', '/tts/bytes', { characters: 7, audioBytes: 0, audioSeconds: 0 });
+  count('kiosk', '/stt', { characters: 0, audioBytes: 0, audioSeconds: 2 });
+  count('web', '/voices', { characters: 0, audioBytes: 0, audioSeconds: 0 });
+  const { values } = await metrics.usage.get();
+  t.strictSame(
+    values.map(({ labels, value }) => [labels.client, labels.endpoint, labels.unit, value]),
+    [
+      ['web', '/tts/bytes', 'requests', 2],
+      ['web', '/tts/bytes', 'characters', 12],
+      ['web', '/tts/bytes', 'audio_seconds', 0.5],
+      ['web', '/tts/bytes', 'audio_bytes', 100],
+      ['kiosk', '/stt', 'requests', 1],
+      ['kiosk', '/stt', 'audio_seconds', 2],
+      ['web', '/voices', 'requests', 1],
+    ],
+  );
+});
