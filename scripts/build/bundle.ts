@@ -20,7 +20,7 @@ export interface Bundle {
 }
 
 /**
- * Bundles; rejects on a warning too. Decided by measuring, see ADR 0010:
+ * Bundles; rejects on a warning too. Decided by measuring, see ADR 0010 (light start):
  * - ES modules with a chunk per command, so that `serve` reads nothing that only the demo needs;
  * - not minified, no source maps: it starts as fast and a stack trace in a log can be read as it stands.
  */
