@@ -15,7 +15,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['usage'],
   ['listener'],
   ['telemetry'],
-  ['errors', 'config'],
+  ['errors', 'config', 'json'],
 ];
 
 /** They share no code with the broker, so that they cannot agree with its mistakes. Only commands may use them. */

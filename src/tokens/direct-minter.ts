@@ -1,7 +1,8 @@
 // Delivery `direct`: Cartesia's own access tokens, asked for with our key.
+
+import { storeKey } from '../store/store-key.ts';
 import type { TokenClient } from '../upstream/token-client.ts';
 import type { Minted, Minter, MintOrder } from './minter.ts';
-import { storeKey } from './store-key.ts';
 
 export interface DirectMinterOptions {
   readonly client: TokenClient;

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { GRANTS } from '../config/grant.ts';
 import { Problem } from '../errors/problems.ts';
+import { isJsonObject } from '../json/strict-json.ts';
 import type { Wish } from '../policy/policy.ts';
 
 /** Upstream's cap on the life of an access token, seconds. */
@@ -31,7 +32,7 @@ export type MintRequest = Static<typeof MintRequestSchema>;
  * @throws Problem `invalid_request` that names the field
  */
 export function readMintRequest(body: unknown): Wish {
-  if (!isObject(body)) throw invalid('The body must be a JSON object.');
+  if (!isJsonObject(body)) throw invalid('The body must be a JSON object.');
   for (const key of Object.keys(body)) {
     if (key !== 'grants' && key !== 'expires_in') {
       throw invalid('The body has a field that this endpoint does not know; it takes "grants" and "expires_in".');
@@ -43,7 +44,7 @@ export function readMintRequest(body: unknown): Wish {
 
 function readGrants(grants: unknown): NonNullable<Wish['grants']> | null {
   if (grants === undefined || grants === null) return null;
-  if (!isObject(grants)) throw invalid('The field "grants" must be an object or null.');
+  if (!isJsonObject(grants)) throw invalid('The field "grants" must be an object or null.');
   for (const [key, value] of Object.entries(grants)) {
     if (!(GRANTS as readonly string[]).includes(key)) {
       throw invalid('The field "grants" knows only "tts", "stt" and "agent".');
@@ -60,10 +61,6 @@ function readExpiresIn(value: unknown): number | null {
     throw invalid(`The field "expires_in" must be a whole number of seconds from 1 to ${EXPIRES_IN_MAX_SECONDS}.`);
   }
   return value;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(message: string): Problem {

@@ -1,8 +1,8 @@
 // Rules over the claims of a token: values in, verdict out.
 import type { JwtConfig } from '../../config/config.ts';
 import { GRANTS, type Grant } from '../../config/grant.ts';
+import { isJsonObject } from '../../json/strict-json.ts';
 import { isSubject } from '../broker-subject.ts';
-import { isJsonObject } from './json-object.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,7 @@
 // A JWT taken apart, before anything in it is believed.
+
+import { readJsonObject } from '../../json/strict-json.ts';
 import { MAX_CREDENTIAL_LENGTH } from '../credentials.ts';
-import { parseJsonObject } from './json-object.ts';
 
 /** The content is unverified until the signature over `signingInput` was checked. */
 export interface CompactJwt {
@@ -28,11 +29,11 @@ export function decodeJwt(rawToken: string): Decoding {
   const signature = decodeBase64url(encodedSignature);
   if (headerBytes === null || payloadBytes === null || signature === null) return malformed('jwt_base64url');
 
-  const header = parseJsonObject(headerBytes);
+  const header = readJsonObject(headerBytes);
   if (header === null) return malformed('jwt_header_json');
   const complaint = headerComplaint(header);
   if (complaint !== null) return malformed(complaint);
-  const payload = parseJsonObject(payloadBytes);
+  const payload = readJsonObject(payloadBytes);
   if (payload === null) return malformed('jwt_payload_json');
 
   const signingInput = Buffer.from(rawToken.slice(0, rawToken.lastIndexOf('.')), 'latin1');

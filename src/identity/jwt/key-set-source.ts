@@ -1,6 +1,7 @@
 // Where an issuer publishes its keys: at a URL that was configured, or at the one its discovery document names.
+
+import { isJsonObject } from '../../json/strict-json.ts';
 import { FetchFailure, isSafeKeySource, type JsonFetcher } from './json-fetcher.ts';
-import { isJsonObject } from './json-object.ts';
 
 /** Answers the members of `keys`, unchecked. @throws FetchFailure */
 export type KeySetSource = (signal: AbortSignal) => Promise<readonly unknown[]>;

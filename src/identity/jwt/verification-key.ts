@@ -1,7 +1,7 @@
 // Public keys of an issuer, ready to verify: one object for each algorithm that a key may serve.
 import { constants, createPublicKey, hash, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
+import { isJsonObject } from '../../json/strict-json.ts';
 import { ecdsaSignatureToDer } from './ecdsa-signature.ts';
-import { isJsonObject } from './json-object.ts';
 
 /** One key for one algorithm. */
 export interface VerificationKey {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { parseJsonObject } from '../../../src/identity/jwt/json-object.ts';
+import { readJsonObject } from '../../src/json/strict-json.ts';
 
-const parse = (text: string) => parseJsonObject(Buffer.from(text));
+const parse = (text: string) => readJsonObject(Buffer.from(text));
 
 test('an object is read as JSON.parse reads it', async (t) => {
   const texts = [
@@ -11,7 +11,6 @@ test('an object is read as JSON.parse reads it', async (t) => {
     '{"a":{"a":1},"b":[{"a":1},{"a":2}]}',
     '{"a:b":":","c\\":\\\\":"}{]["}',
     '{"é":"\\u0000\\ud83d\\ude00"}',
-    '{"__proto__":{"x":1},"constructor":2}',
     `${'{"a":'.repeat(19)}{}${'}'.repeat(19)}`,
   ];
   for (const text of texts) t.strictSame(parse(text), JSON.parse(text), text.slice(0, 40));
@@ -22,7 +21,7 @@ test('a name that comes twice is refused, however it is written and however deep
     '{"a":1,"a":1}',
     '{"a":1,"\\u0061":2}',
     '{"x":{"b":[{"a":1,"c":2,"a":3}]}}',
-    '{"__proto__":1,"__proto__":2}',
+    '{"__proto_":1,"__proto_":2}',
     '{"":1,"":2}',
     '{"a":{},"a":{"b":1}}',
   ];
@@ -44,14 +43,16 @@ test('what is no JSON object is refused', async (t) => {
     '{"a":1,}',
     '\ufeff{}',
     '{"a":NaN}',
+    '{"__proto__":{"x":1}}',
+    '{"a":{"constructor":2}}',
   ]) {
     t.equal(parse(text), null, text);
   }
   t.equal(parse(`${'{"a":'.repeat(20)}{}${'}'.repeat(20)}`), null, '21 levels');
   t.equal(parse(`{"a":${'['.repeat(4_000)}${']'.repeat(4_000)}}`), null, '4000 levels');
-  t.equal(parseJsonObject(Buffer.from('{"a":"\xff"}', 'latin1')), null, 'invalid UTF-8');
+  t.equal(readJsonObject(Buffer.from('{"a":"\xff"}', 'latin1')), null, 'invalid UTF-8');
   t.equal(
-    parseJsonObject(Buffer.from([0x7b, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x3a, 0x31, 0x7d])),
+    readJsonObject(Buffer.from([0x7b, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x3a, 0x31, 0x7d])),
     null,
     'a lone surrogate',
   );
@@ -63,6 +64,7 @@ test('every object is read, and none with a member repeated', async () => {
   fc.assert(
     fc.property(object, name, fc.jsonValue({ maxDepth: 3 }), fc.nat(3), (value, repeated, inner, indent) => {
       const text = JSON.stringify(value, null, indent);
+      fc.pre(!/__proto__|constructor/.test(text + repeated + JSON.stringify(inner)));
       if (JSON.stringify(parse(text)) !== JSON.stringify(JSON.parse(text))) return false;
       const twice = `{${JSON.stringify(repeated)}:1,"z":${text},${JSON.stringify(repeated)}:${JSON.stringify(inner)}}`;
       return repeated === 'z' || parse(twice) === null;
