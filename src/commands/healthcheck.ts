@@ -12,7 +12,11 @@ Asks GET /livez on the management listener that the settings name. Exit code 0: 
 `;
 
 /** Reads the same settings as `serve`: in a container both have the same environment. */
-export async function runHealthcheck(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
+export async function runHealthcheck(
+  argv: readonly string[],
+  io: CommandIo,
+  patienceMs = PATIENCE_MS,
+): Promise<ExitCode> {
   if (argv.length > 0) {
     io.stderr.write(USAGE);
     return 2;
@@ -23,7 +27,7 @@ export async function runHealthcheck(argv: readonly string[], io: CommandIo): Pr
     return 2;
   }
   const { host, port } = loaded.config.management;
-  const answer = await askLiveness(hostFromHere(host), port);
+  const answer = await askLiveness(hostFromHere(host), port, patienceMs);
   (answer === 'alive' ? io.stdout : io.stderr).write(`${answer}\n`);
   return answer === 'alive' ? 0 : 1;
 }
@@ -35,15 +39,15 @@ function hostFromHere(host: string): string {
 }
 
 /** `alive`, or what is wrong. */
-function askLiveness(host: string, port: number): Promise<string> {
+function askLiveness(host: string, port: number, patienceMs: number): Promise<string> {
   return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(patienceMs);
     const request = get({ host, port, path: '/livez', agent: false, signal }, (response) => {
       response.resume();
       resolve(response.statusCode === 200 ? 'alive' : `answered ${response.statusCode}`);
     });
     request.on('error', (error: NodeJS.ErrnoException) => {
-      resolve(signal.aborted ? `no answer within ${PATIENCE_MS} ms` : `not reached: ${error.code ?? error.name}`);
+      resolve(signal.aborted ? `no answer within ${patienceMs} ms` : `not reached: ${error.code ?? error.name}`);
     });
   });
 }

@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Test, test } from 'tap';
+import { runHealthcheck } from '../../src/commands/healthcheck.ts';
+import { LEAST } from '../config/loading.ts';
+import { capturedIo } from './captured-io.ts';
+
+/** A management listener that answers as told; its port. */
+async function managementListener(t: Test, host: string, answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, host);
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await once(server, 'listening');
+  return String((server.address() as AddressInfo).port); // a TCP server has one
+}
+
+test('alive: 0, on whatever address the listener is', async (t) => {
+  for (const [listens, setting] of [
+    ['127.0.0.1', '127.0.0.1'],
+    ['127.0.0.1', '0.0.0.0'],
+    ['::1', '::'],
+  ] as const) {
+    const asked: string[] = [];
+    const port = await managementListener(t, listens, (request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      response.end('{}');
+    });
+    const io = capturedIo({ ...LEAST, MANAGEMENT_HOST: setting, MANAGEMENT_PORT: port });
+    t.equal(await runHealthcheck([], io), 0, setting);
+    t.strictSame(io.written, { stdout: 'alive\n', stderr: '' });
+    t.strictSame(asked, ['GET /livez']);
+  }
+});
+
+test('any other answer: 1', async (t) => {
+  const port = await managementListener(t, '127.0.0.1', (_request, response) => response.writeHead(503).end());
+  const io = capturedIo({ ...LEAST, MANAGEMENT_PORT: port });
+  t.equal(await runHealthcheck([], io), 1);
+  t.strictSame(io.written, { stdout: '', stderr: 'answered 503\n' });
+});
+
+test('no answer in time: 1', async (t) => {
+  const port = await managementListener(t, '127.0.0.1', () => {});
+  const io = capturedIo({ ...LEAST, MANAGEMENT_PORT: port });
+  t.equal(await runHealthcheck([], io, 20), 1);
+  t.equal(io.written.stderr, 'no answer within 20 ms\n');
+});
+
+test('nobody there: 1', async (t) => {
+  const io = capturedIo({ ...LEAST, MANAGEMENT_PORT: '1' });
+  t.equal(await runHealthcheck([], io), 1);
+  t.equal(io.written.stderr, 'not reached: ECONNREFUSED\n');
+});
+
+test('settings that `serve` would refuse, or an argument: 2', async (t) => {
+  const broken = capturedIo({ ...LEAST, MANAGEMENT_PORT: 'secret-by-mistake' });
+  t.equal(await runHealthcheck([], broken), 2);
+  t.match(broken.written.stderr, 'MANAGEMENT_PORT');
+  t.notMatch(broken.written.stderr, 'secret-by-mistake');
+  const surplus = capturedIo(LEAST);
+  t.equal(await runHealthcheck(['now'], surplus), 2);
+  t.match(surplus.written.stderr, 'usage: cartesia-broker healthcheck');
+});
