@@ -18,9 +18,10 @@ export interface TimedPhoneme {
 
 export interface Score {
   /** In the order they are sung. */
-  readonly signs: readonly number[];
-  /** Words with their punctuation, as Cartesia gives them: `Hello,` `world!`. */
+  readonly signs: Uint16Array;
+  /** Words with their punctuation, as Cartesia gives them: `Hello,` `world!`. Worked out when first asked for. */
   readonly words: readonly TimedWord[];
+  /** The same for phonemes. */
   readonly phonemes: readonly TimedPhoneme[];
 }
 
@@ -29,36 +30,72 @@ export interface Score {
  * @param signSeconds how long each sign lasts
  */
 export function scoreOf(transcript: string, startSeconds: number, signSeconds: number): Score {
-  const signs: number[] = [];
+  let timings: Timings | undefined;
+  const timed = () => {
+    timings ??= timingsOf(transcript, startSeconds, signSeconds);
+    return timings;
+  };
+  return {
+    signs: signsIn(transcript),
+    get words() {
+      return timed().words;
+    },
+    get phonemes() {
+      return timed().phonemes;
+    },
+  };
+}
+
+function signsIn(transcript: string): Uint16Array {
+  // No code unit takes more than two signs.
+  const signs = new Uint16Array(transcript.length * 2);
+  let count = 0;
+  for (const character of transcript) {
+    for (const sign of signsOf(character.codePointAt(0) ?? 0)) {
+      signs[count] = sign;
+      count += 1;
+    }
+  }
+  return signs.slice(0, count);
+}
+
+interface Timings {
+  readonly words: readonly TimedWord[];
+  readonly phonemes: readonly TimedPhoneme[];
+}
+
+/** A word being read: its characters, and the number of the first sign of each. */
+interface OpenWord {
+  readonly characters: string[];
+  readonly firstSigns: number[];
+}
+
+function timingsOf(transcript: string, startSeconds: number, signSeconds: number): Timings {
   const words: TimedWord[] = [];
   const phonemes: TimedPhoneme[] = [];
-  const at = (index: number) => round(startSeconds + index * signSeconds);
-  let word: { characters: string[]; marks: number[] } = { characters: [], marks: [] };
+  const at = (sign: number) => Math.round((startSeconds + sign * signSeconds) * 1_000) / 1_000;
+  let word: OpenWord = { characters: [], firstSigns: [] };
+  let sign = 0;
 
   const endWord = () => {
-    const first = word.marks[0];
+    const { characters, firstSigns } = word;
+    const [first] = firstSigns;
     if (first === undefined) return;
-    words.push({ word: word.characters.join(''), start: at(first), end: at(signs.length) });
-    for (const { phoneme, from, to } of splitPhonemes(word.characters)) {
-      phonemes.push({ phoneme, start: at(word.marks[from] ?? first), end: at(word.marks[to] ?? signs.length) });
+    words.push({ word: characters.join(''), start: at(first), end: at(sign) });
+    for (const { phoneme, from, to } of splitPhonemes(characters)) {
+      phonemes.push({ phoneme, start: at(firstSigns[from] ?? first), end: at(firstSigns[to] ?? sign) });
     }
-    word = { characters: [], marks: [] };
+    word = { characters: [], firstSigns: [] };
   };
 
   for (const character of transcript) {
     if (/\s/u.test(character)) endWord();
     else {
       word.characters.push(character);
-      word.marks.push(signs.length);
+      word.firstSigns.push(sign);
     }
-    signs.push(...signsOf(character.codePointAt(0) ?? 0));
+    sign += signsOf(character.codePointAt(0) ?? 0).length;
   }
-  // The marks of the last word end where the signs end, so it is closed after they are all known.
   endWord();
-  return { signs, words, phonemes };
-}
-
-/** Milliseconds are as fine as Cartesia's own timestamps. */
-function round(seconds: number): number {
-  return Math.round(seconds * 1_000) / 1_000;
+  return { words, phonemes };
 }

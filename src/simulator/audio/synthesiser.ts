@@ -62,37 +62,54 @@ export function createSpeech(settings: SpeechSettings & { readonly encoding: Out
   const { encoding } = settings;
   const width = BYTES_PER_SAMPLE[encoding];
   const bank = chordBank(shape, encoding);
-  // Chords to come, and silences as negative numbers of samples.
-  let score: number[] = [];
-  let next = 0;
-  let offset = 0;
+  // What is still to be read: signs, and silences as numbers of samples.
+  const parts: Part[] = [];
+  let partAt = 0;
+  let chordAt = 0;
+  let byteAt = 0;
   let spoken = 0;
   let samples = 0;
   let pendingBytes = 0;
 
-  const append = (entry: number) => {
-    const added = entry < 0 ? -entry : length;
-    score.push(entry);
+  const append = (part: Part, added: number) => {
+    parts.push(part);
     samples += added;
     pendingBytes += added * width;
   };
-  const bytesOf = (entry: number) =>
-    entry < 0 ? encodeSamples(new Float32Array(-entry), encoding) : bank.bytesOf(entry);
+  const silence = (seconds: number) => {
+    const count = Math.round(seconds * sampleRate);
+    append(count, count);
+  };
+  /** The chord or silence that is being read. */
+  const current = (): Uint8Array => {
+    const part = parts[partAt] ?? 0;
+    if (typeof part === 'number') return encodeSamples(new Float32Array(part), encoding);
+    return bank.bytesOf(chordId(part.signs[chordAt] ?? 0, part.first + chordAt));
+  };
+  const advance = () => {
+    const part = parts[partAt] ?? 0;
+    byteAt = 0;
+    chordAt += 1;
+    if (typeof part !== 'number' && chordAt < part.signs.length) return;
+    chordAt = 0;
+    partAt += 1;
+    if (partAt < parts.length && partAt < KEPT_PARTS) return;
+    parts.splice(0, partAt);
+    partAt = 0;
+  };
 
   return {
     sampleRate,
     encoding,
     say(transcript) {
-      if (samples === 0) append(-Math.round(LEAD_SECONDS * sampleRate));
+      if (samples === 0) silence(LEAD_SECONDS);
       const said = scoreOf(transcript, samples / sampleRate, length / sampleRate);
-      for (const sign of said.signs) {
-        append(chordId(sign, spoken));
-        spoken += 1;
-      }
+      if (said.signs.length > 0) append({ signs: said.signs, first: spoken }, said.signs.length * length);
+      spoken += said.signs.length;
       return said;
     },
     finish() {
-      append(-Math.round(TAIL_SECONDS * sampleRate));
+      silence(TAIL_SECONDS);
     },
     get pendingBytes() {
       return pendingBytes;
@@ -104,27 +121,24 @@ export function createSpeech(settings: SpeechSettings & { readonly encoding: Out
       const size = Math.min(pendingBytes, maxBytes - (maxBytes % width));
       const out = Buffer.allocUnsafe(size);
       for (let filled = 0; filled < size; ) {
-        const bytes = bytesOf(score[next] ?? 0);
-        const taken = Math.min(bytes.length - offset, size - filled);
-        out.set(bytes.subarray(offset, offset + taken), filled);
+        const bytes = current();
+        const taken = Math.min(bytes.length - byteAt, size - filled);
+        out.set(bytes.subarray(byteAt, byteAt + taken), filled);
         filled += taken;
-        offset += taken;
-        if (offset === bytes.length) {
-          next += 1;
-          offset = 0;
-        }
+        byteAt += taken;
+        if (byteAt === bytes.length) advance();
       }
       pendingBytes -= size;
-      // What was read is dropped in large steps, so that an endless speech neither grows nor shuffles its list at every chunk.
-      if (next > 1_024) {
-        score = score.slice(next);
-        next = 0;
-      }
       return out;
     },
   };
 }
 
+/** Signs, with the number of the first of them in the whole speech; or a silence in samples. */
+type Part = { readonly signs: Uint16Array; readonly first: number } | number;
+
+/** Parts that were read are dropped when so many have gathered: an endless speech neither grows nor shuffles its list each time. */
+const KEPT_PARTS = 64;
 /** Seconds a character lasts at speed 1. */
 const SIGN_SECONDS = 0.06;
 /** Silence around an utterance: two of them played back to back stay two for the recogniser. */

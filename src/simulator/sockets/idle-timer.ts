@@ -2,6 +2,9 @@
 
 import type { Cancel, Clock } from '../clock.ts';
 
+/** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Calls `expired` once, when nothing was `touch`ed for the time. Touching is cheap: it moves no timer. */
 export class IdleTimer {
   readonly #clock: Clock;
@@ -28,7 +31,7 @@ export class IdleTimer {
   }
 
   #arm(ms: number): void {
-    this.#cancel = this.#clock.after(ms, () => {
+    this.#cancel = this.#clock.after(Math.min(ms, LONGEST_TIMER_MS), () => {
       const left = this.#last + this.#idleMs() - this.#clock.now();
       if (left <= 0) this.#expired();
       else this.#arm(left);

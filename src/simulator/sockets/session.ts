@@ -17,8 +17,11 @@ export interface SocketHandlers {
   errorEvent?(problem: Problem): void;
 }
 
-/** Close codes that only a receiver may make up. @see RFC 6455 §7.4.1 */
-const NEVER_SENT = new Set([1004, 1005, 1006, 1015]);
+/** Close codes that a close frame may carry; the others only a receiver makes up. @see RFC 6455 §7.4 */
+const isSendable = (code: number) =>
+  (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
+/** What a close frame has room for. @see RFC 6455 §5.5 */
+const REASON_BYTES = 123;
 /** A close reason that only a bug of the simulator gives. */
 export const SIMULATOR_FAILURE = 'simulator failure';
 /** Above this the client is not reading: producers wait. */
@@ -107,9 +110,10 @@ export class SocketSession {
   /** Sends a close frame. Codes that cannot be sent end the connection without one. */
   close(code: number, reason = ''): void {
     if (!this.isOpen || this.#isSilent) return;
-    this.#note('server', 'close', reason, code);
-    if (NEVER_SENT.has(code)) this.#socket.terminate();
-    else this.#socket.close(code, reason);
+    const told = Buffer.from(reason).subarray(0, REASON_BYTES);
+    this.#note('server', 'close', told, code);
+    if (isSendable(code)) this.#socket.close(code, told);
+    else this.#socket.terminate();
     this.#over('completed');
   }
 
@@ -144,7 +148,8 @@ export class SocketSession {
         this.close(fault.code, fault.reason);
         break;
       case 'reset_socket':
-        // What was sent before has to arrive: RST discards what is still buffered.
+        // What was sent before should leave the machine: RST discards what is still buffered here.
+        this.#isSilent = true;
         this.upgrade.request.socket.write('', () => this.#reset());
         break;
       case 'hang_socket':

@@ -1,0 +1,163 @@
+// What the simulator itself can do, so that it is never the bottleneck of other measurements.
+// Run: node bench/simulator.ts [sockets] [chunks per second and socket] [seconds]
+//
+// The simulator runs in a process of its own, on one thread; this process is the client. Three runs: speech at a given pace,
+// speech as fast as it can be made, and transcription in real time.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import { encodeSamples } from '../src/simulator/audio/encodings.ts';
+import { synthesise } from '../src/simulator/audio/synthesiser.ts';
+import { startSimulator } from '../src/simulator/simulator.ts';
+
+interface Report {
+  readonly cpuPercent: number;
+  readonly loopDelayP99Ms: number;
+  readonly loopDelayMaxMs: number;
+  readonly rssMb: number;
+}
+
+const [, , role, ...numbers] = process.argv;
+if (role === 'serve') await serve();
+else await measure([role, ...numbers].map(Number));
+
+/** The simulator's process: reports its own CPU time and stalls between two messages. */
+async function serve(): Promise<void> {
+  const limits = { tts: 1e6, stt: 1e6, agents: 1e6, ttsSockets: 1e6 };
+  const simulator = await startSimulator({ tlsPort: null, settings: { limits, journal: { frames: false } } });
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  let cpu = process.cpuUsage();
+  let since = performance.now();
+  process.on('message', (message: { readonly perChunkMs?: number }) => {
+    if (message.perChunkMs !== undefined) simulator.settings.latency.perChunkMs = message.perChunkMs;
+    const used = process.cpuUsage(cpu);
+    const report: Report = {
+      cpuPercent: (used.user + used.system) / 10 / (performance.now() - since),
+      loopDelayP99Ms: delay.percentile(99) / 1e6,
+      loopDelayMaxMs: delay.max / 1e6,
+      rssMb: process.memoryUsage.rss() / 1024 / 1024,
+    };
+    cpu = process.cpuUsage();
+    since = performance.now();
+    delay.reset();
+    process.send?.(report);
+  });
+  process.on('disconnect', () => process.exit());
+  process.send?.(simulator.url);
+}
+
+async function measure([sockets = 1_000, perSecond = 5, seconds = 10]: readonly number[]): Promise<void> {
+  const count = Number.isFinite(sockets) ? sockets : 1_000;
+  const child = fork(import.meta.filename, ['serve']);
+  const [url] = (await once(child, 'message')) as [string];
+  const base = url.replace('http', 'ws');
+  console.log(`simulator on one thread, client on another; ${count} sockets`);
+  await speech(child, base, {
+    count,
+    perChunkMs: 1_000 / perSecond,
+    seconds,
+    title: `speech at ${perSecond} chunks/s each`,
+  });
+  await speech(child, base, { count, perChunkMs: 0, seconds, title: 'speech as fast as it can' });
+  await transcription(child, base, { count: Math.min(count, 100), seconds, title: '100 transcriptions in real time' });
+  child.disconnect();
+}
+
+interface Run {
+  readonly count: number;
+  readonly seconds: number;
+  readonly title: string;
+}
+
+async function speech(child: ChildProcess, base: string, run: Run & { readonly perChunkMs: number }): Promise<void> {
+  const { count, perChunkMs, seconds } = run;
+  const clients = await Promise.all(Array.from({ length: count }, () => open(`${base}/tts/websocket`)));
+  let chunks = 0;
+  let bytes = 0;
+  await ask(child, { perChunkMs });
+  for (const [n, socket] of clients.entries()) {
+    // What is not a chunk is short; parsing 22 kB of JSON would measure the client.
+    socket.on('message', (data: Buffer) => {
+      if (data.length > 1_000) chunks += 1;
+      bytes += data.length;
+    });
+    socket.send(generation(n));
+  }
+  await sleep(1_000);
+  const [chunksBefore, bytesBefore] = [chunks, bytes];
+  await ask(child, {});
+  await sleep(seconds * 1_000);
+  const report = await ask(child, {});
+  const rate = (chunks - chunksBefore) / seconds;
+  print(run.title, `${rate.toFixed(0)} chunks/s, ${((bytes - bytesBefore) / seconds / 1e6).toFixed(0)} MB/s`, report);
+  await closeAll(clients);
+}
+
+async function transcription(child: ChildProcess, base: string, run: Run): Promise<void> {
+  const { count, seconds } = run;
+  const path = '/stt/websocket?model=ink-2&encoding=pcm_s16le&sample_rate=16000';
+  const clients = await Promise.all(Array.from({ length: count }, () => open(`${base}${path}`)));
+  const { samples } = synthesise({
+    transcript: 'The quick brown fox jumps over the lazy dog. ',
+    voiceId: 'v',
+    sampleRate: 16_000,
+  });
+  const audio = Buffer.from(encodeSamples(samples, 'pcm_s16le'));
+  let transcripts = 0;
+  for (const socket of clients) {
+    socket.on('message', () => {
+      transcripts += 1;
+    });
+  }
+  await ask(child, {});
+  const began = performance.now();
+  for (let frame = 0; frame < seconds * 10; frame += 1) {
+    const at = (frame * 3_200) % (audio.length - 3_200);
+    for (const socket of clients) socket.send(audio.subarray(at - (at % 2), at - (at % 2) + 3_200));
+    await sleep(Math.max(0, began + (frame + 1) * 100 - performance.now()));
+  }
+  print(run.title, `${(transcripts / seconds).toFixed(0)} transcripts/s`, await ask(child, {}));
+  await closeAll(clients);
+}
+
+/** A text that lasts longer than any run. */
+function generation(n: number): string {
+  return JSON.stringify({
+    model_id: 'sonic-3',
+    voice: { id: 'a0e99841-438c-4a64-b679-ae501e7d6091' },
+    transcript: 'The quick brown fox jumps over the lazy dog. '.repeat(100),
+    output_format: { container: 'raw', encoding: 'pcm_s16le', sample_rate: 24_000 },
+    context_id: `context-${n}`,
+  });
+}
+
+async function open(url: string): Promise<WebSocket> {
+  const socket = new WebSocket(url, {
+    perMessageDeflate: false,
+    headers: { authorization: 'Bearer sk_car_simulated', 'cartesia-version': '2026-08-14' },
+  });
+  await once(socket, 'open');
+  return socket;
+}
+
+async function closeAll(clients: readonly WebSocket[]): Promise<void> {
+  const closed = clients.map((socket) => once(socket, 'close'));
+  for (const socket of clients) socket.terminate();
+  await Promise.all(closed);
+}
+
+async function ask(child: ChildProcess, message: { readonly perChunkMs?: number }): Promise<Report> {
+  const answer = once(child, 'message');
+  child.send(message);
+  const [report] = (await answer) as [Report];
+  return report;
+}
+
+function print(title: string, done: string, { cpuPercent, loopDelayP99Ms, loopDelayMaxMs, rssMb }: Report): void {
+  const loop = `event loop p99 ${loopDelayP99Ms.toFixed(1)} ms, max ${loopDelayMaxMs.toFixed(1)} ms`;
+  console.log(`${title}: ${done}; ${cpuPercent.toFixed(0)} % of one core, ${loop}, ${rssMb.toFixed(0)} MB`);
+}
