@@ -18,18 +18,26 @@ export interface Finding {
 
 /** Random parts of this length do not occur by chance, and what is shorter opens nothing. */
 const WINDOW = 12;
-const DEPTH_MAX = 2;
+const SIGNED_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
 export class Detector {
   readonly #windows = new Map<string, string>();
   readonly #known = new Set<string>();
+  readonly #depth: number;
+
+  /** @param depth how many encodings of one another are undone */
+  constructor(depth = 2) {
+    this.#depth = depth;
+  }
 
   /** Its first characters count only together with random ones: prefixes such as `sk_car_` are no secret. */
   add({ name, value }: Canary, prefixLength = 0): void {
     if (this.#known.has(value)) return;
     this.#known.add(value);
     const text = Buffer.from(value, 'utf8').toString('latin1');
-    for (let at = Math.max(0, prefixLength - WINDOW + 4); at + WINDOW <= text.length; at += 1) {
+    // The head of a signed token is the same for all, and much of its claims is public: its signature is what makes it good.
+    const start = SIGNED_TOKEN.test(value) ? value.lastIndexOf('.') : Math.max(0, prefixLength - WINDOW + 4);
+    for (let at = start; at + WINDOW <= text.length; at += 1) {
       this.#windows.set(text.slice(at, at + WINDOW), name);
     }
   }
@@ -44,7 +52,7 @@ export class Detector {
 
   #read(text: string, forms: readonly Form[], findings: Map<string, Finding>): void {
     this.#slide(text, forms, findings);
-    if (forms.length === DEPTH_MAX) return;
+    if (forms.length === this.#depth) return;
     if (text.includes('%')) this.#read(percentDecoded(text), [...forms, 'percent'], findings);
     if (text.includes('\\')) this.#read(jsonUnescaped(text), [...forms, 'json'], findings);
     for (const [run] of text.matchAll(/(?:[0-9a-f]{2}[: ]?){12,}/gi)) {

@@ -7,12 +7,17 @@ export interface Leak extends Finding {
   readonly source: string;
 }
 
-/** The one place where a minted token belongs. */
-const TOKEN_FIELD = /("token":")([^"]+)(")/g;
+/** The one place where a minted token belongs: the first field of the answer to a mint. */
+const TOKEN_FIELD = /((?:^|\r\n\r\n)\{"token":")([^"]+)(")/g;
 
 export class OutputWatch {
-  readonly #detector = new Detector();
+  readonly #detector: Detector;
   readonly #outputs = new Map<string, Buffer[]>();
+
+  /** @param depth how many encodings of one another are undone; 2 is slow over megabytes */
+  constructor(depth: 1 | 2 = 2) {
+    this.#detector = new Detector(depth);
+  }
 
   /** @param prefixLength characters at the front that are no secret, such as those of `sk_car_` */
   add(canary: Canary, prefixLength = 0): void {
@@ -41,10 +46,17 @@ export class OutputWatch {
     return Object.fromEntries([...this.#outputs].map(([source, parts]) => [source, Buffer.concat(parts).length]));
   }
 
+  /** At most one for each secret and source, in the plainest form it was found in. */
   leaks(): readonly Leak[] {
-    return [...this.#outputs].flatMap(([source, parts]) =>
-      this.#detector.search(Buffer.concat(parts)).map((finding) => ({ ...finding, source })),
-    );
+    return [...this.#outputs].flatMap(([source, parts]) => {
+      const plainest = new Map<string, Leak>();
+      for (const finding of this.#detector.search(Buffer.concat(parts))) {
+        const known = plainest.get(finding.canary);
+        if (known === undefined || known.forms.length > finding.forms.length)
+          plainest.set(finding.canary, { ...finding, source });
+      }
+      return [...plainest.values()];
+    });
   }
 
   /** @throws when anything leaked; the message names secret, source and form, and repeats none of the secret */
