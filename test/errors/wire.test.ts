@@ -1,0 +1,68 @@
+import { test } from 'tap';
+import { PROBLEMS, Problem, type ProblemCode } from '../../src/errors/problems.ts';
+import { rawErrorResponse } from '../../src/errors/raw-response.ts';
+import { clampRetryAfter, errorBody, errorHeaders } from '../../src/errors/wire.ts';
+
+const ID = '0f8b2a52-7c55-4a93-9b0e-3f0a8f7f8f11';
+const CODES = Object.keys(PROBLEMS) as ProblemCode[];
+
+test('every problem of the catalogue has the same body and says nothing of its cause', async (t) => {
+  for (const code of CODES) {
+    const problem = new Problem(code, undefined, { cause: new Error('of the log only') });
+    t.strictSame(errorBody(problem, ID), {
+      error_code: code,
+      title: PROBLEMS[code].title,
+      message: PROBLEMS[code].message,
+      request_id: ID,
+      source: 'broker',
+    });
+    t.notMatch(JSON.stringify(errorHeaders(problem)), 'of the log only');
+  }
+});
+
+test('retry hints are headers: a wait for 429 and 503, a verdict for all', async (t) => {
+  for (const code of CODES) {
+    const { status, retryable } = PROBLEMS[code];
+    const headers = errorHeaders(new Problem(code));
+    t.equal(headers['x-should-retry'], String(retryable), code);
+    t.equal(headers['retry-after'], status === 429 || status === 503 ? '1' : undefined, code);
+    t.equal(headers['www-authenticate'], status === 401 ? 'Bearer' : undefined, code);
+    t.match(headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }, code);
+  }
+});
+
+test('a wait is 1 to 60 whole seconds, whatever was computed', async (t) => {
+  for (const [seconds, expected] of [
+    [0, 1],
+    [-5, 1],
+    [0.2, 1],
+    [1.2, 2],
+    [59.01, 60],
+    [60, 60],
+    [3600, 60],
+    [Number.NaN, 1],
+    [Number.POSITIVE_INFINITY, 1],
+  ] as const)
+    t.equal(clampRetryAfter(seconds), expected, String(seconds));
+  t.equal(errorHeaders(new Problem('rate_limited', undefined, { retryAfterSeconds: 3600 }))['retry-after'], '60');
+});
+
+test("upstream's id of the request travels in its header", async (t) => {
+  const problem = new Problem('upstream_unavailable', undefined, { upstreamRequestId: 'req_1', source: 'upstream' });
+  t.equal(errorHeaders(problem)['cartesia-request-id'], 'req_1');
+  t.equal(errorBody(problem, ID).source, 'upstream');
+  t.equal(errorBody(problem, ID).request_id, ID);
+});
+
+test('as bytes: one whole response that closes the connection', async (t) => {
+  for (const code of CODES) {
+    const response = rawErrorResponse(new Problem(code, 'Ein Satz mit Umlauten: äöü.'), ID);
+    const [head = '', body = ''] = response.split('\r\n\r\n');
+    t.match(head, new RegExp(`^HTTP/1\\.1 ${PROBLEMS[code].status} [A-Z][A-Za-z ]+\\r\\n`), code);
+    t.match(head, new RegExp(`\\r\\ncontent-length: ${Buffer.byteLength(body)}(\\r\\n|$)`), 'counted in bytes');
+    t.match(head, /\r\nconnection: close(\r\n|$)/);
+    t.match(head, new RegExp(`\\r\\nx-request-id: ${ID}\\r\\n`));
+    t.notMatch(head, /[^\r]\n|\r[^\n]/);
+    t.equal(JSON.parse(body).error_code, code);
+  }
+});

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { type Test, test } from 'tap';
+import { drain } from '../../src/listener/drain.ts';
+import { createReadiness } from '../../src/listener/readiness.ts';
+
+async function listen(t: Test, handler: http.RequestListener) {
+  const server = http.createServer(handler);
+  t.teardown(() => server.closeAllConnections());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const open = async () => {
+    const socket = connect(port, '127.0.0.1');
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return socket;
+  };
+  return { server, open };
+}
+
+test('not ready at once, and still serving until the delay is over', async (t) => {
+  const { server, open } = await listen(t, (_request, response) => response.end('served'));
+  const readiness = createReadiness();
+  readiness.set('ready');
+  const asleep = Promise.withResolvers<void>();
+  const drained = drain(server, { readiness, delayMs: 5000, deadlineMs: 1000, sleep: () => asleep.promise });
+  t.equal(readiness.state, 'draining');
+  const socket = await open();
+  socket.write('GET / HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n');
+  const [data] = await once(socket, 'data');
+  t.match(String(data), 'served');
+  t.equal(server.listening, true);
+  asleep.resolve();
+  await drained;
+  t.equal(server.listening, false);
+});
+
+test('a request that is under way is finished, its connection is not cut', async (t) => {
+  const started = Promise.withResolvers<http.ServerResponse>();
+  const { server, open } = await listen(t, (_request, response) => started.resolve(response));
+  const socket = await open();
+  socket.write('GET / HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n');
+  const response = await started.promise;
+  const drained = drain(server, { readiness: createReadiness(), delayMs: 0, deadlineMs: 5000 });
+  let isDrained = false;
+  void drained.then(() => {
+    isDrained = true;
+  });
+  const data = once(socket, 'data');
+  setImmediate(() => response.end('finished'));
+  t.match(String((await data)[0]), 'finished');
+  await drained;
+  t.equal(isDrained, true);
+});
+
+test('an idle connection may still bring a request that was on its way, and is closed after a second', async (t) => {
+  const { server, open } = await listen(t, (_request, response) => response.end('served'));
+  const socket = await open();
+  socket.write('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
+  await once(socket, 'data');
+  const drained = drain(server, { readiness: createReadiness(), delayMs: 0, deadlineMs: 5000 });
+  socket.write('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
+  t.match(String((await once(socket, 'data'))[0]), 'served');
+  const start = performance.now();
+  await drained;
+  t.ok(performance.now() - start < 2500);
+});
+
+test('what does not end is cut at the deadline', async (t) => {
+  const closed = Promise.withResolvers<void>();
+  const { server, open } = await listen(t, (_request, response) => response.on('close', () => closed.resolve()));
+  const socket = await open();
+  socket.write('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
+  await once(server, 'request');
+  const start = performance.now();
+  let isToldBefore = false;
+  void closed.promise.then(() => {
+    isToldBefore = true;
+  });
+  await drain(server, { readiness: createReadiness(), delayMs: 0, deadlineMs: 200 });
+  const took = performance.now() - start;
+  t.ok(took >= 190 && took < 1500, `${took} ms`);
+  t.equal(isToldBefore, true, 'the request knew before the process could end');
+});
