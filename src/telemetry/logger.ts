@@ -1,6 +1,8 @@
 // The log: JSON lines, built from an allow-list. No header, no query value, no body, no error object ever gets in whole.
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import type { LogLevel } from '../config/config.ts';
+import { createLineTime } from './line-time.ts';
+import { createLogOutput } from './log-output.ts';
 
 export type { Logger } from 'pino';
 
@@ -8,10 +10,11 @@ export type { Logger } from 'pino';
  * @param destination where lines go; standard output unless a test says otherwise
  */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+  const time = createLineTime();
   const options: LoggerOptions = {
     level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: () => `,"time":"${time()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
     hooks: {
@@ -20,7 +23,7 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
       },
     },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  return pino(options, destination ?? createLogOutput());
 }
 
 /**

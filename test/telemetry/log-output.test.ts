@@ -1,0 +1,60 @@
+// The output of a process of its own: what it wrote, in how many pieces, and whatever way it ended.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { test } from 'tap';
+import { createLogOutput } from '../../src/telemetry/log-output.ts';
+
+const MODULE = new URL('../../src/telemetry/log-output.ts', import.meta.url).href;
+
+async function outputOf(script: string): Promise<{ text: string; code: number | null }> {
+  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput(); ${script}`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { text, code };
+}
+
+test('lines are out at the end of their turn, in order', async (t) => {
+  const file = join(t.testdir(), 'log');
+  const output = createLogOutput(openSync(file, 'a'));
+  output.write('a\n');
+  output.write('b\n');
+  t.equal(readFileSync(file, 'utf8'), '');
+  await turn();
+  t.equal(readFileSync(file, 'utf8'), 'a\nb\n');
+  output.write('c\n');
+  output.flushSync();
+  t.equal(readFileSync(file, 'utf8'), 'a\nb\nc\n');
+});
+
+test('more than a batch loses nothing', async (t) => {
+  const file = join(t.testdir(), 'log');
+  const output = createLogOutput(openSync(file, 'a'));
+  const lines = Array.from({ length: 2000 }, (_, i) => `${i} ${'x'.repeat(100)}\n`);
+  for (const line of lines) output.write(line);
+  await turn();
+  t.equal(readFileSync(file, 'utf8'), lines.join(''));
+});
+
+test('a process that exits in the same turn has said everything', async (t) => {
+  t.strictSame(await outputOf(`output.write('last\\n'); process.exit(3);`), { text: 'last\n', code: 3 });
+  const { text } = await outputOf(`output.write('last\\n'); throw new Error('bad');`);
+  t.equal(text, 'last\n');
+});
+
+test('a reader that has gone away ends nothing', async (t) => {
+  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
+    process.stdin.on('data', () => { output.write('x'.repeat(1000)); setImmediate(() => setImmediate(() => process.exit(7))); });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'ignore'] });
+  child.stdout.destroy();
+  await once(child.stdout, 'close');
+  child.stdin.write('go');
+  const [code] = (await once(child, 'close')) as [number | null];
+  t.equal(code, 7);
+});
