@@ -13,6 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['admission'],
   ['identity', 'policy', 'limits', 'upstream'],
   ['usage'],
+  ['store'],
   ['listener'],
   ['telemetry'],
   ['errors', 'config', 'json'],

@@ -1,0 +1,56 @@
+// The store of a single replica: what it knows ends with the process, and so does everybody who holds something.
+import { randomUUID } from 'node:crypto';
+import { LEASE_TIMES, type LeaseKind, type LeaseTimes } from './lease-rules.ts';
+import { acquire, beat, createLeaseTable, type Granted, lower, release, view } from './lease-table.ts';
+import type { LeasePool, Store, StoreEvents } from './store.ts';
+
+export interface MemoryStoreOptions {
+  /** Epoch milliseconds that never go back. */
+  readonly now?: () => number;
+  /** Leases expire only where this is said: a holder in the same process cannot be lost. */
+  readonly times?: Partial<LeaseTimes>;
+}
+
+const steadyNow = (): number => performance.timeOrigin + performance.now();
+
+export function createMemoryStore({ now = steadyNow, times: given }: MemoryStoreOptions = {}): Store {
+  const times: LeaseTimes = {
+    ...LEASE_TIMES,
+    ttlMs: Number.POSITIVE_INFINITY,
+    offerMs: Number.POSITIVE_INFINITY,
+    ...given,
+  };
+  const pools = new Map<LeaseKind, LeasePool>();
+  let events: StoreEvents | null = null;
+  // Not within the call that granted it: whoever called has not yet heard its own answer.
+  const wake = ({ id }: Granted): void => queueMicrotask(() => events?.onWake(id));
+
+  return {
+    replica: randomUUID(),
+    leases(kind) {
+      let pool = pools.get(kind);
+      if (pool === undefined) {
+        pool = createPool(times, now, wake);
+        pools.set(kind, pool);
+      }
+      return pool;
+    },
+    listen(given) {
+      events = given;
+    },
+    state: 'up',
+    reached: Promise.resolve(),
+    async close() {},
+  };
+}
+
+function createPool(times: LeaseTimes, now: () => number, wake: (one: Granted) => void): LeasePool {
+  const table = createLeaseTable();
+  return {
+    acquire: async (rules, ask) => acquire(table, rules, times, ask, now(), wake),
+    release: async (rules, ids) => release(table, rules, times, ids, now(), wake),
+    beat: async (rules, owner, held, waiting) => beat(table, rules, times, owner, held, waiting, now(), wake),
+    lower: async () => lower(table, times, now()),
+    view: async () => view(table, now()),
+  };
+}

@@ -1,0 +1,151 @@
+// The connection to Redis: fails fast, never queues, reconnects by itself. A second connection hears what is published for us.
+import { createHash } from 'node:crypto';
+import type { Redis, RedisOptions } from 'ioredis';
+import type { Secret } from '../../config/secret.ts';
+import { Problem } from '../../errors/problems.ts';
+
+/** A script with its name in Redis' cache. */
+export interface RedisScript {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+export function redisScript(lua: string): RedisScript {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+export interface RedisLinkOptions {
+  readonly url: Secret;
+  /** Most time for one command; what takes longer counts as failed, although Redis may still do it. */
+  readonly commandTimeoutMs?: number;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+export interface RedisLink {
+  readonly state: 'starting' | 'up' | 'away';
+  readonly reached: Promise<void>;
+  /**
+   * One script, one round trip.
+   * @throws Problem `store_unavailable`, at the latest after the command timeout
+   */
+  run(script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  /** The same for a plain command. */
+  command(name: string, ...args: readonly string[]): Promise<unknown>;
+  /** Hears a channel from now on, across reconnections. */
+  subscribe(channel: string, onMessage: (message: string) => void): void;
+  /** Told each time the connection, or the one that hears, is there (again). */
+  onReady(tell: () => void): void;
+  close(): Promise<void>;
+}
+
+const COMMAND_TIMEOUT_MS = 100;
+const CONNECT_TIMEOUT_MS = 1_000;
+/** A store that is back is found within this. */
+const RECONNECT_MAX_MS = 500;
+/** Failures in a row after which Redis is left alone for a moment: callers then learn at once what they would learn after the timeout. */
+const FAILURES_TO_OPEN = 3;
+const OPEN_MS = 250;
+/** A connection on which nothing comes back for this long is given up: a new one may fare better. */
+const SILENT_MS = 2_000;
+
+/** Loads the client first: it is 200 files that a broker without Redis never reads. */
+export async function createRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
+  const { Redis } = await import('ioredis');
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now() } = options;
+  const common = {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false, // a lease that was given up must not be taken later
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: (attempt: number) => Math.min(RECONNECT_MAX_MS, attempt * 50),
+    disableClientInfo: true,
+    lazyConnect: true,
+  } satisfies RedisOptions;
+  const commands = new Redis(options.url.reveal(), {
+    ...common,
+    commandTimeout: commandTimeoutMs,
+    socketTimeout: SILENT_MS,
+  });
+  const hearing = new Redis(options.url.reveal(), { ...common, autoResubscribe: false });
+  const channels = new Map<string, (message: string) => void>();
+  const listeners: (() => void)[] = [];
+  let wasUp = false;
+  let failures = 0;
+  let openUntil = 0;
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+
+  // Both report every failed attempt; what there is to say is in `state`. An error without a listener would end the process.
+  for (const redis of [commands, hearing]) redis.on('error', () => {});
+  commands.on('ready', () => {
+    wasUp = true;
+    failures = 0;
+    openUntil = 0;
+    reach();
+    for (const tell of listeners) tell();
+  });
+  hearing.on('ready', () => {
+    if (channels.size === 0) return;
+    hearing.subscribe(...channels.keys()).then(
+      () => {
+        for (const tell of listeners) tell(); // what was said in between was not heard
+      },
+      () => {}, // the connection is gone again: the next one subscribes
+    );
+  });
+  hearing.on('message', (channel: string, message: string) => channels.get(channel)?.(message));
+  connect(commands);
+  connect(hearing);
+
+  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (commands.status !== 'ready') throw unavailable(new Error('not connected'));
+    if (now() < openUntil) throw unavailable(new Error('left alone after failures'));
+    try {
+      const result = await work();
+      failures = 0;
+      return result;
+    } catch (error) {
+      failures += 1;
+      if (failures >= FAILURES_TO_OPEN) openUntil = now() + OPEN_MS;
+      throw unavailable(error);
+    }
+  }
+
+  return {
+    get state() {
+      if (commands.status === 'ready' && now() >= openUntil) return 'up';
+      return wasUp ? 'away' : 'starting';
+    },
+    reached,
+    run: (script, keys, args) =>
+      guarded(() =>
+        commands.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: Error) => {
+          if (!error.message.startsWith('NOSCRIPT')) throw error;
+          return commands.eval(script.lua, keys.length, ...keys, ...args);
+        }),
+      ),
+    command: (name, ...args) => guarded(() => commands.call(name, ...args)),
+    subscribe(channel, onMessage) {
+      channels.set(channel, onMessage);
+      if (hearing.status === 'ready') hearing.subscribe(channel).catch(() => {});
+    },
+    onReady(tell) {
+      listeners.push(tell);
+    },
+    async close() {
+      commands.disconnect();
+      hearing.disconnect();
+    },
+  };
+}
+
+/** The first attempt fails where Redis is not up yet; the client goes on trying. */
+function connect(redis: Redis): void {
+  redis.connect().catch(() => {});
+}
+
+const RETRY_SECONDS = 1;
+
+function unavailable(cause: unknown): Problem {
+  return new Problem('store_unavailable', undefined, { cause, retryAfterSeconds: RETRY_SECONDS });
+}

@@ -1,0 +1,50 @@
+// The store that replicas share.
+import { randomUUID } from 'node:crypto';
+import type { Secret } from '../../config/secret.ts';
+import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
+import type { LeasePool, Store, StoreEvents } from '../store.ts';
+import { createRedisLeases } from './redis-leases.ts';
+import { createRedisLink } from './redis-link.ts';
+
+export interface RedisStoreOptions {
+  readonly url: Secret;
+  /** Begins every key and channel; two deployments that share a Redis have two. */
+  readonly prefix: string;
+  readonly times?: Partial<LeaseTimes>;
+  readonly commandTimeoutMs?: number;
+}
+
+/** Resolves at once: whether Redis is there is in `state`. */
+export async function createRedisStore(options: RedisStoreOptions): Promise<Store> {
+  const { prefix } = options;
+  const link = await createRedisLink(options);
+  const replica = randomUUID();
+  const wakePrefix = `${prefix}:wake:`;
+  const pools = new Map<LeaseKind, LeasePool>();
+  let events: StoreEvents | null = null;
+  const onRenewed = (): void => events?.onRenewed();
+
+  link.subscribe(wakePrefix + replica, (id) => events?.onWake(id));
+  link.onReady(onRenewed);
+
+  return {
+    replica,
+    leases(kind) {
+      let pool = pools.get(kind);
+      if (pool === undefined) {
+        const times = options.times === undefined ? {} : { times: options.times };
+        pool = createRedisLeases(kind, { link, prefix: `${prefix}:{account}`, wakePrefix, onRenewed, ...times });
+        pools.set(kind, pool);
+      }
+      return pool;
+    },
+    listen(given) {
+      events = given;
+    },
+    get state() {
+      return link.state;
+    },
+    reached: link.reached,
+    close: () => link.close(),
+  };
+}

@@ -1,0 +1,11 @@
+// Keys for maps and stores that are built from several texts.
+
+/**
+ * Joins parts so that no two different lists give the same key: (`a:b`, `c`) and (`a`, `b:c`) differ, because each part
+ * stands behind its length.
+ */
+export function storeKey(...parts: readonly string[]): string {
+  let key = '';
+  for (const part of parts) key += `${part.length}:${part}`;
+  return key;
+}

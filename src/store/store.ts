@@ -1,0 +1,38 @@
+// State that must be right, and that replicas share: one interface, kept in memory for one replica and in Redis for many.
+// Whatever cannot be decided because the store is away rejects with the Problem `store_unavailable`.
+
+import type { LeaseAnswer, LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from './lease-rules.ts';
+import type { Beat } from './lease-table.ts';
+
+/** One pool of leases. */
+export interface LeasePool {
+  acquire(rules: PoolRules, ask: LeaseAsk): Promise<LeaseAnswer>;
+  /** @returns after how many milliseconds somebody who asks anew may have luck */
+  release(rules: PoolRules, ids: readonly string[]): Promise<number>;
+  /** Confirms what a replica holds, and tells what became of what it has waiting. */
+  beat(rules: PoolRules, owner: string, held: readonly LeaseHolder[], waiting: readonly string[]): Promise<Beat>;
+  /** Upstream refused in spite of a lease. */
+  lower(rules: PoolRules): Promise<void>;
+  view(rules: PoolRules): Promise<PoolView>;
+}
+
+/** What the store tells of by itself. */
+export interface StoreEvents {
+  /** A waiting ask of this replica may have been granted: `beat` says whether. */
+  readonly onWake: (id: string) => void;
+  /** The store has forgotten, or is reached again: whoever holds something says so now. */
+  readonly onRenewed: () => void;
+}
+
+export interface Store {
+  /** Name of this replica, unique. */
+  readonly replica: string;
+  leases(kind: LeaseKind): LeasePool;
+  /** One listener; before it is set nothing is told. */
+  listen(events: StoreEvents): void;
+  /** `starting`: it was never reached. `away`: it was. In memory always `up`. */
+  readonly state: 'starting' | 'up' | 'away';
+  /** Resolves when it is reached for the first time. */
+  readonly reached: Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,126 @@
+// The rules of a pool, under loads that nobody would think of.
+import fc from 'fast-check';
+import { test } from 'tap';
+import { LEASE_TIMES, type LeaseAsk, type PoolRules } from '../../src/store/lease-rules.ts';
+import { acquire, beat, createLeaseTable, type LeaseTable, lower, release, view } from '../../src/store/lease-table.ts';
+import { ask, pool } from './lease-ask.ts';
+
+type Step =
+  | { readonly do: 'ask'; readonly client: number; readonly subject: number; readonly waitMs: number }
+  | { readonly do: 'end'; readonly which: number }
+  | { readonly do: 'pass'; readonly ms: number }
+  | { readonly do: 'beat' }
+  | { readonly do: 'lower' };
+
+const step = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('ask' as const),
+      client: fc.nat(2),
+      subject: fc.nat(3),
+      waitMs: fc.constantFrom(0, 500, 60_000),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(50) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.nat(4_000) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('beat' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('lower' as const) }) },
+);
+
+const rulesOf = fc.record({ limit: fc.integer({ min: 1, max: 6 }), reserve: fc.nat(2), queueMax: fc.nat(12) });
+const CLIENT_MAX = 4;
+const SUBJECT_MAX = 2;
+
+/** Runs the steps; `look` sees the table after each. */
+function play(steps: readonly Step[], rules: PoolRules, look: (table: LeaseTable, now: number) => void): void {
+  const table = createLeaseTable();
+  let now = 0;
+  const asked: LeaseAsk[] = [];
+  for (const one of steps) {
+    if (one.do === 'ask') {
+      const next = ask(`c${one.client}/s${one.subject}`, {
+        clientMax: CLIENT_MAX,
+        subjectMax: SUBJECT_MAX,
+        waitMs: one.waitMs,
+        weight: one.client + 1,
+      });
+      asked.push(next);
+      acquire(table, rules, LEASE_TIMES, next, now, () => {});
+    } else if (one.do === 'end') {
+      const ended = asked[one.which % Math.max(1, asked.length)];
+      if (ended !== undefined) release(table, rules, LEASE_TIMES, [ended.id], now, () => {});
+    } else if (one.do === 'pass') now += one.ms;
+    else if (one.do === 'lower') lower(table, LEASE_TIMES, now);
+    else beat(table, rules, LEASE_TIMES, 'replica', view(table, now).leases, [], now, () => {});
+    look(table, now);
+  }
+}
+
+test('never more than the limit, nor than any share; whoever could go is not kept waiting', async (t) => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, reserve, queueMax }) => {
+      const rules = pool(limit, { reserved: new Map([['c0', Math.min(reserve, limit)]]), queueMax });
+      play(steps, rules, (table, now) => {
+        const { leases, waiting, loweredTo } = view(table, now);
+        const of = (key: (one: (typeof leases)[number]) => string): number[] =>
+          Array.from(Map.groupBy(leases, key).values(), ({ length }) => length);
+        if (leases.length > limit) throw new Error('more leases than the limit');
+        if (of(({ client }) => client).some((count) => count > CLIENT_MAX))
+          throw new Error('a client app has too many');
+        if (of(({ client, subject }) => `${client}/${subject}`).some((count) => count > SUBJECT_MAX))
+          throw new Error('a subject has too many');
+        if (waiting > queueMax) throw new Error('the queue is too long');
+        const others = leases.filter(({ client }) => client !== 'c0').length;
+        if (loweredTo === null && others > limit - Math.min(reserve, limit))
+          throw new Error('the reserve was given away');
+      });
+    }),
+    { numRuns: 300 },
+  );
+  t.pass('300 histories');
+});
+
+test('counts are always those of the entries', async (t) => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, queueMax }) => {
+      play(steps, pool(limit, { queueMax }), (table) => {
+        const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
+        if (sum(table.held) !== 2 * table.leases.size) throw new Error('held'); // a client app and a subject each
+        if (sum(table.queued) !== table.waiters.size) throw new Error('queued');
+      });
+    }),
+    { numRuns: 200 },
+  );
+  t.pass('200 histories');
+});
+
+test('nobody starves: whoever waits is served before anybody has had two turns more', async (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(5), { minLength: 10, maxLength: 80 }),
+      fc.integer({ min: 1, max: 4 }),
+      (subjects, limit) => {
+        const table = createLeaseTable();
+        const rules = pool(limit);
+        for (let i = 0; i < limit; i += 1) acquire(table, rules, LEASE_TIMES, ask('c/first'), 0, () => {});
+        for (const subject of subjects) acquire(table, rules, LEASE_TIMES, ask(`c/s${subject}`), 0, () => {});
+        const turns = new Map<string, number>();
+        for (let i = 0; table.waiters.size > 0; i += 1) {
+          const [oldest] = table.leases.values();
+          if (oldest === undefined) throw new Error('nothing is leased while somebody waits');
+          release(table, rules, LEASE_TIMES, [oldest.id], i, ({ id }) => {
+            const { subject = '' } = table.leases.get(id) ?? {};
+            turns.set(subject, (turns.get(subject) ?? 0) + 1);
+          });
+          for (const { subject } of table.waiters.values()) {
+            const behind = Math.max(0, ...turns.values()) - (turns.get(subject) ?? 0);
+            if (behind > 1) throw new Error(`${subject} is ${behind} turns behind`);
+          }
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+  t.pass('200 queues');
+});

@@ -1,0 +1,223 @@
+import t, { type Test, test } from 'tap';
+import type { LeaseAsk, PoolRules } from '../../src/store/lease-rules.ts';
+import type { LeasePool } from '../../src/store/store.ts';
+import { ask, pool } from './lease-ask.ts';
+import { everyStore } from './stores.ts';
+
+const outcomeOf = async (leases: LeasePool, rules: PoolRules, one: LeaseAsk): Promise<string> =>
+  (await leases.acquire(rules, one)).outcome;
+
+/** Names of those that hold a lease. */
+async function holders(leases: LeasePool, rules: PoolRules): Promise<string[]> {
+  return (await leases.view(rules)).leases.map(({ id }) => id).sort();
+}
+
+for (const { name, make } of everyStore(t)) {
+  const contract = (what: string, check: (t: Test, leases: LeasePool) => Promise<void>): void => {
+    test(`${name}: ${what}`, async (t) => check(t, (await make(t)).store.leases('tts')));
+  };
+
+  contract('as many as the limit, then a place in the queue, then a refusal', async (t, leases) => {
+    const rules = pool(2, { queueMax: 1 });
+    t.equal(await outcomeOf(leases, rules, ask('a')), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('b')), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('c', { waitMs: 0 })), 'refused');
+    t.equal(await outcomeOf(leases, rules, ask('d')), 'queued');
+    t.equal(await outcomeOf(leases, rules, ask('e')), 'refused');
+    const view = await leases.view(rules);
+    t.equal(view.leases.length, 2);
+    t.equal(view.waiting, 1);
+  });
+
+  contract('asking again with the same name changes nothing', async (t, leases) => {
+    const rules = pool(1);
+    const [first, second] = [ask('a'), ask('b')];
+    t.equal(await outcomeOf(leases, rules, first), 'granted');
+    t.equal(await outcomeOf(leases, rules, first), 'granted');
+    t.equal(await outcomeOf(leases, rules, second), 'queued');
+    t.equal(await outcomeOf(leases, rules, second), 'queued');
+    await leases.release(rules, [first.id]);
+    await leases.release(rules, [first.id]);
+    t.equal(await outcomeOf(leases, rules, second), 'granted');
+    t.strictSame(await holders(leases, rules), [second.id]);
+  });
+
+  contract('what is given back goes to who waits, and the replica is told', async (t, leases) => {
+    const rules = pool(1);
+    const [first, second, third] = [ask('a'), ask('b'), ask('c')];
+    for (const one of [first, second, third]) await leases.acquire(rules, one);
+    await leases.release(rules, [first.id]);
+    t.strictSame(await leases.beat(rules, 'replica', [], [second.id, third.id, 'nobody']), {
+      granted: [second.id],
+      lost: ['nobody'],
+    });
+  });
+
+  contract('who no longer wants to wait leaves the queue', async (t, leases) => {
+    const rules = pool(1);
+    const [first, second, third] = [ask('a'), ask('b'), ask('c')];
+    for (const one of [first, second, third]) await leases.acquire(rules, one);
+    await leases.release(rules, [second.id]);
+    await leases.release(rules, [first.id]);
+    t.strictSame(await holders(leases, rules), [third.id]);
+  });
+
+  contract('nobody passes those who wait', async (t, leases) => {
+    const rules = pool(2);
+    const [first, waiting] = [ask('a', { clientMax: 1 }), ask('a', { clientMax: 1 })];
+    await leases.acquire(rules, first);
+    t.equal(await outcomeOf(leases, rules, waiting), 'queued');
+    t.equal(await outcomeOf(leases, rules, ask('b')), 'granted', 'unless those who wait may not have it');
+    await leases.release(rules, [first.id]);
+    t.equal(await outcomeOf(leases, rules, ask('b')), 'queued');
+    t.ok((await holders(leases, rules)).includes(waiting.id));
+  });
+
+  contract('a client app has at most its share, a subject at most its own', async (t, leases) => {
+    const rules = pool(10);
+    const shares = { clientMax: 3, subjectMax: 2, waitMs: 0 };
+    const outcomes: string[] = [];
+    for (const who of ['a/1', 'a/1', 'a/1', 'a/2', 'a/3', 'b/1'])
+      outcomes.push(await outcomeOf(leases, rules, ask(who, shares)));
+    t.strictSame(outcomes, ['granted', 'granted', 'refused', 'granted', 'refused', 'granted']);
+  });
+
+  contract('a reserve is kept free for its client app, and for nobody else', async (t, leases) => {
+    const rules = pool(4, { reserved: new Map([['vip', 2]]) });
+    const outcomes: string[] = [];
+    for (const who of ['a', 'a', 'a', 'vip', 'vip', 'vip'])
+      outcomes.push(await outcomeOf(leases, rules, ask(who, { waitMs: 0 })));
+    t.strictSame(outcomes, ['granted', 'granted', 'refused', 'granted', 'granted', 'refused']);
+  });
+
+  contract('without a limit only shares count', async (t, leases) => {
+    const rules = pool(null);
+    t.equal(await outcomeOf(leases, rules, ask('a', { subjectMax: 1 })), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('a', { subjectMax: 1, waitMs: 0 })), 'refused');
+    t.equal(await outcomeOf(leases, rules, ask('b', { subjectMax: 1 })), 'granted');
+  });
+
+  contract('turns go round client apps by weight, and in them round subjects', async (t, leases) => {
+    const rules = pool(1);
+    const first = ask('x');
+    await leases.acquire(rules, first);
+    const asked: LeaseAsk[] = [];
+    for (const [who, count] of Object.entries({ 'a/greedy': 6, 'a/modest': 2, 'b/other': 3 }))
+      for (let i = 0; i < count; i += 1) asked.push(ask(who, { weight: who.startsWith('a') ? 2 : 1 }));
+    for (const one of asked) await leases.acquire(rules, one);
+    const order: string[] = [];
+    let holding = first.id;
+    for (let i = 0; i < asked.length; i += 1) {
+      await leases.release(rules, [holding]);
+      [holding = ''] = await holders(leases, rules);
+      order.push(asked.find(({ id }) => id === holding)?.subject ?? 'nobody');
+    }
+    t.strictSame(order, [
+      ...['greedy', 'other', 'modest', 'greedy', 'other', 'modest'],
+      ...['greedy', 'other', 'greedy', 'greedy', 'greedy'],
+    ]);
+  });
+
+  contract('one subject cannot fill the queue', async (t, leases) => {
+    const rules = pool(1, { queueMax: 10 });
+    await leases.acquire(rules, ask('x'));
+    const greedy: string[] = [];
+    for (let i = 0; i < 20; i += 1) greedy.push(await outcomeOf(leases, rules, ask('a/greedy')));
+    t.equal(greedy.filter((outcome) => outcome === 'queued').length, 5);
+    t.equal(await outcomeOf(leases, rules, ask('a/modest')), 'queued');
+  });
+
+  contract('a refusal says when to ask again: the longer the queue, the later', async (t, leases) => {
+    const rules = pool(1, { queueMax: 4 });
+    await leases.acquire(rules, ask('x'));
+    const waits: number[] = [];
+    for (const who of ['a', 'b', 'c']) {
+      const refused = await leases.acquire(rules, ask(who, { waitMs: 0 }));
+      waits.push(refused.outcome === 'refused' ? refused.retryAfterMs : 0);
+      await leases.acquire(rules, ask(who));
+    }
+    t.strictSame(waits, [1000, 2000, 3000]);
+  });
+
+  contract("upstream's own refusal lowers the limit", async (t, leases) => {
+    const rules = pool(4);
+    for (const who of ['a', 'b', 'c']) await leases.acquire(rules, ask(who));
+    await leases.lower(rules);
+    t.equal((await leases.view(rules)).loweredTo, 2);
+    t.equal(await outcomeOf(leases, rules, ask('d', { waitMs: 0 })), 'refused');
+  });
+
+  contract('a lease that the store has lost is entered again by its holder, whatever the limit', async (t, leases) => {
+    const rules = pool(1);
+    await leases.acquire(rules, ask('a'));
+    await leases.beat(rules, 'other', [{ id: 'kept', client: 'b', subject: 'b' }], []);
+    t.equal((await leases.view(rules)).leases.length, 2);
+    t.equal(await outcomeOf(leases, pool(2), ask('c', { waitMs: 0 })), 'refused');
+  });
+
+  contract('no name is taken for another: parts are told apart', async (t, leases) => {
+    const rules = pool(10);
+    const shares = { subjectMax: 1, waitMs: 0 };
+    const [ab, a] = [ask('', shares), ask('', shares)].map((one, at) => ({
+      ...one,
+      ...(at === 0 ? { client: 'a', subject: 'bc' } : { client: 'ab', subject: 'c' }),
+    }));
+    t.equal(ab && (await outcomeOf(leases, rules, ab)), 'granted');
+    t.equal(a && (await outcomeOf(leases, rules, a)), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('ä/"\\\n'.replace('/', '/ü'), shares)), 'granted');
+  });
+
+  test(`${name}: kinds are apart`, async (t) => {
+    const { store } = await make(t);
+    t.equal(await outcomeOf(store.leases('tts'), pool(1), ask('a')), 'granted');
+    t.equal(await outcomeOf(store.leases('stt'), pool(1), ask('a', { waitMs: 0 })), 'granted');
+  });
+
+  test(`${name}: a lease that nobody confirms is free again`, async (t) => {
+    const { store, pass } = await make(t, { ttlMs: 1_000 });
+    const leases = store.leases('tts');
+    const rules = pool(2);
+    const [kept, left] = [ask('a'), ask('b')];
+    for (const one of [kept, left]) await leases.acquire(rules, one);
+    await pass(600);
+    await leases.beat(rules, 'replica', [kept], []);
+    await pass(600);
+    t.strictSame(await holders(leases, rules), [kept.id]);
+    t.equal(await outcomeOf(leases, rules, ask('c', { waitMs: 0 })), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('d', { waitMs: 0 })), 'refused');
+  });
+
+  test(`${name}: one that was granted to a waiting ask and is not taken up, sooner`, async (t) => {
+    const { store, pass } = await make(t, { ttlMs: 60_000, offerMs: 300 });
+    const leases = store.leases('tts');
+    const rules = pool(1);
+    const [first, gone, third] = [ask('a'), ask('b'), ask('c')];
+    for (const one of [first, gone, third]) await leases.acquire(rules, one);
+    await leases.release(rules, [first.id]);
+    await pass(400);
+    t.strictSame((await leases.beat(rules, 'replica', [], [third.id])).granted, [third.id]);
+    await pass(400);
+    t.strictSame(await holders(leases, rules), [third.id], 'taken up, it lasts');
+  });
+
+  test(`${name}: who has waited long enough is out of the queue`, async (t) => {
+    const { store, pass } = await make(t);
+    const leases = store.leases('tts');
+    const rules = pool(1);
+    const [first, late] = [ask('a'), ask('b', { waitMs: 200 })];
+    for (const one of [first, late]) await leases.acquire(rules, one);
+    await pass(300);
+    t.strictSame(await leases.beat(rules, 'replica', [first], [late.id]), { granted: [], lost: [late.id] });
+  });
+
+  test(`${name}: the replica of a waiting ask is told of the grant`, async (t) => {
+    const { store } = await make(t);
+    const leases = store.leases('tts');
+    const rules = pool(1);
+    const woken = new Promise<string>((resolve) => store.listen({ onWake: resolve, onRenewed: () => {} }));
+    const [first, second] = [ask('a'), ask('b', { owner: store.replica })];
+    for (const one of [first, second]) await leases.acquire(rules, one);
+    await leases.release(rules, [first.id]);
+    t.equal(await woken, second.id);
+  });
+}

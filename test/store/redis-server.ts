@@ -1,0 +1,94 @@
+// A real redis-server for a test: on a free port of its own, nothing on disk, ended with the test.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import type { Test } from 'tap';
+import { Secret } from '../../src/config/secret.ts';
+
+export interface RedisServer {
+  readonly url: Secret;
+  readonly port: number;
+  /** Stops the world for it. */
+  freeze(): void;
+  resume(): void;
+  /** kill -9; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Again on the same port, empty; resolves when it takes connections. */
+  start(): Promise<void>;
+}
+
+export interface RedisServerOptions {
+  /** Not started yet. */
+  readonly isDown?: boolean;
+}
+
+export async function redisServer(t: Test, { isDown = false }: RedisServerOptions = {}): Promise<RedisServer> {
+  const port = await freePort();
+  let child: ChildProcess | null = null;
+
+  async function start(): Promise<void> {
+    const settings = [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--dir',
+      tmpdir(),
+    ];
+    const started = spawn('redis-server', settings, { stdio: 'ignore' });
+    child = started;
+    const failed = once(started, 'error').then(([error]) => {
+      throw new Error('redis-server is needed: apt-get install redis-server', { cause: error });
+    });
+    await Promise.race([failed, answering(port)]);
+  }
+  async function kill(): Promise<void> {
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  t.teardown(kill);
+  if (!isDown) await start();
+  return {
+    url: new Secret(`redis://127.0.0.1:${port}`),
+    port,
+    freeze: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+    kill,
+    start,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new TypeError('a TCP listener has a port');
+  return address.port;
+}
+
+/** Resolves when it answers PING. */
+async function answering(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      socket.write('PING\r\n');
+      const [answer] = await once(socket, 'data');
+      if (String(answer).startsWith('+PONG')) return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 10)); // it is not there yet, and nobody tells when it is
+    } finally {
+      socket.destroy();
+    }
+  }
+}

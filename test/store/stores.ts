@@ -1,0 +1,56 @@
+// Every store there is, for the tests that hold for all of them.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Test } from 'tap';
+import type { LeaseTimes } from '../../src/store/lease-rules.ts';
+import { createMemoryStore } from '../../src/store/memory-store.ts';
+import { createRedisStore } from '../../src/store/redis/redis-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { type RedisServer, redisServer } from './redis-server.ts';
+
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** Lets time pass, by the store's clock. */
+  pass(ms: number): Promise<void>;
+}
+
+export interface StoreKind {
+  readonly name: string;
+  /** Empty and ready. */
+  readonly make: (t: Test, times?: Partial<LeaseTimes>) => Promise<StoreUnderTest>;
+}
+
+/** @param t the file's own test: one redis-server serves it, under another prefix each time */
+export function everyStore(t: Test): readonly StoreKind[] {
+  let server: Promise<RedisServer> | null = null;
+  return [
+    {
+      name: 'memory',
+      async make(_t, times) {
+        let now = Date.UTC(2026, 10, 22, 9, 30);
+        const store = createMemoryStore({ now: () => now, ...(times === undefined ? {} : { times }) });
+        return {
+          store,
+          pass: async (ms) => {
+            now += ms;
+          },
+        };
+      },
+    },
+    {
+      name: 'Redis',
+      async make(own, times) {
+        server ??= redisServer(t);
+        const store = await createRedisStore({
+          url: (await server).url,
+          prefix: randomUUID(),
+          commandTimeoutMs: 2_000, // a busy machine is not what is tested here
+          times: { warmMs: 0, ...times },
+        });
+        own.teardown(() => store.close());
+        await store.reached;
+        return { store, pass: (ms) => sleep(ms) }; // its clock cannot be set
+      },
+    },
+  ];
+}
