@@ -113,6 +113,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
         deadlines: clocks.deadlines === undefined ? endpoint.deadlines : { ...endpoint.deadlines, ...clocks.deadlines },
         now,
         events,
+        isRevealing,
         observe: cargo.observe ?? null,
         begin(status, head) {
           record.upstreamMs = forwarding.ageMs;

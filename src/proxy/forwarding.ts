@@ -16,6 +16,8 @@ export interface ForwardingParts {
   readonly now: () => number;
   /** Rewrites an event stream; `null` where bytes pass as they are. */
   readonly events: EventStream | null;
+  /** Whether a text contains our key. */
+  readonly isRevealing: (text: string) => boolean;
   /** Sees the body of a good answer as it passes. */
   readonly observe: ((chunk: Buffer) => void) | null;
   /** Writes the head of a good answer; from here on the response is ours. */
@@ -100,7 +102,8 @@ export class Forwarding implements UpstreamHandler {
     if (this.#phase !== 'waiting') return;
     this.#movedMs = this.#parts.now();
     this.#status = status;
-    const head = readAnswerHead(headers, this.#parts.events !== null);
+    const { events, isRevealing } = this.#parts;
+    const head = readAnswerHead(headers, { isRewritten: events !== null, isRevealing });
     this.#head = head;
     if (status >= 300) {
       this.#phase = 'error';
@@ -108,6 +111,7 @@ export class Forwarding implements UpstreamHandler {
     }
     this.#phase = 'streaming';
     this.#parts.begin(status, head);
+    process.nextTick(() => this.#flushHead());
   }
 
   onData(chunk: Buffer): void {
@@ -168,6 +172,11 @@ export class Forwarding implements UpstreamHandler {
       this.#control?.abort();
       this.#endError();
     }
+  }
+
+  /** A head that came alone leaves alone: clients measure when it comes. */
+  #flushHead(): void {
+    if (this.#phase === 'streaming' && this.bytes === 0) this.#parts.response.flushHeaders();
   }
 
   #endError(): void {

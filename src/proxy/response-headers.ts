@@ -1,14 +1,15 @@
 // Which of Cartesia's header fields reach the client: an allow-list again. No cookie, no redirect, no hop-by-hop field passes.
 import { readRequestId } from '../upstream/error-body.ts';
 
-/** Upstream's names, lower case, and what each is called here. */
-const FORWARDED: Readonly<Record<string, string>> = {
-  'content-type': 'content-type',
-  'content-length': 'content-length',
-  'content-disposition': 'content-disposition',
-  'cartesia-file-id': 'cartesia-file-id',
-  'cartesia-request-id': 'cartesia-request-id',
-};
+/** Lower case. */
+const FORWARDED: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-length',
+  'content-disposition',
+  'cartesia-file-id',
+]);
+/** What is read here and not passed on as it is. */
+const READ: ReadonlySet<string> = new Set(['cartesia-request-id', 'x-request-id', 'retry-after']);
 
 /** What an answer's head says that somebody here wants to know. */
 export interface AnswerHead {
@@ -20,11 +21,16 @@ export interface AnswerHead {
   readonly retryAfter: string | null;
 }
 
-/**
- * @param headers flat list of names and values as received
- * @param isRewritten the body will not stay as long as upstream says
- */
-export function readAnswerHead(headers: readonly string[], isRewritten: boolean): AnswerHead {
+export interface AnswerHeadOptions {
+  /** The body will not stay as long as upstream says. */
+  readonly isRewritten: boolean;
+  /** Whether a text contains our key: a field that does is left out. */
+  readonly isRevealing: (text: string) => boolean;
+}
+
+/** @param headers flat list of names and values as received */
+export function readAnswerHead(headers: readonly string[], options: AnswerHeadOptions): AnswerHead {
+  const { isRewritten, isRevealing } = options;
   const forwarded: string[] = [];
   let contentType = '';
   let requestId: string | null = null;
@@ -33,14 +39,14 @@ export function readAnswerHead(headers: readonly string[], isRewritten: boolean)
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at]?.toLowerCase() ?? '';
     const value = headers[at + 1] ?? '';
+    const isForwarded = FORWARDED.has(name);
+    if (!(isForwarded || READ.has(name)) || isRevealing(value)) continue;
     if (name === 'x-request-id') otherId = readRequestId(value);
     else if (name === 'retry-after') retryAfter = value;
     else if (name === 'cartesia-request-id') requestId = readRequestId(value);
-    else {
-      const ours = FORWARDED[name];
-      if (ours === undefined || (isRewritten && name === 'content-length')) continue;
+    else if (!(isRewritten && name === 'content-length')) {
       if (name === 'content-type') contentType = value;
-      forwarded.push(ours, value);
+      forwarded.push(name, value);
     }
   }
   requestId ??= otherId;

@@ -38,11 +38,16 @@ export interface OutputFormat {
   readonly bitRate: number | null;
 }
 
-const SAMPLE_BYTES: Readonly<Record<string, number>> = { pcm_f32le: 4, pcm_s16le: 2, pcm_mulaw: 1, pcm_alaw: 1 };
+const SAMPLE_BYTES: ReadonlyMap<string, number> = new Map([
+  ['pcm_f32le', 4],
+  ['pcm_s16le', 2],
+  ['pcm_mulaw', 1],
+  ['pcm_alaw', 1],
+]);
 
 /** The bytes of a second of audio, mono; `null` where the format does not tell. */
 export function bytesPerSecond({ container, encoding, sampleRate, bitRate }: OutputFormat): number | null {
   if (container === 'mp3') return bitRate === null || bitRate <= 0 ? null : bitRate / 8;
-  const width = encoding === null ? undefined : SAMPLE_BYTES[encoding];
+  const width = encoding === null ? undefined : SAMPLE_BYTES.get(encoding);
   return width === undefined || sampleRate === null || sampleRate <= 0 ? null : width * sampleRate;
 }

@@ -1,5 +1,9 @@
 import { test } from 'tap';
-import { readAnswerHead } from '../../src/proxy/response-headers.ts';
+import { type AnswerHead, readAnswerHead as read } from '../../src/proxy/response-headers.ts';
+
+function readAnswerHead(headers: readonly string[], isRewritten: boolean): AnswerHead {
+  return read(headers, { isRewritten, isRevealing: (text) => text.includes('sk_car_1') });
+}
 
 test('only what says what the answer is reaches the client', async (t) => {
   const head = readAnswerHead(
@@ -100,4 +104,26 @@ test('the hint to wait is read and not passed on as it is', async (t) => {
 test('an empty head says nothing', async (t) => {
   t.strictSame(readAnswerHead([], false), { forwarded: [], contentType: '', requestId: null, retryAfter: null });
   t.strictSame(readAnswerHead(['odd'], false).forwarded, []);
+});
+
+test('a field that repeats our key is left out', async (t) => {
+  for (const name of [
+    'content-type',
+    'content-disposition',
+    'cartesia-file-id',
+    'cartesia-request-id',
+    'x-request-id',
+  ]) {
+    t.strictSame(
+      readAnswerHead([name, 'sk_car_1'], false),
+      { forwarded: [], contentType: '', requestId: null, retryAfter: null },
+      name,
+    );
+  }
+  t.equal(readAnswerHead(['retry-after', 'sk_car_1'], false).retryAfter, null);
+});
+
+test('names that objects have by nature are names like others', async (t) => {
+  for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty'])
+    t.strictSame(readAnswerHead([name, 'x'], false).forwarded, [], name);
 });

@@ -58,6 +58,8 @@ test('a second of audio has as many bytes as its format says', async (t) => {
     [{ encoding: 'pcm_s16le' }, null],
     [{ encoding: 'pcm_s16le', sampleRate: 0 }, null],
     [{ encoding: 'pcm_new', sampleRate: 8000 }, null],
+    [{ encoding: 'constructor', sampleRate: 8000 }, null],
+    [{ encoding: '__proto__', sampleRate: 8000 }, null],
     [{ sampleRate: 8000 }, null],
   ];
   for (const [one, expected] of cases) t.equal(bytesPerSecond(format(one)), expected, JSON.stringify(one));
