@@ -1,70 +1,32 @@
-// What the simulator itself can do, so that it is never the bottleneck of other measurements.
-// Run: node bench/simulator.ts [sockets] [chunks per second and socket] [seconds]
+// What the offline Cartesia itself can do, so that it is never the bottleneck of tests and demos.
 //
-// The simulator runs in a process of its own, on one thread; this process is the client. Three runs: speech at a given pace,
-// speech as fast as it can be made, and transcription in real time.
+// It runs in a process of its own, on one thread; this process is the client. Three runs: speech at a given pace, speech as
+// fast as it can be made, and transcription in real time.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import { encodeSamples } from '../src/simulator/audio/encodings.ts';
 import { synthesise } from '../src/simulator/audio/synthesiser.ts';
-import { startSimulator } from '../src/simulator/simulator.ts';
+import type { Report } from './simulator-process.ts';
 
-interface Report {
-  readonly cpuPercent: number;
-  readonly loopDelayP99Ms: number;
-  readonly loopDelayMaxMs: number;
-  readonly rssMb: number;
-}
+const SOCKETS = 1_000;
+const CHUNKS_PER_SECOND = 5;
 
-const [, , role, ...numbers] = process.argv;
-if (role === 'serve') await serve();
-else await measure([role, ...numbers].map(Number));
-
-/** The simulator's process: reports its own CPU time and stalls between two messages. */
-async function serve(): Promise<void> {
-  const limits = { tts: 1e6, stt: 1e6, agents: 1e6, ttsSockets: 1e6 };
-  const simulator = await startSimulator({ tlsPort: null, settings: { limits, journal: { frames: false } } });
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  let cpu = process.cpuUsage();
-  let since = performance.now();
-  process.on('message', (message: { readonly perChunkMs?: number }) => {
-    if (message.perChunkMs !== undefined) simulator.settings.latency.perChunkMs = message.perChunkMs;
-    const used = process.cpuUsage(cpu);
-    const report: Report = {
-      cpuPercent: (used.user + used.system) / 10 / (performance.now() - since),
-      loopDelayP99Ms: delay.percentile(99) / 1e6,
-      loopDelayMaxMs: delay.max / 1e6,
-      rssMb: process.memoryUsage.rss() / 1024 / 1024,
-    };
-    cpu = process.cpuUsage();
-    since = performance.now();
-    delay.reset();
-    process.send?.(report);
-  });
-  process.on('disconnect', () => process.exit());
-  process.send?.(simulator.url);
-}
-
-async function measure([sockets = 1_000, perSecond = 5, seconds = 10]: readonly number[]): Promise<void> {
-  const count = Number.isFinite(sockets) ? sockets : 1_000;
-  const child = fork(import.meta.filename, ['serve']);
+/** Prints a line for each run. */
+export async function measureSimulator({ seconds }: { readonly seconds: number }): Promise<readonly never[]> {
+  const child = fork(fileURLToPath(new URL('./simulator-process.ts', import.meta.url)));
   const [url] = (await once(child, 'message')) as [string];
   const base = url.replace('http', 'ws');
-  console.log(`simulator on one thread, client on another; ${count} sockets`);
-  await speech(child, base, {
-    count,
-    perChunkMs: 1_000 / perSecond,
-    seconds,
-    title: `speech at ${perSecond} chunks/s each`,
-  });
-  await speech(child, base, { count, perChunkMs: 0, seconds, title: 'speech as fast as it can' });
-  await transcription(child, base, { count: Math.min(count, 100), seconds, title: '100 transcriptions in real time' });
+  console.log(`\n### simulator\n\nOn one thread, client on another; ${SOCKETS} sockets.\n`);
+  const paced = { count: SOCKETS, perChunkMs: 1_000 / CHUNKS_PER_SECOND, seconds };
+  await speech(child, base, { ...paced, title: `speech at ${CHUNKS_PER_SECOND} chunks/s each` });
+  await speech(child, base, { ...paced, perChunkMs: 0, title: 'speech as fast as it can' });
+  await transcription(child, base, { count: 100, seconds, title: '100 transcriptions in real time' });
   child.disconnect();
+  return [];
 }
 
 interface Run {
@@ -159,5 +121,5 @@ async function ask(child: ChildProcess, message: { readonly perChunkMs?: number 
 
 function print(title: string, done: string, { cpuPercent, loopDelayP99Ms, loopDelayMaxMs, rssMb }: Report): void {
   const loop = `event loop p99 ${loopDelayP99Ms.toFixed(1)} ms, max ${loopDelayMaxMs.toFixed(1)} ms`;
-  console.log(`${title}: ${done}; ${cpuPercent.toFixed(0)} % of one core, ${loop}, ${rssMb.toFixed(0)} MB`);
+  console.log(`- ${title}: ${done}; ${cpuPercent.toFixed(0)} % of one core, ${loop}, ${rssMb.toFixed(0)} MB`);
 }

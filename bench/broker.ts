@@ -1,0 +1,104 @@
+// The broker under test: the image's build, started as the image starts it, with everything on that a user has on.
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { AUDIENCE, type Callers, ISSUER } from './callers.ts';
+import type { Certificate } from './certificate.ts';
+import { ROOT, SCRATCH } from './places.ts';
+import type { Launch } from './processes.ts';
+
+export interface BrokerSettings {
+  /** Directory of a build. */
+  readonly dist: string;
+  readonly port: number;
+  readonly upstreamUrl: string;
+  readonly callers: Callers;
+  readonly delivery: 'direct' | 'proxied';
+  readonly certificate: Certificate | null;
+}
+
+/** Brokers of one run take each other's access tokens. */
+const SIGNING_SECRET = randomBytes(32).toString('base64url');
+/** Access tokens outlive a run. */
+const LIFE_SECONDS = 3_600;
+/** Counted and never reached. */
+const RATE = '999999999/minute';
+
+/** Makes `dist/` where it is older than the sources. */
+export function buildBroker(): string {
+  execFileSync(process.execPath, ['scripts/build.ts', '--if-stale'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return path.join(ROOT, 'dist');
+}
+
+/** V8's compile cache of a build, made as the Dockerfile makes it. */
+export function warmCompileCache(): string {
+  const directory = path.join(SCRATCH, 'compile-cache');
+  execFileSync(process.execPath, ['scripts/warm-up.ts', directory], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return directory;
+}
+
+/** The image's options of Node, so that what is measured is what runs. */
+function imageOptions(): readonly string[] {
+  const [, entrypoint = '[]'] =
+    /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? [];
+  const words: unknown = JSON.parse(entrypoint);
+  if (!Array.isArray(words)) return [];
+  return words.filter((word): word is string => typeof word === 'string' && word.startsWith('--'));
+}
+
+export function brokerLaunch(settings: BrokerSettings): Launch {
+  const file = path.join(SCRATCH, `broker-${settings.port}.json`);
+  writeFileSync(file, JSON.stringify(configuration(settings)));
+  return {
+    command: [process.execPath, ...imageOptions(), path.join(settings.dist, 'main.js'), 'serve'],
+    env: { BROKER_CONFIG: file },
+  };
+}
+
+function configuration({ port, upstreamUrl, callers, delivery, certificate }: BrokerSettings): object {
+  const jwt = {
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    jwks_url: callers.jwksUrl,
+    algorithms: ['ES256', 'RS256'],
+    grants_from: { claim: 'scope', map: { speak: ['tts'], listen: ['stt'] } },
+  };
+  return {
+    listen: {
+      host: '127.0.0.1',
+      port,
+      drain_delay: 0,
+      drain_deadline: 0,
+      ...(certificate === null ? {} : { tls: { cert_file: certificate.certFile, key_file: certificate.keyFile } }),
+    },
+    management: { port: 0 },
+    upstream: {
+      base_url: upstreamUrl,
+      api_key: 'sk_car_bench',
+      ...(certificate === null ? { allow_insecure: true } : { ca_file: certificate.certFile }),
+    },
+    tokens: { signing_secret: SIGNING_SECRET },
+    limits: { mint_per_address: RATE },
+    log: { level: 'info' },
+    proxy: delivery === 'proxied',
+    clients: {
+      web: {
+        auth: { jwt: [jwt] },
+        grants: ['tts', 'stt'],
+        delivery,
+        ttl: { default: LIFE_SECONDS, max: LIFE_SECONDS },
+        reads: true,
+        origins: ['https://app.example.com'],
+        content: { models: ['sonic-3'], max_transcript: 5_000 },
+        limits: { mint: RATE },
+      },
+    },
+  };
+}

@@ -1,0 +1,44 @@
+// Results against goals: pure arithmetic.
+import type { Result } from './rounds.ts';
+import { BEST_PACKAGE, type Figure, type Goal, type Workload } from './workloads.ts';
+
+export interface Verdict {
+  readonly goal: Goal;
+  /** Who was compared with. */
+  readonly against: string;
+  readonly ratio: number;
+  readonly isMet: boolean;
+}
+
+/** What measurements of the same thing differ by on a shared machine: a goal missed by less is a tie. */
+export const TIE = 1.2;
+
+/** One verdict for each goal whose other side was measured. */
+export function verdicts(workload: Workload, results: readonly Result[]): readonly Verdict[] {
+  const broker = results.find(({ kind }) => kind === 'broker');
+  const bare = results.find(({ kind }) => kind === 'none');
+  if (broker === undefined) return [];
+  return workload.goals.flatMap((goal) => {
+    const figure = (result: Result): number | null => figureOf(goal.figure, result, bare);
+    const candidates = results.filter(({ kind, contender }) =>
+      goal.against === BEST_PACKAGE ? kind === 'package' : contender === goal.against,
+    );
+    const others = candidates.flatMap((result) => {
+      const value = figure(result);
+      return value === null ? [] : [{ result, value }];
+    });
+    const [best] = others.sort((a, b) => a.value - b.value);
+    const ours = figure(broker);
+    if (best === undefined || ours === null) return [];
+    const ratio = ours / best.value;
+    return [{ goal, against: best.result.contender, ratio, isMet: ratio <= goal.atMost }];
+  });
+}
+
+function figureOf(figure: Figure, result: Result, bare: Result | undefined): number | null {
+  if (figure === 'cpu') return result.cpuUs;
+  const durations = (of: Result): number | undefined => (figure === 'added latency' ? of.latencyUs : of.chunkUs)?.p50;
+  const [with_, without] = [durations(result), bare === undefined ? undefined : durations(bare)];
+  // Less than nothing is noise; a microsecond keeps the ratio finite.
+  return with_ === undefined || without === undefined ? null : Math.max(1, with_ - without);
+}

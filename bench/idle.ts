@@ -1,0 +1,82 @@
+// Memory per idle relayed WebSocket.
+
+import { NATIVE, SOCKET_PACKAGES } from './contenders.ts';
+import { carriedCredentials } from './credentials.ts';
+import { contendersFor } from './load-suite.ts';
+import { measure } from './measurement.ts';
+import type { Options } from './options.ts';
+import { handshake, writeRequest } from './requests.ts';
+import { createSurroundings } from './surroundings.ts';
+import { number } from './tables.ts';
+
+export interface Idle {
+  readonly contender: string;
+  readonly open: number;
+  readonly kibPerSocket: number;
+  readonly errors: number;
+}
+
+const GOAL_KIB = 12;
+const GOAL_OF_RELAY = 0.65;
+/** Sockets that come and go before, so that what a server allocates once does not count. */
+const SOCKETS_BEFORE = 50;
+
+export async function runIdle(options: Options, dist: string): Promise<readonly Idle[]> {
+  const around = await createSurroundings(options.tls);
+  const requestFile = writeRequest('idle', handshake('/stt/websocket'));
+  const found: Idle[] = [];
+  let lines = '';
+  try {
+    for (const contender of contendersFor(
+      { delivery: 'proxied', others: [...NATIVE, ...SOCKET_PACKAGES] },
+      options,
+      dist,
+    )) {
+      const server = await around.start(contender);
+      if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first of them
+      const settings = { warm: 0.5, seconds: 0.5, lines };
+      await measure(
+        { program: 'sockets', settings: { ...settings, does: 'listen', connections: SOCKETS_BEFORE } },
+        server,
+        requestFile,
+      );
+      const {
+        open = 0,
+        rssKb,
+        rssBeforeKb = 0,
+        errors,
+      } = await measure(
+        { program: 'sockets', settings: { ...settings, does: 'wait', connections: options.sockets } },
+        server,
+        requestFile,
+      );
+      await server.stop();
+      if (open === 0) console.log(`- ${contender.name} does not relay WebSockets: skipped`);
+      else found.push({ contender: contender.name, open, kibPerSocket: (rssKb - rssBeforeKb) / open, errors });
+    }
+    print(found);
+    return found;
+  } finally {
+    around.close();
+  }
+}
+
+function print(found: readonly Idle[]): void {
+  const [ours] = found;
+  const relay = found.find(({ contender }) => contender === 'ws-relay');
+  console.log('\n### idle\n');
+  console.log('| server | sockets | KiB of memory per socket | errors |\n|---|--:|--:|--:|');
+  for (const { contender, open, kibPerSocket, errors } of found) {
+    console.log(`| ${contender} | ${open} | ${number(kibPerSocket)} | ${errors} |`);
+  }
+  console.log('');
+  if (ours?.contender !== 'broker') return;
+  console.log(
+    `- ${number(ours.kibPerSocket)} KiB, goal ≤ ${GOAL_KIB}: ${ours.kibPerSocket <= GOAL_KIB ? 'met' : '**missed**'}`,
+  );
+  if (relay === undefined) return;
+  const ratio = ours.kibPerSocket / relay.kibPerSocket;
+  console.log(
+    `- ${ratio.toFixed(2)} times ws-relay's, goal ≤ ${GOAL_OF_RELAY}: ${ratio <= GOAL_OF_RELAY ? 'met' : '**missed**'}`,
+  );
+}

@@ -1,0 +1,99 @@
+// Suites of load: contenders side by side, workload after workload.
+import {
+  broker,
+  type Contender,
+  HTTP_PACKAGES,
+  installPeers,
+  MINT_PACKAGES,
+  NATIVE,
+  NO_SERVER,
+  obstacle,
+  SOCKET_PACKAGES,
+} from './contenders.ts';
+import { carriedCredentials, mintCredentials } from './credentials.ts';
+import { measure } from './measurement.ts';
+import type { Options } from './options.ts';
+import { writeRequest } from './requests.ts';
+import { type Result, runRounds, type Server } from './rounds.ts';
+import { createSurroundings } from './surroundings.ts';
+import { workloadTable } from './tables.ts';
+import { HTTP_WORKLOADS, MINT_WORKLOADS, SOCKET_WORKLOADS, type Workload } from './workloads.ts';
+
+export type LoadSuite = 'mint' | 'http' | 'sockets';
+
+interface SuiteParts {
+  readonly workloads: readonly Workload[];
+  readonly delivery: 'direct' | 'proxied';
+  readonly others: readonly Contender[];
+}
+
+const PARTS: Readonly<Record<LoadSuite, SuiteParts>> = {
+  mint: { workloads: MINT_WORKLOADS, delivery: 'direct', others: MINT_PACKAGES },
+  http: { workloads: HTTP_WORKLOADS, delivery: 'proxied', others: [NO_SERVER, ...NATIVE, ...HTTP_PACKAGES] },
+  sockets: { workloads: SOCKET_WORKLOADS, delivery: 'proxied', others: [NO_SERVER, ...NATIVE, ...SOCKET_PACKAGES] },
+};
+
+/** The broker, another build of it where one is named, and those of `others` that were asked for and can run here. */
+export function contendersFor(
+  { delivery, others }: Pick<SuiteParts, 'delivery' | 'others'>,
+  { only, baseline }: Options,
+  dist: string,
+): readonly Contender[] {
+  const wanted = others.filter(({ name }) => only === null || only.includes(name));
+  if (wanted.some(({ kind }) => kind === 'package')) installPeers();
+  const able = wanted.filter((contender) => {
+    const reason = obstacle(contender);
+    if (reason !== null) console.log(`- ${contender.name} is left out: ${reason}`);
+    return reason === null;
+  });
+  return [
+    broker('broker', dist, delivery),
+    ...(baseline === null ? [] : [broker('baseline', baseline, delivery)]),
+    ...able,
+  ];
+}
+
+/** Prints a table for each workload. @returns all that was measured */
+export async function runLoadSuite(suite: LoadSuite, options: Options, dist: string): Promise<readonly Result[]> {
+  const parts = PARTS[suite];
+  const around = await createSurroundings(options.tls);
+  const servers: Server[] = [];
+  const results: Result[] = [];
+  try {
+    for (const contender of contendersFor(parts, options, dist)) servers.push(await around.start(contender));
+    const [{ port = 0 } = {}] = servers;
+    const carried = suite === 'mint' ? null : await carriedCredentials(around.callers, port);
+    for (const workload of parts.workloads) {
+      if (options.workloads !== null && !options.workloads.includes(workload.name)) continue;
+      const credentialsFile =
+        carried === null ? mintCredentials(around.callers, workload.credentials, options) : (): string => carried;
+      const requestFile = writeRequest(workload.name, workload.request);
+      const able = await serving(servers, workload, requestFile, credentialsFile(-1));
+      const found = await runRounds(able, workload, { ...options, requestFile, credentialsFile });
+      console.log(`\n${workloadTable(suite, workload, found)}`);
+      results.push(...found);
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+    around.close();
+  }
+  return results;
+}
+
+/** Those that answer at all: not every version of the broker, and not every package, relays WebSockets. */
+async function serving(
+  servers: readonly Server[],
+  workload: Workload,
+  requestFile: string,
+  lines: string,
+): Promise<readonly Server[]> {
+  if (workload.program !== 'sockets') return servers;
+  const able: Server[] = [];
+  for (const server of servers) {
+    const settings = { ...workload.settings, connections: 1, warm: 0, seconds: 0.1, lines };
+    const { errors } = await measure({ program: workload.program, settings }, server, requestFile);
+    if (errors === 0) able.push(server);
+    else console.log(`- ${server.contender.name} does not serve ${workload.name}: skipped`);
+  }
+  return able;
+}

@@ -1,0 +1,35 @@
+// What this machine is and has.
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+
+/** The server under test runs here, alone. */
+export const SERVER_CPU = 0;
+/** Load generator, upstream and this program. */
+export const LOAD_CPU = 1;
+
+/** Whether a program is there to be run. */
+export function has(program: string): boolean {
+  return spawnSync('sh', ['-c', `command -v "$0"`, program]).status === 0;
+}
+
+/** What is missing to measure at all, as texts for the user. CPU time is read from Linux' /proc. */
+export function missing(): readonly string[] {
+  const texts: string[] = [];
+  if (process.platform !== 'linux') texts.push('Linux: CPU time of the server is read from /proc/PID/task/*/schedstat');
+  if (!has('gcc')) texts.push('gcc: load generator and upstream are C programs (apt-get install gcc libc6-dev)');
+  if (availableParallelism() < 2) texts.push('two CPUs: one for the server, one for the load');
+  return texts;
+}
+
+/** Begins the command that runs on one CPU only; without taskset the kernel decides, and figures scatter more. */
+export function pinnedTo(cpu: number): readonly string[] {
+  return has('taskset') ? ['taskset', '-c', String(cpu)] : [];
+}
+
+/** One line for the head of the tables. */
+export function describeMachine(): string {
+  const [cpu] = cpus();
+  const gib = Math.round(totalmem() / 2 ** 30);
+  const load = loadavg()[0]?.toFixed(1);
+  return `${cpu?.model.trim()}, ${availableParallelism()} CPUs, ${gib} GiB, Linux ${release()}, Node ${process.version}; load average ${load} at the start`;
+}

@@ -1,0 +1,64 @@
+// One run of the load generator against one server.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { LOAD_CPU, pinnedTo } from './machine.ts';
+import { compile, type NativeProgram } from './native.ts';
+
+/** Microseconds. */
+export interface Durations {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface Measurement {
+  /** Measured, without the time before. */
+  readonly seconds: number;
+  /** Whole requests; of `load` only. */
+  readonly requests?: number;
+  readonly chunks?: number;
+  /** Messages over WebSockets; of `sockets` only. */
+  readonly messages?: number;
+  /** Sockets that were opened. */
+  readonly open?: number;
+  /** Payload. */
+  readonly bytes: number;
+  /** Wrong, missing or broken answers, bytes and connections, those before the measured time too. */
+  readonly errors: number;
+  /** Of the server: user and system, all threads. */
+  readonly cpuUs: number;
+  /** Of the load generator. */
+  readonly loadCpuUs: number;
+  readonly rssKb: number;
+  readonly rssBeforeKb?: number;
+  /** From when a request was due to the end of its answer; first message of speech. `null`: none in time. */
+  readonly latencyUs: Durations | null;
+  /** From upstream's write to the client's read. */
+  readonly chunkUs: Durations | null;
+}
+
+export interface Load {
+  readonly program: NativeProgram;
+  /** `name=value` of the program. */
+  readonly settings: Readonly<Record<string, string | number>>;
+}
+
+/** Errors that the load generator sees are printed; when it gives up, this rejects. */
+export async function measure(
+  { program, settings }: Load,
+  server: { readonly port: number; readonly pids: readonly number[] },
+  requestFile: string,
+): Promise<Measurement> {
+  const options = Object.entries({ ...settings, pids: server.pids.join() }).map(([name, value]) => `${name}=${value}`);
+  const [command = '', ...rest] = [
+    ...pinnedTo(LOAD_CPU),
+    compile(program),
+    String(server.port),
+    requestFile,
+    ...options,
+  ];
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  if (code !== 0) throw new Error(`the load generator gave up (${program}, exit ${code})`);
+  return JSON.parse(output) as Measurement; // our own program's
+}

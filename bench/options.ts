@@ -1,0 +1,90 @@
+// What may be asked of `npm run bench`.
+import { parseArgs } from 'node:util';
+
+export const SUITES = ['mint', 'startup', 'http', 'sockets', 'idle', 'simulator'] as const;
+export type Suite = (typeof SUITES)[number];
+
+export interface Options {
+  readonly suites: readonly Suite[];
+  /** Times that each contender is measured for each workload; the best one counts. */
+  readonly rounds: number;
+  /** Of one measurement. */
+  readonly seconds: number;
+  /** CPU time of load before the first measurement, per contender and workload: Node compiles what is hot meanwhile. */
+  readonly warmSeconds: number;
+  /** Names of contenders; `null` = all that this machine can run. The broker is always one of them. */
+  readonly only: readonly string[] | null;
+  /** Names of workloads; `null` = all of the suite. */
+  readonly workloads: readonly string[] | null;
+  /** TLS on both legs of every contender. */
+  readonly tls: boolean;
+  /** A `dist/` of another version of the broker, measured beside this one. */
+  readonly baseline: string | null;
+  /** Idle sockets to open. */
+  readonly sockets: number;
+  /** File for the raw numbers, as JSON. */
+  readonly json: string | null;
+}
+
+export const USAGE = `npm run bench -- SUITE... [options]
+
+  mint       access tokens: callers seen before, and every caller's token new (ES256, RS256)
+  startup    process start to first answer, memory
+  http       carried requests: small, 100 kB at once, 100 kB paced
+  sockets    relayed WebSockets: speech, paced speech, recordings
+  idle       memory per idle relayed WebSocket
+  simulator  what the offline Cartesia of this repository can do
+
+  --rounds N       measurements of each contender, the best counts (5)
+  --duration S     seconds of one measurement (1)
+  --warm S         seconds of CPU time before, per contender and workload (2)
+  --only A,B       contenders beside the broker, by name
+  --workloads A,B  workloads of the suite, by name
+  --tls            TLS on both legs (needs haproxy)
+  --baseline DIR   another build of the broker to compare with, such as ../before/dist
+  --sockets N      idle sockets (5000)
+  --json FILE      the raw numbers too`;
+
+/** @throws TypeError with a text for the user */
+export function readOptions(args: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      duration: { type: 'string', default: '1' },
+      warm: { type: 'string', default: '2' },
+      only: { type: 'string' },
+      workloads: { type: 'string' },
+      tls: { type: 'boolean', default: false },
+      baseline: { type: 'string' },
+      sockets: { type: 'string', default: '5000' },
+      json: { type: 'string' },
+    },
+  });
+  if (positionals.length === 0) throw new TypeError('Name at least one suite.');
+  return {
+    suites: positionals.map(suiteNamed),
+    rounds: positive(values.rounds, 'rounds'),
+    seconds: positive(values.duration, 'duration'),
+    warmSeconds: positive(values.warm, 'warm'),
+    only: values.only?.split(',') ?? null,
+    workloads: values.workloads?.split(',') ?? null,
+    tls: values.tls,
+    baseline: values.baseline ?? null,
+    sockets: positive(values.sockets, 'sockets'),
+    json: values.json ?? null,
+  };
+}
+
+function suiteNamed(name: string): Suite {
+  const suite = SUITES.find((known) => known === name);
+  if (suite === undefined) throw new TypeError(`No suite "${name}".`);
+  return suite;
+}
+
+function positive(text: string, name: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new TypeError(`--${name} takes a positive number.`);
+  return value;
+}

@@ -1,0 +1,8 @@
+import { createProxyServer } from 'http-proxy-3';
+import { agent, createServer, listen, UPSTREAM } from './listener.js';
+
+const proxy = createProxyServer({ target: UPSTREAM, ws: true, agent });
+proxy.on('error', () => {});
+const server = createServer((request, response) => proxy.web(request, response));
+server.on('upgrade', (request, socket, head) => proxy.ws(request, socket, head));
+listen(server);

@@ -1,0 +1,98 @@
+// Servers as processes of their own, on one CPU, stopped with the benchmark.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pinnedTo } from './machine.ts';
+
+export interface Launch {
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Running {
+  readonly port: number;
+  /** The process and its children, such as nginx's workers. */
+  readonly pids: readonly number[];
+  stop(): Promise<void>;
+}
+
+const PATIENCE_MS = 20_000;
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
+  return address.port;
+}
+
+/** Resolves once something listens on the port; rejects when the process ends first. */
+export async function start(
+  launch: Launch,
+  { port, cpu }: { readonly port: number; readonly cpu: number },
+): Promise<Running> {
+  const child = launchOn(cpu, launch, 'ignore');
+  const ended = once(child, 'exit');
+  const stop = async (): Promise<void> => {
+    if (!running.has(child)) return;
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), 2_000);
+    await ended;
+    clearTimeout(late);
+  };
+  const until = performance.now() + PATIENCE_MS;
+  while (!(await accepts(port))) {
+    if (!running.has(child))
+      throw new Error(`${launch.command.join(' ')} ended with ${child.exitCode ?? child.signalCode}`);
+    if (performance.now() > until) {
+      await stop();
+      throw new Error(`${launch.command.join(' ')} does not listen`);
+    }
+    await sleep(10);
+  }
+  return { port, pids: [child.pid, ...childrenOf(child.pid)].filter((pid) => pid !== undefined), stop };
+}
+
+/** A process that is killed with this one. Its errors are shown, its log is read by nobody. */
+export function launchOn(cpu: number, { command, env }: Launch, stdout: 'ignore' | 'pipe'): ChildProcess {
+  const [program = '', ...rest] = [...pinnedTo(cpu), ...command];
+  const child = spawn(program, rest, {
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
+    stdio: ['ignore', stdout, 'inherit'],
+  });
+  running.add(child);
+  child.on('exit', () => running.delete(child));
+  child.on('error', () => running.delete(child));
+  return child;
+}
+
+export async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.on('connect', () => resolve(true));
+    socket.on('error', () => resolve(false));
+  }).then((answer) => {
+    socket.destroy();
+    return answer === true;
+  });
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  if (pid === undefined) return [];
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
+      .split(' ')
+      .filter((text) => text.trim() !== '')
+      .flatMap((child) => [Number(child), ...childrenOf(Number(child))]),
+  );
+}

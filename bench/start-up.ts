@@ -1,0 +1,150 @@
+// From the start of the process to its first answer, and the memory it takes: the image's build against the least that Node can do.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { warmCompileCache } from './broker.ts';
+import { broker, type Contender, peer } from './contenders.ts';
+import { mintCredentials } from './credentials.ts';
+import { SERVER_CPU } from './machine.ts';
+import { measure } from './measurement.ts';
+import type { Options } from './options.ts';
+import { freePort, launchOn } from './processes.ts';
+import { MINT, SMALL, writeRequest } from './requests.ts';
+import { median } from './rounds.ts';
+import { createSurroundings, type Surroundings } from './surroundings.ts';
+import { number } from './tables.ts';
+
+export interface StartUp {
+  readonly contender: string;
+  /** Medians. */
+  readonly firstAnswerMs: number;
+  readonly rssMb: number;
+  /** After some seconds of load; one round only. */
+  readonly loadedRssMb: number;
+  readonly errors: number;
+}
+
+/** The broker's, divided by those of the hello world. */
+const GOALS = { firstAnswerMs: 2, rssMb: 1.3, loadedRssMb: 1.6 } as const;
+const LOAD_CONNECTIONS = 64;
+/** A start takes a fraction of a second, so it may be repeated more often. */
+const STARTS_PER_ROUND = 3;
+
+export async function runStartUp(options: Options, dist: string): Promise<readonly StartUp[]> {
+  const compileCache = warmCompileCache();
+  const around = await createSurroundings(false);
+  const builds = [broker('broker', dist, 'direct')];
+  if (options.baseline !== null) builds.push(broker('baseline', options.baseline, 'direct'));
+  const contenders = [...builds, peer('hello')];
+  const starts = new Map<string, { readonly firstAnswerMs: number; readonly rssMb: number }[]>();
+  try {
+    for (let n = 0; n < options.rounds * STARTS_PER_ROUND; n += 1) {
+      for (const contender of contenders) {
+        const begun = await begin(contender, around, compileCache);
+        starts.set(contender.name, [...(starts.get(contender.name) ?? []), begun]);
+        await begun.stop();
+      }
+    }
+    const found: StartUp[] = [];
+    for (const contender of contenders) {
+      const all = starts.get(contender.name) ?? [];
+      found.push({
+        contender: contender.name,
+        firstAnswerMs: median(all.map(({ firstAnswerMs }) => firstAnswerMs)),
+        rssMb: median(all.map(({ rssMb }) => rssMb)),
+        ...(await underLoad(contender, around, compileCache, options)),
+      });
+    }
+    print(found);
+    return found;
+  } finally {
+    around.close();
+  }
+}
+
+async function begin(contender: Contender, around: Surroundings, compileCache: string) {
+  const port = await freePort();
+  const launch = contender.launch({
+    port,
+    upstreamPort: around.upstreamPort,
+    callers: around.callers,
+    certificate: null,
+  });
+  const env = { ...launch.env, NODE_COMPILE_CACHE: compileCache };
+  const startedAt = performance.now();
+  const child = launchOn(SERVER_CPU, { ...launch, env }, 'ignore');
+  const ended = once(child, 'exit');
+  while (!(await answers(port))) {
+    if (child.exitCode !== null) throw new Error(`${contender.name} ended with ${child.exitCode}`);
+    await sleep(1);
+  }
+  const firstAnswerMs = performance.now() - startedAt;
+  const pid = child.pid ?? 0;
+  return {
+    port,
+    pid,
+    firstAnswerMs,
+    rssMb: rssMb(pid),
+    async stop() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** Whether `GET /` is answered with 200 now. */
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.on('connect', () => socket.write('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'));
+    socket.on('data', (data) => {
+      socket.destroy();
+      resolve(data.toString('latin1', 9, 12) === '200');
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+function rssMb(pid: number): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1024;
+}
+
+/** Mints at the broker; the other one has only its one answer to give. */
+async function underLoad(contender: Contender, around: Surroundings, compileCache: string, options: Options) {
+  const server = await begin(contender, around, compileCache);
+  const isBroker = contender.kind === 'broker';
+  const settings = {
+    seconds: Math.max(options.seconds, options.warmSeconds),
+    connections: LOAD_CONNECTIONS,
+    answers: isBroker ? 'minted' : 'any',
+    lines: mintCredentials(around.callers, 'seen', options)(0),
+  };
+  const request = writeRequest(`start-up-${contender.name}`, isBroker ? MINT : SMALL);
+  const { rssKb, errors } = await measure(
+    { program: 'load', settings },
+    { port: server.port, pids: [server.pid] },
+    request,
+  );
+  await server.stop();
+  return { loadedRssMb: rssKb / 1024, errors };
+}
+
+function print(found: readonly StartUp[]): void {
+  const hello = found.at(-1);
+  const [ours] = found;
+  if (hello === undefined || ours === undefined) return;
+  console.log('\n### startup\n');
+  console.log('| server | first answer, ms | RSS then, MB | RSS under load, MB | errors |\n|---|--:|--:|--:|--:|');
+  for (const { contender, firstAnswerMs, rssMb: rss, loadedRssMb, errors } of found) {
+    console.log(`| ${contender} | ${number(firstAnswerMs)} | ${number(rss)} | ${number(loadedRssMb)} | ${errors} |`);
+  }
+  console.log('');
+  for (const figure of ['firstAnswerMs', 'rssMb', 'loadedRssMb'] as const) {
+    const ratio = ours[figure] / hello[figure];
+    console.log(
+      `- ${figure}: ${ratio.toFixed(2)} times the hello world's, goal ≤ ${GOALS[figure]}: ${ratio <= GOALS[figure] ? 'met' : '**missed**'}`,
+    );
+  }
+}

@@ -1,0 +1,61 @@
+// What stands around the servers of a run: upstream, callers, TLS, and the ports between them.
+import { once } from 'node:events';
+import { type Callers, createCallers } from './callers.ts';
+import { type Certificate, writeCertificate } from './certificate.ts';
+import { type Contender, tlsLeg } from './contenders.ts';
+import { LOAD_CPU, SERVER_CPU } from './machine.ts';
+import { compile } from './native.ts';
+import { freePort, launchOn, start } from './processes.ts';
+import type { Server } from './rounds.ts';
+
+export interface Surroundings {
+  readonly callers: Callers;
+  /** Where servers find upstream; it speaks TLS where the run does. */
+  readonly upstreamPort: number;
+  /** Starts a contender. `port` of the answer takes plain HTTP, whatever the server itself speaks. */
+  start(contender: Contender): Promise<Server>;
+  close(): void;
+}
+
+/** @param tls between load and server, and between server and upstream */
+export async function createSurroundings(tls: boolean): Promise<Surroundings> {
+  const callers = await createCallers();
+  const certificate = tls ? writeCertificate() : null;
+  const { port: plainPort, stop } = await startUpstream();
+  const upstreamPort = certificate === null ? plainPort : await startLeg('off', plainPort, callers, certificate);
+
+  async function startServer(contender: Contender): Promise<Server> {
+    if (contender.kind === 'none') return { contender, port: plainPort, pids: [], stop: async () => {} };
+    const port = await freePort();
+    const server = await start(contender.launch({ port, upstreamPort, callers, certificate }), {
+      port,
+      cpu: SERVER_CPU,
+    });
+    if (certificate === null) return { contender, ...server };
+    return { contender, ...server, port: await startLeg('on', port, callers, certificate) };
+  }
+
+  return {
+    callers,
+    upstreamPort,
+    start: startServer,
+    close() {
+      callers.close();
+      stop();
+    },
+  };
+}
+
+async function startUpstream(): Promise<{ readonly port: number; stop(): void }> {
+  const child = launchOn(LOAD_CPU, { command: [compile('upstream'), '0'] }, 'pipe');
+  if (child.stdout === null) throw new TypeError('it has a pipe');
+  const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
+  return { port: Number(line), stop: () => child.kill() };
+}
+
+/** On the load's CPU: what it takes must not count for the server. It ends with this process. */
+async function startLeg(side: 'on' | 'off', to: number, callers: Callers, certificate: Certificate): Promise<number> {
+  const port = await freePort();
+  await start(tlsLeg(side, { port, upstreamPort: to, callers, certificate }), { port, cpu: LOAD_CPU });
+  return port;
+}
