@@ -8,6 +8,7 @@ import { toProblem } from './errors/from-fastify.ts';
 import { errors, sendProblem } from './errors/plugin.ts';
 import type { Problem } from './errors/problems.ts';
 import type { Identity } from './identity/chain.ts';
+import type { Leases } from './limits/leases.ts';
 import { registerRateLimits } from './limits/rate-limits.ts';
 import { answerHeaders, setAnswerHeaders } from './listener/answer-headers.ts';
 import type { Certificate } from './listener/certificate.ts';
@@ -22,6 +23,7 @@ import { strictJsonBodies } from './listener/strict-json-bodies.ts';
 import { probes } from './management/probes.ts';
 import type { Carrier } from './proxy/carrier.ts';
 import { proxyRoutes } from './proxy/routes.ts';
+import { type SocketCarrier, socketRoutes } from './proxy/websocket/socket-routes.ts';
 import { referenceRoutes } from './reference/routes.ts';
 import { statusRoute } from './reference/status-route.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -42,6 +44,9 @@ export interface AppParts {
   readonly destination: (delivery: Delivery) => Destination;
   /** `null`: Cartesia's own paths are not served. */
   readonly carrier: Carrier | null;
+  /** `null`: its WebSockets neither. */
+  readonly sockets: SocketCarrier | null;
+  readonly leases: Leases;
   readonly readiness: Readiness;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -88,7 +93,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   strictJsonBodies(app);
 
   await app.register(answerHeaders);
-  await app.register(requestLog, { logger, metrics, subjectHash: createSubjectHash() });
+  const subjectHash = createSubjectHash();
+  await app.register(requestLog, { logger, metrics, subjectHash });
   await app.register(errors, { onProblem });
   closeConnectionsWhileDraining(app, readiness);
   await app.register(cors, corsOptions(config.clients));
@@ -107,13 +113,32 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       destination: parts.destination,
     });
   });
-  const { carrier } = parts;
+  const { carrier, sockets } = parts;
   if (carrier !== null) {
     await app.register(async (scope) => {
       scope.decorateRequest('admission', null);
       scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: false }));
       sendContinueBeforeBody(scope);
-      await scope.register(proxyRoutes, { upstream: config.upstream, carrier, onUsage: countUsage(metrics) });
+      await scope.register(proxyRoutes, {
+        upstream: config.upstream,
+        carrier,
+        onUsage: countUsage(metrics),
+        leases: parts.leases,
+      });
+    });
+  }
+  if (sockets !== null) {
+    await app.register(async (scope) => {
+      scope.decorateRequest('admission', null);
+      scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: false }));
+      await scope.register(socketRoutes, {
+        upstream: config.upstream,
+        clients: config.clients,
+        browserRefusals: config.sockets.browserRefusals,
+        carrier: sockets,
+        ledger: { logger, metrics, subjectHash, now: () => performance.now() },
+        onProblem,
+      });
     });
   }
   return app;

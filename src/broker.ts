@@ -6,6 +6,7 @@ import { buildApp } from './app.ts';
 import type { Config, Delivery } from './config/config.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
+import { createSpentTokens } from './identity/single-use.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
 import { loadCertificate, watchCertificate } from './listener/certificate.ts';
 import { drain } from './listener/drain.ts';
@@ -13,6 +14,10 @@ import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
 import { buildManagement } from './management/server.ts';
 import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
+import { Relays, type RelaysOptions } from './proxy/websocket/relays.ts';
+import { OPEN_GUARDS, type SessionGuards } from './proxy/websocket/session-guard.ts';
+import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
+import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
@@ -29,6 +34,8 @@ export interface BrokerSeams {
   /** Epoch milliseconds. */
   readonly now?: () => number;
   readonly timeouts?: Partial<ServerTimeouts>;
+  readonly relays?: RelaysOptions;
+  readonly guards?: SessionGuards;
   /** How often the certificate's files are looked at. */
   readonly certificateCheckMs?: number;
   /** Shorter clocks for carried requests. */
@@ -80,6 +87,18 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         ...(seams.carrying === undefined ? {} : { clocks: seams.carrying }),
       })
     : null;
+  const relays = new Relays(seams.relays);
+  const sockets: SocketCarrier | null = config.proxy
+    ? {
+        connector: createUpstreamConnector(config.upstream),
+        relays,
+        ring,
+        guards: seams.guards ?? OPEN_GUARDS,
+        spentTokens: createSpentTokens(now),
+        onEvent,
+        now,
+      }
+    : null;
   const minters = new Map<Delivery, Minter>([
     ['direct', createDirectMinter({ client: tokenClient, reuse: config.tokens.reuse, now })],
   ]);
@@ -109,6 +128,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     minters,
     destination: (delivery) => destinations[delivery](),
     carrier,
+    sockets,
     readiness,
     logger,
     metrics,
@@ -152,7 +172,12 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       return carrier?.open ?? 0;
     },
     async stop({ delayMs = config.listen.drainDelayMs } = {}) {
-      await drain(app.server, { readiness, delayMs, deadlineMs: config.listen.drainDeadlineMs });
+      await drain(app.server, {
+        readiness,
+        delayMs,
+        deadlineMs: config.listen.drainDeadlineMs,
+        drainSockets: (deadlineMs) => relays.drain(deadlineMs),
+      });
       watch?.stop();
       await app.close();
       await closeParts();

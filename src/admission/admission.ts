@@ -3,7 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Identification, Identity, RequestFacts } from '../identity/chain.ts';
+import { singleUseOf } from '../identity/single-use.ts';
 import { addressLimiter, type RateLimiter, type RateVerdict } from '../limits/rate-limits.ts';
+import { upgradeOf } from '../listener/upgrade.ts';
 import { requireHttps } from './https.ts';
 import { checkOrigin } from './origin.ts';
 import { subjectLimiters } from './subject-limits.ts';
@@ -45,6 +47,9 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
     record.subject = principal.subject;
     record.method = principal.method;
 
+    if (singleUseOf(principal) !== null && request.raw[upgradeOf] === undefined) {
+      throw new Problem('endpoint_not_allowed', 'A single-use token opens one WebSocket and nothing else.');
+    }
     checkOrigin(request.headers.origin, client);
     request.admission = { principal, client };
     const limiter = bySubject.get(client.name);
@@ -73,7 +78,7 @@ function factsOf(request: FastifyRequest): RequestFacts {
     headers: raw.headers,
     rawHeaders: raw.rawHeaders,
     query: mark === -1 ? '' : target.slice(mark + 1),
-    isUpgrade: false,
+    isUpgrade: raw[upgradeOf] !== undefined,
   };
 }
 

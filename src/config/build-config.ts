@@ -39,6 +39,7 @@ export function buildConfig(settings: Settings): Config {
     limits: { mintPerAddress: parseRate(limits.mint_per_address) ?? null },
     store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url) },
     log: { level: log.level },
+    sockets: { browserRefusals: settings.sockets.browser_refusals },
     proxy: settings.proxy ?? clients.some(({ delivery }) => delivery === 'proxied'),
     clients,
   };
@@ -67,6 +68,15 @@ function buildClient(name: string, client: ClientSettings): ClientConfig {
       languages: client.content?.languages ?? null,
       formats: client.content?.formats ?? null,
       maxTranscript: client.content?.max_transcript ?? null,
+      agents: client.content?.agents ?? null,
+      agentOverrides: client.content?.agent_overrides ?? [],
+    },
+    sockets: {
+      maxDurationMs: client.sockets.max_duration * 1000,
+      endWithToken: client.sockets.end_with_token,
+      idleMs: client.sockets.idle === undefined ? null : client.sockets.idle * 1000,
+      maxContexts: client.sockets.max_contexts,
+      maxCharacters: client.sockets.max_characters ?? null,
     },
     reads: client.reads,
     limits: { mint: parseRate(client.limits.mint) ?? null },

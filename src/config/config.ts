@@ -50,6 +50,7 @@ export interface Config {
   readonly limits: { readonly mintPerAddress: Rate | null };
   readonly store: { readonly redisUrl: Secret | null };
   readonly log: { readonly level: LogLevel };
+  readonly sockets: { readonly browserRefusals: 'status' | 'event' };
   /** Mount Cartesia's own paths. */
   readonly proxy: boolean;
   readonly clients: readonly ClientConfig[];
@@ -83,6 +84,19 @@ export interface ClientConfig {
     readonly formats: readonly string[] | null;
     /** Characters (Unicode code points). */
     readonly maxTranscript: number | null;
+    readonly agents: readonly string[] | null;
+    /** What a client may set in an agent's first message. */
+    readonly agentOverrides: readonly string[];
+  };
+  /** WebSockets that the broker carries. */
+  readonly sockets: {
+    readonly maxDurationMs: number;
+    readonly endWithToken: boolean;
+    /** `null` = a little less than upstream's own. */
+    readonly idleMs: number | null;
+    readonly maxContexts: number;
+    /** Characters of one socket's transcripts together. */
+    readonly maxCharacters: number | null;
   };
   /** Offer Cartesia's catalogue (voices, accents), which no grant covers. */
   readonly reads: boolean;

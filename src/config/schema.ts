@@ -26,6 +26,9 @@ const ASYMMETRIC_ALGORITHMS = [
   'Ed25519',
 ] as const;
 
+/** What an agent's first message may change, by the names of the API; `metadata` holds the numbers of a call too. */
+const AGENT_OVERRIDES = ['voice', 'system_prompt', 'introduction', 'metadata', 'dynamic_variables', 'other'] as const;
+
 const listen = group(
   {
     host: text('host', {
@@ -365,11 +368,20 @@ const client = group(
           'x-optional': true,
         }),
         max_transcript: integer({
-          description: 'Longest transcript of one generation.',
+          description: 'Longest transcript of one generation, a context of a WebSocket included.',
           'x-unit': 'characters',
           minimum: 1,
           maximum: 1_000_000,
           'x-optional': true,
+        }),
+        agents: list(text('line', { description: 'The id of an agent.' }), {
+          description: 'Agents that may be called.',
+          'x-optional': true,
+        }),
+        agent_overrides: list(choice(AGENT_OVERRIDES, { description: 'What may be set.' }), {
+          description:
+            "What a client may set in an agent's first message (`start`, `session_create`); `other` = fields and messages that the broker does not know.",
+          default: [],
         }),
       },
       {
@@ -377,6 +389,44 @@ const client = group(
           "What may be said, and how, in traffic that the broker carries. Cartesia's own tokens (delivery `direct`) are not bound by it.",
         'x-optional': true,
       },
+    ),
+    sockets: group(
+      {
+        max_duration: integer({
+          description: 'How long one WebSocket may be open.',
+          'x-unit': 'seconds',
+          minimum: 1,
+          maximum: 86_400,
+          default: 3600,
+        }),
+        end_with_token: flag({
+          description:
+            'Close a WebSocket when the credential that opened it expires (a single-use token excepted). Otherwise `max_duration` alone ends it, as at Cartesia.',
+          default: false,
+        }),
+        idle: integer({
+          description: "How long a WebSocket may be silent. Cartesia's own limits stay in force.",
+          'x-unit': 'seconds',
+          minimum: 1,
+          maximum: 300,
+          'x-default': "a little less than Cartesia's: 290 for speech, 170 for transcription and Line agents, 115 for managed agents",
+          'x-optional': true,
+        }),
+        max_contexts: integer({
+          description: 'Generations that one WebSocket may have at a time.',
+          minimum: 1,
+          maximum: 1000,
+          default: 50,
+        }),
+        max_characters: integer({
+          description: 'Transcripts of one WebSocket, all together.',
+          'x-unit': 'characters',
+          minimum: 1,
+          maximum: 100_000_000,
+          'x-optional': true,
+        }),
+      },
+      { description: 'WebSockets that the broker carries for this client app.' },
     ),
     reads: flag({
       description:
@@ -455,6 +505,16 @@ export const SETTINGS_SCHEMA = group(
         }),
       },
       { description: 'Logs.' },
+    ),
+    sockets: group(
+      {
+        browser_refusals: choice(['status', 'event'], {
+          description:
+            'How a browser learns that its WebSocket is refused. `status`: like everybody, by an HTTP status, which no browser shows to a page. `event`: accepted, told by an error event, and closed with 1008 (final) or 1013 (try later).',
+          default: 'status',
+        }),
+      },
+      { description: 'WebSockets.' },
     ),
     proxy: flag({
       description: "Serve Cartesia's own paths.",

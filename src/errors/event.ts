@@ -1,4 +1,4 @@
-// A failure as an event on a text-to-speech stream: what every generation of clients reads, in one object.
+// A failure as an event on a stream or a socket: what every generation of clients reads, in one object.
 
 export interface ErrorEventFields {
   readonly status: number;
@@ -31,4 +31,30 @@ export function ttsErrorEvent(fields: ErrorEventFields): Readonly<Record<string,
     ...(fields.docUrl === undefined ? {} : { doc_url: fields.docUrl }),
     ...(fields.contextId === null ? {} : { context_id: fields.contextId }),
   };
+}
+
+/**
+ * The same on a transcription socket, where an error has neither `done` nor `context_id`. Older clients read `message`.
+ * @see https://docs.cartesia.ai/api-reference/stt/websocket
+ */
+export function sttErrorEvent(fields: ErrorEventFields): Readonly<Record<string, unknown>> {
+  return {
+    type: 'error',
+    status_code: fields.status,
+    error_code: fields.errorCode,
+    title: fields.title,
+    message: fields.message,
+    request_id: fields.requestId,
+    source: fields.source,
+    ...(fields.docUrl === undefined ? {} : { doc_url: fields.docUrl }),
+  };
+}
+
+/**
+ * The same on a managed agent's socket, which has a form of its own.
+ * @param isFatal the socket is closed behind it
+ * @see https://docs.cartesia.ai/api-reference/agents/agent-websocket
+ */
+export function agentErrorEvent(code: string, message: string, isFatal: boolean): Readonly<Record<string, unknown>> {
+  return { type: 'error', code, message, fatal: isFatal };
 }

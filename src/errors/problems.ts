@@ -93,6 +93,13 @@ export const PROBLEMS = {
     retryable: false,
     when: 'A proxied access token that an operator has revoked.',
   },
+  session_ended: {
+    status: 403,
+    title: 'Session ended',
+    message: 'This session has lasted as long as it may. Open a new one.',
+    retryable: false,
+    when: 'A socket that has been open for as long as the policy allows; in its last event.',
+  },
   https_required: {
     status: 403,
     title: 'HTTPS required',

@@ -11,6 +11,8 @@ export interface DrainOptions {
   readonly delayMs: number;
   /** How long open requests may take after that. Milliseconds. */
   readonly deadlineMs: number;
+  /** Connections that are no longer HTTP's, which its server does not know. Ends them within the deadline. */
+  readonly drainSockets?: (deadlineMs: number) => Promise<void>;
   /** For tests. */
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
@@ -29,7 +31,7 @@ export function closeConnectionsWhileDraining(app: FastifyInstance, readiness: R
  * Resolves when the last connection is gone or the deadline is over; what is left then is cut.
  */
 export async function drain(server: http.Server, options: DrainOptions): Promise<void> {
-  const { readiness, delayMs, deadlineMs, sleep = (ms: number) => delay(ms) } = options;
+  const { readiness, delayMs, deadlineMs, drainSockets, sleep = (ms: number) => delay(ms) } = options;
   readiness.set('draining');
   if (delayMs > 0) await sleep(delayMs);
 
@@ -39,7 +41,7 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
   });
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_GRACE_MS);
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
-  await closed;
+  await Promise.all([closed, drainSockets?.(deadlineMs)]);
   // The server is closed when no connection is left to count; that it was cut, a request learns at the end of the event loop's
   // turn, and then it writes its line.
   await turn();

@@ -12,6 +12,7 @@ import { endConnection } from './end-connection.ts';
 import { checkFraming } from './framing.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
+import { asksForWebSocket, beginAnswer, responseTo } from './upgrade.ts';
 
 export interface ServerOptions {
   /** `null` = plain HTTP. */
@@ -60,6 +61,8 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     requireHostHeader: false, // Node would answer in its own shape; framing.ts asks for it
     insecureHTTPParser: false,
     noDelay: true,
+    // Not in every Node that we run on; where it is missing, the listener below sorts them out.
+    shouldUpgradeCallback: asksForWebSocket,
   };
   const server: http.Server =
     tls === null
@@ -73,8 +76,12 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   server.maxHeadersCount = 0; // counted by framing.ts: Node would drop surplus fields silently
 
   const handling: Handling = {
-    run: handler,
+    run(request, response) {
+      beginAnswer(request, response);
+      handler(request, response);
+    },
     refuse(request, response, problem, isRunning) {
+      if (!isRunning) beginAnswer(request, response);
       if (isRunning) request[refusedWith] = problem;
       else onRefused?.(problem, requestIdOf(request));
       answer(response, problem, requestIdOf(request));
@@ -93,6 +100,16 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     // An upgrade that nobody here offers is ignored, but Node's parser drops what came behind it.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     take(request, response, checkFraming(request));
+  });
+  server.on('upgrade', (request, stream, head) => {
+    stream.on('error', () => stream.destroy()); // before all else: Node has just taken its own listeners away
+    const socket = stream as Socket; // an HTTP server's connections are sockets
+    const isPipelined = turnsOf(socket, handling).isBusy;
+    const response = responseTo(request, { socket, head });
+    const problem = isPipelined
+      ? new Problem('invalid_request', 'An upgrade has to wait for the answers before it.')
+      : checkUpgrade(request);
+    take(request, response, problem);
   });
   const unmet = (request: IncomingMessage, response: ServerResponse): void =>
     take(request, response, checkFraming(request) ?? new Problem('expectation_failed'));
@@ -123,6 +140,13 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     else turnsOf(socket, handling).close(problem, farewell(problem));
   });
   return server;
+}
+
+/** Without `shouldUpgradeCallback` every kind of upgrade comes here, and Node has stopped reading: a body would be taken for frames. */
+function checkUpgrade(request: IncomingMessage): Problem | null {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  const hasBody = (length !== undefined && length !== '0') || encoding !== undefined;
+  return checkFraming(request) ?? (hasBody ? new Problem('invalid_request', 'An upgrade has no body.') : null);
 }
 
 /** Fastify would add a second answer of its own to everything that `createServer` has answered already. */

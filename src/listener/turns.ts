@@ -38,6 +38,11 @@ export function turnsOf(socket: Duplex, handling: Handling): Turns {
   return socket[turns];
 }
 
+/** The connection has left HTTP behind. */
+export function forgetTurns(socket: Duplex): void {
+  delete socket[turns];
+}
+
 export class Turns {
   readonly #socket: Duplex;
   readonly #handling: Handling;
@@ -52,6 +57,11 @@ export class Turns {
   constructor(socket: Duplex, handling: Handling) {
     this.#socket = socket;
     this.#handling = handling;
+  }
+
+  /** An answer is still owed. */
+  get isBusy(): boolean {
+    return this.#current !== null || this.#waiting.length > 0;
   }
 
   /** @param problem why it is refused, after which the connection ends; `null` = it is run */

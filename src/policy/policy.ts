@@ -6,6 +6,7 @@ export interface Wish {
   readonly grants?: { readonly [grant in Grant]?: boolean | null } | null;
   /** Seconds, already known to be an integer from 1 to 3600. */
   readonly expiresInSeconds?: number | null;
+  readonly isSingleUse?: boolean;
 }
 
 /** What the client app's configuration allows, in the words of the configuration. */

@@ -12,8 +12,11 @@ export interface Metrics {
   readonly authenticationFailures: Counter<'reason'>;
   /** Fetches of issuers' keys: `loaded` or `failed`. */
   readonly keySetFetches: Counter<'outcome'>;
-  /** Cartesia's units: `unit` is `requests`, `characters`, `audio_seconds` or `audio_bytes`. */
+  /** Cartesia's units: `unit` is `requests`, `characters`, `audio_seconds`, `audio_bytes` or `call_seconds`. */
   readonly usage: Counter<'client' | 'endpoint' | 'unit'>;
+  readonly socketsOpen: Gauge<'endpoint'>;
+  /** `outcome`: `ok`, `idle`, `aborted`, `dead_peer`, or an error code. */
+  readonly socketsClosed: Counter<'endpoint' | 'outcome'>;
   readonly upstreamSeconds: Histogram<'outcome'>;
   /** The alarm: Cartesia refuses a key of ours. */
   readonly upstreamKeyRejected: Counter;
@@ -68,6 +71,18 @@ export function createMetrics(): Metrics {
       name: 'broker_usage_total',
       help: "What carried requests consumed, in Cartesia's units, by client app and endpoint.",
       labelNames: ['client', 'endpoint', 'unit'],
+      registers,
+    }),
+    socketsOpen: new Gauge({
+      name: 'broker_sockets_open',
+      help: 'WebSockets that are open, by endpoint.',
+      labelNames: ['endpoint'],
+      registers,
+    }),
+    socketsClosed: new Counter({
+      name: 'broker_sockets_closed_total',
+      help: 'WebSockets that have ended, by endpoint and outcome.',
+      labelNames: ['endpoint', 'outcome'],
       registers,
     }),
     upstreamSeconds: new Histogram({

@@ -63,8 +63,10 @@ export const requestLog = fp<RequestLogOptions>(
     function written(request: FastifyRequest, reply: FastifyReply, ms: number): void {
       const { record } = request;
       const refusal = request.raw[refusedWith];
+      // With 101 a socket is open; its own line is written when it ends (proxy/websocket/socket-account.ts).
+      const isWhole = reply.raw.writableFinished || reply.raw.statusCode === 101;
       if (refusal !== undefined) record.outcome = refusal.code;
-      else if (!reply.raw.writableFinished && !(reply.raw.headersSent && record.outcome !== 'ok')) {
+      else if (!isWhole && !(reply.raw.headersSent && record.outcome !== 'ok')) {
         record.outcome = 'aborted'; // unless the answer has begun, and it was we who broke it off
       }
       const status = record.outcome === 'aborted' ? ABORTED_STATUS : reply.raw.statusCode;

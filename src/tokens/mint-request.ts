@@ -22,6 +22,12 @@ export const MintRequestSchema = Type.Object(
         description: 'Life in seconds. More than the policy allows is shortened.',
       }),
     ),
+    single_use: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Null()], {
+        description:
+          'A token for opening one WebSocket within a minute, which may therefore stand in a URL: for browsers. Delivery `proxied` only.',
+      }),
+    ),
   },
   { additionalProperties: false, description: "The same body as Cartesia's POST /access-token." },
 );
@@ -34,12 +40,18 @@ export type MintRequest = Static<typeof MintRequestSchema>;
 export function readMintRequest(body: unknown): Wish {
   if (!isJsonObject(body)) throw invalid('The body must be a JSON object.');
   for (const key of Object.keys(body)) {
-    if (key !== 'grants' && key !== 'expires_in') {
-      throw invalid('The body has a field that this endpoint does not know; it takes "grants" and "expires_in".');
+    if (key !== 'grants' && key !== 'expires_in' && key !== 'single_use') {
+      throw invalid(
+        'The body has a field that this endpoint does not know; it takes "grants", "expires_in" and "single_use".',
+      );
     }
   }
-  const { grants, expires_in: expiresIn } = body;
-  return { grants: readGrants(grants), expiresInSeconds: readExpiresIn(expiresIn) };
+  const { grants, expires_in: expiresIn, single_use: singleUse } = body;
+  return {
+    grants: readGrants(grants),
+    expiresInSeconds: readExpiresIn(expiresIn),
+    isSingleUse: readSingleUse(singleUse),
+  };
 }
 
 function readGrants(grants: unknown): NonNullable<Wish['grants']> | null {
@@ -61,6 +73,13 @@ function readExpiresIn(value: unknown): number | null {
     throw invalid(`The field "expires_in" must be a whole number of seconds from 1 to ${EXPIRES_IN_MAX_SECONDS}.`);
   }
   return value;
+}
+
+function readSingleUse(value: unknown): boolean {
+  if (value !== undefined && value !== null && typeof value !== 'boolean') {
+    throw invalid('The field "single_use" must be true, false or null.');
+  }
+  return value === true;
 }
 
 function invalid(message: string): Problem {

@@ -8,6 +8,8 @@ export interface MintOrder {
   /** Never empty. */
   readonly grants: readonly Grant[];
   readonly lifetimeSeconds: number;
+  /** For one WebSocket; delivery `proxied` only. */
+  readonly isSingleUse: boolean;
   /** Cartesia-Version, YYYY-MM-DD. */
   readonly version: string;
 }

@@ -29,6 +29,7 @@ export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter
         grants: Object.fromEntries(order.grants.map((grant) => [grant, true])),
         delivery: 'proxied',
         jti: randomUUID(),
+        ...(order.isSingleUse ? { single_use: true } : {}),
         iat: issuedAt,
         exp: expiresAt,
       };

@@ -14,6 +14,8 @@ export interface ProxiedTokenClaims {
   readonly delivery: 'proxied';
   /** The token's id, a UUID: what an operator revokes. */
   readonly jti: string;
+  /** Good for one WebSocket and nothing else. */
+  readonly single_use?: true;
   readonly iat: number;
   readonly exp: number;
 }

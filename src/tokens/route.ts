@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { Config, Delivery } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
+import { SINGLE_USE_MAX_SECONDS } from '../identity/single-use.ts';
 import { decide } from '../policy/policy.ts';
 import { resolveVersion } from '../upstream/version.ts';
 import { AccessTokenSchema, accessTokenAnswer, type Destination } from './access-token.ts';
@@ -55,8 +56,18 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
 
       const minter = minters.get(client.delivery);
       if (minter === undefined) throw new TypeError(`no minter for delivery ${client.delivery}`);
-      const { grants, expiresInSeconds: lifetimeSeconds } = decision;
-      const minted = await minter.mint({ principal, grants, lifetimeSeconds, version: version.version });
+      const isSingleUse = wish.isSingleUse === true;
+      if (isSingleUse && client.delivery !== 'proxied') {
+        throw new Problem(
+          'invalid_request',
+          'The field "single_use" needs delivery proxied: Cartesia has no such tokens.',
+        );
+      }
+      const { grants } = decision;
+      const lifetimeSeconds = isSingleUse
+        ? Math.min(decision.expiresInSeconds, SINGLE_USE_MAX_SECONDS)
+        : decision.expiresInSeconds;
+      const minted = await minter.mint({ principal, grants, lifetimeSeconds, isSingleUse, version: version.version });
 
       const { record } = request;
       record.upstreamMs = minted.upstreamMs;

@@ -111,14 +111,14 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
 }
 
 /** Checked at start: TLS would take a file without a certificate for an empty list. */
-function readAuthorities(file: string): string {
+export function readAuthorities(file: string): string {
   const pem = readFileSync(file, 'utf8');
   new X509Certificate(pem);
   return pem;
 }
 
 /** The certificate authorities that we trust: Node's, plus those of the operator's file. Parsed once, not for each connection. */
-async function trustOf(authorities: string | null) {
+export async function trustOf(authorities: string | null) {
   if (authorities === null) return {};
   const { createSecureContext, getCACertificates } = await import('node:tls');
   return {

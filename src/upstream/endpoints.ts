@@ -141,6 +141,75 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
+/** What is spoken on a socket. */
+export type SocketKind = 'tts' | 'stt' | 'stt_turns' | 'agent_line' | 'agent_managed';
+
+/** A row of a WebSocket. */
+export interface SocketEndpoint {
+  /** As in `Endpoint`. */
+  readonly path: string;
+  readonly grant: Grant;
+  readonly kind: SocketKind;
+  readonly concurrency: ConcurrencyKind;
+  /** Shorter than upstream's own limit, so that it is us who end it and know why. Milliseconds. */
+  readonly idleMs: number;
+  /** Whether a ping of the client's counts as a sign of life there. */
+  readonly pingsCount: boolean;
+  readonly summary: string;
+}
+
+/**
+ * Upstream closes idle sockets after 5 minutes (speech), 3 minutes without audio (transcription), 180 s and 120 s (agents).
+ * @see https://docs.cartesia.ai/use-the-api/concurrency-limits-and-timeouts
+ */
+export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
+  {
+    path: '/tts/websocket',
+    grant: 'tts',
+    kind: 'tts',
+    concurrency: 'tts',
+    idleMs: 290 * SECONDS,
+    pingsCount: false,
+    summary: 'Text to speech, in contexts on a WebSocket',
+  },
+  {
+    path: '/stt/websocket',
+    grant: 'stt',
+    kind: 'stt',
+    concurrency: 'stt',
+    idleMs: 170 * SECONDS,
+    pingsCount: false,
+    summary: 'Speech to text, as you speak',
+  },
+  {
+    path: '/stt/turns/websocket',
+    grant: 'stt',
+    kind: 'stt_turns',
+    concurrency: 'stt',
+    idleMs: 170 * SECONDS,
+    pingsCount: false,
+    summary: 'Speech to text, turn by turn',
+  },
+  {
+    path: '/agents/stream/:id',
+    grant: 'agent',
+    kind: 'agent_line',
+    concurrency: 'none',
+    idleMs: 170 * SECONDS,
+    pingsCount: true,
+    summary: 'A call with a Line agent',
+  },
+  {
+    path: '/v1/agents/websocket/:id',
+    grant: 'agent',
+    kind: 'agent_managed',
+    concurrency: 'none',
+    idleMs: 115 * SECONDS,
+    pingsCount: false,
+    summary: 'A call with a managed agent',
+  },
+];
+
 /** Ids as Cartesia makes them: UUIDs, and names of letters, digits, `_` and `-`. Anything else is refused before a path is built. */
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -149,7 +218,7 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/;
  * @param id what stood for `:id`; ignored by rows without one
  * @returns `null` when the id is not one
  */
-export function upstreamPath(endpoint: Endpoint, id: string | undefined): string | null {
+export function upstreamPath(endpoint: Pick<Endpoint, 'path'>, id: string | undefined): string | null {
   if (!endpoint.path.includes(':id')) return endpoint.path;
   return id !== undefined && ID.test(id) ? endpoint.path.replace(':id', id) : null;
 }

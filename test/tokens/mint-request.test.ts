@@ -3,11 +3,14 @@ import { Problem } from '../../src/errors/problems.ts';
 import { readMintRequest } from '../../src/tokens/mint-request.ts';
 
 test('a mint request is read', async (t) => {
-  t.strictSame(readMintRequest({}), { grants: null, expiresInSeconds: null });
-  t.strictSame(readMintRequest({ grants: null, expires_in: null }), { grants: null, expiresInSeconds: null });
+  const nothing = { grants: null, expiresInSeconds: null, isSingleUse: false };
+  t.strictSame(readMintRequest({}), nothing);
+  t.strictSame(readMintRequest({ grants: null, expires_in: null, single_use: null }), nothing);
+  t.strictSame(readMintRequest({ single_use: true }), { ...nothing, isSingleUse: true });
   t.strictSame(readMintRequest({ grants: { tts: true, stt: null, agent: false }, expires_in: 60 }), {
     grants: { tts: true, stt: null, agent: false },
     expiresInSeconds: 60,
+    isSingleUse: false,
   });
 });
 
@@ -24,7 +27,9 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
   ['a negative life', { expires_in: -1 }, /"expires_in"/],
   ['more than an hour', { expires_in: 3601 }, /"expires_in"/],
   ['infinity', { expires_in: Number.POSITIVE_INFINITY }, /"expires_in"/],
-  ['an unknown field', { ttl: 60 }, /"grants" and "expires_in"/],
+  ['an unknown field', { ttl: 60 }, /"grants", "expires_in" and "single_use"/],
+  ['a text for single_use', { single_use: 'true' }, /"single_use"/],
+  ['a number for single_use', { single_use: 1 }, /"single_use"/],
   ['a list of grants', { grants: ['tts'] }, /"grants"/],
   ['grants as text', { grants: 'tts' }, /"grants"/],
   ['an unknown grant', { grants: { voices: true } }, /"tts", "stt" and "agent"/],

@@ -54,6 +54,7 @@ export function appParts(): AppParts {
     metrics: createMetrics(),
     certificate: null,
     carrier: null,
+    sockets: null,
   };
 }
 

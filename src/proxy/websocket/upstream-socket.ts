@@ -57,6 +57,7 @@ export function createUpstreamConnector(
   const open = (onread: net.OnReadOpts, context: Awaited<typeof trust>): net.Socket =>
     isSecure
       ? tls.connect({
+          ...({ onread } as object), // documented by Node, not known to @types/node
           ...place,
           ...context,
           ...(net.isIP(address) === 0 ? { servername: address } : {}),
@@ -64,8 +65,7 @@ export function createUpstreamConnector(
           rejectUnauthorized: true,
           minVersion: 'TLSv1.2',
           ALPNProtocols: ['http/1.1'],
-          onread,
-        } as tls.ConnectionOptions) // @types/node does not know `onread` here; Node documents it
+        })
       : net.connect({ ...place, onread });
 
   return {
@@ -83,7 +83,7 @@ export function createUpstreamConnector(
 
 export class UpstreamSocket {
   readonly received = new ReadBuffer();
-  #owner: UpstreamSocketOwner;
+  readonly #owner: UpstreamSocketOwner;
   #opening: Opening | null;
   #head: AnswerHead | null = null;
   #socket: net.Socket | null = null;

@@ -10,7 +10,7 @@ export class Utf8Check {
     const bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
     const whole = bytes.length - unfinished(bytes);
     this.#rest = whole === bytes.length ? NOTHING : Buffer.from(bytes.subarray(whole));
-    return this.#rest.length < 4 && isUtf8(bytes.subarray(0, whole));
+    return isUtf8(bytes.subarray(0, whole));
   }
 
   /** @returns whether the text ended with a whole character; begins anew */

@@ -1,0 +1,37 @@
+// What a client may say to an agent in its first message. What is not plain transport is an override, and overrides are the operator's
+// to allow. Pure.
+import { type Fields, isFields } from './message-fields.ts';
+
+/** @returns the override that is not allowed, in the words of the configuration; `null` = the message may pass */
+export type OverrideCheck = (message: Fields, allowed: ReadonlySet<string>) => string | null;
+
+/** `start` of a Line agent's socket. @see https://docs.cartesia.ai/line/integrations/websocket-api */
+export const checkLineStart: OverrideCheck = (message, allowed) =>
+  firstRefused(allowed, [
+    ...overridesIn(message, { event: null, stream_id: null, config: null, agent: null, metadata: 'metadata' }),
+    ...overridesIn(message['config'], { input_format: null, voice_id: 'voice' }),
+    ...overridesIn(message['agent'], { system_prompt: 'system_prompt', introduction: 'introduction' }),
+  ]);
+
+/** `session_create` of a managed agent's socket. @see https://docs.cartesia.ai/api-reference/agents/agent-websocket */
+export const checkSessionCreate: OverrideCheck = (message, allowed) =>
+  firstRefused(allowed, [
+    ...overridesIn(message, { type: null, audio: null, dynamic_variables: 'dynamic_variables' }),
+    ...overridesIn(message['audio'], { input_format: null, output_delivery: null }),
+  ]);
+
+/** Fields by the override that each of them is; `null` = none. A field that is not listed is `other`. */
+function overridesIn(value: unknown, fields: Readonly<Record<string, string | null>>): string[] {
+  if (value === undefined || value === null) return [];
+  if (!isFields(value)) return ['other'];
+  const overrides: string[] = [];
+  for (const name of Object.keys(value)) {
+    const override = Object.hasOwn(fields, name) ? fields[name] : 'other';
+    if (typeof override === 'string') overrides.push(override);
+  }
+  return overrides;
+}
+
+function firstRefused(allowed: ReadonlySet<string>, overrides: readonly string[]): string | null {
+  return overrides.find((override) => !allowed.has(override)) ?? null;
+}

@@ -1,0 +1,16 @@
+// How long an agent's call has lasted: agents are charged for by time.
+import type { SocketUsage } from './protocol.ts';
+
+export class CallMeter {
+  readonly usage: SocketUsage = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };
+  #startedAtMs: number | null = null;
+
+  /** The call begins; later calls change nothing. */
+  begin(nowMs: number): void {
+    this.#startedAtMs ??= nowMs;
+  }
+
+  look(nowMs: number): void {
+    if (this.#startedAtMs !== null) this.usage.callSeconds = Math.max(0, nowMs - this.#startedAtMs) / 1000;
+  }
+}

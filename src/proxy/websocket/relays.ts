@@ -1,0 +1,108 @@
+// All the sockets of this process: their common clock, their pings, their end.
+import { performance } from 'node:perf_hooks';
+import { RELAY_TIMES, type Relay, type RelayTimes } from './relay.ts';
+import type { RelayClock } from './relay-clock.ts';
+
+export interface RelaysOptions {
+  readonly times?: Partial<RelayTimes>;
+  /** How often the clock is read; pings are rounded to it. Milliseconds. */
+  readonly tickMs?: number;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+const TICK_MS = 1000;
+/** What is kept of the drain's deadline for closing handshakes. Milliseconds. */
+const CLOSING_MS = 1500;
+
+export class Relays implements RelayClock {
+  nowMs: number;
+  readonly times: RelayTimes;
+  readonly #now: () => number;
+  readonly #tickMs: number;
+  /** Pings are spread over the interval: so many sockets have their turn at each tick. */
+  readonly #turns: number;
+  readonly #relays = new Map<Relay, number>();
+  #timer: NodeJS.Timeout | null = null;
+  #tick = 0;
+  #nextTurn = 0;
+  #isDraining = false;
+  #emptied: (() => void) | null = null;
+
+  constructor(options: RelaysOptions = {}) {
+    const { times, tickMs = TICK_MS, now = () => performance.now() } = options;
+    this.times = { ...RELAY_TIMES, ...times };
+    this.#now = now;
+    this.#tickMs = tickMs;
+    this.#turns = Math.max(1, Math.round(this.times.pingMs / tickMs));
+    this.nowMs = Math.max(1, now());
+  }
+
+  /** Sockets that are open or being opened, and those whose close frame is not answered yet. */
+  get size(): number {
+    return this.#relays.size;
+  }
+
+  /** The last part of a shutdown has begun: nothing new is taken. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Read now; sockets that are added afterwards begin with it. */
+  touch(): number {
+    this.nowMs = Math.max(1, this.#now());
+    return this.nowMs;
+  }
+
+  add(relay: Relay): void {
+    this.#relays.set(relay, this.#nextTurn++ % this.#turns);
+    if (this.#timer !== null) return;
+    this.#timer = setInterval(() => this.#look(), this.#tickMs);
+    this.#timer.unref(); // sockets keep the process alive, not their clock
+  }
+
+  /** The client's connection is gone. */
+  delete(relay: Relay): void {
+    this.#relays.delete(relay);
+    if (this.#relays.size > 0) return;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#emptied?.();
+  }
+
+  /**
+   * Closes what is doing nothing, lets the others finish what they are doing, closes them shortly before the deadline all the same, and
+   * cuts what is left at it.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#isDraining = true;
+    if (this.#relays.size === 0) return;
+    const emptied = new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+    });
+    for (const relay of [...this.#relays.keys()]) relay.drain();
+    const close = setTimeout(
+      () => {
+        for (const relay of [...this.#relays.keys()]) relay.endForRestart();
+      },
+      Math.max(0, deadlineMs - CLOSING_MS),
+    );
+    const cut = setTimeout(() => this.#cut(), deadlineMs);
+    await emptied;
+    clearTimeout(close);
+    clearTimeout(cut);
+  }
+
+  #cut(): void {
+    for (const relay of [...this.#relays.keys()]) {
+      relay.destroy();
+      this.delete(relay);
+    }
+  }
+
+  #look(): void {
+    const now = this.touch();
+    this.#tick = (this.#tick + 1) % this.#turns;
+    for (const [relay, turn] of this.#relays) relay.look(now, turn === this.#tick);
+  }
+}

@@ -1,0 +1,46 @@
+// Where limits meet sockets: asked before one opens and before each generation begins, told when they are over. Without limits,
+// everything goes.
+import type { Problem } from '../../errors/problems.ts';
+import type { Principal } from '../../identity/principal.ts';
+import type { Endpoint } from '../../upstream/endpoints.ts';
+import type { SocketUsage } from './protocol.ts';
+
+export interface SessionFacts {
+  readonly principal: Principal;
+  readonly endpoint: Pick<Endpoint, 'path' | 'concurrency'>;
+  readonly requestId: string;
+  /** For good: the credential was revoked, the budget is spent. Readers get their errors, then the socket is closed. */
+  readonly cut: (problem: Problem) => void;
+}
+
+export interface SessionGuards {
+  /** Before upstream is asked. Rejects with a Problem, which becomes the answer to the upgrade. */
+  open(session: SessionFacts): SessionGuard | Promise<SessionGuard>;
+}
+
+/** One socket. */
+export interface SessionGuard {
+  /**
+   * Before the first message of a context goes up. While a promise is pending the context's messages are held, in their order; those of
+   * other contexts go on. A Problem becomes the context's error event.
+   */
+  beginContext(contextId: string): 'go' | Promise<'go' | Problem>;
+  /** Once for each context that began, also while it was still waiting. */
+  endContext(contextId: string): void;
+  /** What was consumed since the last time; about every ten seconds, and at the end. */
+  used(usage: Readonly<SocketUsage>): void;
+  /** The socket is over, its contexts with it. */
+  end(): void;
+}
+
+/** No limits. */
+export const OPEN_GUARDS: SessionGuards = {
+  open: () => OPEN_GUARD,
+};
+
+const OPEN_GUARD: SessionGuard = {
+  beginContext: () => 'go',
+  endContext: () => {},
+  used: () => {},
+  end: () => {},
+};

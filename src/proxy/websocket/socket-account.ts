@@ -1,0 +1,94 @@
+// What is written about one open socket: metrics while it is open, an audit line when it is over, and the limits are told of both.
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { SubjectHash } from '../../telemetry/subject-hash.ts';
+import type { SocketUsage } from './protocol.ts';
+import type { RelayAccount, RelayEnd } from './relay.ts';
+import type { SessionGuard } from './session-guard.ts';
+
+export interface Ledger {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly subjectHash: SubjectHash;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+/** Texts only: the request that opened the socket is long gone when it ends. */
+export interface SocketFacts {
+  readonly requestId: string;
+  readonly client: string;
+  readonly subject: string;
+  readonly endpoint: string;
+}
+
+export class SocketAccount implements RelayAccount {
+  readonly #ledger: Ledger;
+  readonly #facts: SocketFacts;
+  readonly #guard: SessionGuard;
+  readonly #openedMs: number;
+  #counted: Readonly<SocketUsage> = NOTHING;
+
+  constructor(ledger: Ledger, facts: SocketFacts, guard: SessionGuard) {
+    this.#ledger = ledger;
+    this.#facts = facts;
+    this.#guard = guard;
+    this.#openedMs = ledger.now();
+    ledger.metrics.socketsOpen.inc({ endpoint: facts.endpoint });
+    ledger.metrics.usage.inc({ client: facts.client, endpoint: facts.endpoint, unit: 'requests' });
+  }
+
+  used(usage: Readonly<SocketUsage>): void {
+    const { client, endpoint } = this.#facts;
+    const before = this.#counted;
+    const since: SocketUsage = {
+      characters: usage.characters - before.characters,
+      audioBytes: usage.audioBytes - before.audioBytes,
+      audioSeconds: usage.audioSeconds - before.audioSeconds,
+      callSeconds: usage.callSeconds - before.callSeconds,
+    };
+    let isAny = false;
+    for (const [unit, amount] of [
+      ['characters', since.characters],
+      ['audio_bytes', since.audioBytes],
+      ['audio_seconds', since.audioSeconds],
+      ['call_seconds', since.callSeconds],
+    ] as const) {
+      // Text that was held and never went up is taken back; a counter cannot be.
+      if (amount > 0) this.#ledger.metrics.usage.inc({ client, endpoint, unit }, amount);
+      isAny ||= amount > 0;
+    }
+    if (!isAny) return;
+    this.#counted = { ...usage };
+    this.#guard.used(since);
+  }
+
+  ended({ by, code, outcome }: RelayEnd): void {
+    const { logger, metrics, subjectHash, now } = this.#ledger;
+    const { requestId, client, subject, endpoint } = this.#facts;
+    this.#guard.end();
+    metrics.socketsOpen.dec({ endpoint });
+    metrics.socketsClosed.inc({ endpoint, outcome });
+    const { characters, audioBytes, audioSeconds, callSeconds } = this.#counted;
+    logger.info(
+      {
+        audit: 'usage',
+        request_id: requestId,
+        route: endpoint,
+        client,
+        subject: subjectHash(client, subject),
+        outcome,
+        close_code: code,
+        closed_by: by,
+        ms: Math.round(now() - this.#openedMs),
+        characters,
+        audio_bytes: audioBytes,
+        audio_seconds: Math.round(audioSeconds * 1000) / 1000,
+        ...(callSeconds > 0 ? { call_seconds: Math.round(callSeconds) } : {}),
+      },
+      'socket closed',
+    );
+  }
+}
+
+const NOTHING: Readonly<SocketUsage> = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };

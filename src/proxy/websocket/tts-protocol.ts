@@ -1,0 +1,317 @@
+// The TTS socket: JSON messages up, each decided by policy; chunks of audio down, counted in passing.
+// https://docs.cartesia.ai/api-reference/tts/websocket and https://docs.cartesia.ai/use-the-api/tts-websocket/contexts
+import { ttsErrorEvent } from '../../errors/event.ts';
+import { Problem } from '../../errors/problems.ts';
+import { checkContent } from '../../policy/content.ts';
+import { bytesPerSecond, countCharacters } from '../../usage/units.ts';
+import { readGeneration } from '../generation.ts';
+import { type Fields, isFields, readFields } from './message-fields.ts';
+import type { ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+import type { SessionGuard } from './session-guard.ts';
+import type { SessionRules } from './session-rules.ts';
+import { type TtsContext, TtsContexts } from './tts-contexts.ts';
+import { readErrorEvent } from './upstream-error-event.ts';
+
+const KNOWN: ReadonlySet<string> = new Set([
+  'model_id',
+  'transcript',
+  'voice',
+  'id',
+  'output_format',
+  'container',
+  'encoding',
+  'sample_rate',
+  'context_id',
+  'continue',
+  'cancel',
+  'flush',
+  'language',
+  'locale',
+]);
+
+const CHUNK = Buffer.from('{"type":"chunk"');
+const DATA = Buffer.from('"data":"');
+/** `data` stands near the beginning or near the end; what stands beside it is short. */
+const BESIDE_DATA_MAX_BYTES = 1024;
+const QUOTE = 0x22;
+const PADDING = 0x3d;
+/** Messages that wait for leases, of all contexts together. */
+const HELD_MAX_BYTES = 1024 * 1024;
+
+export class TtsProtocol implements SocketProtocol {
+  readonly takesBinary = false;
+  readonly usage: SocketUsage = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };
+  readonly #host: ProtocolHost;
+  readonly #rules: SessionRules;
+  readonly #guard: SessionGuard;
+  readonly #contexts = new TtsContexts();
+  #heldBytes = 0;
+  #heardAtMs: number;
+  /** Of every context's format so far, bytes; 0 = none yet, -1 = they differ, and then each chunk is read to find whose it is. */
+  #bytesPerSecond = 0;
+  #rates: Map<string, number> | null = null;
+
+  constructor(host: ProtocolHost, rules: SessionRules, guard: SessionGuard) {
+    this.#host = host;
+    this.#rules = rules;
+    this.#guard = guard;
+    this.#heardAtMs = host.nowMs;
+  }
+
+  get isBusy(): boolean {
+    return this.#contexts.size > 0;
+  }
+
+  clientText(payload: Buffer, keep: () => Buffer): Verdict {
+    let fields: Fields;
+    try {
+      fields = readFields(payload, KNOWN);
+    } catch (error) {
+      this.#refuse(error as Problem, null); // nothing else is thrown there
+      return 'drop';
+    }
+    const id = typeof fields['context_id'] === 'string' ? fields['context_id'] : '';
+    const problem = this.#check(fields, id);
+    if (problem !== null) {
+      this.#refuse(problem, id);
+      return 'drop';
+    }
+    return fields['cancel'] === true ? this.#cancel(id) : this.#generate(fields, id, keep);
+  }
+
+  clientBinary(_bytes: number, isFirst: boolean): void {
+    if (isFirst) this.#refuse(new Problem('invalid_request', 'Messages on this socket are JSON text.'), null);
+  }
+
+  upstreamText(bytes: Buffer, start: number, end: number): string | null {
+    this.#heardAtMs = this.#host.nowMs;
+    if (this.#bytesPerSecond >= 0 && isChunk(bytes, start, end)) {
+      this.#countAudio(audioBytes(bytes, start, end), this.#bytesPerSecond);
+      return null;
+    }
+    const event = eventOf(bytes, start, end);
+    if (event === null) return null;
+    const id = typeof event['context_id'] === 'string' ? event['context_id'] : null;
+    if (event['type'] === 'error') return this.#error(event, id);
+    if (event['type'] === 'chunk') this.#countAudio(lengthOfData(event), this.#rates?.get(id ?? '') ?? 0);
+    if (event['type'] === 'done' || event['done'] === true) this.#end(id ?? this.#contexts.likeliest?.id ?? '');
+    return null;
+  }
+
+  farewell(problem: Problem): readonly string[] {
+    return [...this.#contexts.all()].map(({ id }) => this.#eventOf(problem, id));
+  }
+
+  cancels(): readonly string[] {
+    const ids = [...this.#contexts.all()].filter(
+      ({ held, isCancelled, id }) => held === null && !isCancelled && id !== '',
+    );
+    return ids.map(({ id }) => cancelOf(id));
+  }
+
+  look(): void {
+    for (const context of this.#contexts.silent(this.#host.nowMs, this.#heardAtMs)) this.#end(context.id);
+  }
+
+  end(): void {
+    for (const { id } of [...this.#contexts.all()]) this.#end(id);
+  }
+
+  /** What forbids a message, whichever kind it is. */
+  #check(fields: Fields, id: string): Problem | null {
+    const cancel = fields['cancel'];
+    if (cancel !== undefined && typeof cancel !== 'boolean' && cancel !== null) return invalid('cancel');
+    if (cancel === true) {
+      // Nothing may ride on a message that is not looked into.
+      const isBare = Object.keys(fields).every((name) => name === 'cancel' || name === 'context_id');
+      return isBare ? null : new Problem('invalid_request', 'A cancel has no other field than context_id.');
+    }
+    const transcript = fields['transcript'];
+    if (transcript !== undefined && typeof transcript !== 'string' && transcript !== null) return invalid('transcript');
+    const { wish } = readGeneration(fields);
+    const decision = checkContent(wish, this.#rules.content);
+    if (decision.outcome === 'denied') return new Problem('content_not_allowed', decision.message);
+    return this.#checkAmounts(countCharacters(wish.transcript ?? ''), this.#contexts.get(id));
+  }
+
+  #checkAmounts(characters: number, context: TtsContext | undefined): Problem | null {
+    const { content, maxContexts, maxSessionCharacters } = this.#rules;
+    if (context === undefined && this.#contexts.size >= maxContexts) {
+      return new Problem('concurrency_limited', `This socket may have ${maxContexts} contexts at once.`);
+    }
+    if (content.maxTranscript !== null && (context?.characters ?? 0) + characters > content.maxTranscript) {
+      return new Problem(
+        'content_not_allowed',
+        `The transcript is longer than the ${content.maxTranscript} characters this caller may use.`,
+      );
+    }
+    if (maxSessionCharacters !== null && this.usage.characters + characters > maxSessionCharacters) {
+      return new Problem('content_not_allowed', `This session has used up its ${maxSessionCharacters} characters.`);
+    }
+    return null;
+  }
+
+  #generate(fields: Fields, id: string, keep: () => Buffer): Verdict {
+    const { wish, format } = readGeneration(fields);
+    const { nowMs } = this.#host;
+    const known = this.#contexts.get(id);
+    const context = known ?? this.#contexts.begin(id, nowMs);
+    const characters = countCharacters(wish.transcript ?? '');
+    context.characters += characters;
+    this.usage.characters += characters;
+    this.#contexts.touch(context, nowMs);
+    this.#learnRate(id, bytesPerSecond(format) ?? 0);
+    if (known === undefined) {
+      const turn = this.#guard.beginContext(id);
+      if (turn !== 'go') {
+        context.held = [];
+        turn.then(
+          (answer) => this.#turnCame(context, answer),
+          () => this.#turnCame(context, new Problem('internal_error')),
+        );
+      }
+    }
+    if (context.held === null) return 'pass';
+    this.#hold(context, context.held, keep());
+    return 'drop';
+  }
+
+  #hold(context: TtsContext, held: Buffer[], frames: Buffer): void {
+    held.push(frames);
+    this.#heldBytes += frames.length;
+    if (this.#heldBytes > HELD_MAX_BYTES) this.#refuse(new Problem('concurrency_limited'), context.id);
+  }
+
+  #turnCame(context: TtsContext, answer: 'go' | Problem): void {
+    const { held } = context;
+    if (held === null || this.#contexts.get(context.id) !== context) return; // it ended while it waited
+    if (answer !== 'go') {
+      this.#refuse(answer, context.id);
+      return;
+    }
+    context.held = null;
+    this.#contexts.touch(context, this.#host.nowMs);
+    for (const frames of held) {
+      this.#heldBytes -= frames.length;
+      this.#host.forward(frames);
+    }
+  }
+
+  #cancel(id: string): Verdict {
+    const context = this.#contexts.get(id);
+    if (context === undefined) return 'pass'; // it may have ended a moment ago
+    if (context.held === null) {
+      context.isCancelled = true;
+      this.#contexts.touch(context, this.#host.nowMs);
+      return 'pass';
+    }
+    // Upstream has never heard of it; its reader waits for an end all the same.
+    this.#end(id);
+    this.#host.toClient(JSON.stringify({ type: 'done', done: true, status_code: 206, context_id: id }));
+    return 'drop';
+  }
+
+  /** A message is not forwarded. For its context that is the end, as it is for every client. */
+  #refuse(problem: Problem, id: string | null): void {
+    const context = id === null ? undefined : this.#contexts.get(id);
+    if (context !== undefined && context.held === null && !context.isCancelled && context.id !== '') {
+      this.#host.toUpstream(cancelOf(context.id));
+    }
+    if (context !== undefined) this.#end(context.id);
+    this.#host.toClient(this.#eventOf(problem, id));
+  }
+
+  #error(event: Fields, named: string | null): string {
+    const id = named ?? this.#contexts.likeliest?.id ?? null;
+    const { requestId } = this.#host;
+    const fields = readErrorEvent(event, {
+      requestId,
+      contextId: id === '' ? null : id,
+      isRevealing: (text) => this.#host.isRevealing(text),
+    });
+    if (id !== null) this.#end(id);
+    return JSON.stringify(ttsErrorEvent(fields));
+  }
+
+  #eventOf(problem: Problem, id: string | null): string {
+    return JSON.stringify(
+      ttsErrorEvent({
+        status: problem.status,
+        errorCode: problem.errorCode,
+        title: problem.title,
+        message: problem.message,
+        requestId: this.#host.requestId,
+        source: problem.details.source ?? 'broker',
+        contextId: id === '' ? null : id,
+      }),
+    );
+  }
+
+  #end(id: string): void {
+    const context = this.#contexts.get(id);
+    if (context !== undefined && context.held !== null) {
+      // Upstream never had them.
+      this.usage.characters -= context.characters;
+      for (const frames of context.held) this.#heldBytes -= frames.length;
+    }
+    if (this.#contexts.end(id)) this.#guard.endContext(id);
+    this.#rates?.delete(id);
+  }
+
+  #learnRate(id: string, rate: number): void {
+    if (this.#bytesPerSecond === 0) this.#bytesPerSecond = rate;
+    else if (rate > 0 && this.#bytesPerSecond > 0 && rate !== this.#bytesPerSecond) {
+      this.#rates = new Map([...this.#contexts.all()].map((context) => [context.id, this.#bytesPerSecond]));
+      this.#bytesPerSecond = -1;
+    }
+    if (rate > 0) this.#rates?.set(id, rate);
+  }
+
+  #countAudio(bytes: number, rate: number): void {
+    this.usage.audioBytes += bytes;
+    if (rate > 0) this.usage.audioSeconds += bytes / rate;
+  }
+}
+
+function cancelOf(id: string): string {
+  return JSON.stringify({ context_id: id, cancel: true });
+}
+
+function invalid(field: string): Problem {
+  return new Problem('invalid_request', `The field "${field}" has the wrong type.`);
+}
+
+function isChunk(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < CHUNK.length) return false;
+  for (let i = 0; i < CHUNK.length; i += 1) if (bytes[start + i] !== CHUNK[i]) return false;
+  return true;
+}
+
+/** Decoded length of the base64 text behind `"data":`, without decoding it. */
+function audioBytes(bytes: Buffer, start: number, end: number): number {
+  const key = bytes.indexOf(DATA, start + CHUNK.length);
+  if (key === -1 || key > start + BESIDE_DATA_MAX_BYTES || key >= end) return 0;
+  const from = key + DATA.length;
+  const to = bytes.indexOf(QUOTE, from); // base64 has no escapes
+  return to <= from || to >= end ? 0 : decodedLength(to - from, bytes[to - 1], bytes[to - 2]);
+}
+
+function lengthOfData(event: Fields): number {
+  const data = event['data'];
+  if (typeof data !== 'string') return 0;
+  return decodedLength(data.length, data.charCodeAt(data.length - 1), data.charCodeAt(data.length - 2));
+}
+
+function decodedLength(length: number, last: number | undefined, lastButOne: number | undefined): number {
+  const padding = last === PADDING ? (lastButOne === PADDING ? 2 : 1) : 0;
+  return Math.max(0, Math.floor((length * 3) / 4) - padding);
+}
+
+function eventOf(bytes: Buffer, start: number, end: number): Fields | null {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
+    return isFields(value) ? value : null;
+  } catch {
+    return null; // not ours to judge: it passes as it is
+  }
+}
