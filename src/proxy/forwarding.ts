@@ -60,7 +60,8 @@ export class Forwarding implements UpstreamHandler {
     this.#startedMs = parts.now();
     this.#movedMs = this.#startedMs;
     // Also when the answer is complete: then there is nothing left to end.
-    parts.response.on('close', () => this.#clientGone());
+    // First of all listeners: whoever writes about the request when it is over has to know what it consumed.
+    parts.response.prependListener('close', () => this.#clientGone());
     parts.response.on('drain', () => this.#drained());
   }
 
