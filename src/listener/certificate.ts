@@ -1,4 +1,5 @@
 // The listener's TLS certificate, read from files and read again when they change.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
@@ -17,6 +18,9 @@ export interface Certificate {
 /** @throws when a file cannot be read, or the two do not belong together */
 export async function loadCertificate(files: CertificateFiles): Promise<Certificate> {
   const [cert, key] = await Promise.all([readFile(files.certFile, 'utf8'), readFile(files.keyFile, 'utf8')]);
+  // An empty text, as a file has while it is being replaced, is no error to createSecureContext: it would serve without a certificate.
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    throw new Error('another key than the certificate');
   createSecureContext(secureOptions({ cert, key }));
   return { cert, key };
 }

@@ -172,16 +172,23 @@ test('a broken renewal keeps the old certificate, is reported, and is mended by 
   t.match(await logged(running, FAILED), { level: 'error' }, 'the pair does not match');
   t.equal(await fingerprint(t, running), before);
 
-  logs.length = 0;
-  await writeFile(certificate.certFile, 'no certificate');
-  await logged(running, FAILED);
-  t.equal(await fingerprint(t, running), before);
+  for (const [file, text] of [
+    [certificate.certFile, 'no certificate'],
+    [certificate.certFile, ''],
+    [certificate.keyFile, ''],
+  ] as const) {
+    logs.length = 0;
+    await writeFile(file, text);
+    await logged(running, FAILED);
+    t.equal(await fingerprint(t, running), before, `"${text}"`);
+  }
 
   logs.length = 0;
   await rename(certificate.certFile, `${certificate.certFile}.away`);
   t.match(await logged(running, FAILED), { err: { code: 'ENOENT' } });
   t.equal(await fingerprint(t, running), before);
 
+  await writeFile(certificate.keyFile, other.key);
   await writeFile(certificate.certFile, other.cert);
   await logged(running, 'certificate renewed');
   t.not(await fingerprint(t, running), before);
