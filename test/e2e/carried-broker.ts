@@ -174,3 +174,14 @@ export async function lineOf(running: RunningBroker, route: string): Promise<Rec
     await sleep(5);
   }
 }
+
+/** @throws after five seconds */
+export async function until<T>(look: () => T | null | undefined | false, what: string): Promise<T> {
+  const deadline = performance.now() + 5000;
+  for (;;) {
+    const found = look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`no ${what}`);
+    await sleep(2);
+  }
+}
