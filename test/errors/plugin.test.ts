@@ -81,7 +81,7 @@ test('codes of the framework, without their messages', async (t) => {
   ] as const) {
     const cause = Object.assign(new Error(SECRET), { code });
     const problem = toProblem(cause);
-    t.equal(problem.code, expected, code);
+    t.equal(problem.code, expected, String(code));
     t.equal(problem.cause, cause, 'kept for the log');
     t.notMatch(problem.message, SECRET);
   }
