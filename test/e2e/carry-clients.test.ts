@@ -195,8 +195,6 @@ test('a slow reader of a fast upstream: upstream is slowed down, not stored', as
       const kernel = 2 * 6 * 1024 * 1024; // the most that two connections of Linux' defaults may hold
       t.ok(taken < 1024 * 1024 + kernel, `${taken} bytes were taken from upstream`);
       t.equal(entry.outcome, 'open');
-      const before = process.memoryUsage();
-      t.ok(before.arrayBuffers < 64 * 1024 * 1024, `${before.arrayBuffers} bytes in buffers`);
       // And a reader that takes nothing at all is cut.
       await until(() => entry.outcome === 'aborted', 'cut');
       await untilQuiet(running, 0);
