@@ -12,12 +12,14 @@ import { loadCertificate, watchCertificate } from './listener/certificate.ts';
 import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
+import { createLeases } from './limits/leases.ts';
 import { buildManagement } from './management/server.ts';
 import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
 import { Relays, type RelaysOptions } from './proxy/websocket/relays.ts';
 import { OPEN_GUARDS, type SessionGuards } from './proxy/websocket/session-guard.ts';
 import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
 import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
+import { openStore } from './store/open-store.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
@@ -53,6 +55,8 @@ export interface Broker {
   readonly metrics: Metrics;
   /** Requests that are being carried to Cartesia now. */
   readonly carried: number;
+  /** Leases that this replica holds or waits for. */
+  readonly leases: number;
   /** Graceful: see `listener/drain.ts`. `delayMs` overrides the configured drain delay. */
   stop(options?: { readonly delayMs?: number }): Promise<void>;
 }
@@ -70,6 +74,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const readiness = createReadiness();
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
+  const store = await openStore(config.store);
+  const leases = createLeases({ config, store });
   const onEvent = observeUpstream(logger, metrics);
   const monotonic = (): number => performance.now();
   const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });
@@ -129,6 +135,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     destination: (delivery) => destinations[delivery](),
     carrier,
     sockets,
+    leases,
     readiness,
     logger,
     metrics,
@@ -139,6 +146,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
 
   const closeParts = async (): Promise<void> => {
     await Promise.all([management.close(), tokenClient.close(), carrier?.close(), identity.close()]);
+    await leases.close();
+    await store.close();
   };
   try {
     await app.listen({ host: config.listen.host, port: config.listen.port });
@@ -158,7 +167,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
           onRenewed: () => logger.info('certificate renewed'),
           onFailed: (error) => logger.error({ err: error }, 'certificate not renewed: the old one stays in use'),
         });
-  readiness.set('ready');
+  if (store.state === 'up') readiness.set('ready');
+  else void store.reached.then(() => readiness.state === 'starting' && readiness.set('ready'));
   // Ahead of the first caller, and nobody waits for it: an issuer that is away must not keep the broker from starting.
   void identity.warm();
   void tokenClient.load();
@@ -170,6 +180,9 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     metrics,
     get carried() {
       return carrier?.open ?? 0;
+    },
+    get leases() {
+      return leases.open;
     },
     async stop({ delayMs = config.listen.drainDelayMs } = {}) {
       await drain(app.server, {

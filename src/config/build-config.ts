@@ -1,5 +1,5 @@
 // From the settings as the file writes them to the configuration as the program reads it.
-import type { ClientConfig, Config, JwtConfig } from './config.ts';
+import type { ClientConfig, ConcurrencyConfig, Config, JwtConfig } from './config.ts';
 import { GRANTS, type Grant } from './grant.ts';
 import { parseRate } from './rate.ts';
 import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
@@ -33,11 +33,23 @@ export function buildConfig(settings: Settings): Config {
       deadlineMs: upstream.timeout * 1000,
       connections: upstream.connections,
       caFile: upstream.ca_file ?? null,
-      concurrency: { tts: upstream.concurrency.tts ?? null, stt: upstream.concurrency.stt ?? null },
+      transport: upstream.transport,
+      concurrency: {
+        tts: upstream.concurrency.tts ?? null,
+        stt: upstream.concurrency.stt ?? null,
+        agent: upstream.concurrency.agent ?? null,
+      },
     },
     tokens: { signingSecrets: secrets(tokens.signing_secret), reuse: tokens.reuse },
-    limits: { mintPerAddress: parseRate(limits.mint_per_address) ?? null },
-    store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url) },
+    limits: {
+      mintPerAddress: parseRate(limits.mint_per_address) ?? null,
+      queue: {
+        waitMs: limits.queue.wait * 1000,
+        contextWaitMs: limits.queue.context_wait * 1000,
+        length: limits.queue.length,
+      },
+    },
+    store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url), prefix: store.prefix },
     log: { level: log.level },
     sockets: { browserRefusals: settings.sockets.browser_refusals },
     proxy: settings.proxy ?? clients.some(({ delivery }) => delivery === 'proxied'),
@@ -79,7 +91,19 @@ function buildClient(name: string, client: ClientSettings): ClientConfig {
       maxCharacters: client.sockets.max_characters ?? null,
     },
     reads: client.reads,
-    limits: { mint: parseRate(client.limits.mint) ?? null },
+    limits: { mint: parseRate(client.limits.mint) ?? null, concurrency: buildConcurrency(client.limits.concurrency) },
+  };
+}
+
+/** A class has four turns for one of the class below it: priority is weight, so that none starves. */
+const PRIORITY_WEIGHTS = { high: 4, normal: 1, low: 1 / 4 } as const;
+
+function buildConcurrency(settings: ClientSettings['limits']['concurrency']): ConcurrencyConfig {
+  return {
+    reserved: settings?.reserved ?? 0,
+    max: settings?.max ?? null,
+    perSubject: settings?.per_subject ?? null,
+    weight: (settings?.weight ?? 1) * PRIORITY_WEIGHTS[settings?.priority ?? 'normal'],
   };
 }
 

@@ -39,7 +39,9 @@ export interface Config {
     readonly connections: number;
     /** PEM file with additional certificate authorities for upstream (a TLS-inspecting egress, a test). */
     readonly caFile: string | null;
-    readonly concurrency: { readonly tts: number | null; readonly stt: number | null };
+    /** What carried traffic travels over. */
+    readonly transport: 'undici' | 'native';
+    readonly concurrency: { readonly tts: number | null; readonly stt: number | null; readonly agent: number | null };
   };
   readonly tokens: {
     /** First signs, all verify. */
@@ -47,8 +49,12 @@ export interface Config {
     /** Hand a subject its still fresh direct token again instead of minting a new one. */
     readonly reuse: boolean;
   };
-  readonly limits: { readonly mintPerAddress: Rate | null };
-  readonly store: { readonly redisUrl: Secret | null };
+  readonly limits: {
+    readonly mintPerAddress: Rate | null;
+    /** Waiting for a turn. */
+    readonly queue: { readonly waitMs: number; readonly contextWaitMs: number; readonly length: number };
+  };
+  readonly store: { readonly redisUrl: Secret | null; readonly prefix: string };
   readonly log: { readonly level: LogLevel };
   readonly sockets: { readonly browserRefusals: 'status' | 'event' };
   /** Mount Cartesia's own paths. */
@@ -100,7 +106,16 @@ export interface ClientConfig {
   };
   /** Offer Cartesia's catalogue (voices, accents), which no grant covers. */
   readonly reads: boolean;
-  readonly limits: { readonly mint: Rate | null };
+  readonly limits: { readonly mint: Rate | null; readonly concurrency: ConcurrencyConfig };
+}
+
+/** A client app's share of what the account may run at a time. */
+export interface ConcurrencyConfig {
+  readonly reserved: number;
+  readonly max: number | null;
+  readonly perSubject: number | null;
+  /** Above 0; priority is in it. */
+  readonly weight: number;
 }
 
 export interface JwtConfig {

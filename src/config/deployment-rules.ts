@@ -19,6 +19,7 @@ export function checkDeployment(settings: Settings, isServing: boolean, report: 
   checkListeners(settings, report);
   checkTls(settings, report);
   checkSigning(settings, report);
+  checkReserves(settings, report);
   const { ca_file: caFile } = settings.upstream;
   const wrongCa = caFile === undefined ? undefined : wrongCertificateAuthorities(caFile);
   if (wrongCa !== undefined) report.add(['upstream', 'ca_file'], wrongCa);
@@ -67,5 +68,18 @@ function checkSigning({ clients, tokens }: Settings, report: Report): void {
       ['tokens', 'signing_secret'],
       'is missing: access tokens of delivery `proxied` are signed with TOKEN_SIGNING_SECRET (at least 32 bytes)',
     );
+  }
+}
+
+/** A reserve that cannot be kept is none. */
+function checkReserves({ clients, upstream }: Settings, report: Report): void {
+  const reserved = Object.values(clients).reduce((sum, { limits }) => sum + (limits.concurrency?.reserved ?? 0), 0);
+  for (const kind of ['tts', 'stt', 'agent'] as const) {
+    const limit = upstream.concurrency[kind];
+    if (limit !== undefined && reserved > limit)
+      report.add(
+        ['upstream', 'concurrency', kind],
+        `is less than what client apps have reserved together (${reserved})`,
+      );
   }
 }

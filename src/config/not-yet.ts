@@ -10,17 +10,9 @@ interface NotYet<T> {
   readonly value?: T;
 }
 
-const OF_THE_DEPLOYMENT: readonly NotYet<boolean>[] = [
-  { setting: ['upstream', 'concurrency', 'tts'], says: 'is not enforced in this version: nothing limits generations' },
-  {
-    setting: ['upstream', 'concurrency', 'stt'],
-    says: 'is not enforced in this version: nothing limits transcriptions',
-  },
-  { setting: ['store', 'redis_url'], says: 'is not used in this version: state is in memory, so run one replica' },
-];
+const OF_THE_DEPLOYMENT: readonly NotYet<boolean>[] = [];
 
 const OF_A_CLIENT: readonly NotYet<string>[] = [
-  { setting: ['limits', 'concurrency'], says: 'is not enforced in this version: nothing is limited' },
   { setting: ['limits', 'quota'], says: 'is not enforced in this version: nothing is metered' },
 ];
 

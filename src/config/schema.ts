@@ -164,6 +164,11 @@ const upstream = group(
         'PEM file with further certificate authorities to trust for Cartesia, such as that of a TLS-inspecting egress.',
       'x-optional': true,
     }),
+    transport: choice(['undici', 'native'], {
+      description:
+        "How carried traffic travels. `undici`: its HTTP client. `native`: the broker's own, stricter one, at a fraction of the cost for each request and chunk.",
+      default: 'undici',
+    }),
     concurrency: group(
       {
         tts: integer({
@@ -176,6 +181,13 @@ const upstream = group(
         stt: integer({
           description: "Most transcriptions at a time: your plan's number. Unset = not limited by the broker.",
           'x-env': 'STT_CONCURRENCY',
+          minimum: 1,
+          maximum: 100_000,
+          'x-optional': true,
+        }),
+        agent: integer({
+          description: "Most agent calls at a time: your plan's number. Unset = not limited by the broker.",
+          'x-env': 'AGENT_CONCURRENCY',
           minimum: 1,
           maximum: 100_000,
           'x-optional': true,
@@ -409,7 +421,8 @@ const client = group(
           'x-unit': 'seconds',
           minimum: 1,
           maximum: 300,
-          'x-default': "a little less than Cartesia's: 290 for speech, 170 for transcription and Line agents, 115 for managed agents",
+          'x-default':
+            "a little less than Cartesia's: 290 for speech, 170 for transcription and Line agents, 115 for managed agents",
           'x-optional': true,
         }),
         max_contexts: integer({
@@ -455,8 +468,18 @@ const client = group(
               maximum: 100_000,
               'x-optional': true,
             }),
+            weight: integer({
+              description: 'Share where several client apps wait: twice the weight, twice the turns.',
+              minimum: 1,
+              maximum: 100,
+              default: 1,
+            }),
+            priority: choice(['high', 'normal', 'low'], {
+              description: 'Each class has four turns for one of the class below it. None starves.',
+              default: 'normal',
+            }),
           },
-          { description: 'Generations, transcriptions and calls at a time.', 'x-optional': true },
+          { description: 'Generations, transcriptions and calls at a time, each counted apart.', 'x-optional': true },
         ),
         quota: group(
           { characters: quota, audio_seconds: quota, call_seconds: quota },
@@ -482,6 +505,31 @@ export const SETTINGS_SCHEMA = group(
           'x-env': 'MINT_RATE_PER_IP',
           default: '60/minute',
         }),
+        queue: group(
+          {
+            wait: integer({
+              description: 'How long a request waits for its turn before it is refused (429 `concurrency_limited`).',
+              'x-unit': 'seconds',
+              minimum: 0,
+              maximum: 30,
+              default: 2,
+            }),
+            context_wait: integer({
+              description: 'The same for each generation inside a WebSocket.',
+              'x-unit': 'seconds',
+              minimum: 0,
+              maximum: 30,
+              default: 1,
+            }),
+            length: integer({
+              description: 'Most that wait at a time, of each kind. One subject never has more than half of it.',
+              minimum: 1,
+              maximum: 10_000,
+              default: 500,
+            }),
+          },
+          { description: 'Waiting for a turn where `upstream.concurrency` is used up.' },
+        ),
       },
       { description: 'Limits of the whole deployment.' },
     ),
@@ -492,6 +540,11 @@ export const SETTINGS_SCHEMA = group(
           'x-env': 'REDIS_URL',
           'x-secret': true,
           'x-optional': true,
+        }),
+        prefix: text('store_prefix', {
+          description: 'Begins every key in Redis. Deployments that share a Redis each have their own.',
+          'x-env': 'REDIS_PREFIX',
+          default: 'cartesia-broker',
         }),
       },
       { description: 'Where state lives.' },

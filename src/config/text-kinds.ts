@@ -46,6 +46,10 @@ export const TEXT_KINDS = {
     pattern: '^rediss?://[^\\s]{1,2048}$',
     isValid: (text) => parseUrl(text)?.hostname !== '' && parseUrl(text) !== undefined,
   },
+  store_prefix: {
+    expected: 'a name of 1 to 64 letters, digits, ".", "_", "-" or ":"',
+    pattern: '^[A-Za-z0-9._:-]{1,64}$',
+  },
   key_hash: {
     expected: 'sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)',
     pattern: '^sha256:[0-9A-Fa-f]{64}$',

@@ -25,6 +25,8 @@ export interface Cargo {
   /** Sees the body of a good answer as it passes. */
   readonly observe?: (chunk: Buffer) => void;
   /** Told once, when everything is over: what passed. */
+  /** Upstream has no room for it (429): `true` = whoever sent it off tries again, and the client is told nothing yet. */
+  readonly takeBack?: () => boolean;
   readonly settle: (passed: Passed) => void;
 }
 
@@ -125,7 +127,8 @@ export function createCarrier(options: CarrierOptions): Carrier {
         refuse: (problem) => void reply.send(problem),
         refuseWith(status, body, head) {
           record.upstreamRequestId = head.requestId;
-          reply.send(refusal(key, { status, body, ...head }));
+          const problem = refusal(key, { status, body, ...head });
+          if (status !== 429 || cargo.takeBack?.() !== true) reply.send(problem);
         },
         ended(outcome) {
           unwatch(forwarding);

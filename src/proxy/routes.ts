@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Admission, admitted } from '../admission/admitted.ts';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
+import type { LeaseRequest } from '../limits/lease-desk.ts';
+import type { Leases } from '../limits/leases.ts';
 import { checkContent } from '../policy/content.ts';
 import { allowsEndpoint } from '../policy/endpoint.ts';
 import { ENDPOINTS, type Endpoint, upstreamPath } from '../upstream/endpoints.ts';
@@ -14,11 +16,13 @@ import { restrictsForms, watchForm } from './form-policy.ts';
 import { readGeneration } from './generation.ts';
 import { passQuery } from './target.ts';
 import { TranscriptionAnswer } from './transcription.ts';
+import { carryUnderLease } from './under-lease.ts';
 import { Upload } from './upload.ts';
 
 export interface ProxyOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
   readonly carrier: Carrier;
+  readonly leases: Leases;
   /** Told what each request consumed, when it is over. */
   readonly onUsage: (client: string, endpoint: string, usage: Usage) => void;
 }
@@ -51,13 +55,14 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
     case 'bytes':
     case 'sse':
       return readJsonBody(request.body, request.headers['content-type'], endpoint.bodyMaxBytes).then((body) => {
-        options.carrier.carry(request, reply, generation(endpoint, admission, target, body, request, options));
-        return reply;
+        const cargo = generation(endpoint, admission, target, body, request, options);
+        return setOff(endpoint, request, reply, options, () => cargo);
       });
     case 'multipart':
-      return formBody(endpoint, admission, request, reply).then((body) => {
-        options.carrier.carry(request, reply, transcription(endpoint, admission, target, body, request, options));
-        return reply;
+      // The form stays where it is until there is a lease for it.
+      return setOff(endpoint, request, reply, options, async () => {
+        const body = await formBody(endpoint, admission, request, reply);
+        return transcription(endpoint, admission, target, body, request, options);
       });
     case 'read':
       options.carrier.carry(request, reply, {
@@ -69,6 +74,23 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
       });
       return reply;
   }
+}
+
+async function setOff(
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { carrier, leases }: ProxyOptions,
+  load: () => Cargo | Promise<Cargo>,
+): Promise<FastifyReply> {
+  const { principal } = admitted(request);
+  const kind = endpoint.concurrency;
+  if (kind !== 'none' && leases.isLimited(kind, principal.client)) {
+    const ask = (waitMs: number): LeaseRequest => leases.ask(kind, principal, waitMs);
+    return carryUnderLease({ carrier, request, reply, ask, waitMs: leases.waits.http, load });
+  }
+  carrier.carry(request, reply, await load());
+  return reply;
 }
 
 const NO_BODY: UpstreamBody = { content: null, contentType: null, length: null };

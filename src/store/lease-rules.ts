@@ -67,7 +67,7 @@ export interface LeaseTimes {
   readonly warmMs: number;
 }
 
-export const LEASE_TIMES: LeaseTimes = { ttlMs: 10_000, offerMs: 2_000, loweredMs: 10_000, warmMs: 1_500 };
+export const LEASE_TIMES: LeaseTimes = { ttlMs: 10_000, offerMs: 2_000, loweredMs: 10_000, warmMs: 1_000 };
 
 /** A hold of a generation until one was measured. */
 export const HOLD_GUESS_MS = 1_000;

@@ -27,6 +27,7 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
 
   return {
     replica: randomUUID(),
+    isShared: false,
     leases(kind) {
       let pool = pools.get(kind);
       if (pool === undefined) {

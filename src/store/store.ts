@@ -27,6 +27,8 @@ export interface StoreEvents {
 export interface Store {
   /** Name of this replica, unique. */
   readonly replica: string;
+  /** Other replicas may use it, and it may be away. */
+  readonly isShared: boolean;
   leases(kind: LeaseKind): LeasePool;
   /** One listener; before it is set nothing is told. */
   listen(events: StoreEvents): void;

@@ -14,6 +14,14 @@ function file(t: Test, source: string, others: Record<string, string> = {}) {
 }
 
 /** The example of the documentation of the settings, in full. */
+const USUAL_SOCKETS = {
+  maxDurationMs: 3_600_000,
+  endWithToken: false,
+  idleMs: null,
+  maxContexts: 50,
+  maxCharacters: null,
+};
+
 const EXAMPLE = `upstream: { version: "2026-03-01", concurrency: { tts: 15, stt: 60 } }
 clients:
   web:
@@ -34,7 +42,7 @@ clients:
 test('many client apps with a policy each', async (t) => {
   const { env } = file(t, EXAMPLE);
   const config = await configOf({ ...env, TOKEN_SIGNING_SECRET: SIGNING_SECRET });
-  t.strictSame(config.upstream.concurrency, { tts: 15, stt: 60 });
+  t.strictSame(config.upstream.concurrency, { tts: 15, stt: 60, agent: null });
   t.equal(config.proxy, true);
   t.strictSame(config.clients, [
     {
@@ -68,9 +76,15 @@ test('many client apps with a policy each', async (t) => {
         languages: null,
         formats: null,
         maxTranscript: 2000,
+        agents: null,
+        agentOverrides: [],
       },
+      sockets: USUAL_SOCKETS,
       reads: false,
-      limits: { mint: { max: 30, windowMs: 60_000 } },
+      limits: {
+        mint: { max: 30, windowMs: 60_000 },
+        concurrency: { reserved: 2, max: 10, perSubject: 2, weight: 1 },
+      },
     },
     {
       name: 'backend',
@@ -81,9 +95,21 @@ test('many client apps with a policy each', async (t) => {
       ttl: { defaultSeconds: 300, maxSeconds: 900 },
       delivery: 'direct',
       origins: [],
-      content: { models: null, voices: null, languages: null, formats: null, maxTranscript: null },
+      content: {
+        models: null,
+        voices: null,
+        languages: null,
+        formats: null,
+        maxTranscript: null,
+        agents: null,
+        agentOverrides: [],
+      },
+      sockets: USUAL_SOCKETS,
       reads: false,
-      limits: { mint: { max: 30, windowMs: 60_000 } },
+      limits: {
+        mint: { max: 30, windowMs: 60_000 },
+        concurrency: { reserved: 0, max: null, perSubject: null, weight: 1 },
+      },
     },
   ]);
 });

@@ -7,7 +7,23 @@ const HEX = KEY_HASH.slice('sha256:'.length);
 const OTHER_HEX = OTHER_KEY_HASH.slice('sha256:'.length);
 const JWT: Env = { JWT_ISSUER: 'https://login.example.com', JWT_AUDIENCE: 'voice' };
 
-const UNRESTRICTED = { models: null, voices: null, languages: null, formats: null, maxTranscript: null };
+const UNRESTRICTED = {
+  models: null,
+  voices: null,
+  languages: null,
+  formats: null,
+  maxTranscript: null,
+  agents: null,
+  agentOverrides: [],
+};
+const USUAL_SOCKETS = {
+  maxDurationMs: 3_600_000,
+  endWithToken: false,
+  idleMs: null,
+  maxContexts: 50,
+  maxCharacters: null,
+};
+const NO_SHARE = { reserved: 0, max: null, perSubject: null, weight: 1 };
 
 test('the least that serve needs gives every default', async (t) => {
   t.strictSame(await configOf({ CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'true' }), {
@@ -30,12 +46,17 @@ test('the least that serve needs gives every default', async (t) => {
       deadlineMs: 5_000,
       connections: 32,
       caFile: null,
-      concurrency: { tts: null, stt: null },
+      transport: 'undici',
+      concurrency: { tts: null, stt: null, agent: null },
     },
     tokens: { signingSecrets: [], reuse: false },
-    limits: { mintPerAddress: { max: 60, windowMs: 60_000 } },
-    store: { redisUrl: null },
+    limits: {
+      mintPerAddress: { max: 60, windowMs: 60_000 },
+      queue: { waitMs: 2_000, contextWaitMs: 1_000, length: 500 },
+    },
+    store: { redisUrl: null, prefix: 'cartesia-broker' },
     log: { level: 'info' },
+    sockets: { browserRefusals: 'status' },
     proxy: false,
     clients: [
       {
@@ -48,8 +69,12 @@ test('the least that serve needs gives every default', async (t) => {
         delivery: 'direct',
         origins: [],
         content: UNRESTRICTED,
+        sockets: USUAL_SOCKETS,
         reads: false,
-        limits: { mint: { max: 30, windowMs: 60_000 } },
+        limits: {
+          mint: { max: 30, windowMs: 60_000 },
+          concurrency: NO_SHARE,
+        },
       },
     ],
   });
@@ -85,6 +110,7 @@ test('every variable arrives', async (t) => {
     MINT_RATE_PER_IP: '5/second',
     TTS_CONCURRENCY: '15',
     STT_CONCURRENCY: '60',
+    AGENT_CONCURRENCY: '5',
     REDIS_URL: 'redis://localhost',
     LOG_LEVEL: 'debug',
   });
@@ -101,7 +127,7 @@ test('every variable arrives', async (t) => {
     baseUrl: 'http://localhost:4000',
     version: '2025-11-04',
     versionPolicy: 'pin',
-    concurrency: { tts: 15, stt: 60 },
+    concurrency: { tts: 15, stt: 60, agent: 5 },
   });
   t.match(config.listen, { host: '::', port: 0, publicUrl: 'https://voice.example.com/broker', requireHttps: true });
   t.strictSame(config.listen.trustProxy, ['10.0.0.0/8', '::1']);
@@ -116,8 +142,9 @@ test('every variable arrives', async (t) => {
     delivery: 'proxied',
     origins: ['https://app.example.com', 'http://localhost:3000'],
     content: UNRESTRICTED,
+    sockets: USUAL_SOCKETS,
     reads: false,
-    limits: { mint: null },
+    limits: { mint: null, concurrency: NO_SHARE },
   };
   const noWay = { jwt: [], anonymous: false, queryCredentials: false };
   t.strictSame(config.clients, [

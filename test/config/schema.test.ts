@@ -49,7 +49,16 @@ test('every variable that was promised is there, and no other', async (t) => {
       'TOKEN_SIGNING_SECRET',
       'CORS_ORIGINS',
     ],
-    ...['MINT_RATE', 'MINT_RATE_PER_IP', 'TTS_CONCURRENCY', 'STT_CONCURRENCY', 'REDIS_URL', 'LOG_LEVEL'],
+    ...[
+      'MINT_RATE',
+      'MINT_RATE_PER_IP',
+      'TTS_CONCURRENCY',
+      'STT_CONCURRENCY',
+      'AGENT_CONCURRENCY',
+      'REDIS_URL',
+      'REDIS_PREFIX',
+      'LOG_LEVEL',
+    ],
   ];
   t.strictSame([...SETTING_BY_VARIABLE.keys()].sort(), promised.sort());
 });
@@ -128,6 +137,7 @@ const FITTING: { readonly [kind in TextKindName]: readonly string[] } = {
   api_key: [API_KEY, `${API_KEY}2`],
   signing_secret: [SIGNING_SECRET, `${SIGNING_SECRET}2`],
   redis_url: ['redis://localhost', 'rediss://u:p@h:1/2'],
+  store_prefix: ['cartesia-broker', 'b'],
   key_hash: [KEY_HASH, OTHER_KEY_HASH],
   host: ['127.0.0.1', 'localhost', '::'],
   address_range: ['10.0.0.0/8', '::1'],

@@ -34,6 +34,10 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
     right: ['redis://localhost', 'rediss://u:p@redis.example.com:6380/1', 'redis://[::1]:6379'],
     wrong: ['', 'localhost:6379', 'http://localhost', 'redis://', 'redis://:6379', 'redis://a b', 'redis://h:999999'],
   },
+  store_prefix: {
+    right: ['cartesia-broker', 'a', 'eu:voice_1.2', 'x'.repeat(64)],
+    wrong: ['', 'a b', 'a{b}', 'ä', 'x'.repeat(65), 'a\n'],
+  },
   key_hash: {
     right: [`sha256:${'a1'.repeat(32)}`, `sha256:${'A1'.repeat(32)}`],
     wrong: [

@@ -42,19 +42,8 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   ],
   ['proxied', PROXIED, []],
   ['paths of Cartesia', { PROXY: 'true' }, []],
-  [
-    'shared state',
-    { REDIS_URL: 'redis://localhost' },
-    ['REDIS_URL: is not used in this version: state is in memory, so run one replica'],
-  ],
-  [
-    'concurrency',
-    { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' },
-    [
-      'TTS_CONCURRENCY: is not enforced in this version: nothing limits generations',
-      'STT_CONCURRENCY: is not enforced in this version: nothing limits transcriptions',
-    ],
-  ],
+  ['shared state', { REDIS_URL: 'redis://localhost' }, []],
+  ['concurrency', { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' }, []],
   ['a misspelt variable', { TOKEN_TLL: '1' }, ['TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?']],
   ['a lower-case variable', { port: '1' }, ['port: is not a setting of the broker: did you mean PORT?']],
   [
@@ -148,7 +137,6 @@ test('what a client app asks for and does not get is said for each', async (t) =
     [
       '3:96 clients.a.auth.query_credentials: credentials in a query string end up in the logs of proxies and in histories',
       "4:5 clients.a.content: restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers go past it",
-      '5:15 clients.a.limits.concurrency: is not enforced in this version: nothing is limited',
       '5:40 clients.a.limits.quota: is not enforced in this version: nothing is metered',
     ],
   );

@@ -24,7 +24,7 @@ export function clientConfig({ auth, ...overrides }: Overrides = {}): ClientConf
     },
     sockets: { maxDurationMs: 3_600_000, endWithToken: false, idleMs: null, maxContexts: 50, maxCharacters: null },
     reads: false,
-    limits: { mint: null },
+    limits: { mint: null, concurrency: { reserved: 0, max: null, perSubject: null, weight: 1 } },
     ...overrides,
   };
 }

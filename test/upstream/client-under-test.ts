@@ -27,7 +27,7 @@ export function settings(some: Settings): Config['upstream'] {
     deadlineMs: 2_000,
     connections: 4,
     caFile: null,
-    concurrency: { tts: null, stt: null },
+    concurrency: { tts: null, stt: null, agent: null },
     ...some,
   };
 }

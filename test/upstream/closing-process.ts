@@ -15,7 +15,7 @@ const settings = {
   deadlineMs: 3_600_000,
   connections: 2,
   caFile: null,
-  concurrency: { tts: null, stt: null },
+  concurrency: { tts: null, stt: null, agent: null },
 } as const;
 
 const answering = await startRawUpstream(({ socket }) => socket.write(tokenAnswer()));

@@ -5,7 +5,9 @@ import type { FastifyInstance } from 'fastify';
 import { type AppParts, buildApp } from '../../../src/app.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { createIdentity } from '../../../src/identity/chain.ts';
+import { createLeases } from '../../../src/limits/leases.ts';
 import { createReadiness } from '../../../src/listener/readiness.ts';
+import { createMemoryStore } from '../../../src/store/memory-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { destination } from '../../../src/tokens/access-token.ts';
@@ -32,11 +34,12 @@ const CONFIG: Config = {
     deadlineMs: 5_000,
     connections: 1,
     caFile: null,
-    concurrency: { tts: null, stt: null },
+    transport: 'undici',
+    concurrency: { tts: null, stt: null, agent: null },
   },
   tokens: { signingSecrets: [], reuse: false },
-  limits: { mintPerAddress: null },
-  store: { redisUrl: null },
+  limits: { mintPerAddress: null, queue: { waitMs: 0, contextWaitMs: 0, length: 1 } },
+  store: { redisUrl: null, prefix: '' },
   log: { level: 'silent' },
   proxy: true,
   clients: [],
@@ -55,6 +58,7 @@ export function appParts(): AppParts {
     certificate: null,
     carrier: null,
     sockets: null,
+    leases: createLeases({ config: CONFIG, store: createMemoryStore() }),
   };
 }
 

@@ -29,6 +29,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
 
   return {
     replica,
+    isShared: true,
     leases(kind) {
       let pool = pools.get(kind);
       if (pool === undefined) {

@@ -1,0 +1,91 @@
+// Concurrency as this replica handles it: asks the store for leases, waits for them, confirms what it holds, gives back what is over.
+// Where nothing is limited there is nothing to ask, and it costs nothing.
+import type { Config } from '../config/config.ts';
+import type { LeaseKind, PoolView } from '../store/lease-rules.ts';
+import { LEASE_KINDS } from '../store/lease-rules.ts';
+import type { Store } from '../store/store.ts';
+import { LeaseDesk, type LeaseRequest } from './lease-desk.ts';
+import { poolRules, shareOf } from './lease-shares.ts';
+
+/** In whose name something runs. */
+export interface LeaseTaker {
+  readonly client: string;
+  readonly subject: string;
+}
+
+export interface Leases {
+  /** Whether anything limits a client app's use of the kind. Where nothing does, there is nothing to ask. */
+  isLimited(kind: LeaseKind, client: string): boolean;
+  /**
+   * Asks for one lease.
+   * @param waitMs how long it may take
+   */
+  ask(kind: LeaseKind, taker: LeaseTaker, waitMs: number): LeaseRequest;
+  /** How long requests over HTTP wait, and contexts in a socket. Milliseconds. */
+  readonly waits: { readonly http: number; readonly context: number };
+  /** What is leased now, of all replicas; kinds that are limited. */
+  view(): Promise<Readonly<Partial<Record<LeaseKind, PoolView>>>>;
+  /** Leases that this replica holds or waits for. */
+  readonly open: number;
+  /** Confirms nothing any more. What is still held is given back. */
+  close(): Promise<void>;
+}
+
+export interface LeasesOptions {
+  readonly config: Pick<Config, 'upstream' | 'limits' | 'clients'>;
+  readonly store: Store;
+  /** How often what is held is confirmed; well below the life of a lease. Milliseconds. */
+  readonly beatMs?: number;
+}
+
+const BEAT_MS = 2_500;
+
+export function createLeases({ config, store, beatMs = BEAT_MS }: LeasesOptions): Leases {
+  const desks = new Map<LeaseKind, LeaseDesk>();
+  const shares = new Map<LeaseKind, ReadonlyMap<string, ReturnType<typeof shareOf>>>();
+  for (const kind of LEASE_KINDS) {
+    const rules = poolRules(kind, config);
+    const ofKind = new Map(config.clients.map((client) => [client.name, shareOf(kind, client)]));
+    const isLimited = rules.limit !== null || [...ofKind.values()].some((one) => one.isLimited);
+    if (!isLimited) continue;
+    desks.set(kind, new LeaseDesk(store.leases(kind), rules, store.replica));
+    shares.set(kind, ofKind);
+  }
+  const all = [...desks.values()];
+  store.listen({
+    // A name says nothing about its pool; a desk that does not wait for it does nothing.
+    onWake: (id) => all.forEach((desk) => void desk.wake(id)),
+    onRenewed: () => all.forEach((desk) => void desk.beat()),
+  });
+  // In memory a holder cannot be lost without the store: nothing has to be confirmed.
+  const timer =
+    all.length > 0 && store.isShared
+      ? setInterval(() => all.forEach((desk) => void desk.beat()), beatMs).unref()
+      : null;
+
+  return {
+    isLimited(kind, client) {
+      const desk = desks.get(kind);
+      return desk !== undefined && (!desk.isUnlimited || shares.get(kind)?.get(client)?.isLimited === true);
+    },
+    ask(kind, taker, waitMs) {
+      const desk = desks.get(kind);
+      const share = shares.get(kind)?.get(taker.client);
+      if (desk === undefined || share === undefined) throw new TypeError(`nothing limits ${kind} of ${taker.client}`);
+      return desk.ask(taker, share, waitMs);
+    },
+    waits: { http: config.limits.queue.waitMs, context: config.limits.queue.contextWaitMs },
+    async view() {
+      return Object.fromEntries(
+        await Promise.all([...desks].map(async ([kind, desk]) => [kind, await desk.view()] as const)),
+      );
+    },
+    get open() {
+      return all.reduce((sum, desk) => sum + desk.open, 0);
+    },
+    async close() {
+      if (timer !== null) clearInterval(timer);
+      await Promise.all(all.map((desk) => desk.close()));
+    },
+  };
+}

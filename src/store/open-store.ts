@@ -1,0 +1,12 @@
+// The store that the configuration asks for.
+import type { Config } from '../config/config.ts';
+import { createMemoryStore } from './memory-store.ts';
+import type { Store } from './store.ts';
+
+/** Resolves at once, also where Redis is not up yet: that is in its `state`. */
+export async function openStore({ redisUrl, prefix }: Config['store']): Promise<Store> {
+  if (redisUrl === null) return createMemoryStore();
+  // Only read where it is used: the client is a tenth of a second of start.
+  const { createRedisStore } = await import('./redis/redis-store.ts');
+  return createRedisStore({ url: redisUrl, prefix });
+}
