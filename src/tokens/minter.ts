@@ -9,7 +9,7 @@ export interface MintOrder {
   readonly grants: readonly Grant[];
   readonly lifetimeSeconds: number;
   /** For one WebSocket; delivery `proxied` only. */
-  readonly isSingleUse: boolean;
+  readonly isSingleUse?: boolean;
   /** Cartesia-Version, YYYY-MM-DD. */
   readonly version: string;
 }

@@ -41,6 +41,7 @@ const CONFIG: Config = {
   limits: { mintPerAddress: null, queue: { waitMs: 0, contextWaitMs: 0, length: 1 } },
   store: { redisUrl: null, prefix: '' },
   log: { level: 'silent' },
+  sockets: { browserRefusals: 'status' },
   proxy: true,
   clients: [],
 };

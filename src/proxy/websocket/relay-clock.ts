@@ -1,6 +1,19 @@
-// The time as sockets see it: read once a second for all of them, so that moving bytes asks no clock.
+// The time as sockets see it.
 
+/** Read once a second for all of them, so that moving bytes asks no clock. */
 export interface RelayClock {
   /** Monotonic milliseconds; never 0. */
   readonly nowMs: number;
 }
+
+/** Milliseconds, all of them. */
+export interface RelayTimes {
+  /** Between two pings; a peer that says nothing from one to the next is dead. */
+  readonly pingMs: number;
+  /** How long a side may take nothing of what waits for it. */
+  readonly stallMs: number;
+  /** How long a side has to answer a close frame. */
+  readonly closeMs: number;
+}
+
+export const RELAY_TIMES: RelayTimes = { pingMs: 30_000, stallMs: 30_000, closeMs: 2000 };

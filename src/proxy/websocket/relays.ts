@@ -1,7 +1,7 @@
 // All the sockets of this process: their common clock, their pings, their end.
 import { performance } from 'node:perf_hooks';
-import { RELAY_TIMES, type Relay, type RelayTimes } from './relay.ts';
-import type { RelayClock } from './relay-clock.ts';
+import type { Relay } from './relay.ts';
+import { RELAY_TIMES, type RelayClock, type RelayTimes } from './relay-clock.ts';
 
 export interface RelaysOptions {
   readonly times?: Partial<RelayTimes>;

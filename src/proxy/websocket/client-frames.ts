@@ -1,0 +1,223 @@
+// What a client sends, frame by frame: audio passes as it comes, text is shown whole before it passes, control frames end here.
+import { isUtf8 } from 'node:buffer';
+import { HEADER_MAX_BYTES, OPCODE, unmask } from './frame.ts';
+import { FrameHeader, type FrameRules, VIOLATION } from './frame-header.ts';
+
+export interface ClientFramesOwner {
+  /** Whether frames are still of interest; asked before each. */
+  readonly isListening: boolean;
+  /** Bytes for upstream: whole frames, or pieces of an audio frame. */
+  passUp(bytes: Buffer): void;
+  /**
+   * A whole text message, in UTF-8. @param payload only for the length of the call. @param keep a copy of its frames
+   * @returns whether it passes
+   */
+  textUp(payload: Buffer, keep: () => Buffer): boolean;
+  /** A binary frame begins. @returns whether it passes */
+  binaryUp(payloadBytes: number, isFirst: boolean): boolean;
+  /** @param payload only for the length of the call */
+  controlUp(opcode: number, payload: Buffer): void;
+  /** The client broke a rule. @param code to close with */
+  violationUp(code: number): void;
+}
+
+/** The longest text message that a client may send; it is held until it is whole. */
+export const CLIENT_TEXT_MAX_BYTES = 256 * 1024;
+/** Audio is sent in pieces of a tenth of a second, some kilobytes. */
+export const CLIENT_BINARY_MAX_BYTES = 1024 * 1024;
+export const CLIENT_FRAGMENTS_MAX = 128;
+
+const RULES: FrameRules = {
+  masked: true,
+  textMaxBytes: CLIENT_TEXT_MAX_BYTES,
+  binaryMaxBytes: CLIENT_BINARY_MAX_BYTES,
+  fragmentsMax: CLIENT_FRAGMENTS_MAX,
+};
+
+const NOTHING: Buffer = Buffer.alloc(0);
+/** One for all sockets: a message is unmasked, read and forgotten before the next one is looked at. */
+const scratch = Buffer.allocUnsafeSlow(CLIENT_TEXT_MAX_BYTES + HEADER_MAX_BYTES);
+
+interface Fragments {
+  readonly frames: Buffer[];
+  readonly payloads: Buffer[];
+}
+
+export class ClientFrames {
+  readonly #owner: ClientFramesOwner;
+  readonly #header = new FrameHeader(RULES);
+  /** Of the bytes that are being read, those from `#from` to `#at` pass. */
+  #bytes = NOTHING;
+  #from = 0;
+  #at = 0;
+  /** Of a binary frame's payload, still to come; whether it is dropped. */
+  #left = 0;
+  #isDropped = false;
+  /** A frame that has to be whole, and how much of it is there. */
+  #whole: Buffer | null = null;
+  #wholeBytes = 0;
+  /** Less than a header. */
+  #carry: Buffer | null = null;
+  #fragments: Fragments | null = null;
+  /** Frames of ours, that wait for the end of one of the client's. */
+  #queue: Buffer[] | null = null;
+
+  constructor(owner: ClientFramesOwner) {
+    this.#owner = owner;
+  }
+
+  /** Upstream has got a part of a frame and not yet the rest. */
+  get isMidFrame(): boolean {
+    return this.#left > 0 && !this.#isDropped;
+  }
+
+  push(chunk: Buffer): void {
+    const carry = this.#carry;
+    this.#carry = null;
+    this.#bytes = carry === null ? chunk : Buffer.concat([carry, chunk]);
+    this.#from = 0;
+    this.#at = 0;
+    this.#walk(this.#bytes, this.#bytes.length);
+    this.flush();
+    this.#bytes = NOTHING;
+  }
+
+  /** A frame of ours for upstream: now, or when the frame that is under way is whole. */
+  send(frame: Buffer): void {
+    if (this.isMidFrame) {
+      this.#queue ??= [];
+      this.#queue.push(frame);
+      return;
+    }
+    this.flush();
+    this.#owner.passUp(frame);
+  }
+
+  /** Passes on what was found good so far. */
+  flush(): void {
+    if (this.#from === this.#at) return;
+    const passing = this.#bytes.subarray(this.#from, this.#at);
+    this.#from = this.#at;
+    this.#owner.passUp(passing);
+  }
+
+  #walk(bytes: Buffer, end: number): void {
+    const header = this.#header;
+    while (this.#owner.isListening) {
+      if (this.#left > 0) {
+        if (!this.#passBinary(end)) return;
+      } else if (this.#whole !== null) {
+        if (!this.#fill(this.#whole, bytes, end)) return;
+      } else {
+        const violation = header.read(bytes, this.#at, end);
+        if (violation > 0) this.#owner.violationUp(violation);
+        if (violation < 0 && this.#at < end) this.#keepRest(bytes, end);
+        if (violation !== 0) return;
+        if (!header.isControl && !header.isText) this.#beginBinary();
+        else if (end - this.#at < header.frameBytes) this.#beginWhole();
+        else this.#takeWhole(bytes);
+      }
+    }
+  }
+
+  #keepRest(bytes: Buffer, end: number): void {
+    this.flush();
+    this.#carry = Buffer.from(bytes.subarray(this.#at, end));
+  }
+
+  #beginBinary(): void {
+    const header = this.#header;
+    const passes = this.#owner.binaryUp(header.payloadBytes, header.opcode === OPCODE.binary);
+    this.#isDropped = !passes;
+    if (!passes) this.flush();
+    this.#at += header.headerBytes;
+    if (!passes) this.#from = this.#at;
+    this.#left = header.payloadBytes;
+    if (this.#left === 0) header.next();
+  }
+
+  /** @returns whether the frame is behind */
+  #passBinary(end: number): boolean {
+    const length = Math.min(this.#left, end - this.#at);
+    if (length === 0) return false;
+    this.#at += length;
+    this.#left -= length;
+    if (this.#isDropped) this.#from = this.#at;
+    if (this.#left > 0) return false;
+    this.#header.next();
+    if (this.#queue !== null) this.#flushQueue(this.#queue);
+    return true;
+  }
+
+  #flushQueue(queue: readonly Buffer[]): void {
+    this.#queue = null;
+    this.flush();
+    for (const frame of queue) this.#owner.passUp(frame);
+  }
+
+  #beginWhole(): void {
+    this.flush();
+    this.#whole = Buffer.allocUnsafeSlow(this.#header.frameBytes);
+    this.#wholeBytes = 0;
+  }
+
+  /** @returns whether the frame is behind */
+  #fill(whole: Buffer, bytes: Buffer, end: number): boolean {
+    const length = Math.min(whole.length - this.#wholeBytes, end - this.#at);
+    bytes.copy(whole, this.#wholeBytes, this.#at, this.#at + length);
+    this.#wholeBytes += length;
+    this.#at += length;
+    this.#from = this.#at;
+    if (this.#wholeBytes < whole.length) return false;
+    this.#whole = null;
+    if (this.#passes(whole, 0)) this.#owner.passUp(whole);
+    this.#header.next();
+    return true;
+  }
+
+  /** A frame that lies whole in what was read. */
+  #takeWhole(bytes: Buffer): void {
+    const next = this.#at + this.#header.frameBytes;
+    const passes = this.#passes(bytes, this.#at);
+    if (!passes) this.flush();
+    this.#at = next;
+    if (!passes) this.#from = next;
+    this.#header.next();
+  }
+
+  /** Whether a whole control or text frame passes as it is. */
+  #passes(bytes: Buffer, at: number): boolean {
+    const header = this.#header;
+    const { headerBytes, payloadBytes, frameBytes } = header;
+    unmask(bytes, at + header.maskAt, bytes, at + headerBytes, 0, payloadBytes, scratch);
+    const payload = scratch.subarray(0, payloadBytes);
+    if (header.isControl) {
+      this.#owner.controlUp(header.opcode, payload);
+      return false;
+    }
+    if (header.isFragment) {
+      this.#addFragment(bytes.subarray(at, at + frameBytes), payload);
+      return false;
+    }
+    return this.#isUtf8(payload) && this.#owner.textUp(payload, () => Buffer.from(bytes.subarray(at, at + frameBytes)));
+  }
+
+  #addFragment(frame: Buffer, payload: Buffer): void {
+    this.#fragments ??= { frames: [], payloads: [] };
+    const { frames, payloads } = this.#fragments;
+    frames.push(Buffer.from(frame));
+    payloads.push(Buffer.from(payload));
+    if (!this.#header.isFinal) return;
+    this.#fragments = null;
+    const message = Buffer.concat(payloads);
+    if (!this.#isUtf8(message) || !this.#owner.textUp(message, () => Buffer.concat(frames))) return;
+    this.flush();
+    for (const held of frames) this.#owner.passUp(held);
+  }
+
+  #isUtf8(payload: Buffer): boolean {
+    if (isUtf8(payload)) return true;
+    this.#owner.violationUp(VIOLATION.notUtf8);
+    return false;
+  }
+}
