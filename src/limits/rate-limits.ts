@@ -30,9 +30,19 @@ export function addressLimiter(app: FastifyInstance, rate: Rate): RateLimiter {
 }
 
 /** The /64 of an IPv6 address, a whole IPv4 address. */
-export function addressKey(request: FastifyRequest): string {
-  return normalizeIP(request.ip, 64);
+export function addressKey(request: Pick<FastifyRequest, 'ip'>): string {
+  return normalizeIP(withoutPort(request.ip), 64);
 }
+
+/** Some proxies write `192.0.2.1:5678` or `[2001:db8::1]:5678` into X-Forwarded-For: every port would be a window of its own. */
+function withoutPort(address: string): string {
+  const bracketed = BRACKETED.exec(address);
+  if (bracketed?.[1] !== undefined) return bracketed[1];
+  const colon = address.indexOf(':');
+  return colon !== -1 && colon === address.lastIndexOf(':') ? address.slice(0, colon) : address;
+}
+
+const BRACKETED = /^\[([^\]]+)\](?::\d+)?$/;
 
 /**
  * @param keyOf the whole key of a window, already unambiguous
