@@ -65,7 +65,8 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
   const keys = given.find(({ setting }) => setting.variable === CLIENT_KEYS);
   const named = keys === undefined ? [] : parseClientKeys(keys, report);
   const names = new Set(named.map(({ name }) => name));
-  if (keys === undefined || given.some(opensAWayIn)) names.add(DEFAULT_CLIENT);
+  // Also where no key could be read: the policy beside it is to be checked in the same run.
+  if (names.size === 0 || given.some(opensAWayIn)) names.add(DEFAULT_CLIENT);
 
   tree['clients'] = emptyTree();
   for (const name of names) {

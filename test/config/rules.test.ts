@@ -250,3 +250,11 @@ test('Cartesia’s paths are served where tokens are proxied, unless said otherw
   t.equal((await configOf(proxied)).proxy, true);
   t.equal((await configOf({ ...proxied, PROXY: 'false' })).proxy, false);
 });
+
+test('a broken list of app keys hides nothing of the policy beside it', async (t) => {
+  const problems = await problemsOf({ CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: 'nope', GRANTS: 'foo', TOKEN_TTL: '0' });
+  t.strictSame(
+    problems.map((line) => line.slice(0, line.indexOf(':'))),
+    ['CLIENT_KEYS', 'GRANTS', 'TOKEN_TTL'],
+  );
+});
