@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Test, test } from 'tap';
 import { request } from 'undici';
+import { WebSocket } from 'ws';
 import { bundle } from '../../scripts/build/bundle.ts';
 import { isFresh } from '../../scripts/build/freshness.ts';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
@@ -70,6 +71,54 @@ test('the demo runs from the bundle: an SDK, an OIDC user, speech', async (t) =>
   t.equal(status, 0, stderr);
   t.match(stdout, /demo\.wav/);
   t.equal(readFileSync(path.join(folder, 'demo.wav')).subarray(0, 4).toString(), 'RIFF');
+});
+
+test('the simulator runs from the bundle: sockets, uploads, MP3 both ways', async (t) => {
+  const { folder, main } = await buildPackage(t);
+  const simulator = spawn(process.execPath, [main, 'simulate', '--port', '0', '--tls-port', '0'], {
+    cwd: folder,
+    env: cleanEnvironment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => simulator.kill('SIGKILL'));
+  const [greeting] = (await once(simulator.stdout, 'data')) as [Buffer];
+  const [, url = ''] = / (http:\/\/\S+)/.exec(greeting.toString()) ?? [];
+  const headers = { authorization: 'Bearer sk_car_simulated', 'cartesia-version': '2026-03-01' };
+  const generation = {
+    model_id: 'sonic-3',
+    transcript: 'Good morning.',
+    voice: { mode: 'id', id: '6ccbfb76-1fc6-48f7-b71d-91ac6298247b' },
+  };
+
+  const speech = await request(`${url}/tts/bytes`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      ...generation,
+      output_format: { container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 },
+    }),
+  });
+  const mp3 = await speech.body.arrayBuffer();
+  t.equal(speech.statusCode, 200, 'wasm-media-encoders');
+  const heard = await request(`${url}/stt`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'multipart/form-data; boundary=between' },
+    body: Buffer.concat([
+      Buffer.from('--between\r\ncontent-disposition: form-data; name="model"\r\n\r\nink-whisper\r\n'),
+      Buffer.from('--between\r\ncontent-disposition: form-data; name="file"; filename="speech.mp3"\r\n\r\n'),
+      Buffer.from(mp3),
+      Buffer.from('\r\n--between--\r\n'),
+    ]),
+  });
+  t.match(await heard.body.json(), { text: 'Good morning.' }, '@fastify/busboy, mpg123-decoder');
+
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/tts/websocket`, { headers });
+  t.teardown(() => socket.terminate());
+  await once(socket, 'open');
+  const output = { container: 'raw', encoding: 'pcm_s16le', sample_rate: 24_000 };
+  socket.send(JSON.stringify({ ...generation, context_id: 'one', output_format: output }));
+  const [message] = (await once(socket, 'message')) as [Buffer];
+  t.match(JSON.parse(message.toString()), { type: 'chunk', context_id: 'one' }, 'ws');
 });
 
 test('the bundle starts without what it does not need', async (t) => {
