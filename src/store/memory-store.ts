@@ -2,6 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { LEASE_TIMES, type LeaseKind, type LeaseTimes } from './lease-rules.ts';
 import { acquire, beat, createLeaseTable, type Granted, lower, release, view } from './lease-table.ts';
+import { createMemoryBudgets } from './memory-budgets.ts';
+import { createMemoryRevocations } from './memory-revocations.ts';
+import { createMemorySingleUse } from './memory-single-use.ts';
 import type { LeasePool, Store, StoreEvents } from './store.ts';
 
 export interface MemoryStoreOptions {
@@ -21,9 +24,12 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
     ...given,
   };
   const pools = new Map<LeaseKind, LeasePool>();
-  let events: StoreEvents | null = null;
+  const listeners: Partial<StoreEvents>[] = [];
   // Not within the call that granted it: whoever called has not yet heard its own answer.
-  const wake = ({ id }: Granted): void => queueMicrotask(() => events?.onWake(id));
+  const wake = ({ id }: Granted): void =>
+    queueMicrotask(() => {
+      for (const one of listeners) one.onWake?.(id);
+    });
 
   return {
     replica: randomUUID(),
@@ -36,8 +42,13 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
       }
       return pool;
     },
-    listen(given) {
-      events = given;
+    budgets: createMemoryBudgets(now),
+    revocations: createMemoryRevocations(now, () => {
+      for (const one of listeners) one.onRevocations?.();
+    }),
+    singleUse: createMemorySingleUse(now),
+    listen(events) {
+      listeners.push(events);
     },
     state: 'up',
     reached: Promise.resolve(),

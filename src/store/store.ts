@@ -1,8 +1,11 @@
 // State that must be right, and that replicas share: one interface, kept in memory for one replica and in Redis for many.
 // Whatever cannot be decided because the store is away rejects with the Problem `store_unavailable`.
 
+import type { BudgetStore } from './budgets.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from './lease-rules.ts';
 import type { Beat } from './lease-table.ts';
+import type { RevocationStore } from './revocations.ts';
+import type { SingleUseStore } from './single-use.ts';
 
 /** One pool of leases. */
 export interface LeasePool {
@@ -20,6 +23,8 @@ export interface LeasePool {
 export interface StoreEvents {
   /** A waiting ask of this replica may have been granted: `beat` says whether. */
   readonly onWake: (id: string) => void;
+  /** The list of revocations has changed. */
+  readonly onRevocations: () => void;
   /** The store has forgotten, or is reached again: whoever holds something says so now. */
   readonly onRenewed: () => void;
 }
@@ -30,8 +35,11 @@ export interface Store {
   /** Other replicas may use it, and it may be away. */
   readonly isShared: boolean;
   leases(kind: LeaseKind): LeasePool;
-  /** One listener; before it is set nothing is told. */
-  listen(events: StoreEvents): void;
+  readonly budgets: BudgetStore;
+  readonly revocations: RevocationStore;
+  readonly singleUse: SingleUseStore;
+  /** Told from now on. */
+  listen(events: Partial<StoreEvents>): void;
   /** `starting`: it was never reached. `away`: it was. In memory always `up`. */
   readonly state: 'starting' | 'up' | 'away';
   /** Resolves when it is reached for the first time. */

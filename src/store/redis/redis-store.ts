@@ -3,8 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { Secret } from '../../config/secret.ts';
 import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
+import { createRedisBudgets } from './redis-budgets.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
+import { createRedisRevocations } from './redis-revocations.ts';
+import { createRedisSingleUse } from './redis-single-use.ts';
 
 export interface RedisStoreOptions {
   readonly url: Secret;
@@ -21,10 +24,14 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
   const replica = randomUUID();
   const wakePrefix = `${prefix}:wake:`;
   const pools = new Map<LeaseKind, LeasePool>();
-  let events: StoreEvents | null = null;
-  const onRenewed = (): void => events?.onRenewed();
+  const listeners: Partial<StoreEvents>[] = [];
+  const onRenewed = (): void => {
+    for (const one of listeners) one.onRenewed?.();
+  };
 
-  link.subscribe(wakePrefix + replica, (id) => events?.onWake(id));
+  link.subscribe(wakePrefix + replica, (id) => {
+    for (const one of listeners) one.onWake?.(id);
+  });
   link.onReady(onRenewed);
 
   return {
@@ -39,8 +46,13 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
       }
       return pool;
     },
-    listen(given) {
-      events = given;
+    budgets: createRedisBudgets(link, prefix),
+    revocations: createRedisRevocations(link, prefix, () => {
+      for (const one of listeners) one.onRevocations?.();
+    }),
+    singleUse: createRedisSingleUse(link, prefix),
+    listen(events) {
+      listeners.push(events);
     },
     get state() {
       return link.state;

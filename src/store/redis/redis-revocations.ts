@@ -1,0 +1,48 @@
+// Revocations in Redis: one hash, a version beside it, and a word to all replicas at each change.
+import { revocationKey } from '../revocation-key.ts';
+import type { Revocation, RevocationStore } from '../revocations.ts';
+import { type RedisLink, redisScript } from './redis-link.ts';
+
+/** KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel. */
+const CHANGE = redisScript(`
+local was = redis.call('HEXISTS', KEYS[1], ARGV[2])
+if ARGV[1] == 'add' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+else redis.call('HDEL', KEYS[1], ARGV[2]) end
+redis.call('INCR', KEYS[2])
+redis.call('PUBLISH', ARGV[4], 'changed')
+return was
+`);
+
+/** KEYS: the hash. Tokens that are past their own life are dropped on the way. */
+const LIST = redisScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local kept = {}
+local flat = redis.call('HGETALL', KEYS[1])
+for i = 1, #flat, 2 do
+  local one = cjson.decode(flat[i + 1])
+  if one.scope == 'token' and one.untilMs <= now then redis.call('HDEL', KEYS[1], flat[i])
+  else kept[#kept + 1] = flat[i + 1] end
+end
+return kept
+`);
+
+export function createRedisRevocations(link: RedisLink, prefix: string, changed: () => void): RevocationStore {
+  const keys = ['revoked', 'version'].map((name) => `${prefix}:{revocations}:${name}`);
+  const [hash = '', version = ''] = keys;
+  const channel = `${prefix}:revocations`;
+  link.subscribe(channel, changed);
+  return {
+    async list() {
+      const texts = await link.run(LIST, [hash], []);
+      return (texts as string[]).map((text) => JSON.parse(text) as Revocation); // written by `add`
+    },
+    async add(one) {
+      await link.run(CHANGE, keys, ['add', revocationKey(one), JSON.stringify(one), channel]);
+    },
+    async remove(one) {
+      return Number(await link.run(CHANGE, keys, ['remove', revocationKey(one), '', channel])) === 1;
+    },
+    version: async () => String((await link.command('GET', version)) ?? '0'),
+  };
+}
