@@ -26,10 +26,10 @@ import { type Destination, destination } from './tokens/access-token.ts';
 import { createDirectMinter } from './tokens/direct-minter.ts';
 import type { Minter } from './tokens/minter.ts';
 import { signingKeys } from './tokens/signing-keys.ts';
+import { createTransport } from './upstream/create-transport.ts';
 import { createKeyRing } from './upstream/key-ring.ts';
 import { observeUpstream } from './upstream/observe.ts';
 import { createTokenClient } from './upstream/token-client.ts';
-import { createUndiciTransport } from './upstream/undici-transport.ts';
 
 /** What a test may replace; each has its production default. */
 export interface BrokerSeams {
@@ -82,7 +82,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const tokenClient = createTokenClient(config.upstream, { ring, onEvent });
   const carrier = config.proxy
     ? createCarrier({
-        transport: createUndiciTransport({
+        transport: await createTransport(config.upstream.transport, {
           upstream: { ...config.upstream, connections: CARRIED_CONNECTIONS_MAX },
           connectTimeoutMs: CONNECT_TIMEOUT_MS,
         }),

@@ -1,10 +1,11 @@
 // Carries admitted requests: what goes up, what comes down, what it cost. One for all endpoints.
+import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors/problems.ts';
 import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
-import type { UpstreamTransport } from '../upstream/transport.ts';
+import type { BodyForm, UpstreamTransport } from '../upstream/transport.ts';
 import type { UpstreamEvent } from '../upstream/upstream-event.ts';
 import { EventStream } from './event-stream.ts';
 import { Forwarding, type ForwardingOutcome } from './forwarding.ts';
@@ -24,9 +25,9 @@ export interface Cargo {
   readonly contextId: string | null;
   /** Sees the body of a good answer as it passes. */
   readonly observe?: (chunk: Buffer) => void;
-  /** Told once, when everything is over: what passed. */
   /** Upstream has no room for it (429): `true` = whoever sent it off tries again, and the client is told nothing yet. */
   readonly takeBack?: () => boolean;
+  /** Told once, when everything is over: what passed. */
   readonly settle: (passed: Passed) => void;
 }
 
@@ -117,12 +118,12 @@ export function createCarrier(options: CarrierOptions): Carrier {
         events,
         isRevealing,
         observe: cargo.observe ?? null,
-        begin(status, head) {
+        begin(status, head, form) {
           record.upstreamMs = forwarding.ageMs;
           record.upstreamRequestId = head.requestId;
           ring.accepted(key);
           reply.hijack();
-          reply.raw.writeHead(status, answerHeaders(reply, head, endpoint, isDraining()));
+          writeHead(reply.raw, status, answerHeaders(reply, head, endpoint, isDraining()), form);
         },
         refuse: (problem) => void reply.send(problem),
         refuseWith(status, body, head) {
@@ -168,6 +169,15 @@ export function createCarrier(options: CarrierOptions): Carrier {
   function keyRefused(key: RingKey, status: number): void {
     ring.refused(key);
     onEvent({ type: 'key_rejected', position: key.position, status, keysWorking: ring.working });
+  }
+}
+
+function writeHead(response: ServerResponse, status: number, headers: string[], form: BodyForm): void {
+  if (form === 'data') response.writeHead(status, headers);
+  else {
+    headers.push('transfer-encoding', 'chunked');
+    response.writeHead(status, headers);
+    response.chunkedEncoding = false; // the head says so, and what will be written is so already
   }
 }
 

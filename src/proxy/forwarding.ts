@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { Problem } from '../errors/problems.ts';
 import type { Deadlines } from '../upstream/endpoints.ts';
-import type { UpstreamControl, UpstreamHandler } from '../upstream/transport.ts';
+import type { BodyForm, UpstreamControl, UpstreamHandler } from '../upstream/transport.ts';
 import { UpstreamFailure } from '../upstream/upstream-failure.ts';
 import type { EventStream } from './event-stream.ts';
 import { type AnswerHead, readAnswerHead } from './response-headers.ts';
@@ -20,8 +20,8 @@ export interface ForwardingParts {
   readonly isRevealing: (text: string) => boolean;
   /** Sees the body of a good answer as it passes. */
   readonly observe: ((chunk: Buffer) => void) | null;
-  /** Writes the head of a good answer; from here on the response is ours. */
-  readonly begin: (status: number, head: AnswerHead) => void;
+  /** Writes the head of a good answer; from here on the response is ours. `framed`: what is written then has its chunks already. */
+  readonly begin: (status: number, head: AnswerHead, form: BodyForm) => void;
   /** No answer has begun: the client gets this one. */
   readonly refuse: (problem: Problem) => void;
   /** An error answer of upstream's, read whole. */
@@ -40,6 +40,8 @@ export type ForwardingOutcome =
 
 /** An error page of a gateway may be long; its status says enough then. */
 const ERROR_BODY_MAX_BYTES = 16_384;
+/** A whole body up to this size leaves in one write with its head. */
+const SMALL_BYTES = 8192;
 
 export class Forwarding implements UpstreamHandler {
   /** Bytes of the answer's body that were passed on. */
@@ -50,6 +52,7 @@ export class Forwarding implements UpstreamHandler {
   #phase: 'waiting' | 'streaming' | 'error' | 'over' = 'waiting';
   #movedMs: number;
   #isPaused = false;
+  #isEnded = false;
   #status = 0;
   #head: AnswerHead | null = null;
   #errorBody: Buffer[] = [];
@@ -85,8 +88,9 @@ export class Forwarding implements UpstreamHandler {
       this.#finish({ outcome: 'aborted' }, true);
       return;
     }
-    this.#control?.abort();
+    const control = this.#control;
     this.onFailure(new UpstreamFailure('deadline', `${Math.round(now - this.#startedMs)} ms`));
+    control?.abort(); // after it is over: what is heard of the abort is not the reason
   }
 
   /** The process is ending: what is not complete by now is cut. */
@@ -99,8 +103,8 @@ export class Forwarding implements UpstreamHandler {
     if (this.#phase === 'over') control.abort();
   }
 
-  onHead(status: number, headers: readonly string[]): void {
-    if (this.#phase !== 'waiting') return;
+  onHead(status: number, headers: readonly string[], isChunked: boolean): BodyForm {
+    if (this.#phase !== 'waiting') return 'data';
     this.#movedMs = this.#parts.now();
     this.#status = status;
     const { events, isRevealing } = this.#parts;
@@ -108,15 +112,17 @@ export class Forwarding implements UpstreamHandler {
     this.#head = head;
     if (status >= 300) {
       this.#phase = 'error';
-      return;
+      return 'data';
     }
     this.#phase = 'streaming';
-    this.#parts.begin(status, head);
+    const form = isChunked && this.#isPassedAsItStands() ? 'framed' : 'data';
+    this.#parts.begin(status, head, form);
     process.nextTick(() => this.#flushHead());
+    return form;
   }
 
-  onData(chunk: Buffer): void {
-    if (this.#phase === 'streaming') this.#pass(chunk);
+  onData(chunk: Buffer, dataBytes: number, isLast: boolean): void {
+    if (this.#phase === 'streaming') this.#pass(chunk, dataBytes, isLast);
     else if (this.#phase === 'error') this.#collect(chunk);
   }
 
@@ -126,7 +132,7 @@ export class Forwarding implements UpstreamHandler {
     const { events, response } = this.#parts;
     const last = events?.cut(CUT_STREAM);
     if (last) response.write(last);
-    response.end();
+    if (!this.#isEnded) response.end();
     this.#finish(
       last ? { outcome: 'cut', failure: new UpstreamFailure('cut', 'END') } : { outcome: 'answered' },
       false,
@@ -143,10 +149,23 @@ export class Forwarding implements UpstreamHandler {
     }
   }
 
-  #pass(chunk: Buffer): void {
+  /** Nobody here looks into the body, and the client speaks HTTP/1.1: chunks may stay as they are. */
+  #isPassedAsItStands(): boolean {
+    const { events, observe, response } = this.#parts;
+    return events === null && observe === null && response.req.httpVersion === '1.1';
+  }
+
+  #pass(chunk: Buffer, dataBytes: number, isLast: boolean): void {
     const { response, events, observe } = this.#parts;
-    this.bytes += chunk.length;
+    this.bytes += dataBytes;
     observe?.(chunk);
+    if (isLast && events === null) {
+      this.#isEnded = true;
+      // As text it is one piece with the head: one system call, and no list of buffers to make for it.
+      if (chunk.length <= SMALL_BYTES && this.bytes === dataBytes) response.end(chunk.toString('latin1'), 'latin1');
+      else response.end(chunk);
+      return;
+    }
     this.#movedMs = this.#parts.now();
     const out = events === null ? chunk : events.push(chunk);
     if (out === null || response.write(out)) return;
@@ -216,6 +235,9 @@ export class Forwarding implements UpstreamHandler {
  */
 function breakConnection(response: ServerResponse): void {
   const { socket, req } = response;
+  // What has passed leaves before: the client shall see an answer that breaks off, and not a connection that says nothing.
+  response.flushHeaders();
+  while (socket !== null && socket.writableCorked > 0) socket.uncork();
   if (req.httpVersion === '1.0' && socket !== null && !('encrypted' in socket)) socket.resetAndDestroy();
   else response.destroy();
 }

@@ -19,14 +19,25 @@ export interface UpstreamControl {
   resume(): void;
 }
 
+/** How a handler wants the body: its data, or what came over the wire. */
+export type BodyForm = 'data' | 'framed';
+
 /** Called in this order: `onSent`? (`onHead` `onData`* `onEnd`)? or `onFailure` at any moment; nothing after the last of them. */
 export interface UpstreamHandler {
   /** The request is on its way; before this, `abort` has nothing to act on and is remembered. */
   onSent(control: UpstreamControl): void;
-  /** @param headers flat list of names and values as received, names in any case */
-  onHead(status: number, headers: readonly string[]): void;
-  /** @param chunk as it arrived; the handler may keep it */
-  onData(chunk: Buffer): void;
+  /**
+   * @param headers flat list of names and values as received, names in any case
+   * @param isChunked the body comes in chunks, and this transport can pass them on with their framing
+   * @returns `framed`: pass the body on as it stands, size lines and last chunk included. Only where `isChunked`; otherwise ignored
+   */
+  onHead(status: number, headers: readonly string[], isChunked: boolean): BodyForm;
+  /**
+   * @param chunk as it arrived; the handler may keep it. Framed: verified, without extensions and trailers
+   * @param dataBytes how much of it is data and not framing
+   * @param isLast `onEnd` follows at once. Where it is not known it is `false`
+   */
+  onData(chunk: Buffer, dataBytes: number, isLast: boolean): void;
   onEnd(): void;
   onFailure(failure: UpstreamFailure): void;
 }

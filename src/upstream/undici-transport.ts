@@ -44,11 +44,11 @@ class DispatchHandler implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200) return; // informational: the answer is yet to come
-    this.#handler.onHead(status, flatHeaders(controller.rawHeaders));
+    this.#handler.onHead(status, flatHeaders(controller.rawHeaders), false);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#handler.onData(chunk);
+    this.#handler.onData(chunk, chunk.length, false);
   }
 
   onResponseEnd(): void {

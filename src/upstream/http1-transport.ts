@@ -1,0 +1,121 @@
+// The transport of our own: HTTP/1.1 over pooled connections, made for passing streams on.
+import type { ConnectionPoolOptions } from './connection-pool.ts';
+import { readAuthorities, trustOf } from './connection-pool.ts';
+import { type ConnectOptions, originOf } from './http1/connect.ts';
+import { Connection, type ConnectionOwner, type Exchange } from './http1/connection.ts';
+import type { UpstreamTransport } from './transport.ts';
+import { toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
+
+/** Idle connections are closed by us first, below the 60 s of common load balancers: what is written while the peer closes is lost. */
+const IDLE_MS = 30_000;
+/** Taken off what the other side says that it keeps an idle connection. */
+const HINT_MARGIN_MS = 1000;
+const SWEEP_MS = 500;
+
+/**
+ * Nothing is ever sent twice: a generation costs money and nobody can tell whether it was begun.
+ * @throws Error when `caFile` cannot be read, or is no certificate
+ */
+export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTransport {
+  const { upstream, connectTimeoutMs } = options;
+  const authorities = upstream.caFile === null ? null : readAuthorities(upstream.caFile);
+  const origin = originOf(upstream.baseUrl);
+  const all = new Set<Connection>();
+  /** The one used last is used next: the others may grow old and go. */
+  const idle: { readonly connection: Connection; readonly untilMs: number }[] = [];
+  /** In order of arrival, for when there are as many connections as there may be. */
+  const waiting = new Set<Exchange>();
+  let connecting: Omit<ConnectOptions, 'onRead'> | null = null;
+  let loading: Promise<void> | null = null;
+  let sweep: NodeJS.Timeout | null = null;
+  let isClosed = false;
+
+  const owner: ConnectionOwner = {
+    onIdle(connection, keepAliveSeconds) {
+      const next = takeWaiting();
+      if (next !== null) {
+        connection.send(next);
+        return;
+      }
+      const hintMs = keepAliveSeconds === null ? IDLE_MS : keepAliveSeconds * 1000 - HINT_MARGIN_MS;
+      if (hintMs <= 0) {
+        connection.destroy(IDLE);
+        return;
+      }
+      idle.push({ connection, untilMs: performance.now() + Math.min(IDLE_MS, hintMs) });
+      sweep ??= setInterval(closeIdle, SWEEP_MS).unref();
+    },
+    onGone(connection) {
+      all.delete(connection);
+      const at = idle.findIndex((one) => one.connection === connection);
+      if (at !== -1) idle.splice(at, 1);
+      const next = takeWaiting();
+      if (next !== null) send(next);
+    },
+  };
+
+  function takeWaiting(): Exchange | null {
+    const next = waiting.values().next();
+    if (next.done) return null;
+    waiting.delete(next.value);
+    return next.value;
+  }
+
+  function closeIdle(): void {
+    const now = performance.now();
+    for (const { connection, untilMs } of [...idle]) if (untilMs <= now) connection.destroy(IDLE);
+    if (idle.length > 0 || sweep === null) return;
+    clearInterval(sweep);
+    sweep = null;
+  }
+
+  function send(exchange: Exchange): void {
+    if (isClosed) {
+      exchange.handler.onFailure(CLOSED);
+      return;
+    }
+    const now = performance.now();
+    for (let last = idle.pop(); last !== undefined; last = idle.pop()) {
+      if (last.connection.isUsable && last.untilMs > now) {
+        last.connection.send(exchange);
+        return;
+      }
+      last.connection.destroy(IDLE);
+    }
+    if (connecting === null) load(exchange);
+    else if (all.size < upstream.connections) all.add(new Connection(connecting, owner, exchange));
+    else waiting.add(exchange);
+  }
+
+  /** The operator's authorities are only read where the first connection is made. */
+  function load(exchange: Exchange): void {
+    if (!origin.isSecure) {
+      connecting = { origin, secureContext: undefined, timeoutMs: connectTimeoutMs };
+      send(exchange);
+      return;
+    }
+    loading ??= trustOf(authorities).then(({ secureContext }) => {
+      connecting = { origin, secureContext, timeoutMs: connectTimeoutMs };
+    });
+    loading.then(
+      () => send(exchange),
+      (error: unknown) => exchange.handler.onFailure(toUpstreamFailure(error)),
+    );
+  }
+
+  return {
+    send: (request, handler) => send({ request, handler }),
+    async close() {
+      isClosed = true;
+      if (sweep !== null) clearInterval(sweep);
+      sweep = null;
+      const refused = [...waiting];
+      waiting.clear();
+      for (const connection of all) connection.destroy(CLOSED);
+      for (const { handler } of refused) handler.onFailure(CLOSED);
+    },
+  };
+}
+
+const IDLE = new UpstreamFailure('cut', 'IDLE');
+const CLOSED = new UpstreamFailure('cut', 'CLOSED');

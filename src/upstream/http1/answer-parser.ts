@@ -1,0 +1,181 @@
+// Reads the answers on one connection, in whatever pieces they come.
+import { UpstreamFailure } from '../upstream-failure.ts';
+import { malformed, type ParsedHead, parseHead } from './answer-head.ts';
+import { type ChunkSink, ChunkWalker } from './chunk-walker.ts';
+
+/** Told of one answer, in this order: `onHead` `onBody`* `onComplete`. */
+export interface AnswerSink {
+  /** @returns whether chunks are wanted with their framing, rather than their data alone */
+  onHead(head: ParsedHead): boolean;
+  /**
+   * A range of the buffer that was read into: whoever keeps it copies it.
+   * @param dataBytes how much of it is data; less than its length where framing is passed, too
+   * @param isLast `onComplete` follows at once
+   */
+  onBody(bytes: Buffer, dataBytes: number, isLast: boolean): void;
+  /** @param isReusable another request may follow; never where the other side has said more than it was asked */
+  onComplete(isReusable: boolean, head: ParsedHead): void;
+}
+
+const HEAD_MAX_BYTES = 16_384;
+/** Informational answers before the real one. */
+const INFORMATIONAL_MAX = 16;
+const END_OF_HEAD = '\r\n\r\n';
+
+export class AnswerParser implements ChunkSink {
+  readonly #sink: AnswerSink;
+  /** The beginning of a head that is not whole yet. */
+  #pending: Buffer | null = null;
+  #head: ParsedHead | null = null;
+  #left = 0;
+  #chunks: ChunkWalker | null = null;
+  #isFramed = false;
+  #informational = 0;
+  // Of the piece that is being walked.
+  #bytes: Buffer = NOTHING;
+  #start = 0;
+  #dataEnd = 0;
+  #dataBytes = 0;
+
+  constructor(sink: AnswerSink) {
+    this.#sink = sink;
+  }
+
+  /**
+   * After `onComplete` of an answer there is nothing more to read in a piece: what is behind it was not asked for.
+   * @throws UpstreamFailure `malformed`, `oversized`
+   */
+  read(bytes: Buffer): void {
+    const at = this.#head === null ? this.#readHead(bytes) : 0;
+    const head = this.#head;
+    if (at === -1 || head === null) return; // not whole yet, or it had no body
+    switch (head.framing.kind) {
+      case 'none':
+        return;
+      case 'length': {
+        const end = Math.min(bytes.length, at + this.#left);
+        this.#left -= end - at;
+        if (end > at) this.#sink.onBody(bytes.subarray(at, end), end - at, this.#left === 0);
+        if (this.#left === 0) this.#complete(head, end < bytes.length);
+        return;
+      }
+      case 'chunked':
+        this.#readChunks(bytes, at, head);
+        return;
+      case 'close':
+        if (at < bytes.length) this.#sink.onBody(bytes.subarray(at), bytes.length - at, false);
+        return;
+    }
+  }
+
+  /** The other side has closed. @returns whether that is how the answer had to end */
+  end(): boolean {
+    const head = this.#head;
+    if (head?.framing.kind !== 'close') return false;
+    this.#complete(head, false);
+    return true;
+  }
+
+  onData(from: number, to: number): void {
+    this.#dataBytes += to - from;
+    this.#dataEnd = to;
+    if (!this.#isFramed) this.#sink.onBody(this.#bytes.subarray(from, to), to - from, false);
+  }
+
+  onSurplus(at: number): void {
+    if (this.#isFramed) this.#passFramed(at, false);
+    this.#start = at + 1;
+  }
+
+  /** @returns the index behind the head, -1 where it is not whole */
+  #readHead(piece: Buffer): number {
+    const pending = this.#pending;
+    const bytes = pending === null ? piece : Buffer.concat([pending, piece]);
+    const behind = bytes.length - piece.length; // bytes of earlier pieces
+    let from = 0;
+    for (;;) {
+      const end = bytes.indexOf(END_OF_HEAD, from, 'latin1');
+      if (end === -1 ? bytes.length - from > HEAD_MAX_BYTES : end - from > HEAD_MAX_BYTES) {
+        throw new UpstreamFailure('oversized', 'HTTP', 'head');
+      }
+      if (end === -1) {
+        checkBeginning(bytes, from, Math.max(from, behind - 1));
+        this.#pending = Buffer.from(bytes.subarray(from));
+        return -1;
+      }
+      this.#pending = null;
+      const head = parseHead(bytes.toString('latin1', from, end));
+      from = end + END_OF_HEAD.length;
+      if (head.status >= 200) {
+        this.#begin(head, from < bytes.length);
+        return from - behind;
+      }
+      this.#informational += 1;
+      if (head.status === 101 || this.#informational > INFORMATIONAL_MAX) throw malformed('informational answer');
+      if (from === bytes.length) return -1;
+    }
+  }
+
+  #begin(head: ParsedHead, hasMore: boolean): void {
+    this.#informational = 0;
+    this.#head = head;
+    const { framing } = head;
+    this.#left = framing.kind === 'length' ? framing.bytes : 0;
+    const wantsFraming = this.#sink.onHead(head);
+    if (framing.kind === 'chunked') {
+      this.#chunks = new ChunkWalker();
+      this.#isFramed = wantsFraming;
+    } else if (framing.kind === 'none' || (framing.kind === 'length' && framing.bytes === 0)) {
+      this.#complete(head, hasMore);
+    }
+  }
+
+  #readChunks(bytes: Buffer, at: number, head: ParsedHead): void {
+    const chunks = this.#chunks;
+    if (chunks === null) return;
+    this.#bytes = bytes;
+    this.#start = at;
+    this.#dataEnd = at;
+    this.#dataBytes = 0;
+    let end = at;
+    try {
+      end = chunks.walk(bytes, at, bytes.length, this);
+    } catch (error) {
+      if (this.#isFramed) this.#passFramed(this.#dataEnd, false); // what was good until then
+      throw error;
+    }
+    if (this.#isFramed) this.#passFramed(end, chunks.isOver);
+    this.#bytes = NOTHING;
+    if (chunks.isOver) this.#complete(head, end < bytes.length);
+  }
+
+  #passFramed(end: number, isLast: boolean): void {
+    const start = this.#start;
+    if (end > start) this.#sink.onBody(this.#bytes.subarray(start, end), this.#dataBytes, isLast);
+    this.#dataBytes = 0;
+    this.#start = end;
+  }
+
+  #complete(head: ParsedHead, hasMore: boolean): void {
+    this.#head = null;
+    this.#chunks = null;
+    this.#isFramed = false;
+    this.#sink.onComplete(head.isReusable && !hasMore, head);
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+const STATUS_LINE_START = 'HTTP/1.';
+
+/**
+ * What does not begin as an answer, or has lines that end in another way, is refused now: its end would never come.
+ * @param unread where the bytes begin that have not been looked at
+ */
+function checkBeginning(bytes: Buffer, from: number, unread: number): void {
+  const text = bytes.toString('latin1', from, Math.min(bytes.length, from + STATUS_LINE_START.length));
+  if (!STATUS_LINE_START.startsWith(text)) throw malformed('status line');
+  if (BROKEN_LINE_END.test(bytes.toString('latin1', unread))) throw malformed('line end');
+}
+
+/** LF without CR before it, CR without LF behind it. */
+const BROKEN_LINE_END = /(?<!\r)\n|\r(?!\n|$)/;

@@ -1,0 +1,147 @@
+// Walks the chunks of a body piece by piece: finds the data and the end, and refuses what is not written exactly as it must be.
+import { malformed } from './answer-head.ts';
+
+/** Told what a piece holds. */
+export interface ChunkSink {
+  /** Data, in part of a chunk or in the whole of it. */
+  onData(from: number, to: number): void;
+  /**
+   * One byte of an extension or a trailer. All other bytes are framing in its plainest form: a body without its surplus
+   * bytes is the same body, to be passed on as it stands.
+   */
+  onSurplus(at: number): void;
+}
+
+/** 2^44 bytes in one chunk are more than any answer has. */
+const SIZE_DIGITS_MAX = 11;
+/** Of all extensions and trailers of a body together. */
+const SURPLUS_MAX_BYTES = 16_384;
+/** A trailer line; its content does not matter, that it is one does. */
+const TRAILER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
+
+const CR = 0x0d;
+const LF = 0x0a;
+const SEMICOLON = 0x3b;
+
+type State = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailer' | 'trailer-lf' | 'end';
+
+/** @see RFC 9112 §7.1 */
+export class ChunkWalker {
+  #state: State = 'size';
+  /** Of the current chunk: its size while that is read, then what is left of it. */
+  #left = 0;
+  #digits = 0;
+  #surplus = 0;
+  #trailer = '';
+
+  get isOver(): boolean {
+    return this.#state === 'end';
+  }
+
+  /**
+   * @returns the index behind the last byte that belongs to the body
+   * @throws UpstreamFailure `malformed`
+   */
+  walk(bytes: Buffer, from: number, to: number, sink: ChunkSink): number {
+    let at = from;
+    while (at < to) {
+      switch (this.#state) {
+        case 'size': {
+          const byte = bytes[at] ?? 0;
+          const digit = hexDigit(byte);
+          if (digit >= 0) {
+            this.#digits += 1;
+            if (this.#digits > SIZE_DIGITS_MAX) throw malformed('chunk size');
+            this.#left = this.#left * 16 + digit;
+          } else if (this.#digits === 0) throw malformed('chunk size');
+          else if (byte === CR) this.#state = 'size-lf';
+          else if (byte === SEMICOLON) {
+            this.#spend(sink, at);
+            this.#state = 'extension';
+          } else throw malformed('chunk size');
+          at += 1;
+          break;
+        }
+        case 'extension': {
+          const byte = bytes[at] ?? 0;
+          if (byte === CR) this.#state = 'size-lf';
+          else if (isExtensionByte(byte)) this.#spend(sink, at);
+          else throw malformed('chunk extension');
+          at += 1;
+          break;
+        }
+        case 'size-lf':
+          if (bytes[at] !== LF) throw malformed('chunk size');
+          at += 1;
+          this.#digits = 0;
+          this.#state = this.#left > 0 ? 'data' : 'trailer';
+          break;
+        case 'data': {
+          const end = Math.min(to, at + this.#left);
+          sink.onData(at, end);
+          this.#left -= end - at;
+          at = end;
+          if (this.#left === 0) this.#state = 'data-cr';
+          break;
+        }
+        case 'data-cr':
+          if (bytes[at] !== CR) throw malformed('chunk data');
+          at += 1;
+          this.#state = 'data-lf';
+          break;
+        case 'data-lf':
+          if (bytes[at] !== LF) throw malformed('chunk data');
+          at += 1;
+          this.#state = 'size';
+          break;
+        case 'trailer': {
+          const byte = bytes[at] ?? 0;
+          if (byte === CR) {
+            this.#state = 'trailer-lf';
+            if (this.#trailer !== '') this.#spend(sink, at);
+          } else {
+            this.#spend(sink, at);
+            this.#trailer += String.fromCharCode(byte);
+          }
+          at += 1;
+          break;
+        }
+        case 'trailer-lf':
+          if (bytes[at] !== LF) throw malformed('trailer');
+          if (this.#trailer === '') {
+            this.#state = 'end';
+            return at + 1;
+          }
+          this.#spend(sink, at);
+          at += 1;
+          if (!TRAILER.test(this.#trailer)) throw malformed('trailer');
+          this.#trailer = '';
+          this.#state = 'trailer';
+          break;
+        case 'end':
+          return at;
+      }
+    }
+    return at;
+  }
+
+  #spend(sink: ChunkSink, at: number): void {
+    this.#surplus += 1;
+    if (this.#surplus > SURPLUS_MAX_BYTES) throw malformed('chunk extensions or trailers');
+    sink.onSurplus(at);
+  }
+}
+
+/** Tokens, `=` and `;`: names with and without values. Quoted values, which nobody sends, are refused. */
+function isExtensionByte(byte: number): boolean {
+  return byte === SEMICOLON || byte === EQUALS || TOKEN.test(String.fromCharCode(byte));
+}
+
+const EQUALS = 0x3d;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]$/;
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}

@@ -1,0 +1,81 @@
+// Opens one connection to Cartesia: over TLS always verified, over TCP to the machine itself.
+import net, { type Socket } from 'node:net';
+import tls, { type SecureContext } from 'node:tls';
+import { UpstreamFailure } from '../upstream-failure.ts';
+
+/** Where Cartesia is. */
+export interface Origin {
+  readonly isSecure: boolean;
+  /** A name or an address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** As the field Host says it. */
+  readonly authority: string;
+}
+
+export interface ConnectOptions {
+  readonly origin: Origin;
+  /** Beside the authorities that Node trusts; `undefined` = those alone. */
+  readonly secureContext: SecureContext | undefined;
+  readonly timeoutMs: number;
+  /** Takes what arrives; the buffer is used again as soon as it returns. */
+  readonly onRead: (bytes: Buffer) => void;
+}
+
+export function originOf(baseUrl: string): Origin {
+  const url = new URL(baseUrl);
+  const isSecure = url.protocol === 'https:';
+  return {
+    isSecure,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port),
+    authority: url.host,
+  };
+}
+
+/** One read of a socket at most; Node's own size. */
+const READ_BYTES = 65_536;
+
+/**
+ * Every connection reads into this one buffer, one after another: a buffer of 64 KB for each read would be most of what a stream costs.
+ * Nothing in it outlives `onRead`.
+ */
+let shared: Buffer | null = null;
+
+/** @param onReady called once the connection may be written to: over TLS, when the certificate has proved to be the host's */
+export function connectTo(options: ConnectOptions, onReady: (socket: Socket) => void): Socket {
+  const { origin, secureContext, timeoutMs, onRead } = options;
+  shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
+  const common = {
+    host: origin.host,
+    port: origin.port,
+    noDelay: true,
+    onread: {
+      buffer: shared,
+      callback(count: number, buffer: Uint8Array): boolean {
+        onRead((buffer as Buffer).subarray(0, count)); // it is the one above
+        return true;
+      },
+    },
+  };
+  const socket = origin.isSecure
+    ? tls.connect({
+        ...common,
+        ...(secureContext === undefined ? {} : { secureContext }),
+        // No name is sent for an address (RFC 6066 §3); either way the certificate has to be for `host`.
+        ...(net.isIP(origin.host) === 0 ? { servername: origin.host } : {}),
+        // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection. No session is ever resumed: Node does not
+        // check the name of a resumed session's certificate again.
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.2',
+        ALPNProtocols: ['http/1.1'],
+      })
+    : net.connect(common);
+  const timer = setTimeout(() => socket.destroy(new UpstreamFailure('connect_timeout', `${timeoutMs} ms`)), timeoutMs);
+  socket.once(origin.isSecure ? 'secureConnect' : 'connect', () => {
+    clearTimeout(timer);
+    onReady(socket);
+  });
+  socket.once('close', () => clearTimeout(timer));
+  return socket;
+}

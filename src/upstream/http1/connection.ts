@@ -1,0 +1,189 @@
+// One connection to Cartesia: one exchange at a time, and gone with the first thing that is not as it must be.
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import type { UpstreamControl, UpstreamHandler, UpstreamRequest } from '../transport.ts';
+import { toUpstreamFailure, UpstreamFailure } from '../upstream-failure.ts';
+import type { ParsedHead } from './answer-head.ts';
+import { AnswerParser, type AnswerSink } from './answer-parser.ts';
+import { BodySender } from './body-sender.ts';
+import { type ConnectOptions, connectTo } from './connect.ts';
+import { requestHead } from './request-head.ts';
+
+/** A request and who hears of its answer. */
+export interface Exchange {
+  readonly request: UpstreamRequest;
+  readonly handler: UpstreamHandler;
+}
+
+export interface ConnectionOwner {
+  /** It waits for its next exchange. @param keepAliveSeconds what the other side has said of it, if anything */
+  onIdle(connection: Connection, keepAliveSeconds: number | null): void;
+  /** It is gone. */
+  onGone(connection: Connection): void;
+}
+
+/** A body up to this size goes out in one piece with its head. */
+const COPIED_MAX_BYTES = 16_384;
+
+export class Connection implements AnswerSink, UpstreamControl {
+  readonly #owner: ConnectionOwner;
+  readonly #authority: string;
+  readonly #socket: Socket;
+  readonly #parser = new AnswerParser(this);
+  /** What is being done, or will be as soon as it is connected. */
+  #handler: UpstreamHandler | null = null;
+  #first: Exchange | null;
+  #sender: BodySender | null = null;
+  #isPaused = false;
+  #isGone = false;
+  #failure: UpstreamFailure | null = null;
+
+  /** Connects; `first` is sent as soon as that is done. */
+  constructor(options: Omit<ConnectOptions, 'onRead'>, owner: ConnectionOwner, first: Exchange) {
+    this.#owner = owner;
+    this.#authority = options.origin.authority;
+    this.#first = first;
+    this.#socket = connectTo({ ...options, onRead: (bytes) => this.#read(bytes) }, () => this.#connected());
+    this.#socket.on('error', (error) => {
+      this.#failure ??= toUpstreamFailure(error);
+    });
+    this.#socket.on('end', () => this.#ended());
+    this.#socket.on('close', () => this.#closed());
+  }
+
+  /** Can take an exchange. */
+  get isUsable(): boolean {
+    return !this.#isGone && this.#socket.writable && !this.#socket.destroyed;
+  }
+
+  send({ request, handler }: Exchange): void {
+    this.#handler = handler;
+    this.#isPaused = false;
+    handler.onSent(this);
+    if (this.#handler !== handler) return; // it has been aborted
+    const { body } = request;
+    try {
+      const head = requestHead(request, this.#authority);
+      if (Buffer.isBuffer(body) && body.length <= COPIED_MAX_BYTES) this.#socket.write(joined(head.text, body));
+      else {
+        this.#socket.write(head.text, 'latin1');
+        if (Buffer.isBuffer(body)) this.#socket.write(body);
+        else if (body instanceof Readable) {
+          const { isChunked, length } = head;
+          this.#sender = new BodySender({
+            socket: this.#socket,
+            body,
+            isChunked,
+            length,
+            onBroken: (code) => this.#break(new UpstreamFailure('cut', code)),
+          });
+        }
+      }
+    } catch (error) {
+      this.#break(toUpstreamFailure(error));
+    }
+  }
+
+  /** For whoever closes the pool, or what is idle. */
+  destroy(failure: UpstreamFailure): void {
+    this.#break(failure);
+  }
+
+  abort(): void {
+    this.#handler = null;
+    this.#break(ABORTED);
+  }
+
+  pause(): void {
+    if (this.#handler === null || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  onHead({ status, headers, framing }: ParsedHead): boolean {
+    const handler = this.#handler;
+    if (handler === null) return false;
+    return handler.onHead(status, headers, framing.kind === 'chunked') === 'framed';
+  }
+
+  onBody(bytes: Buffer, dataBytes: number, isLast: boolean): void {
+    // A copy, since the buffer is every connection's; for what is usual it comes from Node's pool.
+    this.#handler?.onData(Buffer.from(bytes), dataBytes, isLast);
+  }
+
+  onComplete(isReusable: boolean, { keepAliveSeconds }: ParsedHead): void {
+    const handler = this.#handler;
+    const isSent = this.#sender === null || this.#sender.isComplete;
+    this.#handler = null;
+    this.resume();
+    if (isReusable && isSent) {
+      this.#sender = null;
+      handler?.onEnd();
+      if (!this.#isGone) this.#owner.onIdle(this, keepAliveSeconds);
+    } else {
+      // Answered before it was asked to the end, or the last answer of this connection.
+      this.#break(ABORTED);
+      handler?.onEnd();
+    }
+  }
+
+  #connected(): void {
+    const first = this.#first;
+    this.#first = null;
+    if (first === null) return;
+    this.send(first);
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#isGone) return;
+    if (this.#handler === null) {
+      this.#break(UNASKED);
+      return;
+    }
+    try {
+      this.#parser.read(bytes);
+    } catch (error) {
+      this.#break(toUpstreamFailure(error));
+    }
+  }
+
+  /** The other side has closed its half: nothing more will come. */
+  #ended(): void {
+    if (this.#isGone || this.#parser.end()) return;
+    this.#break(new UpstreamFailure('cut', 'END'));
+  }
+
+  #closed(): void {
+    this.#break(this.#failure ?? new UpstreamFailure('cut', 'CLOSE'));
+  }
+
+  /** Ends everything here, once; whoever still waits for an answer hears why there will be none. */
+  #break(failure: UpstreamFailure): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    const waiting = this.#handler ?? this.#first?.handler ?? null;
+    this.#handler = null;
+    this.#first = null;
+    this.#sender?.stop();
+    this.#sender = null;
+    this.#socket.destroy();
+    this.#owner.onGone(this);
+    waiting?.onFailure(failure);
+  }
+}
+
+const ABORTED = new UpstreamFailure('cut', 'ABORTED');
+const UNASKED = new UpstreamFailure('malformed', 'HTTP', 'bytes that nobody has asked for');
+
+function joined(head: string, body: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
+  bytes.write(head, 'latin1');
+  body.copy(bytes, head.length);
+  return bytes;
+}

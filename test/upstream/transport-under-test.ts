@@ -1,0 +1,97 @@
+// Both transports, asked in the same way.
+
+import { createHttp1Transport } from '../../src/upstream/http1-transport.ts';
+import type { BodyForm, UpstreamControl, UpstreamRequest, UpstreamTransport } from '../../src/upstream/transport.ts';
+import { createUndiciTransport } from '../../src/upstream/undici-transport.ts';
+import type { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
+
+export const TRANSPORTS = { undici: createUndiciTransport, native: createHttp1Transport } as const;
+export type TransportName = keyof typeof TRANSPORTS;
+export const NAMES = Object.keys(TRANSPORTS) as readonly TransportName[]; // the keys of the line above
+
+export interface TransportSettings {
+  readonly connections?: number;
+  readonly connectTimeoutMs?: number;
+  readonly caFile?: string;
+}
+
+export function transportTo(name: TransportName, url: string, settings: TransportSettings = {}): UpstreamTransport {
+  const { connections = 4, connectTimeoutMs = 2000, caFile = null } = settings;
+  return TRANSPORTS[name]({ upstream: { baseUrl: url, connections, caFile }, connectTimeoutMs });
+}
+
+/** Everything that a handler heard. */
+export class Hearing {
+  control: UpstreamControl | null = null;
+  status = 0;
+  headers: readonly string[] = [];
+  body = Buffer.alloc(0);
+  /** Of the body, without framing. */
+  dataBytes = 0;
+  chunks = 0;
+  failure: UpstreamFailure | null = null;
+  /** In order: `sent`, `head`, `end`, `failure`. */
+  readonly calls: string[] = [];
+  readonly over: Promise<this>;
+  readonly #end: (hearing: this) => void;
+  readonly #form: BodyForm;
+  readonly #onData: (() => void) | null;
+
+  constructor(form: BodyForm, onData: (() => void) | null) {
+    this.#form = form;
+    this.#onData = onData;
+    const { promise, resolve } = Promise.withResolvers<this>();
+    this.over = promise;
+    this.#end = resolve;
+  }
+
+  get outcome(): string {
+    return this.failure === null ? `${this.status} ${this.body.toString('latin1')}` : 'failed';
+  }
+
+  header(name: string): string[] {
+    return this.headers.filter((_, at) => at % 2 === 1 && this.headers[at - 1]?.toLowerCase() === name);
+  }
+
+  onSent(control: UpstreamControl): void {
+    this.control = control;
+    this.calls.push('sent');
+  }
+
+  onHead(status: number, headers: readonly string[]): BodyForm {
+    this.calls.push('head');
+    this.status = status;
+    this.headers = headers;
+    return this.#form;
+  }
+
+  onData(chunk: Buffer, dataBytes: number): void {
+    this.chunks += 1;
+    this.dataBytes += dataBytes;
+    this.body = Buffer.concat([this.body, chunk]);
+    this.#onData?.();
+  }
+
+  onEnd(): void {
+    this.calls.push('end');
+    this.#end(this);
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    this.calls.push('failure');
+    this.failure = failure;
+    this.#end(this);
+  }
+}
+
+export interface AskOptions extends Partial<UpstreamRequest> {
+  readonly form?: BodyForm;
+  readonly onData?: () => void;
+}
+
+export function ask(transport: UpstreamTransport, options: AskOptions = {}): Hearing {
+  const { method = 'GET', target = '/voices', headers = ['accept', '*/*'], body = null, form = 'data' } = options;
+  const hearing = new Hearing(form, options.onData ?? null);
+  transport.send({ method, target, headers, body }, hearing);
+  return hearing;
+}
