@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { AUDIENCE, type Callers, ISSUER } from './callers.ts';
+import { type Algorithm, AUDIENCE, type Callers, ISSUER } from './callers.ts';
 import type { Certificate } from './certificate.ts';
 import { ROOT, SCRATCH } from './places.ts';
 import type { Launch } from './processes.ts';
@@ -20,6 +20,9 @@ export interface BrokerSettings {
 
 /** Brokers of one run take each other's access tokens. */
 const SIGNING_SECRET = randomBytes(32).toString('base64url');
+const API_KEY = 'sk_car_bench';
+const ORIGIN = 'https://app.example.com';
+const ALGORITHMS: readonly Algorithm[] = ['ES256', 'RS256'];
 /** Access tokens outlive a run. */
 const LIFE_SECONDS = 3_600;
 /** Counted and never reached. */
@@ -53,21 +56,44 @@ function imageOptions(): readonly string[] {
   return words.filter((word): word is string => typeof word === 'string' && word.startsWith('--'));
 }
 
+/** `direct` is configured by the environment, as single client apps are; `proxied` by a file, since reads are only named there. */
 export function brokerLaunch(settings: BrokerSettings): Launch {
+  const command = [process.execPath, ...imageOptions(), path.join(settings.dist, 'main.js'), 'serve'];
+  if (settings.delivery === 'direct') return { command, env: environment(settings) };
   const file = path.join(SCRATCH, `broker-${settings.port}.json`);
   writeFileSync(file, JSON.stringify(configuration(settings)));
+  return { command, env: { BROKER_CONFIG: file } };
+}
+
+function environment({ port, upstreamUrl, callers, certificate }: BrokerSettings): Record<string, string> {
   return {
-    command: [process.execPath, ...imageOptions(), path.join(settings.dist, 'main.js'), 'serve'],
-    env: { BROKER_CONFIG: file },
+    PORT: String(port),
+    MANAGEMENT_PORT: '0',
+    CARTESIA_API_KEY: API_KEY,
+    CARTESIA_BASE_URL: upstreamUrl,
+    JWT_ISSUER: ISSUER,
+    JWT_AUDIENCE: AUDIENCE,
+    JWT_JWKS_URL: callers.jwksUrl,
+    JWT_ALGORITHMS: ALGORITHMS.join(),
+    CORS_ORIGINS: ORIGIN,
+    MINT_RATE: RATE,
+    MINT_RATE_PER_IP: RATE,
+    ...(certificate === null
+      ? { CARTESIA_ALLOW_INSECURE: 'true' }
+      : {
+          TLS_CERT_FILE: certificate.certFile,
+          TLS_KEY_FILE: certificate.keyFile,
+          NODE_EXTRA_CA_CERTS: certificate.certFile,
+        }),
   };
 }
 
-function configuration({ port, upstreamUrl, callers, delivery, certificate }: BrokerSettings): object {
+function configuration({ port, upstreamUrl, callers, certificate }: BrokerSettings): object {
   const jwt = {
     issuer: ISSUER,
     audience: AUDIENCE,
     jwks_url: callers.jwksUrl,
-    algorithms: ['ES256', 'RS256'],
+    algorithms: ALGORITHMS,
     grants_from: { claim: 'scope', map: { speak: ['tts'], listen: ['stt'] } },
   };
   return {
@@ -81,21 +107,20 @@ function configuration({ port, upstreamUrl, callers, delivery, certificate }: Br
     management: { port: 0 },
     upstream: {
       base_url: upstreamUrl,
-      api_key: 'sk_car_bench',
+      api_key: API_KEY,
       ...(certificate === null ? { allow_insecure: true } : { ca_file: certificate.certFile }),
     },
     tokens: { signing_secret: SIGNING_SECRET },
     limits: { mint_per_address: RATE },
     log: { level: 'info' },
-    proxy: delivery === 'proxied',
     clients: {
       web: {
         auth: { jwt: [jwt] },
         grants: ['tts', 'stt'],
-        delivery,
+        delivery: 'proxied',
         ttl: { default: LIFE_SECONDS, max: LIFE_SECONDS },
         reads: true,
-        origins: ['https://app.example.com'],
+        origins: [ORIGIN],
         content: { models: ['sonic-3'], max_transcript: 5_000 },
         limits: { mint: RATE },
       },

@@ -34,7 +34,8 @@ export async function carriedCredentials(callers: Callers, port: number): Promis
   for (const jwt of callers.tokens('ES256', CARRIED_CALLERS)) {
     const answer = await fetch(`http://127.0.0.1:${port}/access-token`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${jwt}` },
+      headers: { authorization: `Bearer ${jwt}`, 'content-type': 'application/json' },
+      body: '{}',
     });
     const body = (await answer.json()) as { readonly token?: string };
     if (body.token === undefined) throw new Error(`the broker mints nothing: ${answer.status} ${JSON.stringify(body)}`);

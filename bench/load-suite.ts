@@ -69,7 +69,12 @@ export async function runLoadSuite(suite: LoadSuite, options: Options, dist: str
         carried === null ? mintCredentials(around.callers, workload.credentials, options) : (): string => carried;
       const requestFile = writeRequest(workload.name, workload.request);
       const able = await serving(servers, workload, requestFile, credentialsFile(-1));
-      const found = await runRounds(able, workload, { ...options, requestFile, credentialsFile });
+      const found = await runRounds(able, workload, {
+        ...options,
+        requestFile,
+        credentialsFile,
+        setUrgent: around.setUrgent,
+      });
       console.log(`\n${workloadTable(suite, workload, found)}`);
       results.push(...found);
     }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { LOAD_CPU, pinnedTo } from './machine.ts';
 import { compile, type NativeProgram } from './native.ts';
+import { setUrgent } from './processes.ts';
 
 /** Microseconds. */
 export interface Durations {
@@ -48,6 +49,7 @@ export async function measure(
   { program, settings }: Load,
   server: { readonly port: number; readonly pids: readonly number[] },
   requestFile: string,
+  isUrgent = false,
 ): Promise<Measurement> {
   const options = Object.entries({ ...settings, pids: server.pids.join() }).map(([name, value]) => `${name}=${value}`);
   const [command = '', ...rest] = [
@@ -58,6 +60,7 @@ export async function measure(
     ...options,
   ];
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (child.pid !== undefined) setUrgent([child.pid], isUrgent);
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   if (code !== 0) throw new Error(`the load generator gave up (${program}, exit ${code})`);
   return JSON.parse(output) as Measurement; // our own program's

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pinnedTo } from './machine.ts';
 
@@ -96,3 +97,11 @@ function childrenOf(pid: number | undefined): number[] {
       .flatMap((child) => [Number(child), ...childrenOf(Number(child))]),
   );
 }
+
+/** Delays of a server that mostly waits are the scheduler's where the machine is busy. Only root may put it first; else nothing happens. */
+export function setUrgent(pids: readonly number[], isUrgent: boolean): void {
+  if (process.getuid?.() !== 0) return;
+  for (const pid of pids) setPriority(pid, isUrgent ? URGENT : 0);
+}
+
+const URGENT = -15;

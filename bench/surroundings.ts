@@ -5,7 +5,7 @@ import { type Certificate, writeCertificate } from './certificate.ts';
 import { type Contender, tlsLeg } from './contenders.ts';
 import { LOAD_CPU, SERVER_CPU } from './machine.ts';
 import { compile } from './native.ts';
-import { freePort, launchOn, start } from './processes.ts';
+import { freePort, launchOn, setUrgent, start } from './processes.ts';
 import type { Server } from './rounds.ts';
 
 export interface Surroundings {
@@ -14,6 +14,7 @@ export interface Surroundings {
   readonly upstreamPort: number;
   /** Starts a contender. `port` of the answer takes plain HTTP, whatever the server itself speaks. */
   start(contender: Contender): Promise<Server>;
+  setUrgent(server: Server, isUrgent: boolean): void;
   close(): void;
 }
 
@@ -21,7 +22,7 @@ export interface Surroundings {
 export async function createSurroundings(tls: boolean): Promise<Surroundings> {
   const callers = await createCallers();
   const certificate = tls ? writeCertificate() : null;
-  const { port: plainPort, stop } = await startUpstream();
+  const { port: plainPort, pid, stop } = await startUpstream();
   const upstreamPort = certificate === null ? plainPort : await startLeg('off', plainPort, callers, certificate);
 
   async function startServer(contender: Contender): Promise<Server> {
@@ -39,6 +40,7 @@ export async function createSurroundings(tls: boolean): Promise<Surroundings> {
     callers,
     upstreamPort,
     start: startServer,
+    setUrgent: (server, isUrgent) => setUrgent([pid, ...server.pids], isUrgent),
     close() {
       callers.close();
       stop();
@@ -46,11 +48,11 @@ export async function createSurroundings(tls: boolean): Promise<Surroundings> {
   };
 }
 
-async function startUpstream(): Promise<{ readonly port: number; stop(): void }> {
+async function startUpstream(): Promise<{ readonly port: number; readonly pid: number; stop(): void }> {
   const child = launchOn(LOAD_CPU, { command: [compile('upstream'), '0'] }, 'pipe');
-  if (child.stdout === null) throw new TypeError('it has a pipe');
+  if (child.stdout === null || child.pid === undefined) throw new Error('upstream does not start');
   const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
-  return { port: Number(line), stop: () => child.kill() };
+  return { port: Number(line), pid: child.pid, stop: () => child.kill() };
 }
 
 /** On the load's CPU: what it takes must not count for the server. It ends with this process. */
