@@ -22,7 +22,7 @@ import { createServer, noClientErrorHandler, type ServerTimeouts } from './liste
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
 import { probes } from './management/probes.ts';
 import type { Carrier } from './proxy/carrier.ts';
-import { proxyRoutes } from './proxy/routes.ts';
+import { proxyRoutes, requireId } from './proxy/routes.ts';
 import { type SocketCarrier, socketRoutes } from './proxy/websocket/socket-routes.ts';
 import { referenceRoutes } from './reference/routes.ts';
 import { statusRoute } from './reference/status-route.ts';
@@ -116,6 +116,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { carrier, sockets } = parts;
   if (carrier !== null) {
     await app.register(async (scope) => {
+      scope.addHook('onRequest', requireId);
       scope.decorateRequest('admission', null);
       scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: false }));
       sendContinueBeforeBody(scope);

@@ -41,7 +41,8 @@ export async function readJsonBody(
   if (!isStream(body)) throw new Problem('invalid_request', 'The body is empty; send a JSON object.');
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of body) {
+  // Left early, the iterator must not destroy the request: the refusal goes out on the same connection.
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
     const bytes = chunk as Buffer; // a request in no encoding yields buffers
     length += bytes.length;
     if (length > maxBytes) throw new Problem('payload_too_large');

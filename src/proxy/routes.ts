@@ -7,7 +7,7 @@ import type { LeaseRequest } from '../limits/lease-desk.ts';
 import type { Leases } from '../limits/leases.ts';
 import { checkContent } from '../policy/content.ts';
 import { allowsEndpoint } from '../policy/endpoint.ts';
-import { ENDPOINTS, type Endpoint, upstreamPath } from '../upstream/endpoints.ts';
+import { ENDPOINTS, type Endpoint, isId, upstreamPath } from '../upstream/endpoints.ts';
 import { resolveVersion } from '../upstream/version.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
 import { carriedBodies, isStream, readJsonBody } from './bodies.ts';
@@ -16,6 +16,7 @@ import { restrictsForms, watchForm } from './form-policy.ts';
 import { readGeneration } from './generation.ts';
 import { passQuery } from './target.ts';
 import { TranscriptionAnswer } from './transcription.ts';
+import { leaveBody } from './unread-body.ts';
 import { carryUnderLease } from './under-lease.ts';
 import { Upload } from './upload.ts';
 
@@ -27,9 +28,16 @@ export interface ProxyOptions {
   readonly onUsage: (client: string, endpoint: string, usage: Usage) => void;
 }
 
+/** Ahead of admission: what is not the id of a row is no row, whoever asks. */
+export async function requireId(request: FastifyRequest): Promise<void> {
+  const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
+  if (id !== undefined && !isId(id)) throw new Problem('not_found');
+}
+
 /** Every row a route, in a scope that the admission hook guards. */
 export async function proxyRoutes(app: FastifyInstance, options: ProxyOptions): Promise<void> {
   carriedBodies(app);
+  app.addHook('onError', async (request, reply) => leaveBody(request, reply));
   for (const endpoint of ENDPOINTS) {
     app.route({
       method: endpoint.method,

@@ -213,6 +213,10 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
 /** Ids as Cartesia makes them: UUIDs, and names of letters, digits, `_` and `-`. Anything else is refused before a path is built. */
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
+export function isId(text: string): boolean {
+  return ID.test(text);
+}
+
 /**
  * The upstream path of a row.
  * @param id what stood for `:id`; ignored by rows without one
@@ -220,5 +224,5 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/;
  */
 export function upstreamPath(endpoint: Pick<Endpoint, 'path'>, id: string | undefined): string | null {
   if (!endpoint.path.includes(':id')) return endpoint.path;
-  return id !== undefined && ID.test(id) ? endpoint.path.replace(':id', id) : null;
+  return id !== undefined && isId(id) ? endpoint.path.replace(':id', id) : null;
 }
