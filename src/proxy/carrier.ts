@@ -7,6 +7,7 @@ import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
 import type { BodyForm, UpstreamTransport } from '../upstream/transport.ts';
 import type { UpstreamEvent } from '../upstream/upstream-event.ts';
+import { isStream } from './bodies.ts';
 import { EventStream } from './event-stream.ts';
 import { Forwarding, type ForwardingOutcome } from './forwarding.ts';
 import { requestHeaders } from './request-headers.ts';
@@ -133,6 +134,9 @@ export function createCarrier(options: CarrierOptions): Carrier {
         },
         ended(outcome) {
           unwatch(forwarding);
+          // Answered before all of it was sent: the rest is of no use, and without an end it would hold the connection.
+          const { content } = cargo.body;
+          if (isStream(content) && !content.readableEnded) content.destroy();
           record.upstreamMs ??= forwarding.ageMs;
           if (outcome.outcome === 'cut') {
             const code = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';
