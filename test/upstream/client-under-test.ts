@@ -27,6 +27,7 @@ export function settings(some: Settings): Config['upstream'] {
     deadlineMs: 2_000,
     connections: 4,
     caFile: null,
+    transport: 'undici',
     concurrency: { tts: null, stt: null, agent: null },
     ...some,
   };

@@ -15,6 +15,7 @@ const settings = {
   deadlineMs: 3_600_000,
   connections: 2,
   caFile: null,
+  transport: 'undici',
   concurrency: { tts: null, stt: null, agent: null },
 } as const;
 

@@ -49,7 +49,8 @@ export function parseHead(text: string): ParsedHead {
   let isReusable = !isOld;
   let keepAliveSeconds: number | null = null;
   for (let at = 1; at < lines.length; at += 1) {
-    const field = FIELD.exec(lines[at] ?? '');
+    const line = lines[at] ?? '';
+    const field = FIELD.exec(line);
     if (field === null) throw malformed('header field');
     const name = field[1] ?? '';
     const value = field[2] ?? '';
@@ -68,12 +69,15 @@ export function parseHead(text: string): ParsedHead {
         break;
       case 14:
         if (name.toLowerCase() !== 'content-length') break;
-        if (length !== null || !LENGTH.test(value)) throw malformed('Content-Length');
+        // White space behind the number would be allowed; undici refuses it, and so does this.
+        if (length !== null || !LENGTH.test(value) || !line.endsWith(value)) throw malformed('Content-Length');
         length = Number(value);
         break;
       case 17:
         if (name.toLowerCase() !== 'transfer-encoding') break;
-        if (isChunked || isOld || value.toLowerCase() !== 'chunked') throw malformed('Transfer-Encoding');
+        if (isChunked || isOld || value.toLowerCase() !== 'chunked' || !line.endsWith(value)) {
+          throw malformed('Transfer-Encoding');
+        }
         isChunked = true;
         break;
     }
