@@ -45,6 +45,8 @@ export interface RelayAccount {
   used(usage: Readonly<SocketUsage>): void;
   /** It is over. Told once. */
   ended(end: RelayEnd): void;
+  /** The client's connection is gone, whether it was ever open or not. */
+  gone(): void;
 }
 
 /** Who is told whether it opens at all: one of the two, once. Let go after that, as it holds the request. */
@@ -99,7 +101,10 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
     client.setNoDelay(true);
     client.on('data', (chunk: Buffer) => this.#clientData(chunk));
     client.on('end', () => this.#clientGone());
-    client.on('close', () => this.#clientGone());
+    client.on('close', () => {
+      this.#clientGone();
+      parts.account.gone();
+    });
     if (head.length > 0) this.#keepEarly(head);
   }
 
@@ -109,6 +114,10 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
 
   get isOpen(): boolean {
     return this.#phase === 'open';
+  }
+
+  get isOver(): boolean {
+    return this.#phase === 'over';
   }
 
   get isListening(): boolean {
@@ -123,6 +132,11 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
   open(connect: (owner: UpstreamSocketOwner) => UpstreamSocket): void {
     if (this.#client.destroyed) this.#clientGone();
     else this.#upstream = connect(this);
+  }
+
+  /** Before it was opened. */
+  refuse(problem: Problem): void {
+    this.#endOpening(problem);
   }
 
   // What the upstream socket tells.

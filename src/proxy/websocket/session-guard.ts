@@ -38,7 +38,7 @@ export const OPEN_GUARDS: SessionGuards = {
   open: () => OPEN_GUARD,
 };
 
-const OPEN_GUARD: SessionGuard = {
+export const OPEN_GUARD: SessionGuard = {
   beginContext: () => 'go',
   endContext: () => {},
   used: () => {},

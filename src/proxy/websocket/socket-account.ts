@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { SubjectHash } from '../../telemetry/subject-hash.ts';
 import type { SocketUsage } from './protocol.ts';
-import type { RelayAccount, RelayEnd } from './relay.ts';
+import type { RelayEnd } from './relay.ts';
 import type { SessionGuard } from './session-guard.ts';
 
 export interface Ledger {
@@ -22,7 +22,7 @@ export interface SocketFacts {
   readonly endpoint: string;
 }
 
-export class SocketAccount implements RelayAccount {
+export class SocketAccount {
   readonly #ledger: Ledger;
   readonly #facts: SocketFacts;
   readonly #guard: SessionGuard;

@@ -9,7 +9,7 @@ import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
 import { takeOver, type Upgrade, upgradeOf } from '../../listener/upgrade.ts';
 import { checkContent } from '../../policy/content.ts';
 import { allowsEndpoint } from '../../policy/endpoint.ts';
-import { SOCKET_ENDPOINTS, type SocketEndpoint, upstreamPath } from '../../upstream/endpoints.ts';
+import { SOCKET_ENDPOINTS, type SocketEndpoint, type SocketKind, upstreamPath } from '../../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../../upstream/key-ring.ts';
 import type { UpstreamEvent } from '../../upstream/upstream-event.ts';
 import { resolveVersion } from '../../upstream/version.ts';
@@ -20,13 +20,13 @@ import { CLOSE } from './close-code.ts';
 import { acceptance, checkHandshake } from './handshake.ts';
 import { LineProtocol } from './line-protocol.ts';
 import { ManagedProtocol } from './managed-protocol.ts';
-import type { ProtocolHost, SocketProtocol } from './protocol.ts';
+import type { ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
 import { refuseWithEvent } from './refusal-event.ts';
-import { Relay, type RelayAccount, type RelayOpening, type RelayParts } from './relay.ts';
+import { Relay, type RelayAccount, type RelayEnd, type RelayOpening, type RelayParts } from './relay.ts';
 import type { Relays } from './relays.ts';
-import type { SessionGuard, SessionGuards } from './session-guard.ts';
+import { OPEN_GUARD, type SessionGuard, type SessionGuards } from './session-guard.ts';
 import type { SessionRules } from './session-rules.ts';
-import { type Ledger, SocketAccount } from './socket-account.ts';
+import { type Ledger, SocketAccount, type SocketFacts } from './socket-account.ts';
 import { recordedBytesPerSecond, SttProtocol } from './stt-protocol.ts';
 import { TtsProtocol } from './tts-protocol.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
@@ -174,17 +174,11 @@ async function open(
   reply: FastifyReply,
   options: SocketRoutesOptions,
 ): Promise<void> {
-  const { endpoint, admission } = passage;
+  const { upgrade, admission, endpoint } = passage;
   const { carrier } = options;
   const key = carrier.ring.pick();
   if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
-  const session = new Session();
-  const guard = await carrier.guards.open({
-    principal: admission.principal,
-    endpoint,
-    requestId: request.id,
-    cut: (problem) => session.relay?.cut(problem, CLOSE.policy),
-  });
+  const session = new Session(carrier.relays, options.ledger, factsOf(passage, request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const startedMs = carrier.relays.touch();
   const opening: RelayOpening = {
@@ -194,14 +188,14 @@ async function open(
         upstreamRequestId === null || carrier.ring.isRevealedBy(upstreamRequestId) ? null : upstreamRequestId;
       request.record.upstreamMs = carrier.relays.touch() - startedMs;
       request.record.upstreamRequestId = upstreamId;
-      session.account = new SocketAccount(options.ledger, factsOf(passage, request), guard);
+      session.opened();
       reply.hijack();
       takeOver(request.raw, reply.raw);
       resolve();
       return acceptance(passage.accept, request.id, upstreamId);
     },
     refused(reason) {
-      guard.end();
+      session.guard.end();
       request.record.upstreamMs = carrier.relays.touch() - startedMs;
       if (reason === null) {
         reply.hijack(); // nobody is left to be answered
@@ -209,40 +203,72 @@ async function open(
       } else reject(reason instanceof Problem ? reason : refusal(carrier, key, reason));
     },
   };
-  const relay = new Relay(
-    relayParts(passage, rules, guard, session, request.id, options),
-    opening,
-    passage.upgrade.head,
-  );
-  session.relay = relay;
-  carrier.relays.add(relay);
-  passage.upgrade.socket.once('close', () => carrier.relays.delete(relay));
-
-  const headers = requestHeaders(request.headers, null);
-  key.sign(headers, passage.version);
-  relay.open((owner) => carrier.connector.connect(passage.target, headers, owner));
+  // Before the wait for a turn: a client that leaves meanwhile is noticed.
+  const relay = new Relay(relayParts(passage, rules, session, request.id, options), opening, upgrade.head);
+  session.begin(relay);
+  const { principal } = admission;
+  try {
+    const guard = await carrier.guards.open({ principal, endpoint, requestId: request.id, cut: session.cut });
+    if (relay.isOver) guard.end();
+    else session.guard = guard;
+  } catch (error) {
+    relay.refuse(toProblem(error));
+  }
+  if (!relay.isOver) {
+    const headers = requestHeaders(request.headers, null);
+    key.sign(headers, passage.version);
+    relay.open((owner) => carrier.connector.connect(passage.target, headers, owner));
+  }
   await promise;
 }
 
-/** What belongs together and is made in turns. Holds no request: a socket may be open for an hour. */
+/**
+ * What a socket leaves behind when its request is done: texts and functions of its own, because whatever holds the request would keep
+ * it, with all its headers, for as long as the socket is open.
+ */
 class Session implements RelayAccount {
-  relay: Relay | null = null;
-  account: SocketAccount | null = null;
+  guard: SessionGuard = OPEN_GUARD;
+  /** For good: readers get their errors, then the socket is closed. */
+  readonly cut: (problem: Problem) => void;
+  readonly #relays: Relays;
+  readonly #ledger: Ledger;
+  readonly #facts: SocketFacts;
+  #relay: Relay | null = null;
+  #account: SocketAccount | null = null;
 
-  used(usage: Parameters<RelayAccount['used']>[0]): void {
-    this.account?.used(usage);
+  constructor(relays: Relays, ledger: Ledger, facts: SocketFacts) {
+    this.#relays = relays;
+    this.#ledger = ledger;
+    this.#facts = facts;
+    this.cut = (problem) => this.#relay?.cut(problem, CLOSE.policy);
   }
 
-  ended(end: Parameters<RelayAccount['ended']>[0]): void {
-    this.account?.ended(end);
+  begin(relay: Relay): void {
+    this.#relay = relay;
+    this.#relays.add(relay);
+  }
+
+  opened(): void {
+    this.#account = new SocketAccount(this.#ledger, this.#facts, this.guard);
+  }
+
+  used(usage: Readonly<SocketUsage>): void {
+    this.#account?.used(usage);
+  }
+
+  ended(end: RelayEnd): void {
+    this.#account?.ended(end);
+  }
+
+  gone(): void {
+    if (this.#relay !== null) this.#relays.delete(this.#relay);
   }
 }
 
 function relayParts(
   { endpoint, admission, upgrade, query }: Passage,
   rules: SessionRules,
-  guard: SessionGuard,
-  account: RelayAccount,
+  session: Session,
   requestId: string,
   { carrier }: SocketRoutesOptions,
 ): RelayParts {
@@ -261,21 +287,21 @@ function relayParts(
     expiresAtMs: endsWithToken ? nowMs + expiresAt * 1000 - carrier.now() : Number.POSITIVE_INFINITY,
     idleMs: Math.min(endpoint.idleMs, sockets.idleMs ?? Number.POSITIVE_INFINITY),
     pingsCount: endpoint.pingsCount,
-    makeProtocol: protocolOf(endpoint, rules, guard, audio),
+    makeProtocol: protocolOf(endpoint.kind, rules, session, audio),
     isRevealing: ring.isRevealedBy,
-    account,
+    account: session,
   };
 }
 
 function protocolOf(
-  { kind }: SocketEndpoint,
+  kind: SocketKind,
   rules: SessionRules,
-  guard: SessionGuard,
+  session: Session,
   recordedRate: number | null,
 ): (host: ProtocolHost) => SocketProtocol {
   switch (kind) {
     case 'tts':
-      return (host) => new TtsProtocol(host, rules, guard);
+      return (host) => new TtsProtocol(host, rules, session.guard);
     case 'stt':
     case 'stt_turns':
       return (host) => new SttProtocol(host, recordedRate);
@@ -295,7 +321,7 @@ function refusal({ ring, onEvent }: SocketCarrier, key: RingKey, answer: ErrorAn
   return problem;
 }
 
-function factsOf({ endpoint, admission }: Passage, request: FastifyRequest) {
+function factsOf({ endpoint, admission }: Passage, request: FastifyRequest): SocketFacts {
   return {
     requestId: request.id,
     client: admission.principal.client,
