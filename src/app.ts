@@ -8,7 +8,7 @@ import { toProblem } from './errors/from-fastify.ts';
 import { errors, sendProblem } from './errors/plugin.ts';
 import type { Problem } from './errors/problems.ts';
 import type { Identity } from './identity/chain.ts';
-import type { Leases } from './limits/leases.ts';
+import type { Limits } from './limits/limits.ts';
 import { registerRateLimits } from './limits/rate-limits.ts';
 import { answerHeaders, setAnswerHeaders } from './listener/answer-headers.ts';
 import type { Certificate } from './listener/certificate.ts';
@@ -46,7 +46,7 @@ export interface AppParts {
   readonly carrier: Carrier | null;
   /** `null`: its WebSockets neither. */
   readonly sockets: SocketCarrier | null;
-  readonly leases: Leases;
+  readonly limits: Limits;
   readonly readiness: Readiness;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -59,7 +59,7 @@ const BODY_MAX_BYTES = 16 * 1024;
 
 /** The public application, not yet listening. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, readiness, logger, metrics } = parts;
+  const { config, readiness, logger, metrics, limits } = parts;
   const onProblem = reportProblem(logger);
   const onRefused = (problem: Problem, requestId: string): void => {
     metrics.refusedBeforeRouting.inc({ code: problem.code });
@@ -105,12 +105,16 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async (scope) => {
     await registerRateLimits(scope);
     scope.decorateRequest('admission', null);
-    scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: true }));
+    scope.addHook(
+      'onRequest',
+      createAdmission(scope, { config, identity: parts.identity, revocations: limits.revocations, hasMintRates: true }),
+    );
     sendContinueBeforeBody(scope);
     await scope.register(mintRoute, {
       upstream: config.upstream,
       minters: parts.minters,
       destination: parts.destination,
+      quotas: limits.quotas,
     });
   });
   const { carrier, sockets } = parts;
@@ -118,20 +122,36 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireId);
       scope.decorateRequest('admission', null);
-      scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: false }));
+      scope.addHook(
+        'onRequest',
+        createAdmission(scope, {
+          config,
+          identity: parts.identity,
+          revocations: limits.revocations,
+          hasMintRates: false,
+        }),
+      );
       sendContinueBeforeBody(scope);
       await scope.register(proxyRoutes, {
         upstream: config.upstream,
         carrier,
         onUsage: countUsage(metrics),
-        leases: parts.leases,
+        limits,
       });
     });
   }
   if (sockets !== null) {
     await app.register(async (scope) => {
       scope.decorateRequest('admission', null);
-      scope.addHook('onRequest', createAdmission(scope, { config, identity: parts.identity, hasMintRates: false }));
+      scope.addHook(
+        'onRequest',
+        createAdmission(scope, {
+          config,
+          identity: parts.identity,
+          revocations: limits.revocations,
+          hasMintRates: false,
+        }),
+      );
       await scope.register(socketRoutes, {
         upstream: config.upstream,
         clients: config.clients,

@@ -6,17 +6,18 @@ import { buildApp } from './app.ts';
 import type { Config, Delivery } from './config/config.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
-import { createSpentTokens } from './identity/single-use.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
+import { createSpentTokens } from './identity/single-use.ts';
+import { createLimits } from './limits/limits.ts';
 import { loadCertificate, watchCertificate } from './listener/certificate.ts';
 import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
-import { createLeases } from './limits/leases.ts';
 import { buildManagement } from './management/server.ts';
 import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
+import { createLimitedSessions } from './proxy/websocket/limited-sessions.ts';
 import { Relays, type RelaysOptions } from './proxy/websocket/relays.ts';
-import { OPEN_GUARDS, type SessionGuards } from './proxy/websocket/session-guard.ts';
+import type { SessionGuards } from './proxy/websocket/session-guard.ts';
 import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
 import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
 import { openStore } from './store/open-store.ts';
@@ -75,7 +76,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
   const store = await openStore(config.store);
-  const leases = createLeases({ config, store });
+  const limits = createLimits(config, store);
   const onEvent = observeUpstream(logger, metrics);
   const monotonic = (): number => performance.now();
   const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });
@@ -99,7 +100,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         connector: createUpstreamConnector(config.upstream),
         relays,
         ring,
-        guards: seams.guards ?? OPEN_GUARDS,
+        guards: seams.guards ?? createLimitedSessions(limits),
         spentTokens: createSpentTokens(now),
         onEvent,
         now,
@@ -135,7 +136,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     destination: (delivery) => destinations[delivery](),
     carrier,
     sockets,
-    leases,
+    limits,
     readiness,
     logger,
     metrics,
@@ -146,7 +147,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
 
   const closeParts = async (): Promise<void> => {
     await Promise.all([management.close(), tokenClient.close(), carrier?.close(), identity.close()]);
-    await leases.close();
+    await limits.close();
     await store.close();
   };
   try {
@@ -182,7 +183,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       return carrier?.open ?? 0;
     },
     get leases() {
-      return leases.open;
+      return limits.leases.open;
     },
     async stop({ delayMs = config.listen.drainDelayMs } = {}) {
       await drain(app.server, {

@@ -1,11 +1,10 @@
 // docs/configuration.md: every setting, in the environment and in the file.
-import { NOT_YET_SETTINGS } from '../../src/config/not-yet.ts';
 import { CONFIG_FILE_DESCRIPTION, CONFIG_FILE_VARIABLE } from '../../src/config/schema.ts';
 import { SETTINGS, type Setting } from '../../src/config/setting-index.ts';
 import { presetText, sentence, variablePresetText, variableSentence } from './setting-words.ts';
 
 export function configurationPage(): string {
-  return [INTRODUCTION, environmentTable(), RULES, fileTable(), NOT_YET_INTRODUCTION, notYetTable()].join('\n');
+  return [INTRODUCTION, environmentTable(), RULES, fileTable()].join('\n');
 }
 
 const INTRODUCTION = `# Configuration
@@ -84,16 +83,6 @@ function fileTable(): string {
     return `| \`${pathText(path)}\` | ${typeText(setting)} | ${presetCell(setting)} | ${sentence(setting)} | ${also} |`;
   });
   return `| setting | type | default | meaning | variable |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
-}
-
-const NOT_YET_INTRODUCTION = `## Accepted, and not in effect in this version
-
-These settings are read and checked, and a warning at start says that they do nothing yet.
-`;
-
-function notYetTable(): string {
-  const rows = NOT_YET_SETTINGS.map(({ setting, says }) => `| \`${setting}\` | ${says} |`);
-  return `| setting | what it means today |\n|---|---|\n${rows.join('\n')}\n`;
 }
 
 function pathText(path: readonly string[]): string {

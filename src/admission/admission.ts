@@ -5,6 +5,7 @@ import { Problem } from '../errors/problems.ts';
 import type { Identification, Identity, RequestFacts } from '../identity/chain.ts';
 import { singleUseOf } from '../identity/single-use.ts';
 import { addressLimiter, type RateLimiter, type RateVerdict } from '../limits/rate-limits.ts';
+import type { Revocations } from '../limits/revocations.ts';
 import { upgradeOf } from '../listener/upgrade.ts';
 import { requireHttps } from './https.ts';
 import { checkOrigin } from './origin.ts';
@@ -13,6 +14,7 @@ import { subjectLimiters } from './subject-limits.ts';
 export interface AdmissionOptions {
   readonly config: Pick<Config, 'clients' | 'limits' | 'listen'>;
   readonly identity: Identity;
+  readonly revocations: Revocations;
   /** Whether the rates of minting count here. They say how often tokens are handed out, not how much one may speak. */
   readonly hasMintRates: boolean;
 }
@@ -50,6 +52,7 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
     if (singleUseOf(principal) !== null && request.raw[upgradeOf] === undefined) {
       throw new Problem('endpoint_not_allowed', 'A single-use token opens one WebSocket and nothing else.');
     }
+    options.revocations.check(principal);
     checkOrigin(request.headers.origin, client);
     request.admission = { principal, client };
     const limiter = bySubject.get(client.name);

@@ -1,5 +1,6 @@
 // From the settings as the file writes them to the configuration as the program reads it.
-import type { ClientConfig, ConcurrencyConfig, Config, JwtConfig } from './config.ts';
+import { parseBudget, type QuotaUnit } from './budget.ts';
+import type { ClientConfig, ConcurrencyConfig, Config, JwtConfig, QuotaConfig } from './config.ts';
 import { GRANTS, type Grant } from './grant.ts';
 import { parseRate } from './rate.ts';
 import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
@@ -24,7 +25,11 @@ export function buildConfig(settings: Settings): Config {
       drainDelayMs: listen.drain_delay * 1000,
       drainDeadlineMs: listen.drain_deadline * 1000,
     },
-    management: { host: management.host, port: management.port },
+    management: {
+      host: management.host,
+      port: management.port,
+      adminToken: management.admin_token === undefined ? null : new Secret(management.admin_token),
+    },
     upstream: {
       apiKeys: secrets(upstream.api_key),
       baseUrl: new URL(upstream.base_url).origin,
@@ -47,6 +52,12 @@ export function buildConfig(settings: Settings): Config {
         waitMs: limits.queue.wait * 1000,
         contextWaitMs: limits.queue.context_wait * 1000,
         length: limits.queue.length,
+      },
+      quota: {
+        characters: parseBudget(limits.quota.characters),
+        audio_seconds: parseBudget(limits.quota.audio_seconds),
+        call_seconds: parseBudget(limits.quota.call_seconds),
+        mints: parseBudget(limits.quota.mints),
       },
     },
     store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url), prefix: store.prefix },
@@ -91,7 +102,11 @@ function buildClient(name: string, client: ClientSettings): ClientConfig {
       maxCharacters: client.sockets.max_characters ?? null,
     },
     reads: client.reads,
-    limits: { mint: parseRate(client.limits.mint) ?? null, concurrency: buildConcurrency(client.limits.concurrency) },
+    limits: {
+      mint: parseRate(client.limits.mint) ?? null,
+      concurrency: buildConcurrency(client.limits.concurrency),
+      quota: buildQuota(client.limits.quota),
+    },
   };
 }
 
@@ -104,6 +119,19 @@ function buildConcurrency(settings: ClientSettings['limits']['concurrency']): Co
     max: settings?.max ?? null,
     perSubject: settings?.per_subject ?? null,
     weight: (settings?.weight ?? 1) * PRIORITY_WEIGHTS[settings?.priority ?? 'normal'],
+  };
+}
+
+function buildQuota(settings: ClientSettings['limits']['quota']): QuotaConfig {
+  const of = (unit: QuotaUnit): QuotaConfig[QuotaUnit] => ({
+    subject: parseBudget(settings?.[unit]?.subject),
+    client: parseBudget(settings?.[unit]?.client),
+  });
+  return {
+    characters: of('characters'),
+    audio_seconds: of('audio_seconds'),
+    call_seconds: of('call_seconds'),
+    mints: of('mints'),
   };
 }
 

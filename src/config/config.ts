@@ -1,4 +1,5 @@
 // What the rest of the program sees of the configuration: checked, complete, camelCase, with units in the names.
+import type { Budget, QuotaUnit } from './budget.ts';
 import type { Grant } from './grant.ts';
 import type { Secret } from './secret.ts';
 
@@ -26,7 +27,12 @@ export interface Config {
     /** After the drain delay: how long open requests may still take. */
     readonly drainDeadlineMs: number;
   };
-  readonly management: { readonly host: string; readonly port: number };
+  readonly management: {
+    readonly host: string;
+    readonly port: number;
+    /** `null` = there is no admin API. */
+    readonly adminToken: Secret | null;
+  };
   readonly upstream: {
     /** Key ring: all are used in turn. Empty only where the command needs none. */
     readonly apiKeys: readonly Secret[];
@@ -53,6 +59,8 @@ export interface Config {
     readonly mintPerAddress: Rate | null;
     /** Waiting for a turn. */
     readonly queue: { readonly waitMs: number; readonly contextWaitMs: number; readonly length: number };
+    /** Budgets of all client apps together. */
+    readonly quota: { readonly [unit in QuotaUnit]: Budget | null };
   };
   readonly store: { readonly redisUrl: Secret | null; readonly prefix: string };
   readonly log: { readonly level: LogLevel };
@@ -106,8 +114,13 @@ export interface ClientConfig {
   };
   /** Offer Cartesia's catalogue (voices, accents), which no grant covers. */
   readonly reads: boolean;
-  readonly limits: { readonly mint: Rate | null; readonly concurrency: ConcurrencyConfig };
+  readonly limits: { readonly mint: Rate | null; readonly concurrency: ConcurrencyConfig; readonly quota: QuotaConfig };
 }
+
+/** A client app's budgets. */
+export type QuotaConfig = {
+  readonly [unit in QuotaUnit]: { readonly subject: Budget | null; readonly client: Budget | null };
+};
 
 /** A client app's share of what the account may run at a time. */
 export interface ConcurrencyConfig {

@@ -9,7 +9,6 @@ import { readConfigFile, resolveFiles } from './config-file.ts';
 import { checkDeployment } from './deployment-rules.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { checkForeignVariables } from './foreign-variables.ts';
-import { warnAboutNotYet } from './not-yet.ts';
 import { type ConfigProblem, emptyTree, Report, type Tree } from './report.ts';
 import { CONFIG_FILE_VARIABLE } from './schema.ts';
 
@@ -55,7 +54,6 @@ export async function loadConfig(env: Environment, { purpose = 'serve' }: LoadOp
     checkDeployment(settings, isServing, report);
     checkClients(settings, isServing, report);
     cautionAbout(settings, report);
-    warnAboutNotYet(settings, report);
   }
   const { problems, warnings } = report;
   if (problems.length > 0) return { outcome: 'refused', problems, warnings };

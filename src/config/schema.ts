@@ -114,6 +114,12 @@ const management = group(
       maximum: 65535,
       default: 9090,
     }),
+    admin_token: text('signing_secret', {
+      description: 'Opens the admin API on the management listener, at least 32 bytes. Without it there is none.',
+      'x-env': 'ADMIN_TOKEN',
+      'x-secret': true,
+      'x-optional': true,
+    }),
   },
   { description: 'The management listener.' },
 );
@@ -274,13 +280,21 @@ const jwt = group(
   { description: 'One issuer of end-user JWTs.' },
 );
 
-const quota = group(
-  {
-    subject: text('rate', { description: 'For each subject.', 'x-optional': true, examples: ['20000/day'] }),
-    client: text('rate', { description: 'For the whole client app.', 'x-optional': true }),
-  },
-  { description: 'A budget per window.', 'x-optional': true },
-);
+const quota = (what: string) =>
+  group(
+    {
+      subject: text('budget', { description: 'For each subject.', 'x-optional': true, examples: ['20000/day'] }),
+      client: text('budget', { description: 'For the whole client app.', 'x-optional': true }),
+    },
+    { description: `${what}: a budget per hour, day or month of the calendar (UTC).`, 'x-optional': true },
+  );
+
+const accountBudget = (what: string) =>
+  text('budget', {
+    description: `${what}, per hour, day or month of the calendar (UTC).`,
+    'x-optional': true,
+    examples: ['1000000/month'],
+  });
 
 const client = group(
   {
@@ -482,8 +496,16 @@ const client = group(
           { description: 'Generations, transcriptions and calls at a time, each counted apart.', 'x-optional': true },
         ),
         quota: group(
-          { characters: quota, audio_seconds: quota, call_seconds: quota },
-          { description: 'Budgets of what Cartesia charges for.', 'x-optional': true },
+          {
+            characters: quota('Characters that are spoken'),
+            audio_seconds: quota('Seconds of audio that are transcribed'),
+            call_seconds: quota('Seconds of calls with agents'),
+            mints: quota('Access tokens that are minted'),
+          },
+          {
+            description: "Budgets. All but `mints` bind what the broker carries, not Cartesia's own tokens (`direct`).",
+            'x-optional': true,
+          },
         ),
       },
       { description: 'Limits of this client app.' },
@@ -529,6 +551,15 @@ export const SETTINGS_SCHEMA = group(
             }),
           },
           { description: 'Waiting for a turn where `upstream.concurrency` is used up.' },
+        ),
+        quota: group(
+          {
+            characters: accountBudget('Characters that are spoken'),
+            audio_seconds: accountBudget('Seconds of audio that are transcribed'),
+            call_seconds: accountBudget('Seconds of calls with agents'),
+            mints: accountBudget('Access tokens that are minted'),
+          },
+          { description: 'Budgets of all client apps together.' },
         ),
       },
       { description: 'Limits of the whole deployment.' },

@@ -1,5 +1,7 @@
 // The kinds of text a setting can hold, one row each: how it looks, and what its reader is told when it does not.
 // Nothing here repeats a value: settings hold secrets, also by mistake.
+
+import { BUDGET_PATTERN } from './budget.ts';
 import { isAddressRange, isHost, isLoopback } from './network-names.ts';
 import { RATE_PATTERN } from './rate.ts';
 
@@ -100,7 +102,7 @@ export const TEXT_KINDS = {
     pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$',
     isValid: isCalendarDate,
   },
-  rate: { expected: 'a rate such as 30/minute (second, minute, hour or day)', pattern: `^${RATE_PATTERN}$` },
+  budget: { expected: 'a budget such as 20000/day (hour, day or month)', pattern: `^${BUDGET_PATTERN}$` },
   rate_or_off: {
     expected: 'a rate such as 30/minute (second, minute, hour or day), or off',
     pattern: `^(?:${RATE_PATTERN}|off)$`,

@@ -66,7 +66,8 @@ export interface CarrierClocks {
 }
 
 export interface Carrier {
-  carry(request: FastifyRequest, reply: FastifyReply, cargo: Cargo): void;
+  /** @returns how to end it before its time */
+  carry(request: FastifyRequest, reply: FastifyReply, cargo: Cargo): { cut(): void };
   /** Requests that are open. */
   readonly open: number;
   /** Cuts what is still open. */
@@ -154,6 +155,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
       if (cargo.body.length !== null) headers.push('content-length', String(cargo.body.length));
       key.sign(headers, cargo.version);
       transport.send({ method: endpoint.method, target: cargo.target, headers, body: cargo.body.content }, forwarding);
+      return forwarding;
     },
     get open() {
       return open.size;

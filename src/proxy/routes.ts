@@ -3,27 +3,27 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Admission, admitted } from '../admission/admitted.ts';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
-import type { LeaseRequest } from '../limits/lease-desk.ts';
-import type { Leases } from '../limits/leases.ts';
+import type { Limits } from '../limits/limits.ts';
 import { checkContent } from '../policy/content.ts';
 import { allowsEndpoint } from '../policy/endpoint.ts';
 import { ENDPOINTS, type Endpoint, isId, upstreamPath } from '../upstream/endpoints.ts';
 import { resolveVersion } from '../upstream/version.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
+import { allowSlowBody } from '../listener/slow-body.ts';
 import { carriedBodies, isStream, readJsonBody } from './bodies.ts';
 import type { Cargo, Carrier, UpstreamBody } from './carrier.ts';
 import { restrictsForms, watchForm } from './form-policy.ts';
 import { readGeneration } from './generation.ts';
+import { carryLimited } from './limited-carriage.ts';
 import { passQuery } from './target.ts';
 import { TranscriptionAnswer } from './transcription.ts';
 import { leaveBody } from './unread-body.ts';
-import { carryUnderLease } from './under-lease.ts';
 import { Upload } from './upload.ts';
 
 export interface ProxyOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
   readonly carrier: Carrier;
-  readonly leases: Leases;
+  readonly limits: Limits;
   /** Told what each request consumed, when it is over. */
   readonly onUsage: (client: string, endpoint: string, usage: Usage) => void;
 }
@@ -64,13 +64,20 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
     case 'sse':
       return readJsonBody(request.body, request.headers['content-type'], endpoint.bodyMaxBytes).then((body) => {
         const cargo = generation(endpoint, admission, target, body, request, options);
-        return setOff(endpoint, request, reply, options, () => cargo);
+        return carryLimited({ ...options, endpoint, request, reply, amount: cargo.characters, load: () => cargo });
       });
     case 'multipart':
       // The form stays where it is until there is a lease for it.
-      return setOff(endpoint, request, reply, options, async () => {
-        const body = await formBody(endpoint, admission, request, reply);
-        return transcription(endpoint, admission, target, body, request, options);
+      return carryLimited({
+        ...options,
+        endpoint,
+        request,
+        reply,
+        amount: 0,
+        load: async () => {
+          const body = await formBody(endpoint, admission, request, reply);
+          return transcription(endpoint, admission, target, body, request, options);
+        },
       });
     case 'read':
       options.carrier.carry(request, reply, {
@@ -82,23 +89,6 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
       });
       return reply;
   }
-}
-
-async function setOff(
-  endpoint: Endpoint,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { carrier, leases }: ProxyOptions,
-  load: () => Cargo | Promise<Cargo>,
-): Promise<FastifyReply> {
-  const { principal } = admitted(request);
-  const kind = endpoint.concurrency;
-  if (kind !== 'none' && leases.isLimited(kind, principal.client)) {
-    const ask = (waitMs: number): LeaseRequest => leases.ask(kind, principal, waitMs);
-    return carryUnderLease({ carrier, request, reply, ask, waitMs: leases.waits.http, load });
-  }
-  carrier.carry(request, reply, await load());
-  return reply;
 }
 
 const NO_BODY: UpstreamBody = { content: null, contentType: null, length: null };
@@ -130,13 +120,14 @@ function generation(
   body: { readonly bytes: Buffer; readonly value: unknown },
   request: FastifyRequest,
   options: ProxyOptions,
-): Cargo {
+): Cargo & { readonly characters: number } {
   const { wish, format, contextId } = readGeneration(body.value);
   const decision = checkContent(wish, admission.client.content);
   if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
   const characters = countCharacters(wish.transcript ?? '');
   return {
     endpoint,
+    characters,
     ...target,
     body: { content: body.bytes, contentType: 'application/json', length: null },
     contextId,
@@ -197,6 +188,7 @@ async function formBody(
   }
   const length = headers['content-length'] === undefined ? null : Number(headers['content-length']);
   if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
+  allowSlowBody(request.raw); // the row's deadlines hold
   const rules = admission.client.content;
   const upload = new Upload(endpoint.bodyMaxBytes, restrictsForms(rules) ? await watchForm(contentType, rules) : null);
   upload.on('error', (error) => {

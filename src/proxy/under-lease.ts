@@ -4,7 +4,7 @@ import type { Lease, LeaseRequest } from '../limits/lease-desk.ts';
 import type { Cargo, Carrier, Passed } from './carrier.ts';
 
 export interface LeasedCarriage {
-  readonly carrier: Carrier;
+  readonly carrier: Pick<Carrier, 'carry'>;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   /** Asks for a lease, to be had within this time. */

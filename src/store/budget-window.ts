@@ -1,7 +1,5 @@
 // The windows of budgets: calendar hours, days and months in UTC, so that an operator knows when one ends. Pure.
-
-export const BUDGET_WINDOWS = ['hour', 'day', 'month'] as const;
-export type BudgetWindow = (typeof BUDGET_WINDOWS)[number];
+import type { BudgetWindow } from '../config/budget.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,5 +1,5 @@
 // What is asked of budgets: counters by window, checked and booked in one step.
-import type { BudgetWindow } from './budget-window.ts';
+import type { BudgetWindow } from '../config/budget.ts';
 
 /** One counter that a booking touches. */
 export interface BudgetLine {
@@ -12,7 +12,7 @@ export interface BudgetLine {
 
 export type BookingAnswer =
   | { readonly outcome: 'booked'; readonly counters: readonly string[] }
-  /** Nothing was booked. `line` is the position of the first budget that does not cover it. */
+  /** `line` is the position of the first budget that does not cover it. */
   | { readonly outcome: 'exceeded'; readonly line: number; readonly endsInMs: number };
 
 export interface BudgetStore {
@@ -22,6 +22,8 @@ export interface BudgetStore {
    * @param amount whole units
    */
   book(shard: string, lines: readonly BudgetLine[], amount: number): Promise<BookingAnswer>;
+  /** Books what is consumed already, on all lines, whatever is left; the answer says whether it was too much. */
+  consume(shard: string, lines: readonly BudgetLine[], amount: number): Promise<BookingAnswer>;
   /**
    * Corrects a booking once it is known what was consumed.
    * @param id of the correction: given again, nothing is changed

@@ -1,6 +1,6 @@
 // Budgets of a single replica.
 import { windowOf } from './budget-window.ts';
-import type { BudgetStore } from './budgets.ts';
+import type { BookingAnswer, BudgetLine, BudgetStore } from './budgets.ts';
 import { storeKey } from './store-key.ts';
 
 interface Counter {
@@ -33,25 +33,30 @@ export function createMemoryBudgets(now: () => number): BudgetStore {
     for (const [key, { endMs }] of counters) if (endMs < at) counters.delete(key);
   }
 
+  function put(shard: string, lines: readonly BudgetLine[], amount: number, isConsumed: boolean): BookingAnswer {
+    let exceeded: BookingAnswer | null = null;
+    const at = now();
+    const keys: string[] = [];
+    for (const [line, { name, window, limit }] of lines.entries()) {
+      const { startMs, endMs } = windowOf(window, at);
+      const key = storeKey(shard, name, window, String(startMs));
+      const used = counters.get(key)?.used ?? 0;
+      if (amount === 0 ? used >= limit : used + amount > limit) {
+        exceeded ??= { outcome: 'exceeded', line, endsInMs: endMs - at };
+        if (!isConsumed) return exceeded;
+      }
+      keys.push(key);
+    }
+    for (const [line, { window }] of lines.entries()) {
+      const key = keys[line];
+      if (key !== undefined) counterOf(key, windowOf(window, at).endMs).used += amount;
+    }
+    return exceeded ?? { outcome: 'booked', counters: keys };
+  }
+
   return {
-    async book(shard, lines, amount) {
-      const at = now();
-      const keys: string[] = [];
-      for (const [line, { name, window, limit }] of lines.entries()) {
-        const { startMs, endMs } = windowOf(window, at);
-        const key = storeKey(shard, name, window, String(startMs));
-        const used = counters.get(key)?.used ?? 0;
-        if (amount === 0 ? used >= limit : used + amount > limit) {
-          return { outcome: 'exceeded', line, endsInMs: endMs - at };
-        }
-        keys.push(key);
-      }
-      for (const [line, { window }] of lines.entries()) {
-        const key = keys[line];
-        if (key !== undefined) counterOf(key, windowOf(window, at).endMs).used += amount;
-      }
-      return { outcome: 'booked', counters: keys };
-    },
+    book: async (shard, lines, amount) => put(shard, lines, amount, false),
+    consume: async (shard, lines, amount) => put(shard, lines, amount, true),
     // Its answer cannot be lost, so nothing is ever settled twice.
     async settle(_shard, _id, keys, by) {
       for (const key of keys) {

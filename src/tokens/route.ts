@@ -4,6 +4,7 @@ import { admitted } from '../admission/admitted.ts';
 import type { Config, Delivery } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import { SINGLE_USE_MAX_SECONDS } from '../identity/single-use.ts';
+import type { Quotas } from '../limits/quotas.ts';
 import { decide } from '../policy/policy.ts';
 import { resolveVersion } from '../upstream/version.ts';
 import { AccessTokenSchema, accessTokenAnswer, type Destination } from './access-token.ts';
@@ -14,6 +15,7 @@ export interface MintRouteOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
   /** A minter for every delivery that some client app uses. */
   readonly minters: ReadonlyMap<Delivery, Minter>;
+  readonly quotas: Quotas;
   /** Asked per request: where the broker is reached may be known only once it listens. */
   readonly destination: (delivery: Delivery) => Destination;
 }
@@ -67,7 +69,17 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const lifetimeSeconds = isSingleUse
         ? Math.min(decision.expiresInSeconds, SINGLE_USE_MAX_SECONDS)
         : decision.expiresInSeconds;
-      const minted = await minter.mint({ principal, grants, lifetimeSeconds, isSingleUse, version: version.version });
+      const booking = options.quotas.isLimited('mints', client.name)
+        ? await options.quotas.book('mints', principal, 1)
+        : null;
+      const order = { principal, grants, lifetimeSeconds, isSingleUse, version: version.version };
+      let minted: Awaited<ReturnType<Minter['mint']>>;
+      try {
+        minted = await minter.mint(order);
+      } catch (error) {
+        booking?.settle(0);
+        throw error;
+      }
 
       const { record } = request;
       record.upstreamMs = minted.upstreamMs;

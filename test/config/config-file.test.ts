@@ -22,6 +22,9 @@ const USUAL_SOCKETS = {
   maxCharacters: null,
 };
 
+const NO_BUDGET = { subject: null, client: null };
+const NO_QUOTA = { characters: NO_BUDGET, audio_seconds: NO_BUDGET, call_seconds: NO_BUDGET, mints: NO_BUDGET };
+
 const EXAMPLE = `upstream: { version: "2026-03-01", concurrency: { tts: 15, stt: 60 } }
 clients:
   web:
@@ -84,6 +87,7 @@ test('many client apps with a policy each', async (t) => {
       limits: {
         mint: { max: 30, windowMs: 60_000 },
         concurrency: { reserved: 2, max: 10, perSubject: 2, weight: 1 },
+        quota: { ...NO_QUOTA, characters: { subject: { max: 20_000, window: 'day' }, client: null } },
       },
     },
     {
@@ -109,6 +113,7 @@ test('many client apps with a policy each', async (t) => {
       limits: {
         mint: { max: 30, windowMs: 60_000 },
         concurrency: { reserved: 0, max: null, perSubject: null, weight: 1 },
+        quota: NO_QUOTA,
       },
     },
   ]);
@@ -277,7 +282,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   [
     'an unknown name, which is not repeated',
     `management: { password: 1 }\n${CLIENTS}`,
-    ['broker.yaml:1:15 management.*: unknown setting; known here: host, port'],
+    ['broker.yaml:1:15 management.*: unknown setting; known here: host, port, admin_token'],
   ],
   [
     'a name that is there twice',

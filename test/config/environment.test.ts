@@ -23,6 +23,9 @@ const USUAL_SOCKETS = {
   maxContexts: 50,
   maxCharacters: null,
 };
+const ADMIN_TOKEN = 'admin token of thirty-two bytes and more';
+const NO_BUDGET = { subject: null, client: null };
+const NO_QUOTA = { characters: NO_BUDGET, audio_seconds: NO_BUDGET, call_seconds: NO_BUDGET, mints: NO_BUDGET };
 const NO_SHARE = { reserved: 0, max: null, perSubject: null, weight: 1 };
 
 test('the least that serve needs gives every default', async (t) => {
@@ -37,7 +40,7 @@ test('the least that serve needs gives every default', async (t) => {
       drainDelayMs: 5_000,
       drainDeadlineMs: 20_000,
     },
-    management: { host: '127.0.0.1', port: 9090 },
+    management: { host: '127.0.0.1', port: 9090, adminToken: null },
     upstream: {
       apiKeys: [new Secret(API_KEY)],
       baseUrl: 'https://api.cartesia.ai',
@@ -53,6 +56,7 @@ test('the least that serve needs gives every default', async (t) => {
     limits: {
       mintPerAddress: { max: 60, windowMs: 60_000 },
       queue: { waitMs: 2_000, contextWaitMs: 1_000, length: 500 },
+      quota: { characters: null, audio_seconds: null, call_seconds: null, mints: null },
     },
     store: { redisUrl: null, prefix: 'cartesia-broker' },
     log: { level: 'info' },
@@ -74,6 +78,7 @@ test('the least that serve needs gives every default', async (t) => {
         limits: {
           mint: { max: 30, windowMs: 60_000 },
           concurrency: NO_SHARE,
+          quota: NO_QUOTA,
         },
       },
     ],
@@ -92,6 +97,7 @@ test('every variable arrives', async (t) => {
     PORT: '0',
     MANAGEMENT_HOST: 'localhost',
     MANAGEMENT_PORT: '65535',
+    ADMIN_TOKEN,
     PUBLIC_URL: 'https://voice.example.com/broker/',
     TRUST_PROXY: '10.0.0.0/8, ::1',
     REQUIRE_HTTPS: 'true',
@@ -112,6 +118,7 @@ test('every variable arrives', async (t) => {
     STT_CONCURRENCY: '60',
     AGENT_CONCURRENCY: '5',
     REDIS_URL: 'redis://localhost',
+    REDIS_PREFIX: 'eu',
     LOG_LEVEL: 'debug',
   });
   t.strictSame(
@@ -123,6 +130,7 @@ test('every variable arrives', async (t) => {
     [SIGNING_SECRET, `${SIGNING_SECRET}2`],
   );
   t.equal(config.store.redisUrl?.reveal(), 'redis://localhost');
+  t.equal(config.store.prefix, 'eu');
   t.match(config.upstream, {
     baseUrl: 'http://localhost:4000',
     version: '2025-11-04',
@@ -131,7 +139,8 @@ test('every variable arrives', async (t) => {
   });
   t.match(config.listen, { host: '::', port: 0, publicUrl: 'https://voice.example.com/broker', requireHttps: true });
   t.strictSame(config.listen.trustProxy, ['10.0.0.0/8', '::1']);
-  t.strictSame(config.management, { host: 'localhost', port: 65535 });
+  t.match(config.management, { host: 'localhost', port: 65535 });
+  t.equal(config.management.adminToken?.reveal(), ADMIN_TOKEN);
   t.strictSame(config.limits.mintPerAddress, { max: 5, windowMs: 1_000 });
   t.equal(config.log.level, 'debug');
   t.equal(config.proxy, true, 'follows from the delivery');
@@ -144,7 +153,7 @@ test('every variable arrives', async (t) => {
     content: UNRESTRICTED,
     sockets: USUAL_SOCKETS,
     reads: false,
-    limits: { mint: null, concurrency: NO_SHARE },
+    limits: { mint: null, concurrency: NO_SHARE, quota: NO_QUOTA },
   };
   const noWay = { jwt: [], anonymous: false, queryCredentials: false };
   t.strictSame(config.clients, [

@@ -50,6 +50,7 @@ test('every variable that was promised is there, and no other', async (t) => {
       'CORS_ORIGINS',
     ],
     ...[
+      'ADMIN_TOKEN',
       'MINT_RATE',
       'MINT_RATE_PER_IP',
       'TTS_CONCURRENCY',
@@ -147,7 +148,7 @@ const FITTING: { readonly [kind in TextKindName]: readonly string[] } = {
   jwks_url: ['https://a.example/x?y'],
   origin: ['https://a.example', 'http://localhost:3000'],
   date: ['2026-03-01', '2025-11-04'],
-  rate: ['30/minute', '20000/day'],
+  budget: ['30/hour', '20000/day', '1/month'],
   rate_or_off: ['off', '1/second'],
 };
 

@@ -132,21 +132,9 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       ' 2026-03-01',
     ],
   },
-  rate: {
-    right: ['30/minute', '1/second', '20000/day', '5/hour'],
-    wrong: [
-      '',
-      'off',
-      '0/minute',
-      '-1/minute',
-      '30/minutes',
-      '30 / minute',
-      '30',
-      '1.5/minute',
-      '1e3/minute',
-      '030/minute',
-      '1000000000/day',
-    ],
+  budget: {
+    right: ['30/hour', '20000/day', '999999999999/month'],
+    wrong: ['', 'off', '0/day', '-1/day', '30/minute', '30/days', '30 / day', '30', '1.5/day', '1e3/day', '030/day', '1000000000000/day'],
   },
   rate_or_off: { right: ['30/minute', 'off'], wrong: ['', 'OFF', 'none', '0/minute', 'offf', 'xoff'] },
 };

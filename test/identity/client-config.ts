@@ -1,6 +1,9 @@
 // Client apps for tests: complete configurations, of which a test names only what it is about.
 import type { ClientConfig, JwtConfig } from '../../src/config/config.ts';
 
+const NO_BUDGET = { subject: null, client: null };
+const NO_QUOTA = { characters: NO_BUDGET, audio_seconds: NO_BUDGET, call_seconds: NO_BUDGET, mints: NO_BUDGET };
+
 type Overrides = Omit<Partial<ClientConfig>, 'auth'> & { readonly auth?: Partial<ClientConfig['auth']> };
 
 export function clientConfig({ auth, ...overrides }: Overrides = {}): ClientConfig {
@@ -24,7 +27,7 @@ export function clientConfig({ auth, ...overrides }: Overrides = {}): ClientConf
     },
     sockets: { maxDurationMs: 3_600_000, endWithToken: false, idleMs: null, maxContexts: 50, maxCharacters: null },
     reads: false,
-    limits: { mint: null, concurrency: { reserved: 0, max: null, perSubject: null, weight: 1 } },
+    limits: { mint: null, concurrency: { reserved: 0, max: null, perSubject: null, weight: 1 }, quota: NO_QUOTA },
     ...overrides,
   };
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { type AppParts, buildApp } from '../../../src/app.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { createIdentity } from '../../../src/identity/chain.ts';
-import { createLeases } from '../../../src/limits/leases.ts';
+import { createLimits } from '../../../src/limits/limits.ts';
 import { createReadiness } from '../../../src/listener/readiness.ts';
 import { createMemoryStore } from '../../../src/store/memory-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
@@ -14,6 +14,8 @@ import { destination } from '../../../src/tokens/access-token.ts';
 import type { RoutePaths } from './describe.ts';
 
 /** Every route that can be there is mounted; nothing of this is ever used to answer a request. */
+const NO_BUDGETS = { characters: null, audio_seconds: null, call_seconds: null, mints: null };
+
 const CONFIG: Config = {
   listen: {
     host: '127.0.0.1',
@@ -25,7 +27,7 @@ const CONFIG: Config = {
     drainDelayMs: 0,
     drainDeadlineMs: 0,
   },
-  management: { host: '127.0.0.1', port: 0 },
+  management: { host: '127.0.0.1', port: 0, adminToken: null },
   upstream: {
     apiKeys: [],
     baseUrl: 'https://api.cartesia.ai',
@@ -38,7 +40,7 @@ const CONFIG: Config = {
     concurrency: { tts: null, stt: null, agent: null },
   },
   tokens: { signingSecrets: [], reuse: false },
-  limits: { mintPerAddress: null, queue: { waitMs: 0, contextWaitMs: 0, length: 1 } },
+  limits: { mintPerAddress: null, queue: { waitMs: 0, contextWaitMs: 0, length: 1 }, quota: NO_BUDGETS },
   store: { redisUrl: null, prefix: '' },
   log: { level: 'silent' },
   sockets: { browserRefusals: 'status' },
@@ -59,7 +61,7 @@ export function appParts(): AppParts {
     certificate: null,
     carrier: null,
     sockets: null,
-    leases: createLeases({ config: CONFIG, store: createMemoryStore() }),
+    limits: createLimits(CONFIG, createMemoryStore()),
   };
 }
 

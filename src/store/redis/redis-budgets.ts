@@ -1,10 +1,10 @@
 // Budgets in Redis: checked and booked in one run, in windows of Redis' clock.
-import type { BudgetStore } from '../budgets.ts';
+import type { BookingAnswer, BudgetLine, BudgetStore } from '../budgets.ts';
 import { storeKey } from '../store-key.ts';
 import { type RedisLink, redisScript } from './redis-link.ts';
 
 /**
- * KEYS: a counter for each line, without its window. ARGV: the amount, then window and limit of each line.
+ * KEYS: a counter for each line, without its window. ARGV: the amount, `book` or `consume`, then window and limit of each line.
  * The window's beginning is put behind the key here, where the clock is; the hash tag keeps it in the same slot.
  */
 const BOOK = redisScript(`
@@ -30,13 +30,16 @@ local function window(name)
   return start, start + length
 end
 local amount = tonumber(ARGV[1])
-local counters, ends = {}, {}
+local counters, ends, exceeded = {}, {}, nil
 for i, key in ipairs(KEYS) do
-  local start, finish = window(ARGV[2 * i])
-  local limit = tonumber(ARGV[2 * i + 1])
+  local start, finish = window(ARGV[2 * i + 1])
+  local limit = tonumber(ARGV[2 * i + 2])
   counters[i], ends[i] = key .. ':' .. string.format('%.0f', start), finish
   local used = tonumber(redis.call('GET', counters[i]) or '0')
-  if (amount == 0 and used >= limit) or used + amount > limit then return { 'exceeded', i - 1, finish - now } end
+  if (amount == 0 and used >= limit) or used + amount > limit then
+    exceeded = exceeded or { 'exceeded', i - 1, finish - now }
+    if ARGV[2] == 'book' then return exceeded end
+  end
 end
 for i, counter in ipairs(counters) do
   if amount > 0 then
@@ -44,7 +47,7 @@ for i, counter in ipairs(counters) do
     redis.call('PEXPIREAT', counter, ends[i] + 3600000)
   end
 end
-return { 'booked', counters }
+return exceeded or { 'booked', counters }
 `);
 
 /** KEYS: a mark that it was done, then counters. ARGV: the difference, and until when a counter that is new lives, milliseconds. */
@@ -63,15 +66,23 @@ const KEPT_MS = 32 * 86_400_000;
 /** @param prefix before the hash tag */
 export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore {
   const tagged = (shard: string): string => `${prefix}:{${shard === '' ? 'account' : `client:${shard}`}}:budget`;
+  async function put(
+    how: 'book' | 'consume',
+    shard: string,
+    lines: readonly BudgetLine[],
+    amount: number,
+  ): Promise<BookingAnswer> {
+    const keys = lines.map(({ name, window }) => `${tagged(shard)}:${storeKey(name, window)}`);
+    const args = lines.flatMap(({ window, limit }) => [window, String(limit)]);
+    const answer = await link.run(BOOK, keys, [String(amount), how, ...args]);
+    const [outcome, second, third] = answer as [string, unknown, unknown]; // the script's
+    if (outcome === 'exceeded') return { outcome, line: Number(second), endsInMs: Number(third) };
+    return { outcome: 'booked', counters: second as string[] };
+  }
+
   return {
-    async book(shard, lines, amount) {
-      const keys = lines.map(({ name, window }) => `${tagged(shard)}:${storeKey(name, window)}`);
-      const args = lines.flatMap(({ window, limit }) => [window, String(limit)]);
-      const answer = await link.run(BOOK, keys, [String(amount), ...args]);
-      const [outcome, second, third] = answer as [string, unknown, unknown]; // the script's
-      if (outcome === 'exceeded') return { outcome, line: Number(second), endsInMs: Number(third) };
-      return { outcome: 'booked', counters: second as string[] };
-    },
+    book: (shard, lines, amount) => put('book', shard, lines, amount),
+    consume: (shard, lines, amount) => put('consume', shard, lines, amount),
     async settle(shard, id, counters, by) {
       await link.run(SETTLE, [`${tagged(shard)}:settled:${id}`, ...counters], [String(by), String(KEPT_MS)]);
     },

@@ -1,0 +1,30 @@
+// All that holds callers back but their rates, made together over one store.
+import type { Config } from '../config/config.ts';
+import type { Store } from '../store/store.ts';
+import { createLeases, type Leases } from './leases.ts';
+import { createQuotas, type Quotas } from './quotas.ts';
+import { createRevocations, type Revocations } from './revocations.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+
+export interface Limits {
+  readonly leases: Leases;
+  readonly quotas: Quotas;
+  readonly revocations: Revocations;
+  readonly sessions: Sessions;
+  close(): Promise<void>;
+}
+
+export function createLimits(config: Pick<Config, 'upstream' | 'limits' | 'clients'>, store: Store): Limits {
+  const leases = createLeases({ config, store });
+  const revocations = createRevocations(store);
+  return {
+    leases,
+    quotas: createQuotas({ config, store }),
+    revocations,
+    sessions: createSessions(revocations),
+    async close() {
+      revocations.close();
+      await leases.close();
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// What stands between a request that was found good and its carriage: a lease, budgets, and a place on the list of what is open.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { admitted } from '../admission/admitted.ts';
+import type { QuotaUnit } from '../config/budget.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { Booking } from '../limits/quotas.ts';
+import type { Endpoint } from '../upstream/endpoints.ts';
+import type { Cargo, Carrier } from './carrier.ts';
+import { carryUnderLease } from './under-lease.ts';
+
+export interface LimitedCarriage {
+  readonly carrier: Carrier;
+  readonly limits: Limits;
+  readonly endpoint: Endpoint;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** What it will consume, in the unit of the endpoint; 0 = that is known when it is over. */
+  readonly amount: number;
+  /** Makes the cargo, once it may go. */
+  readonly load: () => Cargo | Promise<Cargo>;
+}
+
+/**
+ * Asks for lease and budget at the same time, so that both cost one round trip to the store.
+ * @throws Problem `concurrency_limited`, `quota_exceeded` or `store_unavailable`
+ */
+export async function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> {
+  const { limits, endpoint, request, reply } = carriage;
+  const { principal } = admitted(request);
+  const { leases, quotas } = limits;
+  const unit = unitOf(endpoint);
+  const booking =
+    unit !== null && quotas.isLimited(unit, principal.client) ? quotas.book(unit, principal, carriage.amount) : null;
+  const carrier = listed(carriage);
+  if (endpoint.concurrency === 'none' || !leases.isLimited(endpoint.concurrency, principal.client)) {
+    carrier.carry(request, reply, await booked(carriage, await booking));
+    return reply;
+  }
+  const kind = endpoint.concurrency;
+  let isLoaded = false;
+  try {
+    return await carryUnderLease({
+      carrier,
+      request,
+      reply,
+      ask: (waitMs) => leases.ask(kind, principal, waitMs),
+      waitMs: leases.waits.http,
+      load: async () => {
+        const one = await booking;
+        isLoaded = true;
+        return booked(carriage, one);
+      },
+    });
+  } finally {
+    if (!isLoaded) booking?.then((one) => one.settle(0)).catch(() => {}); // nothing was booked then
+  }
+}
+
+function unitOf({ cost }: Endpoint): QuotaUnit | null {
+  return cost === 'none' ? null : cost;
+}
+
+/** The cargo, whose end settles the booking. */
+async function booked({ endpoint, request, load }: LimitedCarriage, booking: Booking | null): Promise<Cargo> {
+  if (booking === null) return load();
+  try {
+    const cargo = await load();
+    return {
+      ...cargo,
+      settle(passed) {
+        cargo.settle(passed);
+        const { usage } = request.record;
+        booking.settle(endpoint.cost === 'characters' ? (usage?.characters ?? 0) : (usage?.audioSeconds ?? 0));
+      },
+    };
+  } catch (error) {
+    booking.settle(0);
+    throw error;
+  }
+}
+
+/** What is carried can be seen and ended by the operator. */
+function listed({ carrier, limits, endpoint, request }: LimitedCarriage): Pick<Carrier, 'carry'> {
+  const { principal } = admitted(request);
+  return {
+    carry(one, reply, cargo) {
+      let isOver = false;
+      let left = (): void => {};
+      const carried = carrier.carry(one, reply, {
+        ...cargo,
+        settle(passed) {
+          isOver = true;
+          left();
+          cargo.settle(passed);
+        },
+      });
+      if (!isOver)
+        left = limits.sessions.add({ id: one.id, principal, endpoint: endpoint.path, cut: () => carried.cut() });
+      return carried;
+    },
+  };
+}

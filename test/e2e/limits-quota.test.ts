@@ -1,0 +1,53 @@
+// Budgets, as callers meet them.
+import { test } from 'tap';
+import { mintProxied, SPEECH, send, startCarrying } from './carried-broker.ts';
+import { problemOf } from './limits-answers.ts';
+
+const CHARACTERS = [...SPEECH.transcript].length;
+
+test('characters are booked before anything is sent, and the last request that fits is served', async (t) => {
+  const { broker, simulator, token } = await startCarrying(t, {
+    client: { limits: { mint: 'off', quota: { characters: { subject: `${CHARACTERS * 2 + 1}/month` } } } },
+  });
+  const speak = () => send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
+  t.strictSame([(await speak()).status, (await speak()).status], [200, 200]);
+  const refused = await speak();
+  t.equal(refused.status, 402);
+  t.match(problemOf(refused), { error_code: 'quota_exceeded', source: 'broker' });
+  t.match(
+    problemOf(refused).message,
+    /^The budget of characters is spent\. The next one begins at \d{4}-\d\d-01T00:00Z\.$/,
+  );
+  t.equal(refused.headers['x-should-retry'], 'false');
+  t.equal(simulator.counters().tts.granted, 2, 'Cartesia was not asked');
+});
+
+test('what Cartesia refused is given back', async (t) => {
+  const { broker, simulator, token } = await startCarrying(t, {
+    client: { limits: { mint: 'off', quota: { characters: { client: `${CHARACTERS}/month` } } } },
+  });
+  simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action: { type: 'answer', status: 500 } });
+  const speak = async () => (await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status;
+  t.strictSame([await speak(), await speak(), await speak()], [500, 200, 402]);
+});
+
+test('a budget of the whole account is one for all client apps', async (t) => {
+  const { broker, token } = await startCarrying(t, {
+    file: { limits: { quota: { characters: `${CHARACTERS}/month` } } },
+  });
+  const speak = async () => (await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status;
+  t.strictSame([await speak(), await speak()], [200, 402]);
+});
+
+test('access tokens have a budget, and a request that is refused does not count', async (t) => {
+  const { broker, appKey } = await startCarrying(t, {
+    client: { limits: { mint: 'off', quota: { mints: { client: '3/month' } } } },
+  });
+  const mint = (json: unknown) => send(`${broker.url}/access-token`, { credential: appKey, json });
+  t.equal((await mint({ grants: { agent: true } })).status, 403);
+  await mintProxied(broker.url, appKey); // the second: the harness has minted one
+  t.equal((await mint({})).status, 200);
+  const refused = await mint({});
+  t.equal(refused.status, 402);
+  t.match(problemOf(refused), { error_code: 'quota_exceeded' });
+});

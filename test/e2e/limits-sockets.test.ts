@@ -1,0 +1,82 @@
+// Concurrency and budgets inside sockets, with the simulated Cartesia as the judge.
+
+import type { Test } from 'tap';
+import { test } from 'tap';
+import { connect, type SocketClient } from '../simulator/sockets/socket-client.ts';
+import { until } from './limits-answers.ts';
+import { clientOf, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
+
+const TEXT = 'One two three four five six seven.';
+
+async function setUp(t: Test, settings: Readonly<Record<string, unknown>>, client = {}): Promise<SocketBroker> {
+  const running = await startSocketBroker(t, {
+    file: (digest) => ({ ...settings, ...clientOf(digest, client) }),
+  });
+  running.simulator.configure({ limits: { tts: 1000 } });
+  return running;
+}
+
+function open(t: Test, { broker, simulator, appKey }: SocketBroker, path = '/tts/websocket'): Promise<SocketClient> {
+  return connect(t, { ...simulator, url: broker.url }, path, { credential: appKey });
+}
+
+test('contexts of many sockets take turns: never more at once than the plan allows, and all are spoken', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { tts: 2 } }, limits: { queue: { context_wait: 20 } } });
+  const sockets = await Promise.all([1, 2, 3].map(() => open(t, running)));
+  running.simulator.resetCounters();
+  await Promise.all(
+    sockets.map(async (socket, at) => {
+      for (const name of ['a', 'b', 'c']) socket.send(speech(`${at}${name}`, TEXT));
+      for (let done = 0; done < 3; done += 1) await socket.next('done');
+    }),
+  );
+  const { tts } = running.simulator.counters();
+  t.equal(tts.granted, 9);
+  t.equal(tts.highWater, 2);
+  await until(() => running.broker.leases === 3); // the sockets' own
+});
+
+test('a context that finds no turn in time gets its error, and the socket stays open', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { tts: 1 } }, limits: { queue: { context_wait: 0 } } });
+  running.simulator.configure({ latency: { firstByteMs: 500 } });
+  const socket = await open(t, running);
+  socket.send(speech('first', TEXT));
+  socket.send(speech('second', TEXT));
+  t.match(await socket.next('error'), { context_id: 'second', status_code: 429, error_code: 'concurrency_limited' });
+  t.match(await socket.next('done'), { context_id: 'first' });
+  await until(() => running.broker.leases === 1);
+  socket.send(speech('third', TEXT));
+  t.match(await socket.next('done'), { context_id: 'third' });
+});
+
+test('a socket that is torn down frees all it held', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { tts: 2, stt: 1 } } });
+  running.simulator.configure({ latency: { firstByteMs: 60_000 } });
+  const socket = await open(t, running);
+  for (const name of ['a', 'b', 'c']) socket.send(speech(name, TEXT));
+  const stt = await open(t, running, STT_PATH);
+  await until(() => running.broker.leases === 5);
+  socket.socket.terminate();
+  stt.socket.terminate();
+  await until(() => running.broker.leases === 0);
+  t.pass('two contexts, one that waited, and both sockets');
+});
+
+test('a transcription holds its lease as long as its socket is open', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { stt: 1 } }, limits: { queue: { wait: 0 } } });
+  const first = await open(t, running, STT_PATH);
+  await t.rejects(open(t, running, STT_PATH), /429/);
+  first.socket.terminate();
+  await until(() => running.broker.leases === 0);
+  t.ok(await open(t, running, STT_PATH));
+});
+
+test('a socket ends when its budget is spent', async (t) => {
+  const running = await setUp(t, {}, { limits: { mint: 'off', quota: { characters: { subject: '40/month' } } } });
+  const socket = await open(t, running);
+  socket.send(speech('a', TEXT));
+  await socket.next('done');
+  socket.send(speech('b', TEXT));
+  t.equal((await socket.closed).code, 1008);
+  await t.rejects(open(t, running), /402/);
+});
