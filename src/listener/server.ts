@@ -135,6 +135,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     turnsOf(socket, handling).close(problem, farewell(problem));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && turnsOf(socket, handling).isTakingItsTime) return; // Node says it once
     const problem = parseProblem(error.code);
     if (problem === null || !socket.writable) socket.destroy();
     else turnsOf(socket, handling).close(problem, farewell(problem));

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Problem } from '../errors/problems.ts';
 import { endConnection } from './end-connection.ts';
+import { isSlowBody } from './slow-body.ts';
 
 /** How a request is handled once it is its turn. */
 export interface Handling {
@@ -64,6 +65,12 @@ export class Turns {
     return this.#current !== null || this.#waiting.length > 0;
   }
 
+  /** What comes now is the body of a request that may take its time. */
+  get isTakingItsTime(): boolean {
+    const current = this.#current;
+    return current !== null && current === this.#last && !current.response.writableEnded && isSlowBody(current.request);
+  }
+
   /** @param problem why it is refused, after which the connection ends; `null` = it is run */
   take(request: IncomingMessage, response: ServerResponse, problem: Problem | null): void {
     if (this.#isClosed || !this.#socket.writable) return; // nothing behind a refusal or a last answer is run
@@ -110,6 +117,8 @@ export class Turns {
   }
 
   readonly #next = (): void => {
+    // The rest of a body that had all the time is not waited for: nobody looks at the clock for it any more.
+    if (this.#current !== null && isSlowBody(this.#current.request)) this.#isClosed = true;
     this.#current = null;
     if (!this.#socket.writable) {
       this.#waiting.length = 0;
