@@ -1,6 +1,7 @@
 // The list of pages that are made from code: one small generator each. `npm run docs` writes them, a test compares them.
 import { configSchema } from './config-schema.ts';
 import { configurationPage } from './configuration-page.ts';
+import { endpointsPage } from './endpoints.ts';
 import { envExample } from './env-example.ts';
 import { errorsPage } from './errors.ts';
 import { openApiFile } from './openapi.ts';
@@ -17,5 +18,6 @@ export const PAGES: readonly Page[] = [
   { path: 'config.schema.json', generate: configSchema },
   { path: '.env.example', generate: envExample },
   { path: 'docs/errors.md', generate: errorsPage },
+  { path: 'docs/endpoints.md', generate: endpointsPage },
   { path: 'docs/openapi.json', generate: openApiFile },
 ];

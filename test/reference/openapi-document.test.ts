@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { test } from 'tap';
 import { Errors } from 'typebox/schema';
+import { endpointsPage } from '../../scripts/docs/endpoints.ts';
 import { errorsPage } from '../../scripts/docs/errors.ts';
 import { appParts } from '../../scripts/docs/openapi/app-document.ts';
 import { describe, type Introduction } from '../../scripts/docs/openapi/describe.ts';
@@ -17,6 +18,7 @@ const document = await loadOpenApiDocument();
 const generated = [
   ['docs/openapi.json', openApiFile],
   ['docs/errors.md', errorsPage],
+  ['docs/endpoints.md', endpointsPage],
 ] as const;
 for (const [path, generate] of generated) {
   test(`${path} is what npm run docs makes of the code now`, async (t) => {
@@ -114,7 +116,7 @@ async function routesOfApp(): Promise<ReadonlySet<string>> {
   const watch = (message: unknown): void => {
     const { fastify } = message as { fastify: FastifyInstance }; // documented payload of the channel
     fastify.addHook('onRoute', ({ method, url }) => {
-      for (const one of [method].flat()) if (one !== 'OPTIONS') routes.add(`${one} ${url}`);
+      for (const one of [method].flat()) if (one !== 'OPTIONS') routes.add(`${one} ${url.replace(':id', '{id}')}`);
     });
   };
   subscribe('fastify.initialization', watch);

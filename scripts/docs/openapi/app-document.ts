@@ -42,6 +42,7 @@ const CONFIG: Config = {
   tokens: { signingSecrets: [], reuse: false },
   limits: { mintPerAddress: null, queue: { waitMs: 0, contextWaitMs: 0, length: 1 }, quota: NO_BUDGETS },
   store: { redisUrl: null, prefix: '' },
+  usage: { prices: { characters: null, audioSeconds: null, callSeconds: null } },
   log: { level: 'silent' },
   sockets: { browserRefusals: 'status' },
   proxy: true,
@@ -59,10 +60,14 @@ export function appParts(): AppParts {
     logger: createLogger('silent'),
     metrics: createMetrics(),
     certificate: null,
-    carrier: null,
+    carrier: { carry: neverUsed, open: 0, close: async () => {} },
     sockets: null,
     limits: createLimits(CONFIG, createMemoryStore()),
   };
+}
+
+function neverUsed(): never {
+  throw new Error('an application that is only described carries nothing');
 }
 
 /** What the routes of the application say of themselves. */

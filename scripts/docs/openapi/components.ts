@@ -13,7 +13,7 @@ export const SECURITY_SCHEMES: Readonly<Record<string, SecurityScheme>> = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'The usual way, and the one of the official SDKs (`apiKey`): a session token (JWT) of an identity provider that the broker is configured for, or an app key.',
+      'The usual way, and the one of the official SDKs (`apiKey`): a session token (JWT) of an identity provider that the broker is configured for, or an app key. Carried endpoints also take the access token of a proxied mint (`token`).',
   },
   apiKey: {
     type: 'apiKey',
@@ -33,6 +33,23 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
       'The API version to mint with, a calendar date. Without it the broker says its own (`CARTESIA_VERSION`), and it always does where the operator has pinned it.',
     schema: { type: 'string', format: 'date' },
     example: '2026-03-01',
+  },
+  CartesiaVersionCarried: {
+    name: 'Cartesia-Version',
+    in: 'header',
+    required: false,
+    description:
+      'The API version that the client speaks. Passed on, unless the operator has pinned one (`CARTESIA_VERSION_POLICY=pin`); without it the broker says its own.',
+    schema: { type: 'string', format: 'date' },
+    example: '2026-03-01',
+  },
+  VoiceId: {
+    name: 'id',
+    in: 'path',
+    required: true,
+    description: 'The id of a voice.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
+    example: '6ccbfb76-1fc6-48f7-b71d-91ac6298247b',
   },
   BrokerSubject: {
     name: 'X-Broker-Subject',
@@ -64,6 +81,10 @@ export const HEADERS: Readonly<Record<string, Header>> = {
   'cartesia-request-id': {
     description: 'The id that Cartesia gave the request behind this one, where there was one.',
     schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
+  },
+  'x-accel-buffering': {
+    description: 'For proxies in front: pass the answer on as it comes.',
+    schema: { type: 'string', enum: ['no'] },
   },
   'ratelimit-limit': { description: 'Requests that one window takes.', schema: count },
   'ratelimit-remaining': { description: 'Requests that the present window still takes.', schema: count },

@@ -83,9 +83,11 @@ function describeOperation(
 ): Operation {
   const { summary = operationId, tags = [], requestBody, responses } = route;
   const description = [note.description, route.description].filter((text) => text !== undefined).join('\n\n');
+  const named = note.parameters ?? [];
+  const isNamed = ({ name }: Parameter): boolean => named.some((one) => PARAMETERS[one]?.name === name);
   const parameters = [
-    ...(route.parameters ?? []),
-    ...(note.parameters ?? []).map((name) => reference('parameters', name, PARAMETERS)),
+    ...(route.parameters ?? []).filter((parameter) => !isNamed(parameter)),
+    ...named.map((name) => reference('parameters', name, PARAMETERS)),
   ];
   const success = responses['200'];
   if (success === undefined) throw new Error(`operation ${operationId} does not say what it answers`);
@@ -96,6 +98,7 @@ function describeOperation(
     tags,
     security: note.credential === 'none' ? [] : Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] })),
     ...(parameters.length === 0 ? {} : { parameters }),
+    ...(note.body === undefined ? {} : { requestBody: { required: true, content: note.body } }),
     ...(requestBody === undefined
       ? {}
       : {
@@ -108,6 +111,7 @@ function describeOperation(
       200: {
         description: note.answer.description,
         headers: headerReferences([...HEADERS_EVERYWHERE, ...(note.answer.headers ?? [])]),
+        ...(note.answer.content === undefined ? {} : { content: note.answer.content }),
         ...(success.content === undefined
           ? {}
           : { content: withNames(success.content, note.answer.name, note.answer.examples, schemas) }),

@@ -18,6 +18,11 @@ export function introduction(version: string): Introduction {
     servers: [{ url: '/', description: 'The broker that serves this document.' }],
     tags: [
       { name: 'tokens', description: 'From the credential of a caller to an access token.' },
+      {
+        name: 'carried',
+        description:
+          "Cartesia's own paths, carried: with the token of a proxied mint, and only where the operator has switched `PROXY` on. Anything else of Cartesia's is answered 404.",
+      },
       { name: 'operation', description: 'For monitors, supervisors and load balancers. No credential.' },
       { name: 'reference', description: 'This contract. No credential.' },
     ],

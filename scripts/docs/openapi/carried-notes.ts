@@ -1,0 +1,212 @@
+// Cartesia's own paths as the broker carries them: what they take and give, as far as an app needs it to begin.
+import type { ProblemCode } from '../../../src/errors/problems.ts';
+import type { MediaType, Schema } from '../../../src/reference/openapi-document.ts';
+import type { EndpointNotes } from './endpoint-notes.ts';
+
+const VOICE = '6ccbfb76-1fc6-48f7-b71d-91ac6298247b';
+
+const PROBLEMS_OF_ALL: readonly ProblemCode[] = [
+  'invalid_version',
+  'unauthenticated',
+  'token_expired',
+  'token_revoked',
+  'endpoint_not_allowed',
+  'origin_not_allowed',
+  'https_required',
+  'rate_limited',
+  'upstream_unavailable',
+  'upstream_rejected',
+  'upstream_timeout',
+  'store_unavailable',
+  'overloaded',
+  'draining',
+];
+const PROBLEMS_OF_WORK: readonly ProblemCode[] = [
+  ...PROBLEMS_OF_ALL,
+  'content_not_allowed',
+  'quota_exceeded',
+  'concurrency_limited',
+  'payload_too_large',
+  'unsupported_media_type',
+];
+
+const HEADERS = ['cache-control', 'cartesia-request-id', 'x-accel-buffering'];
+const PARAMETERS = ['CartesiaVersionCarried'];
+
+const text = (description: string): Schema => ({ type: 'string', description });
+
+const SPEECH_REQUEST: Schema = {
+  type: 'object',
+  description: 'Passed on as it came, fields that are not listed here included.',
+  required: ['model_id', 'transcript', 'voice', 'output_format'],
+  properties: {
+    model_id: text('The model, such as `sonic-3`.'),
+    transcript: text('What is to be said. Each of its characters is counted.'),
+    voice: {
+      description: 'The id of a voice, or an object with it.',
+      anyOf: [
+        { type: 'string' },
+        { type: 'object', properties: { id: { type: 'string' } }, additionalProperties: true },
+      ],
+    },
+    output_format: {
+      type: 'object',
+      description: 'Event streams take the container `raw` only.',
+      required: ['container', 'sample_rate'],
+      properties: {
+        container: { type: 'string', enum: ['raw', 'wav', 'mp3'] },
+        encoding: text('`pcm_s16le`, `pcm_f32le`, `pcm_mulaw` or `pcm_alaw`; not for mp3.'),
+        sample_rate: { type: 'integer', description: 'Samples a second.', minimum: 8000, maximum: 48_000 },
+        bit_rate: { type: 'integer', description: 'Bits a second; mp3 only.' },
+      },
+      additionalProperties: true,
+    },
+    language: text('A language, such as `en`. Set this or `locale`.'),
+    locale: text('A locale, such as `en-GB`.'),
+    context_id: text('Comes back in events, in errors too.'),
+    add_timestamps: { type: 'boolean', description: 'Event streams: the times of words.' },
+  },
+  additionalProperties: true,
+};
+
+const SPEECH_BODY: Readonly<Record<string, MediaType>> = {
+  'application/json': {
+    schema: SPEECH_REQUEST,
+    examples: {
+      speech: {
+        summary: 'A sentence',
+        value: {
+          model_id: 'sonic-3',
+          transcript: 'Hello from the broker.',
+          voice: { id: VOICE },
+          output_format: { container: 'raw', encoding: 'pcm_s16le', sample_rate: 24_000 },
+        },
+      },
+    },
+  },
+};
+
+const FORM: Readonly<Record<string, MediaType>> = {
+  'multipart/form-data': {
+    schema: {
+      type: 'object',
+      description: 'Passed on byte for byte.',
+      required: ['file', 'model'],
+      properties: {
+        file: { type: 'string', format: 'binary', description: 'The recording.' },
+        model: text('The model, such as `ink-whisper`.'),
+        language: text('The language that is spoken.'),
+      },
+      additionalProperties: true,
+    },
+  },
+};
+
+const TRANSCRIPT: Schema = {
+  type: 'object',
+  required: ['text'],
+  properties: {
+    text: text('What was said.'),
+    duration: { type: 'number', description: 'Seconds of audio; what is counted.' },
+  },
+  additionalProperties: true,
+};
+
+const json = (schema: Schema): Readonly<Record<string, MediaType>> => ({ 'application/json': { schema } });
+const ANY_OBJECT: Schema = { type: 'object', additionalProperties: true };
+
+const READ = 'For client apps with `reads: true`; no grant covers it.';
+
+export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
+  post_tts_bytes: {
+    credential: 'required',
+    description:
+      'The audio leaves piece by piece as it is made. A body that breaks off is an error, whatever its status said: the SDKs throw.',
+    parameters: PARAMETERS,
+    body: SPEECH_BODY,
+    answer: {
+      description: 'Audio in the format that was asked for.',
+      content: { 'audio/*': { schema: { type: 'string', format: 'binary' } } },
+      headers: HEADERS,
+    },
+    problems: PROBLEMS_OF_WORK,
+    samples: [
+      {
+        lang: 'Shell',
+        label: 'curl',
+        source: `curl "$BASE_URL/tts/bytes" \\
+  -H "Authorization: Bearer $TOKEN" \\
+  -H "Content-Type: application/json" \\
+  -d '{"model_id": "sonic-3",
+       "transcript": "Hello from the broker.",
+       "voice": {"id": "${VOICE}"},
+       "output_format": {"container": "wav",
+         "encoding": "pcm_s16le", "sample_rate": 24000}}' \\
+  -o hello.wav`,
+      },
+    ],
+  },
+  post_tts_sse: {
+    credential: 'required',
+    description: [
+      'Events pass as they came. Errors in the stream have one form for every API version, and a stream that breaks off ends with one: `error` is always the last event, or `done` is.',
+    ].join('\n\n'),
+    parameters: PARAMETERS,
+    body: SPEECH_BODY,
+    answer: {
+      description:
+        'Events of type `chunk`, `timestamps`, `phoneme_timestamps`, `done` and `error`, each one JSON object.',
+      content: {
+        'text/event-stream': {
+          schema: { type: 'string' },
+          examples: {
+            speech: {
+              summary: 'The end of a stream',
+              value:
+                'data: {"type":"chunk","done":false,"status_code":206,"data":"AACwBPwIHAw="}\n\ndata: {"type":"done","done":true,"status_code":206}\n\n',
+            },
+          },
+        },
+      },
+      headers: HEADERS,
+    },
+    problems: PROBLEMS_OF_WORK,
+  },
+  post_stt: {
+    credential: 'required',
+    description: 'The recording is passed on while it is uploaded.',
+    parameters: PARAMETERS,
+    body: FORM,
+    answer: { description: 'The transcript.', content: json(TRANSCRIPT), headers: HEADERS },
+    problems: PROBLEMS_OF_WORK,
+  },
+  post_audio_transcriptions: {
+    credential: 'required',
+    description: "The same in the form of OpenAI's API, for clients that are made for it.",
+    parameters: PARAMETERS,
+    body: FORM,
+    answer: { description: 'The transcript.', content: json(TRANSCRIPT), headers: HEADERS },
+    problems: PROBLEMS_OF_WORK,
+  },
+  get_voices: {
+    credential: 'required',
+    description: READ,
+    parameters: PARAMETERS,
+    answer: { description: 'A page of voices.', content: json(ANY_OBJECT), headers: HEADERS },
+    problems: PROBLEMS_OF_ALL,
+  },
+  get_voices_id: {
+    credential: 'required',
+    description: READ,
+    parameters: ['VoiceId', ...PARAMETERS],
+    answer: { description: 'The voice.', content: json(ANY_OBJECT), headers: HEADERS },
+    problems: [...PROBLEMS_OF_ALL, 'not_found'],
+  },
+  get_accents: {
+    credential: 'required',
+    description: READ,
+    parameters: PARAMETERS,
+    answer: { description: 'The accents.', content: json(ANY_OBJECT), headers: HEADERS },
+    problems: PROBLEMS_OF_ALL,
+  },
+};
