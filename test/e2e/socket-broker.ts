@@ -51,3 +51,17 @@ export function clientOf(digest: string, more: Readonly<Record<string, unknown>>
     },
   };
 }
+
+/** Resolves with the first log line that fits, past or to come. Rejects after two seconds. */
+export async function logged(
+  { logs }: RunningBroker,
+  fits: (line: Readonly<Record<string, unknown>>) => boolean,
+): Promise<Readonly<Record<string, unknown>>> {
+  const start = performance.now();
+  for (;;) {
+    const line = logs.find(fits);
+    if (line !== undefined) return line;
+    if (performance.now() - start > 2000) throw new Error(`no such line: ${JSON.stringify(logs)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,286 @@
+// Before anything is accepted: every refusal is an HTTP answer in our shape, and upstream hears of none.
+import { randomBytes } from 'node:crypto';
+import { type Test, test } from 'tap';
+import { openRaw } from './raw-connection.ts';
+import { frameOf, handshake, openRawSocket } from './raw-socket.ts';
+import { clientOf, logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
+
+async function answerTo(t: Test, { broker }: SocketBroker, text: string) {
+  const connection = await openRaw(t, broker.url);
+  connection.send(text);
+  const answer = await connection.response();
+  await connection.ended();
+  t.equal(connection.rest(), '', 'nothing behind the answer');
+  t.equal(answer.json['request_id'], answer.headers['x-request-id']);
+  return answer;
+}
+
+async function mint({ broker, appKey }: SocketBroker, body: object) {
+  const response = await fetch(`${broker.url}/access-token`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${appKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+test('handshakes that are none, or are not allowed, are refused before any 101', async (t) => {
+  const running = await startSocketBroker(t);
+  const { broker, headers, simulator } = running;
+  const open = (path: string, more: Readonly<Record<string, string>> = {}) =>
+    handshake(broker.url, path, { ...headers, ...more });
+  const without = (name: string) => open('/tts/websocket').replace(new RegExp(`${name}: [^\\r]*\\r\\n`), '');
+  for (const [name, text, status, code] of [
+    ['no key', without('Sec-WebSocket-Key'), 400, 'invalid_request'],
+    ['a short key', open('/tts/websocket', { 'Sec-WebSocket-Key': 'c2hvcnQ=' }), 400, 'invalid_request'],
+    [
+      'a key of 17 bytes',
+      open('/tts/websocket', { 'Sec-WebSocket-Key': 'MDEyMzQ1Njc4OTAxMjM0NTY=' }),
+      400,
+      'invalid_request',
+    ],
+    ['version 12', open('/tts/websocket', { 'Sec-WebSocket-Version': '12' }), 400, 'invalid_request'],
+    ['no version', without('Sec-WebSocket-Version'), 400, 'invalid_request'],
+    ['POST', open('/tts/websocket').replace('GET', 'POST'), 404, 'not_found'],
+    ['HTTP/1.0', open('/tts/websocket').replace('HTTP/1.1', 'HTTP/1.0'), 400, 'invalid_request'],
+    [
+      'a plain GET',
+      open('/tts/websocket', { Connection: 'close' }).replace('Upgrade: websocket\r\n', ''),
+      400,
+      'invalid_request',
+    ],
+    ['another protocol', open('/tts/websocket').replace('Upgrade: websocket', 'Upgrade: h2c'), 400, 'invalid_request'],
+    ['an unknown origin', open('/tts/websocket', { Origin: 'https://evil.test' }), 403, 'origin_not_allowed'],
+    ['no credential', without('Authorization'), 401, 'unauthenticated'],
+    ['a wrong credential', open('/tts/websocket', { Authorization: 'Bearer cb_wrong' }), 401, 'unauthenticated'],
+    [
+      'an app key in the URL',
+      `${without('Authorization').replace('/tts/websocket', `/tts/websocket?api_key=${running.appKey}`)}`,
+      401,
+      'unauthenticated',
+    ],
+    ['two credentials that differ', open('/tts/websocket?access_token=other'), 400, 'invalid_request'],
+    ['an unknown path', open('/tts/websockets'), 404, 'not_found'],
+    ['sessions of an agent', open('/v1/agents/websocket/a/sessions'), 404, 'not_found'],
+    ['an agent id that is none', open('/agents/stream/a.b'), 404, 'not_found'],
+    ['a slash at the end', open('/tts/websocket/'), 404, 'not_found'],
+    ['upper case', open('/TTS/websocket'), 404, 'not_found'],
+    ['an encoded path', open('/tts%2fwebsocket'), 400, 'invalid_request'],
+    ['a version that is no date', open('/tts/websocket?cartesia_version=tomorrow'), 400, 'invalid_version'],
+    [
+      'the version twice',
+      open('/tts/websocket?cartesia_version=2026-03-01&cartesia_version=2026-03-01'),
+      400,
+      'invalid_request',
+    ],
+    ['a query with a broken escape', open('/tts/websocket?a=%zz'), 400, 'invalid_request'],
+    ['two hosts', open('/tts/websocket', { 'X-A': 'b\r\nHost: other' }), 400, 'invalid_request'],
+    ['a body', `${open('/tts/websocket', { 'Content-Length': '5' })}hello`, 400, 'invalid_request'],
+  ] as const) {
+    await t.test(name, async (t) => {
+      const answer = await answerTo(t, running, text);
+      t.equal(answer.status, status);
+      t.equal(answer.json['error_code'], code);
+    });
+  }
+  t.equal(simulator.journal.entries().length, 0, 'upstream heard of none');
+});
+
+test('a grant opens its own sockets only, and a token past its life none', async (t) => {
+  let now = Date.now();
+  const running = await startSocketBroker(t, { seams: { now: () => now } });
+  const { broker, simulator } = running;
+  const { body } = await mint(running, { grants: { stt: true }, expires_in: 30 });
+  const token = String(body['token']);
+  running.watch.add({ name: 'proxied token', value: token });
+  const tts = await answerTo(t, running, handshake(broker.url, `/tts/websocket?access_token=${token}`, {}));
+  t.match([tts.status, tts.json['error_code']], [403, 'endpoint_not_allowed']);
+  await openRawSocket(t, broker.url, `${STT_PATH}&access_token=${token}`, {});
+  now += 31_000;
+  const late = await answerTo(t, running, handshake(broker.url, `${STT_PATH}&access_token=${token}`, {}));
+  t.match([late.status, late.json['error_code']], [401, 'token_expired']);
+  t.equal(simulator.journal.entries({ path: '/stt/websocket' }).length, 1);
+});
+
+test('upstream gets our key in a header, one version, and of the query what is not ours', async (t) => {
+  const running = await startSocketBroker(t);
+  const { broker, simulator, logText } = running;
+  const { body } = await mint(running, { expires_in: 60 });
+  const token = String(body['token']);
+  running.watch.add({ name: 'proxied token', value: token });
+  const socket = await openRawSocket(
+    t,
+    broker.url,
+    `/stt/websocket?model=ink-2&access_token=${token}&cartesia_version=2026-03-01&encoding=pcm_s16le&sample_rate=16000&keyterm=a%20b`,
+    { 'Cartesia-Version': '2025-04-16', Cookie: 'a=b', 'X-Forwarded-For': '1.2.3.4' },
+  );
+  const entry = simulator.journal.entries().at(-1);
+  t.equal(entry?.url, '/stt/websocket?model=ink-2&encoding=pcm_s16le&sample_rate=16000&keyterm=a%20b');
+  t.equal(entry?.headers['authorization'], `Bearer ${simulator.apiKey}`);
+  t.equal(entry?.headers['cartesia-version'], '2026-03-01', 'the query names it, so the header does not count');
+  for (const name of ['cookie', 'x-forwarded-for', 'x-api-key', 'origin'])
+    t.equal(entry?.headers[name], undefined, name);
+  t.match(socket.head, `cartesia-request-id: ${entry?.requestId}`);
+  t.notMatch(logText(), token);
+});
+
+test('a single-use token opens one socket and nothing else, once', async (t) => {
+  let now = Date.now();
+  const running = await startSocketBroker(t, { seams: { now: () => now } });
+  const { broker } = running;
+  const minted = await mint(running, { grants: { tts: true }, expires_in: 300, single_use: true });
+  t.equal(minted.status, 200);
+  t.equal(minted.body['expires_in'], 60, 'no longer than a minute');
+  const token = String(minted.body['token']);
+
+  const http = await fetch(`${broker.url}/tts/bytes`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{}',
+  });
+  t.equal(http.status, 403);
+  t.match(await http.json(), { error_code: 'endpoint_not_allowed' });
+  const refused = await answerTo(t, running, handshake(broker.url, `/stt/websocket?access_token=${token}`, {}));
+  t.equal(refused.status, 403, 'a refusal does not use it up');
+
+  const socket = await openRawSocket(t, broker.url, `/tts/websocket?access_token=${token}`, {});
+  socket.send(frameOf(1, speech('a', 'Hello.')));
+  t.match(await socket.event(), { type: 'chunk' });
+  const again = await answerTo(t, running, handshake(broker.url, `/tts/websocket?access_token=${token}`, {}));
+  t.match([again.status, again.json['error_code']], [401, 'unauthenticated']);
+  await logged(running, (line) => line['reason'] === 'single_use_spent');
+
+  const late = String((await mint(running, { single_use: true, expires_in: 30 })).body['token']);
+  now += 31_000;
+  const expired = await answerTo(t, running, handshake(broker.url, `/tts/websocket?access_token=${late}`, {}));
+  t.match([expired.status, expired.json['error_code']], [401, 'token_expired']);
+});
+
+test('of many upgrades with one single-use token, one opens', async (t) => {
+  const running = await startSocketBroker(t, { simulator: { plan: 'scale' } });
+  const { body } = await mint(running, { grants: { tts: true }, single_use: true });
+  const path = `/tts/websocket?access_token=${body['token']}`;
+  const tries = await Promise.allSettled(
+    Array.from({ length: 20 }, () => openRawSocket(t, running.broker.url, path, {})),
+  );
+  t.equal(tries.filter(({ status }) => status === 'fulfilled').length, 1);
+  t.equal(running.simulator.journal.entries({ path: '/tts/websocket' }).length, 1);
+});
+
+test('delivery direct has no single-use tokens', async (t) => {
+  const running = await startSocketBroker(t, { env: { DELIVERY: 'direct' } });
+  const { status, body } = await mint(running, { single_use: true });
+  t.equal(status, 400);
+  t.match(body, { error_code: 'invalid_request', message: /single_use/ });
+  t.equal(running.simulator.journal.entries().length, 0, 'nothing was minted');
+});
+
+test('an upgrade behind a request that still runs gets its refusal behind the answer', async (t) => {
+  const running = await startSocketBroker(t, {
+    env: { DELIVERY: 'direct', PROXY: 'true' },
+    simulator: { settings: { latency: { mintMs: 200 } } },
+  });
+  const { broker, headers, appKey, simulator } = running;
+  const connection = await openRaw(t, broker.url);
+  connection.send(
+    `POST /access-token HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${appKey}\r\n\r\n${handshake(broker.url, '/tts/websocket', headers)}`,
+  );
+  t.equal((await connection.response()).status, 200);
+  const refused = await connection.response();
+  t.equal(refused.status, 400);
+  t.match(refused.json, { error_code: 'invalid_request', message: /wait/ });
+  await connection.ended();
+  t.equal(simulator.journal.entries({ path: '/tts/websocket' }).length, 0);
+});
+
+test('an upgrade on a connection that has served requests before', async (t) => {
+  const { broker, headers } = await startSocketBroker(t);
+  const connection = await openRaw(t, broker.url);
+  connection.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.equal((await connection.response()).status, 200);
+  connection.send(handshake(broker.url, '/tts/websocket', headers));
+  t.equal((await connection.response()).status, 101);
+});
+
+test('an agent that is not on the list, and a model that is not, are refused by the target alone', async (t) => {
+  const running = await startSocketBroker(t, {
+    file: (digest) => clientOf(digest, { content: { agents: ['agent_a'], models: ['ink-2'] } }),
+  });
+  const { broker, headers, simulator } = running;
+  const open = (path: string) => handshake(broker.url, path, headers);
+  for (const path of [
+    '/agents/stream/agent_b',
+    '/v1/agents/websocket/agent_b',
+    '/stt/websocket?model=ink-whisper',
+    '/stt/websocket',
+    '/stt/turns/websocket?model=ink-preview',
+  ]) {
+    const answer = await answerTo(t, running, open(path));
+    t.match([answer.status, answer.json['error_code']], [403, 'content_not_allowed'], path);
+  }
+  for (const path of ['/stt/websocket?model=ink-2&model=ink-whisper', '/stt/websocket?model=ink-2&Model=x']) {
+    t.equal((await answerTo(t, running, open(path))).status, 400, path);
+  }
+  t.equal(simulator.journal.entries().length, 0);
+  await openRawSocket(t, broker.url, '/agents/stream/agent_a', headers);
+});
+
+test('a refusal that a browser can read, where the operator wants it', async (t) => {
+  const origin = 'https://app.example.com';
+  const running = await startSocketBroker(t, {
+    file: (digest) => ({
+      ...clientOf(digest, { grants: ['tts', 'stt'], origins: [origin] }),
+      sockets: { browser_refusals: 'event' },
+    }),
+  });
+  const { broker, headers } = running;
+  const tts = await openRawSocket(t, broker.url, '/tts/websocket?access_token=no', { Origin: origin });
+  t.match(await tts.event(), {
+    type: 'error',
+    done: true,
+    status_code: 401,
+    error_code: 'unauthenticated',
+    error: /./,
+  });
+  t.strictSame(await tts.closing(), { code: 1008, reason: 'unauthenticated' });
+  await tts.ended();
+  const stt = await openRawSocket(t, broker.url, '/stt/websocket?access_token=no', { Origin: origin });
+  const event = await stt.event();
+  t.match(event, { type: 'error', status_code: 401, message: /./ });
+  t.notOk('done' in event || 'context_id' in event);
+  const agent = await openRawSocket(t, broker.url, '/v1/agents/websocket/a', { ...headers, Origin: origin });
+  t.match(await agent.event(), { type: 'error', code: 'endpoint_not_allowed', fatal: true });
+  t.equal((await agent.closing()).code, 1008);
+  const line = await openRawSocket(t, broker.url, '/agents/stream/a', { ...headers, Origin: origin });
+  t.equal((await line.closing()).code, 1008);
+
+  running.simulator.configure({ limits: { ttsSockets: 0 } });
+  const full = await openRawSocket(t, broker.url, '/tts/websocket', { ...headers, Origin: origin });
+  t.match(await full.event(), { status_code: 429, error_code: 'concurrency_limited', source: 'upstream' });
+  t.equal((await full.closing()).code, 1013, 'worth another try');
+  await t.rejects(
+    openRawSocket(t, broker.url, '/tts/websocket', headers),
+    /HTTP\/1.1 429/,
+    'a program reads the status',
+  );
+});
+
+test('a request line of nine thousand bytes, and headers of seventeen', async (t) => {
+  const running = await startSocketBroker(t);
+  const { broker, headers } = running;
+  const long = await answerTo(t, running, handshake(broker.url, `/tts/websocket?a=${'a'.repeat(9000)}`, headers));
+  t.equal(long.status, 400);
+  const big = await openRaw(t, broker.url);
+  big.send(handshake(broker.url, '/tts/websocket', { ...headers, 'X-A': 'a'.repeat(17_000) }));
+  t.equal((await big.response()).status, 431);
+});
+
+test('a shared secret never meets an upstream that refuses it as ours', async (t) => {
+  const running = await startSocketBroker(t, {
+    env: { CARTESIA_API_KEY: `sk_car_${randomBytes(12).toString('hex')}` },
+  });
+  const { broker, headers } = running;
+  const answer = await answerTo(t, running, handshake(broker.url, '/tts/websocket', headers));
+  t.match([answer.status, answer.json['error_code']], [502, 'upstream_rejected'], 'never 401 to the client');
+  t.match(await running.broker.metrics.registry.metrics(), /broker_upstream_key_rejected_total 1/);
+});
