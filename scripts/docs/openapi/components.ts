@@ -78,6 +78,10 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     schema: { type: 'string', enum: ['nosniff'] },
   },
   'cache-control': { description: 'Whether the answer may be kept.', schema: { type: 'string' } },
+  'referrer-policy': {
+    description: 'For browsers: nobody who is called from here is told of it.',
+    schema: { type: 'string', enum: ['no-referrer'] },
+  },
   'cartesia-request-id': {
     description: 'The id that Cartesia gave the request behind this one, where there was one.',
     schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },

@@ -38,7 +38,14 @@ export const MINT_NOTES: EndpointNotes = {
         'https://voice.example.com',
       ),
     },
-    headers: ['cache-control', 'cartesia-request-id', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+    headers: [
+      'cache-control',
+      'referrer-policy',
+      'cartesia-request-id',
+      'ratelimit-limit',
+      'ratelimit-remaining',
+      'ratelimit-reset',
+    ],
   },
   problems: [
     'invalid_version',

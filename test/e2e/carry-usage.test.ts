@@ -1,0 +1,183 @@
+// What was used, in metrics and in the audit line, against what Cartesia itself has counted. And what it costs the broker to pass it on.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'tap';
+import {
+  lineOf,
+  open,
+  recordingForm,
+  SPEECH,
+  send,
+  startCarrying,
+  until,
+  untilQuiet,
+  usageOf,
+} from './carried-broker.ts';
+
+const TRANSCRIPTS = [
+  'Hello.',
+  'Café – 😀 👩‍👩‍👧',
+  '日本語のテキスト。',
+  'The word data is no audio: "data".',
+  ' '.repeat(3) + 'x',
+];
+
+test('characters are what Cartesia charges, and bytes what it sent', async (t) => {
+  const running = await startCarrying(t);
+  const { broker, simulator, token } = running;
+  for (const path of ['/tts/bytes', '/tts/sse']) {
+    simulator.resetCounters();
+    simulator.journal.clear();
+    let audioBytes = 0;
+    for (const transcript of TRANSCRIPTS) {
+      running.logs.length = 0;
+      const answer = await send(`${broker.url}${path}`, {
+        credential: token,
+        json: { ...SPEECH, transcript, add_timestamps: true, context_id: 'data' },
+      });
+      t.equal(answer.status, 200);
+      const audio = path === '/tts/bytes' ? answer.body.length : audioIn(answer.body);
+      audioBytes += audio;
+      t.match(await lineOf(running, path), {
+        audit: 'usage',
+        outcome: 'ok',
+        client: 'kiosk',
+        subject: String,
+        characters: [...transcript].length,
+        audio_bytes: audio,
+        audio_seconds: Math.round((audio / 48_000) * 1000) / 1000,
+        upstream_request_id: simulator.journal.entries({ path }).at(-1)?.requestId,
+      });
+    }
+    const used = await usageOf(running, path);
+    t.equal(used['characters'], simulator.counters().creditsSpent, 'one credit a character');
+    t.equal(used['requests'], TRANSCRIPTS.length);
+    t.equal(used['audio_bytes'], audioBytes);
+    t.ok(Math.abs((used['audio_seconds'] ?? 0) - audioBytes / 48_000) < 1e-6);
+    if (path === '/tts/bytes') {
+      const sent = simulator.journal.entries({ path }).reduce((sum, { bytesOut }) => sum + bytesOut, 0);
+      t.equal(used['audio_bytes'], sent);
+    }
+  }
+  await untilQuiet(running, 1);
+});
+
+test('seconds follow the format', async (t) => {
+  const running = await startCarrying(t);
+  const { broker, token } = running;
+  const seconds: number[] = [];
+  for (const output_format of [
+    { container: 'raw', encoding: 'pcm_s16le', sample_rate: 24_000 },
+    { container: 'wav', encoding: 'pcm_s16le', sample_rate: 44_100 },
+    { container: 'wav', encoding: 'pcm_f32le', sample_rate: 16_000 },
+    { container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8000 },
+    { container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 },
+  ]) {
+    running.logs.length = 0;
+    await send(`${broker.url}/tts/bytes`, { credential: token, json: { ...SPEECH, output_format } });
+    seconds.push(Number((await lineOf(running, '/tts/bytes'))['audio_seconds']));
+  }
+  const [first = 0] = seconds;
+  t.ok(first > 1);
+  // The same words take the same time; mp3 pads its frames.
+  for (const one of seconds) t.ok(Math.abs(one - first) < 0.12, seconds.join());
+});
+
+test('a transcription is counted by the audio that Cartesia says it heard', async (t) => {
+  const running = await startCarrying(t);
+  const { broker, simulator, token } = running;
+  const wav = await send(`${simulator.url}/tts/bytes`, {
+    credential: simulator.apiKey,
+    json: { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } },
+  });
+  simulator.resetCounters();
+  const answer = await send(`${broker.url}/stt`, { credential: token, ...recordingForm(wav.body) });
+  const { duration } = JSON.parse(answer.body.toString()) as { duration: number };
+  t.ok(duration > 1);
+  t.equal((await usageOf(running, '/stt'))['audio_seconds'], duration);
+  t.ok(Math.abs(simulator.counters().creditsSpent - duration / 2) < 0.001, 'half a credit a second');
+  t.match(await lineOf(running, '/stt'), {
+    audit: 'usage',
+    characters: 0,
+    audio_bytes: 0,
+    audio_seconds: Math.round(duration * 1000) / 1000,
+  });
+});
+
+test('what Cartesia refuses is not counted, what it began is', async (t) => {
+  const running = await startCarrying(t, { simulator: { settings: { latency: { perChunkMs: 20 } } } });
+  const { broker, simulator, token } = running;
+  simulator.faults.add({ match: {}, times: 3, action: { type: 'answer', status: 429 } });
+  for (let i = 0; i < 3; i += 1) await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
+  t.strictSame(await usageOf(running, '/tts/bytes'), { requests: 3 });
+  t.match(await lineOf(running, '/tts/bytes'), { status: 429, audit: 'usage', characters: 0, audio_bytes: 0 });
+
+  const response = await open(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
+  response.on('error', () => {});
+  let received = 0;
+  response.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+  });
+  await until(() => received > 20_000, 'audio');
+  response.destroy();
+  await untilQuiet(running, 0);
+  const used = await usageOf(running, '/tts/bytes');
+  t.equal(
+    used['characters'],
+    simulator.counters().creditsSpent,
+    'Cartesia charges for what the client did not wait for',
+  );
+  t.ok((used['audio_bytes'] ?? 0) >= received && (used['audio_bytes'] ?? 0) < 100_000, `${used['audio_bytes']} bytes`);
+});
+
+test('200 slow streams: memory stays flat', async (t) => {
+  const STREAMS = 200;
+  const running = await startCarrying(t, {
+    simulator: {
+      plan: 'scale',
+      settings: {
+        limits: { tts: STREAMS },
+        latency: { perChunkMs: 100 },
+        chunkBytes: 4800,
+        journal: { maximumEntries: STREAMS },
+      },
+    },
+  });
+  const json = { ...SPEECH, transcript: 'The quick brown fox jumps over the lazy dog. '.repeat(4) };
+  const responses = await Promise.all(
+    Array.from({ length: STREAMS }, () => open(`${running.broker.url}/tts/bytes`, { credential: running.token, json })),
+  );
+  let received = 0;
+  for (const response of responses)
+    response
+      .on('error', () => {})
+      .on('data', (chunk: Buffer) => {
+        received += chunk.length;
+      });
+  t.equal(running.broker.carried, STREAMS);
+  const samples: number[] = [];
+  for (let i = 0; i < 8; i += 1) {
+    await sleep(400);
+    global.gc?.();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    samples.push((heapUsed + arrayBuffers) / 1024 / 1024);
+  }
+  const passed = received / 1024 / 1024;
+  // The watch for secrets in this process keeps a copy of every answer: what grows beyond that copy is the broker's and the simulator's.
+  const growth = (samples.at(-1) ?? 0) - (samples[1] ?? 0);
+  t.comment(`${passed.toFixed(1)} MiB passed; ${samples.map((mib) => mib.toFixed(0)).join(', ')} MiB in use`);
+  t.ok(growth < passed + 64, `${growth.toFixed(1)} MiB more`);
+  t.ok(passed > 5, `${passed.toFixed(1)} MiB passed`);
+  for (const response of responses) response.destroy();
+  await untilQuiet(running, 0);
+  t.equal(running.simulator.counters().tts.active, 0);
+});
+
+/** Decoded audio of the `chunk` events. */
+function audioIn(body: Buffer): number {
+  let bytes = 0;
+  for (const event of body.toString().split('\n\n').slice(0, -1)) {
+    const { type, data } = JSON.parse(event.replace(/^data: /, '')) as { type: string; data?: string };
+    if (type === 'chunk') bytes += Buffer.from(String(data), 'base64').length;
+  }
+  return bytes;
+}
