@@ -1,6 +1,7 @@
 // A whole broker: makes the parts that the configuration asks for, listens, and stops in good order.
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import type { Config, Delivery } from './config/config.ts';
@@ -67,6 +68,7 @@ const CARRIED_CONNECTIONS_MAX = 1024;
 const CONNECT_TIMEOUT_MS = 3000;
 
 /**
+const STORE_PATIENCE_MS = 500;
  * Listens on both listeners; rejects when a port is taken or a certificate cannot be read.
  */
 export async function startBroker(config: Config, logger: Logger, seams: BrokerSeams = {}): Promise<Broker> {
@@ -143,7 +145,13 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     certificate,
     ...(seams.timeouts === undefined ? {} : { timeouts: seams.timeouts }),
   });
-  const management = await buildManagement({ readiness, metrics, details: () => ({ upstream: tokenClient.health }) });
+  const { adminToken } = config.management;
+  const management = await buildManagement({
+    readiness,
+    metrics,
+    admin: adminToken === null ? null : { token: adminToken, limits, prices: config.usage.prices, logger },
+    details: () => ({ upstream: tokenClient.health, store: store.state }),
+  });
 
   const closeParts = async (): Promise<void> => {
     await Promise.all([management.close(), tokenClient.close(), carrier?.close(), identity.close()]);
@@ -168,8 +176,10 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
           onRenewed: () => logger.info('certificate renewed'),
           onFailed: (error) => logger.error({ err: error }, 'certificate not renewed: the old one stays in use'),
         });
-  if (store.state === 'up') readiness.set('ready');
-  else void store.reached.then(() => readiness.state === 'starting' && readiness.set('ready'));
+  // A store that is there is waited for; one that is away keeps the replica from being ready, not from starting.
+  await Promise.race([limits.ready, sleep(STORE_PATIENCE_MS)]);
+  void limits.ready.then(() => readiness.state === 'starting' && readiness.set('ready'));
+  await Promise.resolve();
   // Ahead of the first caller, and nobody waits for it: an issuer that is away must not keep the broker from starting.
   void identity.warm();
   void tokenClient.load();

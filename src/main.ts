@@ -10,6 +10,7 @@ const USAGE = `Usage: cartesia-broker <command> [options]
   simulate       an offline Cartesia to build and test against                                 [--help]
   check-config   read the settings, report every problem, start nothing
   key            make an app key                                                               [--name NAME]
+  admin          look at a running broker: revoke, kill, leases, usage                         [--help]
   healthcheck    ask the broker on this machine whether it lives: exit code 0 or 1
 
   --version, --help
@@ -22,6 +23,7 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: CommandIo)
   simulate: async (argv, io) => (await import('./commands/simulate.ts')).runSimulateCommand(argv, io),
   'check-config': async (argv, io) => (await import('./commands/check-config.ts')).runCheckConfig(argv, io),
   key: async (argv, io) => (await import('./commands/key.ts')).runKey(argv, io),
+  admin: async (argv, io) => (await import('./commands/admin.ts')).runAdmin(argv, io),
   healthcheck: async (argv, io) => (await import('./commands/healthcheck.ts')).runHealthcheck(argv, io),
 };
 

@@ -11,7 +11,7 @@ const DEFAULT_TTL_SECONDS = 300;
 
 /** @param settings checked against the schema and its rules */
 export function buildConfig(settings: Settings): Config {
-  const { listen, management, upstream, tokens, limits, store, log } = settings;
+  const { listen, management, upstream, tokens, limits, store, usage, log } = settings;
   const clients = Object.entries(settings.clients).map(([name, client]) => buildClient(name, client));
   const { cert_file: certFile, key_file: keyFile } = listen.tls;
   return {
@@ -61,6 +61,13 @@ export function buildConfig(settings: Settings): Config {
       },
     },
     store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url), prefix: store.prefix },
+    usage: {
+      prices: {
+        characters: price(usage.prices.million_characters),
+        audioSeconds: price(usage.prices.hour_of_audio),
+        callSeconds: price(usage.prices.hour_of_calls),
+      },
+    },
     log: { level: log.level },
     sockets: { browserRefusals: settings.sockets.browser_refusals },
     proxy: settings.proxy ?? clients.some(({ delivery }) => delivery === 'proxied'),
@@ -120,6 +127,10 @@ function buildConcurrency(settings: ClientSettings['limits']['concurrency']): Co
     perSubject: settings?.per_subject ?? null,
     weight: (settings?.weight ?? 1) * PRIORITY_WEIGHTS[settings?.priority ?? 'normal'],
   };
+}
+
+function price(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text);
 }
 
 function buildQuota(settings: ClientSettings['limits']['quota']): QuotaConfig {

@@ -63,6 +63,17 @@ export interface Config {
     readonly quota: { readonly [unit in QuotaUnit]: Budget | null };
   };
   readonly store: { readonly redisUrl: Secret | null; readonly prefix: string };
+  /** Prices in one currency; `null` = not known. */
+  readonly usage: {
+    readonly prices: {
+      /** Of a million. */
+      readonly characters: number | null;
+      /** Of an hour. */
+      readonly audioSeconds: number | null;
+      /** Of an hour. */
+      readonly callSeconds: number | null;
+    };
+  };
   readonly log: { readonly level: LogLevel };
   readonly sockets: { readonly browserRefusals: 'status' | 'event' };
   /** Mount Cartesia's own paths. */

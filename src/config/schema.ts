@@ -580,6 +580,26 @@ export const SETTINGS_SCHEMA = group(
       },
       { description: 'Where state lives.' },
     ),
+    usage: group(
+      {
+        prices: group(
+          {
+            million_characters: text('price', {
+              description: 'Price of a million characters that are spoken.',
+              'x-optional': true,
+              examples: ['50'],
+            }),
+            hour_of_audio: text('price', {
+              description: 'Price of an hour of audio that is transcribed.',
+              'x-optional': true,
+            }),
+            hour_of_calls: text('price', { description: 'Price of an hour of calls with agents.', 'x-optional': true }),
+          },
+          { description: 'What your plan costs, in any currency: `GET /admin/usage` then shows costs.' },
+        ),
+      },
+      { description: 'What is consumed.' },
+    ),
     log: group(
       {
         level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {

@@ -1,6 +1,7 @@
 // All that holds callers back but their rates, made together over one store.
 import type { Config } from '../config/config.ts';
 import type { Store } from '../store/store.ts';
+import type { UsageRecords } from '../store/usage-records.ts';
 import { createLeases, type Leases } from './leases.ts';
 import { createQuotas, type Quotas } from './quotas.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
@@ -11,6 +12,9 @@ export interface Limits {
   readonly quotas: Quotas;
   readonly revocations: Revocations;
   readonly sessions: Sessions;
+  readonly usage: UsageRecords;
+  /** Resolves when the store was reached for the first time, and what it knows is known here. */
+  readonly ready: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -22,6 +26,8 @@ export function createLimits(config: Pick<Config, 'upstream' | 'limits' | 'clien
     quotas: createQuotas({ config, store }),
     revocations,
     sessions: createSessions(revocations),
+    usage: store.usage,
+    ready: revocations.known,
     async close() {
       revocations.close();
       await leases.close();

@@ -18,6 +18,8 @@ export interface Revocations {
    * @throws Problem `token_revoked`; `store_unavailable` where nobody can say whether it is
    */
   check(caller: Caller): void;
+  /** Resolves when the list is known for the first time. */
+  readonly known: Promise<void>;
   /** What holds, as this replica knows it. */
   list(): readonly Revocation[];
   add(one: Revocation): Promise<void>;
@@ -42,6 +44,8 @@ export function createRevocations(store: Store, lookMs = LOOK_MS): Revocations {
   let isKnown = !store.isShared;
   let loading: Promise<void> | null = null;
   let isStale = false;
+  const { promise: known, resolve: learn } = Promise.withResolvers<void>();
+  if (isKnown) learn();
 
   async function load(): Promise<void> {
     do {
@@ -52,6 +56,7 @@ export function createRevocations(store: Store, lookMs = LOOK_MS): Revocations {
       keys = new Set(loaded.map(revocationKey));
       version = now;
       isKnown = true;
+      learn();
     } while (isStale);
     for (const tell of tellers) tell();
   }
@@ -92,6 +97,7 @@ export function createRevocations(store: Store, lookMs = LOOK_MS): Revocations {
       )
         throw new Problem('token_revoked', 'The operator has shut this caller out.');
     },
+    known,
     list: () => list,
     async add(one) {
       await revocations.add(one);

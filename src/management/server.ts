@@ -6,18 +6,23 @@ import { noCompilers } from '../listener/no-compilers.ts';
 import type { Readiness } from '../listener/readiness.ts';
 import { requestIdOf } from '../listener/request-id.ts';
 import { createServer, noClientErrorHandler } from '../listener/server.ts';
+import { strictJsonBodies } from '../listener/strict-json-bodies.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { type AdminOptions, adminRoutes } from './admin/admin-routes.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { probes } from './probes.ts';
 
 export interface ManagementOptions {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  /** `null`: there is no admin API. */
+  readonly admin: AdminOptions | null;
   /** Shown by the probes. */
   readonly details: () => Readonly<Record<string, unknown>>;
 }
 
-export async function buildManagement({ readiness, metrics, details }: ManagementOptions): Promise<FastifyInstance> {
+export async function buildManagement(options: ManagementOptions): Promise<FastifyInstance> {
+  const { readiness, metrics, admin, details } = options;
   const app = Fastify({
     serverFactory: (handler) => createServer(handler, { tls: null }),
     logger: false,
@@ -32,5 +37,9 @@ export async function buildManagement({ readiness, metrics, details }: Managemen
   await app.register(errors, {});
   await app.register(probes, { readiness, details });
   await app.register(metricsRoute, { registry: metrics.registry });
+  if (admin !== null) {
+    strictJsonBodies(app);
+    await app.register(adminRoutes, admin);
+  }
   return app;
 }

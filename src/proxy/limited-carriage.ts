@@ -92,6 +92,7 @@ function listed({ carrier, limits, endpoint, request }: LimitedCarriage): Pick<C
           isOver = true;
           left();
           cargo.settle(passed);
+          recordUsage(limits, one, endpoint.path);
         },
       });
       if (!isOver)
@@ -99,4 +100,15 @@ function listed({ carrier, limits, endpoint, request }: LimitedCarriage): Pick<C
       return carried;
     },
   };
+}
+
+function recordUsage({ usage: records }: Limits, request: FastifyRequest, endpoint: string): void {
+  const { usage } = request.record;
+  if (usage === null || usage.characters + usage.audioSeconds === 0) return;
+  const { client, subject } = admitted(request).principal;
+  const { characters, audioSeconds } = usage;
+  // What cannot be recorded is in the log.
+  records
+    .add({ atMs: Date.now(), client, subject, endpoint, characters, audioSeconds, callSeconds: 0 })
+    .catch(() => {});
 }

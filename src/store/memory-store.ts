@@ -5,6 +5,7 @@ import { acquire, beat, createLeaseTable, type Granted, lower, release, view } f
 import { createMemoryBudgets } from './memory-budgets.ts';
 import { createMemoryRevocations } from './memory-revocations.ts';
 import { createMemorySingleUse } from './memory-single-use.ts';
+import { createMemoryUsageRecords } from './memory-usage-records.ts';
 import type { LeasePool, Store, StoreEvents } from './store.ts';
 
 export interface MemoryStoreOptions {
@@ -47,6 +48,7 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
       for (const one of listeners) one.onRevocations?.();
     }),
     singleUse: createMemorySingleUse(now),
+    usage: createMemoryUsageRecords(),
     listen(events) {
       listeners.push(events);
     },

@@ -6,6 +6,7 @@ import type { LeaseAnswer, LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView
 import type { Beat } from './lease-table.ts';
 import type { RevocationStore } from './revocations.ts';
 import type { SingleUseStore } from './single-use.ts';
+import type { UsageRecords } from './usage-records.ts';
 
 /** One pool of leases. */
 export interface LeasePool {
@@ -38,6 +39,7 @@ export interface Store {
   readonly budgets: BudgetStore;
   readonly revocations: RevocationStore;
   readonly singleUse: SingleUseStore;
+  readonly usage: UsageRecords;
   /** Told from now on. */
   listen(events: Partial<StoreEvents>): void;
   /** `starting`: it was never reached. `away`: it was. In memory always `up`. */

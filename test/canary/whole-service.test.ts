@@ -15,6 +15,7 @@ import { openRaw } from '../e2e/raw-connection.ts';
 import { startRunningBroker } from '../e2e/running-broker.ts';
 import { startIssuerServer } from '../identity/jwt/issuer-server.ts';
 import { createSigningKey, goodClaims, signJwt } from '../identity/jwt/signing-key.ts';
+import { redisServer } from '../store/redis-server.ts';
 import { makeCanary, makePasswordCanary } from './canary.ts';
 import { OutputWatch } from './output-watch.ts';
 
@@ -34,7 +35,7 @@ test('a service with every kind of secret tells none of them to anybody', async 
     env: {
       CARTESIA_API_KEY: `${first.value},${second.value}`,
       TOKEN_SIGNING_SECRET: `${signing.value},${earlier.value}`,
-      REDIS_URL: `redis://:${encodeURIComponent(store.value)}@127.0.0.1:1`,
+      REDIS_URL: (await redisServer(t, { password: store.value })).url.reveal(),
     },
     file: (digest) => ({
       clients: {

@@ -149,6 +149,7 @@ const FITTING: { readonly [kind in TextKindName]: readonly string[] } = {
   origin: ['https://a.example', 'http://localhost:3000'],
   date: ['2026-03-01', '2025-11-04'],
   budget: ['30/hour', '20000/day', '1/month'],
+  price: ['50', '0.015'],
   rate_or_off: ['off', '1/second'],
 };
 

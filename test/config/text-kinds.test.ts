@@ -134,8 +134,22 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
   },
   budget: {
     right: ['30/hour', '20000/day', '999999999999/month'],
-    wrong: ['', 'off', '0/day', '-1/day', '30/minute', '30/days', '30 / day', '30', '1.5/day', '1e3/day', '030/day', '1000000000000/day'],
+    wrong: [
+      '',
+      'off',
+      '0/day',
+      '-1/day',
+      '30/minute',
+      '30/days',
+      '30 / day',
+      '30',
+      '1.5/day',
+      '1e3/day',
+      '030/day',
+      '1000000000000/day',
+    ],
   },
+  price: { right: ['0', '50', '49.50', '0.000015'], wrong: ['', '-1', '1,5', '.5', '5.', '1e3', '$5', 'x'] },
   rate_or_off: { right: ['30/minute', 'off'], wrong: ['', 'OFF', 'none', '0/minute', 'offf', 'xoff'] },
 };
 

@@ -12,6 +12,7 @@ import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { makeCanary, makePasswordCanary } from '../canary/canary.ts';
 import { OutputWatch } from '../canary/output-watch.ts';
+import { redisServer } from '../store/redis-server.ts';
 import { mintBytes } from './mint-bytes.ts';
 import { openRaw } from './raw-connection.ts';
 import { type ServeProcess, serveProcess } from './serve-process.ts';
@@ -46,6 +47,7 @@ async function settings(t: Test, { drainDelay = 0, drainDeadline = 5, env = {} }
   watch.add(signing);
   const store = makePasswordCanary('store password');
   watch.add(store);
+  const redis = await redisServer(t, { password: store.value });
   const simulator = await startSimulator({ tlsPort: null, apiKeys: [first.value, second.value] });
   t.teardown(() => simulator.close());
   const directory = t.testdir({
@@ -57,7 +59,7 @@ async function settings(t: Test, { drainDelay = 0, drainDeadline = 5, env = {} }
     CARTESIA_ALLOW_INSECURE: 'true',
     CLIENT_KEYS: `kiosk=sha256:${appKeyDigest(appKey)}`,
     TOKEN_SIGNING_SECRET: signing.value,
-    REDIS_URL: `redis://:${encodeURIComponent(store.value)}@127.0.0.1:1`,
+    REDIS_URL: redis.url.reveal(),
     PORT: '0',
     MANAGEMENT_PORT: '0',
     MINT_RATE: 'off',

@@ -21,9 +21,14 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** Not started yet. */
   readonly isDown?: boolean;
+  /** What clients have to say. */
+  readonly password?: string;
 }
 
-export async function redisServer(t: Test, { isDown = false }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function redisServer(
+  t: Test,
+  { isDown = false, password }: RedisServerOptions = {},
+): Promise<RedisServer> {
   const port = await freePort();
   let child: ChildProcess | null = null;
 
@@ -40,6 +45,7 @@ export async function redisServer(t: Test, { isDown = false }: RedisServerOption
       '--dir',
       tmpdir(),
     ];
+    if (password !== undefined) settings.push('--requirepass', password);
     const started = spawn('redis-server', settings, { stdio: 'ignore' });
     child = started;
     const failed = once(started, 'error').then(([error]) => {
@@ -57,7 +63,7 @@ export async function redisServer(t: Test, { isDown = false }: RedisServerOption
   t.teardown(kill);
   if (!isDown) await start();
   return {
-    url: new Secret(`redis://127.0.0.1:${port}`),
+    url: new Secret(`redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`),
     port,
     freeze: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
@@ -84,7 +90,7 @@ async function answering(port: number): Promise<void> {
       await once(socket, 'connect');
       socket.write('PING\r\n');
       const [answer] = await once(socket, 'data');
-      if (String(answer).startsWith('+PONG')) return;
+      if (/^\+PONG|^-NOAUTH/.test(String(answer))) return;
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 10)); // it is not there yet, and nobody tells when it is
     } finally {

@@ -71,8 +71,14 @@ class LimitedSession implements SessionGuard {
   }
 
   used(usage: Readonly<SocketUsage>): void {
-    const { quotas } = this.#limits;
-    const { principal, cut } = this.#facts;
+    const { quotas, usage: records } = this.#limits;
+    const { principal, endpoint, cut } = this.#facts;
+    const { client, subject } = principal;
+    const { characters, audioSeconds, callSeconds } = usage;
+    // What cannot be recorded is in the log.
+    records
+      .add({ atMs: Date.now(), client, subject, endpoint: endpoint.path, characters, audioSeconds, callSeconds })
+      .catch(() => {});
     const amount = amountOf(this.#unit, usage);
     if (amount <= 0 || !quotas.isLimited(this.#unit, principal.client)) return;
     void quotas.consume(this.#unit, principal, amount).then((problem) => problem !== null && cut(problem));

@@ -8,6 +8,7 @@ import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
 import { createRedisRevocations } from './redis-revocations.ts';
 import { createRedisSingleUse } from './redis-single-use.ts';
+import { createRedisUsageRecords } from './redis-usage-records.ts';
 
 export interface RedisStoreOptions {
   readonly url: Secret;
@@ -51,6 +52,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
       for (const one of listeners) one.onRevocations?.();
     }),
     singleUse: createRedisSingleUse(link, prefix),
+    usage: createRedisUsageRecords(link, prefix),
     listen(events) {
       listeners.push(events);
     },

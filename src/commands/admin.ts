@@ -1,0 +1,163 @@
+// cartesia-broker admin: the operator's hand on a running broker, through the admin API of its management listener.
+import { request } from 'node:http';
+import { parseArgs } from 'node:util';
+import type { Config } from '../config/config.ts';
+import { formatProblem, loadConfig } from '../config/load.ts';
+import type { CommandIo, ExitCode } from './io.ts';
+
+const USAGE = `usage: cartesia-broker admin <what> [options]
+
+  revocations                                    who is shut out
+  revoke  --everything                           shut out everybody,
+  revoke  --client NAME [--subject SUBJECT]      a client app or one subject of it,
+  revoke  --token ID                             or one access token (its \`jti\`)
+  restore (the same options)                     let in again
+  sessions                                       what this replica carries now
+  kill SESSION                                   end one of them
+  leases                                         who holds what of the account's concurrency, on all replicas
+  usage                                          what was consumed, by day, client app and subject
+
+  --url URL   the management listener; default: the one of MANAGEMENT_HOST and MANAGEMENT_PORT
+
+The admin token is read from ADMIN_TOKEN or ADMIN_TOKEN_FILE.
+`;
+
+interface Call {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: Readonly<Record<string, string>>;
+}
+
+const READS: ReadonlySet<string> = new Set(['revocations', 'sessions', 'leases', 'usage']);
+
+export async function runAdmin(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const asked = parse(argv);
+  if (asked === null) {
+    io.stderr.write(USAGE);
+    return 2;
+  }
+  if (asked === 'help') {
+    io.stdout.write(USAGE);
+    return 0;
+  }
+  const loaded = await loadConfig(io.env, { purpose: 'inspect' });
+  if (loaded.outcome === 'refused') {
+    for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
+    return 2;
+  }
+  const { management } = loaded.config;
+  if (management.adminToken === null) {
+    io.stderr.write('ADMIN_TOKEN is needed: the token that the broker was started with.\n');
+    return 2;
+  }
+  try {
+    const { status, text } = await send(asked.url ?? urlOf(management), asked.call, management.adminToken.reveal());
+    (status < 400 ? io.stdout : io.stderr).write(`${status < 400 ? text : `${status}: ${text}`}\n`);
+    return status < 400 ? 0 : 1;
+  } catch (error) {
+    io.stderr.write(
+      `not reached: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown trouble'}\n`,
+    );
+    return 1;
+  }
+}
+
+function parse(argv: readonly string[]): 'help' | { readonly call: Call; readonly url: URL | null } | null {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        everything: { type: 'boolean' },
+        client: { type: 'string' },
+        subject: { type: 'string' },
+        token: { type: 'string' },
+        url: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (values.help === true) return 'help';
+    const { url: given, ...scope } = values;
+    const call = callOf(positionals, scope);
+    const url = given === undefined ? null : URL.parse(given);
+    return call === null || (given !== undefined && url === null) ? null : { call, url };
+  } catch {
+    return null;
+  }
+}
+
+interface Scope {
+  readonly everything?: boolean | undefined;
+  readonly client?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly token?: string | undefined;
+}
+
+function callOf([what = '', name, ...more]: readonly string[], scope: Scope): Call | null {
+  const isScoped = Object.values(scope).some((value) => value !== undefined);
+  if (more.length > 0) return null;
+  if (what === 'kill')
+    return name === undefined || isScoped
+      ? null
+      : { method: 'DELETE', path: `/admin/sessions/${encodeURIComponent(name)}` };
+  if (name !== undefined) return null;
+  if (READS.has(what)) return isScoped ? null : { method: 'GET', path: `/admin/${what}` };
+  const body = scopeOf(scope);
+  if (body === null) return null;
+  if (what === 'revoke') return { method: 'POST', path: '/admin/revocations', body };
+  return what === 'restore' ? { method: 'POST', path: '/admin/revocations/restore', body } : null;
+}
+
+/** Exactly one of them. */
+function scopeOf({ everything, client, subject, token }: Scope): Record<string, string> | null {
+  const isClient = client !== undefined;
+  if (Number(everything === true) + Number(isClient) + Number(token !== undefined) !== 1) return null;
+  if (subject !== undefined && !isClient) return null;
+  if (everything === true) return { scope: 'everything' };
+  if (token !== undefined) return { scope: 'token', token };
+  if (client === undefined) return null;
+  return subject === undefined ? { scope: 'client', client } : { scope: 'subject', client, subject };
+}
+
+function urlOf({ host, port }: Config['management']): URL {
+  const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return new URL(`http://${here.includes(':') ? `[${here}]` : here}:${port}`);
+}
+
+function send(
+  url: URL,
+  { method, path, body }: Call,
+  token: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ readonly status: number; readonly text: string }>();
+  const outgoing = request(new URL(path, url), {
+    method,
+    agent: false,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  outgoing.on('error', reject);
+  outgoing.on('response', (response) => {
+    let text = '';
+    response.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    response.on('error', reject);
+    response.on('end', () => resolve({ status: response.statusCode ?? 0, text: readable(text) }));
+  });
+  outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+  return promise;
+}
+
+const PATIENCE_MS = 5_000;
+
+function readable(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

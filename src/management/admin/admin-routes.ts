@@ -1,0 +1,82 @@
+// The admin API, on the management listener: who is shut out, what is open, who holds what, what was used. Every call is audited.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Config } from '../../config/config.ts';
+import type { Secret } from '../../config/secret.ts';
+import { Problem } from '../../errors/problems.ts';
+import type { Limits } from '../../limits/limits.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { readRevocation } from './revocation-body.ts';
+import { summarise } from './usage-summary.ts';
+
+export interface AdminOptions {
+  readonly token: Secret;
+  readonly limits: Limits;
+  readonly prices: Config['usage']['prices'];
+  readonly logger: Logger;
+}
+
+/** Records looked at for a summary; more than the store keeps. */
+const RECORDS_MAX = 100_000;
+
+export async function adminRoutes(
+  app: FastifyInstance,
+  { token, limits, prices, logger }: AdminOptions,
+): Promise<void> {
+  const { revocations, sessions, leases, usage } = limits;
+  const expected = digest(token.reveal());
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    if (!isAdmin(request, expected)) {
+      logger.warn(
+        { audit: 'admin', outcome: 'unauthenticated', request_id: request.id, route: routeOf(request) },
+        'admin',
+      );
+      throw new Problem('unauthenticated');
+    }
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    if (reply.statusCode === 401) return;
+    const { id, method } = request;
+    logger.info(
+      { audit: 'admin', outcome: 'ok', request_id: id, route: routeOf(request), method, status: reply.statusCode },
+      'admin',
+    );
+  });
+
+  app.get('/admin/revocations', async () => ({ revocations: revocations.list() }));
+  app.post('/admin/revocations', async (request, reply) => {
+    await revocations.add(readRevocation(request.body, Date.now()));
+    return reply.code(201).send({ revocations: revocations.list() });
+  });
+  app.post('/admin/revocations/restore', async (request) => {
+    const was = await revocations.remove(readRevocation(request.body, Date.now()));
+    if (!was) throw new Problem('not_found', 'That is not revoked.');
+    return { revocations: revocations.list() };
+  });
+
+  app.get('/admin/sessions', async () => ({ sessions: sessions.list() }));
+  app.delete('/admin/sessions/:id', async (request) => {
+    const { id } = request.params as { readonly id: string }; // the route has it
+    if (!sessions.kill(id)) throw new Problem('not_found', 'This replica carries no such session.');
+    return { killed: id };
+  });
+
+  app.get('/admin/leases', async () => ({ leases: await leases.view() }));
+  app.get('/admin/usage', async () => ({ usage: summarise(await usage.list(RECORDS_MAX), prices) }));
+}
+
+function routeOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? '(none)';
+}
+
+/** Digests have one length, so that comparing takes one time. */
+function isAdmin({ headers }: FastifyRequest, expected: Buffer): boolean {
+  const given = /^Bearer (\S+(?: \S+)*)$/i.exec(headers.authorization ?? '')?.[1];
+  return given !== undefined && timingSafeEqual(digest(given), expected);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,21 @@
+// Usage records in Redis: one stream of bounded length, for whoever bills or looks.
+import type { UsageRecord, UsageRecords } from '../usage-records.ts';
+import type { RedisLink } from './redis-link.ts';
+
+/** About 150 bytes each. */
+const KEPT_MAX = 100_000;
+
+export function createRedisUsageRecords(link: RedisLink, prefix: string): UsageRecords {
+  const stream = `${prefix}:usage`;
+  return {
+    async add(record) {
+      await link.command('XADD', stream, 'MAXLEN', '~', String(KEPT_MAX), '*', 'record', JSON.stringify(record));
+    },
+    async list(max) {
+      const entries = await link.command('XREVRANGE', stream, '+', '-', 'COUNT', String(max));
+      // An entry is its id and its fields; ours has one field.
+      const texts = (entries as [string, [string, string]][]).map(([, [, text]]) => text);
+      return texts.reverse().map((text) => JSON.parse(text) as UsageRecord); // written by `add`
+    },
+  };
+}

@@ -1,0 +1,199 @@
+// The admin API and its command, on running brokers.
+import { randomBytes } from 'node:crypto';
+import { type Test, test } from 'tap';
+import { runAdmin } from '../../src/commands/admin.ts';
+import { capturedIo } from '../commands/captured-io.ts';
+import { connect } from '../simulator/sockets/socket-client.ts';
+import { redisServer } from '../store/redis-server.ts';
+import { type Answer, type CarryingBroker, mintProxied, open, SPEECH, send, startCarrying } from './carried-broker.ts';
+import { problemOf, until } from './limits-answers.ts';
+import { speech } from './socket-broker.ts';
+
+interface Managed extends CarryingBroker {
+  readonly adminToken: string;
+  /** A call of the admin API. */
+  admin(method: string, path: string, json?: unknown): Promise<Answer>;
+}
+
+async function setUp(t: Test, env: Readonly<Record<string, string>> = {}): Promise<Managed> {
+  const adminToken = randomBytes(24).toString('hex');
+  const running = await startCarrying(t, {
+    env: { ADMIN_TOKEN: adminToken, ...env },
+    client: { trusted: true },
+    file: { usage: { prices: { million_characters: '50' } } },
+  });
+  running.watch.add({ name: 'admin token', value: adminToken });
+  return {
+    ...running,
+    adminToken,
+    admin: (method, path, json) =>
+      send(`${running.broker.managementUrl}${path}`, {
+        method,
+        credential: adminToken,
+        ...(json === undefined ? {} : { json }),
+      }),
+  };
+}
+
+const speak = ({ broker, token }: CarryingBroker, credential = token) =>
+  send(`${broker.url}/tts/bytes`, { credential, json: SPEECH });
+
+const jsonOf = ({ body }: Answer): Record<string, unknown> => JSON.parse(body.toString()) as Record<string, unknown>;
+
+/** The id in a token of the broker's. */
+function idOf(token: string): string {
+  const { jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { jti: string };
+  return jti;
+}
+
+test('without an admin token there is no admin API', async (t) => {
+  const { broker } = await startCarrying(t);
+  t.equal((await send(`${broker.managementUrl}/admin/sessions`, {})).status, 404);
+});
+
+test('the admin API opens to its token only, on the management listener only, and every call is audited', async (t) => {
+  const running = await setUp(t);
+  const { broker, appKey, adminToken, logs } = running;
+  for (const credential of [undefined, appKey, `${adminToken}x`, adminToken.slice(1)]) {
+    const refused = await send(
+      `${broker.managementUrl}/admin/sessions`,
+      credential === undefined ? {} : { credential },
+    );
+    t.equal(refused.status, 401);
+    t.match(problemOf(refused), { error_code: 'unauthenticated' });
+  }
+  t.equal((await send(`${broker.url}/admin/sessions`, { credential: adminToken })).status, 404);
+  t.equal((await running.admin('GET', '/admin/sessions')).status, 200);
+  t.strictSame(
+    logs.filter(({ audit }) => audit === 'admin').map(({ outcome, route }) => [outcome, route]),
+    [...Array.from({ length: 4 }, () => ['unauthenticated', '/admin/sessions']), ['ok', '/admin/sessions']],
+  );
+});
+
+test('what is revoked is refused at once, minted for no more, and let in again', async (t) => {
+  const running = await setUp(t);
+  const other = await mintProxied(running.broker.url, running.appKey);
+  const scopes = [
+    { scope: 'token', token: idOf(running.token) },
+    { scope: 'subject', client: 'kiosk', subject: 'kiosk' },
+    { scope: 'client', client: 'kiosk' },
+    { scope: 'everything' },
+  ];
+  for (const scope of scopes) {
+    t.equal((await running.admin('POST', '/admin/revocations', scope)).status, 201);
+    const refused = await speak(running);
+    t.equal(refused.status, 403, scope.scope);
+    t.match(problemOf(refused), { error_code: 'token_revoked' });
+    t.equal((await speak(running, other)).status, scope.scope === 'token' ? 200 : 403, 'another token');
+    const mint = await send(`${running.broker.url}/access-token`, { credential: running.appKey, json: {} });
+    t.equal(mint.status, scope.scope === 'token' ? 200 : 403, 'a mint');
+    t.equal((await running.admin('POST', '/admin/revocations/restore', scope)).status, 200);
+    t.equal((await speak(running)).status, 200);
+    t.equal((await running.admin('POST', '/admin/revocations/restore', scope)).status, 404);
+  }
+});
+
+test('what cannot be a revocation is refused by the name of the field', async (t) => {
+  const running = await setUp(t);
+  const bodies: readonly (readonly [unknown, RegExp])[] = [
+    [[], /JSON object/],
+    [{}, /"scope"/],
+    [{ scope: 'constructor' }, /"scope"/],
+    [{ scope: 'subject', client: 'kiosk' }, /"subject"/],
+    [{ scope: 'client', client: '' }, /"client"/],
+    [{ scope: 'client', client: 7 }, /"client"/],
+    [{ scope: 'everything', client: 'kiosk' }, /no others/],
+  ];
+  for (const [body, message] of bodies) {
+    const refused = await running.admin('POST', '/admin/revocations', body);
+    t.equal(refused.status, 400);
+    t.match(problemOf(refused).message, message);
+  }
+  t.strictSame(jsonOf(await running.admin('GET', '/admin/revocations')), { revocations: [] });
+});
+
+test('what is open is listed and can be ended: an answer breaks off, a socket is told why', async (t) => {
+  const running = await setUp(t);
+  running.simulator.configure({ latency: { perChunkMs: 60_000 } });
+  const answer = await open(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
+  const socket = await connect(t, { ...running.simulator, url: running.broker.url }, '/tts/websocket', {
+    credential: running.token,
+  });
+  socket.send(speech('a', 'One two three.'));
+  const listed = jsonOf(await running.admin('GET', '/admin/sessions'))['sessions'] as Record<string, string>[];
+  t.strictSame(
+    listed.map(({ client, subject, endpoint, token }) => [client, subject, endpoint, token]),
+    ['/tts/bytes', '/tts/websocket'].map((endpoint) => ['kiosk', 'kiosk', endpoint, idOf(running.token)]),
+  );
+  const broken = new Promise((resolve) => answer.on('close', () => resolve(answer.complete)).on('error', () => {}));
+  answer.resume();
+  for (const { id } of listed) t.equal((await running.admin('DELETE', `/admin/sessions/${id}`)).status, 200);
+  t.equal(await broken, false);
+  t.equal((await socket.closed).code, 1008);
+  await until(
+    async () => (jsonOf(await running.admin('GET', '/admin/sessions'))['sessions'] as unknown[]).length === 0,
+  );
+  t.equal((await running.admin('DELETE', '/admin/sessions/none')).status, 404);
+});
+
+test('one replica revokes, and the sockets of another are closed', async (t) => {
+  const redis = await redisServer(t);
+  const env = { REDIS_URL: redis.url.reveal() };
+  const [here, there] = [await setUp(t, env), await setUp(t, env)];
+  const socket = await connect(t, { ...there.simulator, url: there.broker.url }, '/tts/websocket', {
+    credential: there.token,
+  });
+  const startedMs = performance.now();
+  await here.admin('POST', '/admin/revocations', { scope: 'token', token: idOf(there.token) });
+  t.equal((await socket.closed).code, 1008);
+  t.ok(performance.now() - startedMs < 500);
+  t.match(problemOf(await speak(there)), { error_code: 'token_revoked' });
+});
+
+test('usage is told by day, client app and subject, with its cost', async (t) => {
+  const running = await setUp(t);
+  for (let i = 0; i < 3; i += 1) await speak(running);
+  const characters = 3 * [...SPEECH.transcript].length;
+  const { usage } = jsonOf(await running.admin('GET', '/admin/usage')) as { usage: Record<string, unknown>[] };
+  t.equal(usage.length, 1);
+  t.match(usage[0], {
+    day: new Date().toISOString().slice(0, 10),
+    client: 'kiosk',
+    subject: 'kiosk',
+    requests: 3,
+    characters,
+    cost: (characters * 50) / 1_000_000,
+  });
+});
+
+test('the command does the same', async (t) => {
+  const running = await setUp(t);
+  const env = { ADMIN_TOKEN: running.adminToken, MANAGEMENT_PORT: new URL(running.broker.managementUrl).port };
+  const run = async (...argv: string[]) => {
+    const io = capturedIo(env);
+    return { code: await runAdmin(argv, io), stdout: io.written.stdout, stderr: io.written.stderr };
+  };
+  t.equal((await run('revoke', '--client', 'kiosk', '--subject', 'kiosk')).code, 0);
+  t.equal((await speak(running)).status, 403);
+  t.match(JSON.parse((await run('revocations')).stdout), {
+    revocations: [{ scope: 'subject', client: 'kiosk', subject: 'kiosk' }],
+  });
+  t.equal((await run('restore', '--client', 'kiosk', '--subject', 'kiosk')).code, 0);
+  t.equal((await speak(running)).status, 200);
+  for (const what of ['sessions', 'leases', 'usage']) t.equal((await run(what)).code, 0, what);
+  t.match(await run('kill', 'nothing'), { code: 1, stderr: /^404: / });
+  for (const wrong of [
+    [],
+    ['revoke'],
+    ['revoke', '--everything', '--client', 'a'],
+    ['sessions', 'x'],
+    ['kill'],
+    ['revoke', '--subject', 'a'],
+    ['--nonsense'],
+  ])
+    t.match(await run(...wrong), { code: 2, stderr: /^usage: / }, wrong.join(' '));
+  t.match(await run('--help'), { code: 0, stdout: /^usage: / });
+  const noToken = capturedIo({});
+  t.equal(await runAdmin(['sessions'], noToken), 2);
+  t.match(noToken.written.stderr, /^ADMIN_TOKEN is needed/);
+});
