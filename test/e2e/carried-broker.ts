@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
+import type { Config } from '../../src/config/config.ts';
 import { type RunningBroker, type RunningBrokerOptions, startRunningBroker } from './running-broker.ts';
 
 export const VOICE = '6ccbfb76-1fc6-48f7-b71d-91ac6298247b';
@@ -19,16 +20,21 @@ export interface CarryingBroker extends RunningBroker {
   readonly token: string;
 }
 
+/** How the broker talks to Cartesia. */
+export type Transport = Config['upstream']['transport'];
+
 export interface CarryingOptions extends Omit<RunningBrokerOptions, 'file'> {
   /** More settings of the client app `kiosk`. */
   readonly client?: Readonly<Record<string, unknown>>;
   /** More of the configuration file. */
-  readonly file?: Readonly<Record<string, unknown>>;
+  readonly file?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Default: that of the configuration. */
+  readonly transport?: Transport;
 }
 
 /** As `startRunningBroker`, with a client app in proxied delivery that may speak, listen and read. */
 export async function startCarrying(t: Test, options: CarryingOptions = {}): Promise<CarryingBroker> {
-  const { env = {}, client = {}, file = {}, ...more } = options;
+  const { env = {}, client = {}, file = {}, transport, ...more } = options;
   const secret = randomBytes(32).toString('base64url');
   const running = await startRunningBroker(t, {
     ...more,
@@ -48,6 +54,7 @@ export async function startCarrying(t: Test, options: CarryingOptions = {}): Pro
         },
       },
       ...file,
+      ...(transport === undefined ? {} : { upstream: { transport, ...file['upstream'] } }),
     }),
   });
   running.watch.add({ name: 'signing secret', value: secret });

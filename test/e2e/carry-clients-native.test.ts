@@ -1,0 +1,3 @@
+import { testClients } from './carried-clients.ts';
+
+testClients('native');

@@ -1,0 +1,3 @@
+import { testFaults } from './carried-faults.ts';
+
+testFaults('native');
