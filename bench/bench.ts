@@ -48,12 +48,12 @@ export async function run(options: Options): Promise<number> {
 async function runSuite(suite: Suite, options: Options, dist: string): Promise<readonly { readonly errors: number }[]> {
   switch (suite) {
     case 'startup':
-      return runStartUp(options, dist);
+      return runStartUp(options, dist, console.log);
     case 'idle':
-      return runIdle(options, dist);
+      return runIdle(options, dist, console.log);
     case 'simulator':
       return measureSimulator(options);
     default:
-      return runLoadSuite(suite, options, dist);
+      return runLoadSuite(suite, options, dist, console.log);
   }
 }

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Algorithm, AUDIENCE, type Callers, ISSUER } from './callers.ts';
 import type { Certificate } from './certificate.ts';
-import { ROOT, SCRATCH } from './places.ts';
+import { BUILD, ROOT, SCRATCH } from './places.ts';
 import type { Launch } from './processes.ts';
 
 export interface BrokerSettings {
@@ -39,7 +39,7 @@ export function buildBroker(): string {
 
 /** V8's compile cache of a build, made as the Dockerfile makes it. */
 export function warmCompileCache(): string {
-  const directory = path.join(SCRATCH, 'compile-cache');
+  const directory = path.join(BUILD, 'compile-cache');
   execFileSync(process.execPath, ['scripts/warm-up.ts', directory], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -121,7 +121,7 @@ function configuration({ port, upstreamUrl, callers, certificate }: BrokerSettin
         ttl: { default: LIFE_SECONDS, max: LIFE_SECONDS },
         reads: true,
         origins: [ORIGIN],
-        content: { models: ['sonic-3'], max_transcript: 5_000 },
+        content: { models: ['sonic-3', 'ink-2'], max_transcript: 5_000 },
         limits: { mint: RATE },
       },
     },

@@ -5,7 +5,8 @@ import { carriedCredentials } from './credentials.ts';
 import { contendersFor } from './load-suite.ts';
 import { measure } from './measurement.ts';
 import type { Options } from './options.ts';
-import { handshake, writeRequest } from './requests.ts';
+import type { Print } from './print.ts';
+import { handshake, LISTENING, writeRequest } from './requests.ts';
 import { createSurroundings } from './surroundings.ts';
 import { number } from './tables.ts';
 
@@ -21,9 +22,9 @@ const GOAL_OF_RELAY = 0.65;
 /** Sockets that come and go before, so that what a server allocates once does not count. */
 const SOCKETS_BEFORE = 50;
 
-export async function runIdle(options: Options, dist: string): Promise<readonly Idle[]> {
+export async function runIdle(options: Options, dist: string, print: Print): Promise<readonly Idle[]> {
   const around = await createSurroundings(options.tls);
-  const requestFile = writeRequest('idle', handshake('/stt/websocket'));
+  const requestFile = writeRequest('idle', handshake(LISTENING));
   const found: Idle[] = [];
   let lines = '';
   try {
@@ -31,6 +32,7 @@ export async function runIdle(options: Options, dist: string): Promise<readonly 
       { delivery: 'proxied', others: [...NATIVE, ...SOCKET_PACKAGES] },
       options,
       dist,
+      print,
     )) {
       const server = await around.start(contender);
       if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first of them
@@ -51,32 +53,32 @@ export async function runIdle(options: Options, dist: string): Promise<readonly 
         requestFile,
       );
       await server.stop();
-      if (open === 0) console.log(`- ${contender.name} does not relay WebSockets: skipped`);
+      if (open === 0) print(`- ${contender.name} does not relay WebSockets: skipped`);
       else found.push({ contender: contender.name, open, kibPerSocket: (rssKb - rssBeforeKb) / open, errors });
     }
-    print(found);
+    show(found, print);
     return found;
   } finally {
     around.close();
   }
 }
 
-function print(found: readonly Idle[]): void {
+function show(found: readonly Idle[], print: Print): void {
   const [ours] = found;
   const relay = found.find(({ contender }) => contender === 'ws-relay');
-  console.log('\n### idle\n');
-  console.log('| server | sockets | KiB of memory per socket | errors |\n|---|--:|--:|--:|');
+  print('\n### idle\n');
+  print('| server | sockets | KiB of memory per socket | errors |\n|---|--:|--:|--:|');
   for (const { contender, open, kibPerSocket, errors } of found) {
-    console.log(`| ${contender} | ${open} | ${number(kibPerSocket)} | ${errors} |`);
+    print(`| ${contender} | ${open} | ${number(kibPerSocket)} | ${errors} |`);
   }
-  console.log('');
+  print('');
   if (ours?.contender !== 'broker') return;
-  console.log(
+  print(
     `- ${number(ours.kibPerSocket)} KiB, goal ≤ ${GOAL_KIB}: ${ours.kibPerSocket <= GOAL_KIB ? 'met' : '**missed**'}`,
   );
   if (relay === undefined) return;
   const ratio = ours.kibPerSocket / relay.kibPerSocket;
-  console.log(
+  print(
     `- ${ratio.toFixed(2)} times ws-relay's, goal ≤ ${GOAL_OF_RELAY}: ${ratio <= GOAL_OF_RELAY ? 'met' : '**missed**'}`,
   );
 }

@@ -13,6 +13,7 @@ import {
 import { carriedCredentials, mintCredentials } from './credentials.ts';
 import { measure } from './measurement.ts';
 import type { Options } from './options.ts';
+import type { Print } from './print.ts';
 import { writeRequest } from './requests.ts';
 import { type Result, runRounds, type Server } from './rounds.ts';
 import { createSurroundings } from './surroundings.ts';
@@ -38,12 +39,13 @@ export function contendersFor(
   { delivery, others }: Pick<SuiteParts, 'delivery' | 'others'>,
   { only, baseline }: Options,
   dist: string,
+  print: Print,
 ): readonly Contender[] {
   const wanted = others.filter(({ name }) => only === null || only.includes(name));
   if (wanted.some(({ kind }) => kind === 'package')) installPeers();
   const able = wanted.filter((contender) => {
     const reason = obstacle(contender);
-    if (reason !== null) console.log(`- ${contender.name} is left out: ${reason}`);
+    if (reason !== null) print(`- ${contender.name} is left out: ${reason}`);
     return reason === null;
   });
   return [
@@ -54,13 +56,18 @@ export function contendersFor(
 }
 
 /** Prints a table for each workload. @returns all that was measured */
-export async function runLoadSuite(suite: LoadSuite, options: Options, dist: string): Promise<readonly Result[]> {
+export async function runLoadSuite(
+  suite: LoadSuite,
+  options: Options,
+  dist: string,
+  print: Print,
+): Promise<readonly Result[]> {
   const parts = PARTS[suite];
   const around = await createSurroundings(options.tls);
   const servers: Server[] = [];
   const results: Result[] = [];
   try {
-    for (const contender of contendersFor(parts, options, dist)) servers.push(await around.start(contender));
+    for (const contender of contendersFor(parts, options, dist, print)) servers.push(await around.start(contender));
     const [{ port = 0 } = {}] = servers;
     const carried = suite === 'mint' ? null : await carriedCredentials(around.callers, port);
     for (const workload of parts.workloads) {
@@ -68,14 +75,14 @@ export async function runLoadSuite(suite: LoadSuite, options: Options, dist: str
       const credentialsFile =
         carried === null ? mintCredentials(around.callers, workload.credentials, options) : (): string => carried;
       const requestFile = writeRequest(workload.name, workload.request);
-      const able = await serving(servers, workload, requestFile, credentialsFile(-1));
+      const able = await serving(servers, { workload, requestFile, lines: credentialsFile(-1), print });
       const found = await runRounds(able, workload, {
         ...options,
         requestFile,
         credentialsFile,
         setUrgent: around.setUrgent,
       });
-      console.log(`\n${workloadTable(suite, workload, found)}`);
+      print(`\n${workloadTable(suite, workload, found)}`);
       results.push(...found);
     }
   } finally {
@@ -85,12 +92,17 @@ export async function runLoadSuite(suite: LoadSuite, options: Options, dist: str
   return results;
 }
 
+interface Probe {
+  readonly workload: Workload;
+  readonly requestFile: string;
+  readonly lines: string;
+  readonly print: Print;
+}
+
 /** Those that answer at all: not every version of the broker, and not every package, relays WebSockets. */
 async function serving(
   servers: readonly Server[],
-  workload: Workload,
-  requestFile: string,
-  lines: string,
+  { workload, requestFile, lines, print }: Probe,
 ): Promise<readonly Server[]> {
   if (workload.program !== 'sockets') return servers;
   const able: Server[] = [];
@@ -98,7 +110,7 @@ async function serving(
     const settings = { ...workload.settings, connections: 1, warm: 0, seconds: 0.1, lines };
     const { errors } = await measure({ program: workload.program, settings }, server, requestFile);
     if (errors === 0) able.push(server);
-    else console.log(`- ${server.contender.name} does not serve ${workload.name}: skipped`);
+    else print(`- ${server.contender.name} does not serve ${workload.name}: skipped`);
   }
   return able;
 }

@@ -1,12 +1,17 @@
 // Where the benchmark keeps its things.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const BENCH = fileURLToPath(new URL('.', import.meta.url));
 export const PEERS = fileURLToPath(new URL('./peers', import.meta.url));
 
-/** Compiled programs, configurations, keys: made anew when missing, ignored by git. */
-export const SCRATCH = fileURLToPath(new URL('./.build', import.meta.url));
+/** Compiled programs and the compile cache: kept, ignored by git. */
+export const BUILD = fileURLToPath(new URL('./.build', import.meta.url));
+mkdirSync(BUILD, { recursive: true });
 
-mkdirSync(SCRATCH, { recursive: true });
+/** Configurations, keys and requests of this run: gone with it. */
+export const SCRATCH = mkdtempSync(path.join(tmpdir(), 'broker-bench-'));
+process.on('exit', () => rmSync(SCRATCH, { recursive: true, force: true }));

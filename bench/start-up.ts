@@ -9,6 +9,7 @@ import { mintCredentials } from './credentials.ts';
 import { SERVER_CPU } from './machine.ts';
 import { measure } from './measurement.ts';
 import type { Options } from './options.ts';
+import type { Print } from './print.ts';
 import { freePort, launchOn } from './processes.ts';
 import { MINT, SMALL, writeRequest } from './requests.ts';
 import { median } from './rounds.ts';
@@ -33,7 +34,7 @@ const LOAD_CONNECTIONS = 64;
 /** A start takes a fraction of a second, so it may be repeated more often. */
 const STARTS_PER_ROUND = 3;
 
-export async function runStartUp(options: Options, dist: string): Promise<readonly StartUp[]> {
+export async function runStartUp(options: Options, dist: string, print: Print): Promise<readonly StartUp[]> {
   const compileCache = warmCompileCache();
   const around = await createSurroundings(false);
   const builds = [broker('broker', dist, 'direct')];
@@ -59,7 +60,7 @@ export async function runStartUp(options: Options, dist: string): Promise<readon
         ...(await underLoad(contender, around, compileCache, options)),
       });
     }
-    print(found);
+    show(found, print);
     return found;
   } finally {
     around.close();
@@ -142,23 +143,23 @@ async function underLoad(contender: Contender, around: Surroundings, compileCach
   return { loadedRssMb: rssKb / 1024, errors };
 }
 
-function print(found: readonly StartUp[]): void {
+function show(found: readonly StartUp[], print: Print): void {
   const hello = found.at(-1);
   const [ours] = found;
   if (hello === undefined || ours === undefined) return;
-  console.log('\n### startup\n');
-  console.log(
+  print('\n### startup\n');
+  print(
     '| server | first answer, ms | CPU until then, ms | RSS then, MB | RSS under load, MB | errors |\n|---|--:|--:|--:|--:|--:|',
   );
   for (const { contender, firstAnswerMs, cpuMs: cpu, rssMb: rss, loadedRssMb, errors } of found) {
-    console.log(
+    print(
       `| ${contender} | ${number(firstAnswerMs)} | ${number(cpu)} | ${number(rss)} | ${number(loadedRssMb)} | ${errors} |`,
     );
   }
-  console.log('');
+  print('');
   for (const figure of ['firstAnswerMs', 'cpuMs', 'rssMb', 'loadedRssMb'] as const) {
     const ratio = ours[figure] / hello[figure];
-    console.log(
+    print(
       `- ${figure}: ${ratio.toFixed(2)} times the hello world's, goal ≤ ${GOALS[figure]}: ${ratio <= GOALS[figure] ? 'met' : '**missed**'}`,
     );
   }

@@ -1,7 +1,7 @@
 // What is done to a server, what one unit of it is, and how much of it the broker may cost.
 import type { Measurement } from './measurement.ts';
 import type { NativeProgram } from './native.ts';
-import { handshake, MINT, SMALL, speech } from './requests.ts';
+import { handshake, LISTENING, MINT, SMALL, speech } from './requests.ts';
 
 /** What a goal compares: microseconds of CPU per unit, or what was added to the latency without a proxy. */
 export type Figure = 'cpu' | 'added latency' | 'added chunk delay';
@@ -148,7 +148,7 @@ export const SOCKET_WORKLOADS: readonly Workload[] = [
     ...relayed,
     name: 'recordings',
     what: '64 sockets send recordings in messages of 3.2 kB, each answered by a small text',
-    request: handshake('/stt/websocket'),
+    request: handshake(LISTENING),
     settings: { does: 'listen', connections: 64 },
     goals: [cpu('haproxy', 1.4), cpu('ws-relay', 0.4)],
   },

@@ -19,7 +19,7 @@
 
 enum { HANDSHAKE, OPEN, GONE };
 enum { SPEAK, LISTEN, WAIT };
-enum { HANDSHAKES_AT_A_TIME = 32, HANDSHAKE_SECONDS = 20 };
+enum { HANDSHAKES_AT_A_TIME = 32, HANDSHAKE_SECONDS = 10 };
 
 typedef struct {
   outgoing o;
@@ -162,7 +162,7 @@ static void on_handshake(connection *c, const char *data, size_t n) {
   char *end = strstr(c->head, "\r\n\r\n");
   if (!end && take == n) return;
   if (!end || strncmp(c->head + 9, "101", 3)) {
-    if (broken < 3) fprintf(stderr, "handshake refused: %.300s\n", c->head);
+    if (broken < 3) fprintf(stderr, "handshake refused: %s\n", c->head);
     lose(c);
     return;
   }

@@ -1,0 +1,42 @@
+// The benchmark runs, every suite of it, against a real broker: no figure is looked at here, only that nothing was lost.
+import { test } from 'tap';
+import { buildBroker } from '../../bench/broker.ts';
+import { runIdle } from '../../bench/idle.ts';
+import { type LoadSuite, runLoadSuite } from '../../bench/load-suite.ts';
+import { readOptions } from '../../bench/options.ts';
+import { runStartUp } from '../../bench/start-up.ts';
+import { HTTP_WORKLOADS, MINT_WORKLOADS, SOCKET_WORKLOADS } from '../../bench/workloads.ts';
+
+/** `--only` with a name that nobody has: the broker alone. */
+const BRIEF = ['--rounds', '1', '--duration', '0.2', '--warm', '0.1', '--only', 'nobody', '--sockets', '50'];
+const WORKLOADS = { mint: MINT_WORKLOADS, http: HTTP_WORKLOADS, sockets: SOCKET_WORKLOADS } as const;
+
+const quietly = (): void => {};
+const dist = buildBroker();
+
+for (const suite of ['mint', 'http', 'sockets'] as const satisfies readonly LoadSuite[]) {
+  test(`${suite}: every workload runs and loses nothing`, async (t) => {
+    const results = await runLoadSuite(suite, readOptions([suite, ...BRIEF]), dist, quietly);
+    t.strictSame(
+      results.map(({ workload, contender, errors }) => ({ workload, contender, errors })),
+      WORKLOADS[suite].map(({ name }) => ({ workload: name, contender: 'broker', errors: 0 })),
+    );
+    for (const { unitsPerSecond, cpuUs } of results) t.ok(unitsPerSecond > 0 && cpuUs > 0);
+  });
+}
+
+test('startup: the first answer comes', async (t) => {
+  const found = await runStartUp(readOptions(['startup', ...BRIEF]), dist, quietly);
+  t.strictSame(
+    found.map(({ contender, errors }) => ({ contender, errors })),
+    [
+      { contender: 'broker', errors: 0 },
+      { contender: 'hello', errors: 0 },
+    ],
+  );
+});
+
+test('idle: sockets are held', async (t) => {
+  const [ours] = await runIdle(readOptions(['idle', ...BRIEF]), dist, quietly);
+  t.match(ours, { contender: 'broker', open: 50, errors: 0 });
+});

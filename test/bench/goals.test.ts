@@ -1,0 +1,75 @@
+// Results against goals.
+import { test } from 'tap';
+import { verdicts } from '../../bench/goals.ts';
+import type { Result } from '../../bench/rounds.ts';
+import { verdictLine } from '../../bench/tables.ts';
+import { BEST_PACKAGE, type Goal, type Workload } from '../../bench/workloads.ts';
+
+const result = (contender: string, kind: Result['kind'], cpuUs: number, p50: number): Result => ({
+  workload: 'w',
+  contender,
+  kind,
+  unitsPerSecond: 1,
+  cpuUs,
+  cpuUsMedian: cpuUs,
+  latencyUs: { p50, p99: p50 },
+  chunkUs: null,
+  rssMb: 1,
+  loadUse: 0.1,
+  errors: 0,
+});
+
+const RESULTS = [
+  result('broker', 'broker', 30, 300),
+  result('no proxy', 'none', 0, 100),
+  result('nginx', 'native', 10, 200),
+  result('slow', 'package', 100, 900),
+  result('quick', 'package', 60, 500),
+];
+
+const workload = (...goals: readonly Goal[]): Workload => ({
+  name: 'w',
+  what: 'w',
+  unit: 'request',
+  program: 'load',
+  request: '',
+  settings: {},
+  credentials: 'seen',
+  unitsOf: () => 1,
+  goals,
+});
+
+test('CPU is compared with the one that is named, and with the best of the packages', async (t) => {
+  const [nginx, packages] = verdicts(
+    workload({ figure: 'cpu', against: 'nginx', atMost: 3.2 }, { figure: 'cpu', against: BEST_PACKAGE, atMost: 0.45 }),
+    RESULTS,
+  );
+  t.match(nginx, { against: 'nginx', ratio: 3, isMet: true });
+  t.match(packages, { against: 'quick', ratio: 0.5, isMet: false });
+});
+
+test('latency is compared by what was added to that without a proxy', async (t) => {
+  const goal: Goal = { figure: 'added latency', against: 'nginx', atMost: 1.7 };
+  t.match(verdicts(workload(goal), RESULTS), [{ ratio: 2, isMet: false }]);
+  t.strictSame(
+    verdicts(
+      workload(goal),
+      RESULTS.filter(({ kind }) => kind !== 'none'),
+    ),
+    [],
+    'nothing to take away: no verdict',
+  );
+});
+
+test('who was not measured gives no verdict', async (t) => {
+  t.strictSame(verdicts(workload({ figure: 'cpu', against: 'haproxy', atMost: 1 }), RESULTS), []);
+  t.strictSame(verdicts(workload({ figure: 'cpu', against: 'nginx', atMost: 1 }), RESULTS.slice(1)), []);
+});
+
+test('a goal that is missed is said to be', async (t) => {
+  const goal: Goal = { figure: 'cpu', against: BEST_PACKAGE, atMost: 0.45 };
+  const line = (ratio: number): string => verdictLine({ goal, against: 'quick', ratio, isMet: ratio <= goal.atMost });
+  t.equal(line(0.4), '- cpu, against the best package (quick): 0.40, goal ≤ 0.45: met');
+  t.match(line(0.5), 'missed by less than the measurements scatter');
+  t.match(line(0.6), '**missed**');
+});
