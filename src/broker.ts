@@ -39,6 +39,8 @@ export interface BrokerSeams {
   readonly now?: () => number;
   readonly timeouts?: Partial<ServerTimeouts>;
   readonly relays?: RelaysOptions;
+  /** For a WebSocket's handshake with upstream. Milliseconds. */
+  readonly socketHandshakeMs?: number;
   readonly guards?: SessionGuards;
   /** How often the certificate's files are looked at. */
   readonly certificateCheckMs?: number;
@@ -66,9 +68,9 @@ export interface Broker {
 /** More than any plan runs at once; a bound all the same. */
 const CARRIED_CONNECTIONS_MAX = 1024;
 const CONNECT_TIMEOUT_MS = 3000;
+const STORE_PATIENCE_MS = 500;
 
 /**
-const STORE_PATIENCE_MS = 500;
  * Listens on both listeners; rejects when a port is taken or a certificate cannot be read.
  */
 export async function startBroker(config: Config, logger: Logger, seams: BrokerSeams = {}): Promise<Broker> {
@@ -99,7 +101,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const relays = new Relays(seams.relays);
   const sockets: SocketCarrier | null = config.proxy
     ? {
-        connector: createUpstreamConnector(config.upstream),
+        connector: createUpstreamConnector(config.upstream, seams.socketHandshakeMs),
         relays,
         ring,
         guards: seams.guards ?? createLimitedSessions(limits),

@@ -81,15 +81,16 @@ export async function openRawSocket(
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   t.teardown(() => socket.destroy());
-  let received = Buffer.alloc(0);
+  let received: Buffer = Buffer.alloc(0);
+  let arrived: Buffer[] = [];
   let hasEnded = false;
   const wakers = new Set<() => void>();
   const wake = (): void => {
     for (const waker of [...wakers]) waker();
   };
   socket.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk]);
-    wake();
+    arrived.push(chunk);
+    if (wakers.size > 0) wake();
   });
   for (const event of ['end', 'close', 'error'])
     socket.on(event, () => {
@@ -102,8 +103,11 @@ export async function openRawSocket(
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const look = (): void => {
       const taken = take();
-      if (taken !== null) resolve(taken);
-      else if (hasEnded) reject(new Error(`ended before ${what}; left: ${received.toString('latin1').slice(0, 300)}`));
+      if (taken !== null) {
+        wakers.delete(look); // now: several pieces may come before the promise is heard of
+        resolve(taken);
+      } else if (hasEnded)
+        reject(new Error(`ended before ${what}; left: ${received.toString('latin1').slice(0, 300)}`));
     };
     const timer = setTimeout(() => reject(new Error(`no ${what} within ${withinMs} ms`)), withinMs);
     wakers.add(look);
@@ -114,7 +118,15 @@ export async function openRawSocket(
     });
   }
 
+  /** Put together when somebody looks, not for each piece that comes. */
+  function gather(): void {
+    if (arrived.length === 0) return;
+    received = Buffer.concat([received, ...arrived]);
+    arrived = [];
+  }
+
   function takeFrame(): RawFrame | null {
+    gather();
     const taken = readFrame(received);
     if (taken === null) return null;
     received = received.subarray(taken.bytes);
@@ -123,6 +135,7 @@ export async function openRawSocket(
 
   const head = await until(
     () => {
+      gather();
       const end = received.indexOf('\r\n\r\n');
       if (end === -1) return null;
       const text = received.toString('latin1', 0, end);

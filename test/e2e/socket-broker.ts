@@ -13,14 +13,13 @@ export const RAW = { container: 'raw', encoding: 'pcm_s16le', sample_rate: 16_00
 export const STT_PATH = '/stt/websocket?model=ink-2&encoding=pcm_s16le&sample_rate=16000';
 
 export async function startSocketBroker(t: Test, options: RunningBrokerOptions = {}): Promise<SocketBroker> {
-  const env = typeof options.env === 'object' ? options.env : {};
   const running = await startRunningBroker(t, {
     ...options,
-    env: {
+    env: (simulator) => ({
       TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url'),
       ...(options.file === undefined ? { DELIVERY: 'proxied', GRANTS: 'tts,stt,agent' } : {}),
-      ...env,
-    },
+      ...(typeof options.env === 'function' ? options.env(simulator) : options.env),
+    }),
   });
   return { ...running, headers: { Authorization: `Bearer ${running.appKey}`, 'Cartesia-Version': '2026-08-14' } };
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { openRaw } from './raw-connection.ts';
 import { frameOf, handshake, openRawSocket } from './raw-socket.ts';
-import { clientOf, logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
+import { clientOf, logged, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 
 async function answerTo(t: Test, { broker }: SocketBroker, text: string) {
   const connection = await openRaw(t, broker.url);
