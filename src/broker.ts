@@ -68,6 +68,8 @@ export interface Broker {
 /** More than any plan runs at once; a bound all the same. */
 const CARRIED_CONNECTIONS_MAX = 1024;
 const CONNECT_TIMEOUT_MS = 3000;
+/** The first probe of an orchestrator comes within this, or much later. */
+const WARM_UP_AFTER_MS = 50;
 const STORE_PATIENCE_MS = 500;
 
 /**
@@ -105,7 +107,9 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         relays,
         ring,
         guards: seams.guards ?? createLimitedSessions(limits),
-        spentTokens: createSpentTokens(now),
+        spentTokens: store.isShared
+          ? { spend: ({ id, expiresAt }) => store.singleUse.use(id, expiresAt * 1000) }
+          : createSpentTokens(now),
         onEvent,
         now,
       }
@@ -183,8 +187,11 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   void limits.ready.then(() => readiness.state === 'starting' && readiness.set('ready'));
   await Promise.resolve();
   // Ahead of the first caller, and nobody waits for it: an issuer that is away must not keep the broker from starting.
-  void identity.warm();
-  void tokenClient.load();
+  // A moment later, since it takes tens of milliseconds in which nobody else would be answered.
+  const warmUp = setTimeout(() => {
+    void identity.warm();
+    void tokenClient.load();
+  }, WARM_UP_AFTER_MS);
 
   return {
     url,
@@ -204,6 +211,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         deadlineMs: config.listen.drainDeadlineMs,
         drainSockets: (deadlineMs) => relays.drain(deadlineMs),
       });
+      clearTimeout(warmUp);
       watch?.stop();
       await app.close();
       await closeParts();
