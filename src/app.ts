@@ -102,13 +102,12 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(statusRoute, { version: config.upstream.version });
   await app.register(probes, { readiness });
   await app.register(referenceRoutes);
+  const { revocations, rates } = limits;
+  const admission = { config, identity: parts.identity, revocations, rates };
   await app.register(async (scope) => {
     await registerRateLimits(scope);
     scope.decorateRequest('admission', null);
-    scope.addHook(
-      'onRequest',
-      createAdmission(scope, { config, identity: parts.identity, revocations: limits.revocations, hasMintRates: true }),
-    );
+    scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: true }));
     sendContinueBeforeBody(scope);
     await scope.register(mintRoute, {
       upstream: config.upstream,
@@ -122,15 +121,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireId);
       scope.decorateRequest('admission', null);
-      scope.addHook(
-        'onRequest',
-        createAdmission(scope, {
-          config,
-          identity: parts.identity,
-          revocations: limits.revocations,
-          hasMintRates: false,
-        }),
-      );
+      scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: false }));
       sendContinueBeforeBody(scope);
       await scope.register(proxyRoutes, {
         upstream: config.upstream,
@@ -143,15 +134,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   if (sockets !== null) {
     await app.register(async (scope) => {
       scope.decorateRequest('admission', null);
-      scope.addHook(
-        'onRequest',
-        createAdmission(scope, {
-          config,
-          identity: parts.identity,
-          revocations: limits.revocations,
-          hasMintRates: false,
-        }),
-      );
+      scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: false }));
       await scope.register(socketRoutes, {
         upstream: config.upstream,
         clients: config.clients,

@@ -7,6 +7,7 @@ import { singleUseOf } from '../identity/single-use.ts';
 import { addressLimiter, type RateLimiter, type RateVerdict } from '../limits/rate-limits.ts';
 import type { Revocations } from '../limits/revocations.ts';
 import { upgradeOf } from '../listener/upgrade.ts';
+import type { RateStore } from '../store/rates.ts';
 import { requireHttps } from './https.ts';
 import { checkOrigin } from './origin.ts';
 import { subjectLimiters } from './subject-limits.ts';
@@ -15,6 +16,8 @@ export interface AdmissionOptions {
   readonly config: Pick<Config, 'clients' | 'limits' | 'listen'>;
   readonly identity: Identity;
   readonly revocations: Revocations;
+  /** Where replicas count rates together; `null` = this one counts alone. */
+  readonly rates: RateStore | null;
   /** Whether the rates of minting count here. They say how often tokens are handed out, not how much one may speak. */
   readonly hasMintRates: boolean;
 }
@@ -26,8 +29,8 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
   const { config, identity, hasMintRates } = options;
   const clients = new Map(config.clients.map((client) => [client.name, client]));
   const addressRate = hasMintRates ? config.limits.mintPerAddress : null;
-  const byAddress = addressRate === null ? null : addressLimiter(app, addressRate);
-  const bySubject = subjectLimiters(app, hasMintRates ? config.clients : []);
+  const byAddress = addressRate === null ? null : addressLimiter(app, addressRate, options.rates);
+  const bySubject = subjectLimiters(app, hasMintRates ? config.clients : [], options.rates);
 
   return async function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (config.listen.requireHttps) requireHttps(request);

@@ -1,5 +1,6 @@
 // All that holds callers back but their rates, made together over one store.
 import type { Config } from '../config/config.ts';
+import type { RateStore } from '../store/rates.ts';
 import type { Store } from '../store/store.ts';
 import type { UsageRecords } from '../store/usage-records.ts';
 import { createLeases, type Leases } from './leases.ts';
@@ -13,6 +14,8 @@ export interface Limits {
   readonly revocations: Revocations;
   readonly sessions: Sessions;
   readonly usage: UsageRecords;
+  /** `null`: this replica counts alone. */
+  readonly rates: RateStore | null;
   /** Resolves when the store was reached for the first time, and what it knows is known here. */
   readonly ready: Promise<void>;
   close(): Promise<void>;
@@ -27,6 +30,7 @@ export function createLimits(config: Pick<Config, 'upstream' | 'limits' | 'clien
     revocations,
     sessions: createSessions(revocations),
     usage: store.usage,
+    rates: store.rates,
     ready: revocations.known,
     async close() {
       revocations.close();

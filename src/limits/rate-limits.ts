@@ -2,6 +2,8 @@
 import rateLimit, { normalizeIP, type RateLimitOptions } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Rate } from '../config/config.ts';
+import type { RateStore } from '../store/rates.ts';
+import { storeKey } from '../store/store-key.ts';
 
 /** What a limiter says of one request. */
 export interface RateVerdict {
@@ -25,8 +27,8 @@ export async function registerRateLimits(app: FastifyInstance): Promise<void> {
 }
 
 /** By client address; behind a trusted proxy by the address that it names. IPv6 by its /64, which is what one customer gets. */
-export function addressLimiter(app: FastifyInstance, rate: Rate): RateLimiter {
-  return limiter(app, rate, addressKey);
+export function addressLimiter(app: FastifyInstance, rate: Rate, shared: RateStore | null): RateLimiter {
+  return sharedLimiter(limiter(app, rate, addressKey), { name: 'address', rate, keyOf: addressKey, shared });
 }
 
 /** The /64 of an IPv6 address, a whole IPv4 address. */
@@ -67,6 +69,41 @@ export function limiter(app: FastifyInstance, rate: Rate, keyOf: (request: Fasti
         remaining: verdict.remaining,
         resetSeconds: verdict.ttlInSeconds,
       };
+    },
+  };
+}
+
+export interface SharedLimit {
+  /** Of the limiter, among all. */
+  readonly name: string;
+  readonly rate: Rate;
+  readonly keyOf: (request: FastifyRequest) => string;
+  /** Where replicas count together; `null` = this one counts alone. */
+  readonly shared: RateStore | null;
+}
+
+/**
+ * Counts with the other replicas. While the store is away each counts by itself and allows its share of the limit: a rate protects
+ * the broker, and nobody is turned away because it cannot be told exactly.
+ */
+export function sharedLimiter(alone: RateLimiter, { name, rate, keyOf, shared }: SharedLimit): RateLimiter {
+  if (shared === null) return alone;
+  return {
+    async check(request) {
+      try {
+        const { count, resetMs } = await shared.hit(storeKey(name, keyOf(request)), rate.windowMs);
+        return {
+          exceeded: count > rate.max,
+          limit: rate.max,
+          remaining: Math.max(0, rate.max - count),
+          resetSeconds: Math.ceil(resetMs / 1000),
+        };
+      } catch {
+        const own = await alone.check(request);
+        const share = Math.max(1, Math.floor(rate.max / shared.replicas));
+        const used = rate.max - own.remaining;
+        return { ...own, limit: share, remaining: Math.max(0, share - used), exceeded: own.exceeded || used > share };
+      }
     },
   };
 }

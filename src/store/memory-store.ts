@@ -49,6 +49,7 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
     }),
     singleUse: createMemorySingleUse(now),
     usage: createMemoryUsageRecords(),
+    rates: null,
     listen(events) {
       listeners.push(events);
     },

@@ -4,6 +4,7 @@
 import type { BudgetStore } from './budgets.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from './lease-rules.ts';
 import type { Beat } from './lease-table.ts';
+import type { RateStore } from './rates.ts';
 import type { RevocationStore } from './revocations.ts';
 import type { SingleUseStore } from './single-use.ts';
 import type { UsageRecords } from './usage-records.ts';
@@ -40,6 +41,8 @@ export interface Store {
   readonly revocations: RevocationStore;
   readonly singleUse: SingleUseStore;
   readonly usage: UsageRecords;
+  /** `null`: this replica counts alone. */
+  readonly rates: RateStore | null;
   /** Told from now on. */
   listen(events: Partial<StoreEvents>): void;
   /** `starting`: it was never reached. `away`: it was. In memory always `up`. */

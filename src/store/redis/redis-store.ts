@@ -6,6 +6,7 @@ import type { LeasePool, Store, StoreEvents } from '../store.ts';
 import { createRedisBudgets } from './redis-budgets.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
+import { createRedisRates } from './redis-rates.ts';
 import { createRedisRevocations } from './redis-revocations.ts';
 import { createRedisSingleUse } from './redis-single-use.ts';
 import { createRedisUsageRecords } from './redis-usage-records.ts';
@@ -30,6 +31,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     for (const one of listeners) one.onRenewed?.();
   };
 
+  const rates = createRedisRates(link, prefix, replica);
   link.subscribe(wakePrefix + replica, (id) => {
     for (const one of listeners) one.onWake?.(id);
   });
@@ -53,6 +55,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     }),
     singleUse: createRedisSingleUse(link, prefix),
     usage: createRedisUsageRecords(link, prefix),
+    rates,
     listen(events) {
       listeners.push(events);
     },
@@ -60,6 +63,9 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
       return link.state;
     },
     reached: link.reached,
-    close: () => link.close(),
+    async close() {
+      rates.close();
+      await link.close();
+    },
   };
 }
