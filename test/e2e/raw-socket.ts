@@ -27,8 +27,8 @@ export interface RawSocket {
   frame(withinMs?: number): Promise<RawFrame>;
   /** Skips other frames. @returns code and reason of the close frame; code `null` where it has none */
   closing(): Promise<{ readonly code: number | null; readonly reason: string }>;
-  /** JSON of the next text frame. */
-  event(): Promise<Readonly<Record<string, unknown>>>;
+  /** JSON of the next text frame; pings and pongs are skipped. */
+  event(withinMs?: number): Promise<Readonly<Record<string, unknown>>>;
   ended(): Promise<void>;
 }
 
@@ -152,8 +152,9 @@ export async function openRawSocket(
     head: head.toLowerCase(),
     send: (...bytes) => void socket.write(Buffer.concat(bytes.map((one) => Buffer.from(one)))),
     frame,
-    async event() {
-      const { opcode, payload } = await frame();
+    async event(withinMs) {
+      let { opcode, payload } = await frame(withinMs);
+      while (opcode > 8) ({ opcode, payload } = await frame(withinMs));
       if (opcode !== 1) throw new Error(`opcode ${opcode}, not text: ${payload.toString('latin1')}`);
       return JSON.parse(payload.toString('utf8'));
     },

@@ -1,0 +1,236 @@
+// Ten thousand random sequences of frames, good and bad, in random pieces, through both walkers: what passes is what was sent, what is
+// refused is refused with its code, and nothing throws.
+import fc from 'fast-check';
+import { test } from 'tap';
+import { ClientFrames } from '../../../src/proxy/websocket/client-frames.ts';
+import { makeFrame, OPCODE, unmask } from '../../../src/proxy/websocket/frame.ts';
+import { UpstreamFrames } from '../../../src/proxy/websocket/upstream-frames.ts';
+
+interface Piece {
+  readonly opcode: number;
+  readonly payload: Buffer;
+  readonly isFinal: boolean;
+}
+
+const RUNS = { numRuns: 10_000, seed: 20_261_122 };
+
+const text = fc.string({ unit: 'grapheme', maxLength: 80 }).map((value) => Buffer.from(value, 'utf8'));
+const binary = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes));
+const control: fc.Arbitrary<Piece> = fc.record({
+  opcode: fc.constantFrom(OPCODE.ping, OPCODE.pong),
+  payload: fc.uint8Array({ maxLength: 125 }).map((bytes) => Buffer.from(bytes)),
+  isFinal: fc.constant(true),
+});
+/** One message in one to four frames, with control frames between them. */
+const message: fc.Arbitrary<Piece[]> = fc
+  .record({
+    isText: fc.boolean(),
+    text,
+    binary,
+    cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 }),
+    between: fc.array(control, { maxLength: 2 }),
+  })
+  .map(({ isText, text, binary, cuts, between }) => {
+    const payload = isText ? text : binary;
+    const at = [0, ...cuts.map((cut) => Math.floor(cut * payload.length)).sort((a, b) => a - b), payload.length];
+    const frames: Piece[] = [];
+    for (let i = 0; i + 1 < at.length; i += 1) {
+      if (i > 0) frames.push(...between);
+      frames.push({
+        opcode: i > 0 ? OPCODE.continuation : isText ? OPCODE.text : OPCODE.binary,
+        payload: payload.subarray(at[i], at[i + 1]),
+        isFinal: i + 2 === at.length,
+      });
+    }
+    return frames;
+  });
+const sequence = fc
+  .array(
+    fc.oneof(
+      message,
+      control.map((one) => [one]),
+    ),
+    { maxLength: 8 },
+  )
+  .map((list) => list.flat());
+const pieces = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 12 });
+
+function bytesOf(frames: readonly Piece[], toServer: boolean): Buffer {
+  return Buffer.concat(
+    frames.map(({ opcode, payload, isFinal }) => {
+      const frame = makeFrame(opcode, payload, toServer);
+      if (!isFinal) frame[0] = opcode;
+      return frame;
+    }),
+  );
+}
+
+/** What a stream of frames says, by the simplest reader there is. */
+function read(bytes: Buffer, isMasked: boolean): { messages: string[]; controls: string[]; rest: number } {
+  const messages: string[] = [];
+  const controls: string[] = [];
+  let open: { kind: string; parts: Buffer[] } | null = null;
+  let at = 0;
+  while (at + 2 <= bytes.length) {
+    const first = bytes[at] ?? 0;
+    const short = (bytes[at + 1] ?? 0) & 127;
+    const start = at + 2 + (short === 126 ? 2 : short === 127 ? 8 : 0) + (isMasked ? 4 : 0);
+    const length =
+      short === 126 ? bytes.readUInt16BE(at + 2) : short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short;
+    if (start + length > bytes.length) break;
+    const payload = Buffer.from(bytes.subarray(start, start + length));
+    if (isMasked) unmask(bytes, start - 4, payload, 0, 0, length);
+    const opcode = first & 15;
+    if (opcode >= 8) controls.push(`${opcode}:${payload.toString('hex')}`);
+    else {
+      open ??= { kind: opcode === 1 ? 'text' : 'binary', parts: [] };
+      open.parts.push(payload);
+      if (first > 127) {
+        messages.push(`${open.kind}:${Buffer.concat(open.parts).toString('hex')}`);
+        open = null;
+      }
+    }
+    at = start + length;
+  }
+  return { messages, controls, rest: bytes.length - at };
+}
+
+function inPieces(bytes: Buffer, sizes: readonly number[], push: (piece: Buffer) => void): void {
+  for (let at = 0, i = 0; at < bytes.length; i += 1) {
+    const size = sizes[i % sizes.length] ?? 1;
+    push(Buffer.from(bytes.subarray(at, at + size)));
+    at += size;
+  }
+}
+
+function walkUp(bytes: Buffer, sizes: readonly number[], refuses: (payload: Buffer) => boolean = () => false) {
+  const out: Buffer[] = [];
+  const controls: string[] = [];
+  const texts: string[] = [];
+  let violation = 0;
+  const frames = new ClientFrames({
+    get isListening() {
+      return violation === 0;
+    },
+    passUp: (piece) => void out.push(Buffer.from(piece)),
+    textUp(payload, keep) {
+      texts.push(payload.toString('hex'));
+      const kept = read(keep(), true);
+      if (kept.rest !== 0) throw new Error('what is kept is not whole');
+      return !refuses(payload);
+    },
+    binaryUp: () => true,
+    controlUp: (opcode, payload) => void controls.push(`${opcode}:${payload.toString('hex')}`),
+    violationUp: (code) => {
+      violation = code;
+    },
+  });
+  inPieces(bytes, sizes, (piece) => frames.push(piece));
+  return { out: Buffer.concat(out), controls, texts, violation };
+}
+
+/** As the upstream socket does it: what is not taken comes again, in front of what is new. */
+function walkDown(bytes: Buffer, sizes: readonly number[]) {
+  const out: Buffer[] = [];
+  const controls: string[] = [];
+  let violation = 0;
+  const frames = new UpstreamFrames({
+    get isOpen() {
+      return violation === 0;
+    },
+    passDown: (piece) => void out.push(Buffer.from(piece)),
+    textDown: () => null,
+    controlDown: (opcode, payload) => void controls.push(`${opcode}:${payload.toString('hex')}`),
+    violationDown: (code) => {
+      violation = code;
+    },
+  });
+  let waiting: Buffer = Buffer.alloc(0);
+  inPieces(bytes, sizes, (piece) => {
+    waiting = Buffer.concat([waiting, piece]);
+    waiting = waiting.subarray(frames.read(waiting, waiting.length));
+  });
+  return { out: Buffer.concat(out), controls, violation };
+}
+
+test('up: messages pass unchanged, control frames end here, whatever the pieces', async (t) => {
+  fc.assert(
+    fc.property(sequence, pieces, (frames, sizes) => {
+      const bytes = bytesOf(frames, true);
+      const { out, controls, violation } = walkUp(bytes, sizes);
+      const sent = read(bytes, true);
+      const passed = read(out, true);
+      return (
+        violation === 0 &&
+        passed.rest === 0 &&
+        passed.controls.length === 0 &&
+        String(passed.messages) === String(sent.messages) &&
+        String(controls) === String(sent.controls)
+      );
+    }),
+    RUNS,
+  );
+  t.pass('10,000 sequences');
+});
+
+test('up: a message that is refused leaves no byte behind', async (t) => {
+  fc.assert(
+    fc.property(sequence, pieces, (frames, sizes) => {
+      const bytes = bytesOf(frames, true);
+      const isOdd = (payload: Buffer): boolean => payload.length % 2 === 1;
+      const { out } = walkUp(bytes, sizes, isOdd);
+      const wanted = read(bytes, true).messages.filter(
+        (one) => one.startsWith('binary') || !isOdd(Buffer.from(one.slice(5), 'hex')),
+      );
+      return String(read(out, true).messages) === String(wanted) && read(out, true).rest === 0;
+    }),
+    RUNS,
+  );
+  t.pass('10,000 sequences');
+});
+
+test('down: messages pass unchanged, control frames end here, whatever the pieces', async (t) => {
+  fc.assert(
+    fc.property(sequence, pieces, (frames, sizes) => {
+      const bytes = bytesOf(frames, false);
+      const { out, controls, violation } = walkDown(bytes, sizes);
+      const sent = read(bytes, false);
+      const passed = read(out, false);
+      return (
+        violation === 0 &&
+        passed.rest === 0 &&
+        passed.controls.length === 0 &&
+        String(passed.messages) === String(sent.messages) &&
+        String(controls) === String(sent.controls)
+      );
+    }),
+    RUNS,
+  );
+  t.pass('10,000 sequences');
+});
+
+test('both: a bit that flips anywhere crashes nothing, and nothing passes that is no frame', async (t) => {
+  const codes = new Set([0, 1002, 1007, 1008, 1009]);
+  fc.assert(
+    fc.property(sequence, pieces, fc.nat(), fc.integer({ min: 1, max: 255 }), (frames, sizes, where, flip) => {
+      const up = bytesOf(frames, true);
+      const down = bytesOf(frames, false);
+      if (up.length > 0) up[where % up.length] = (up[where % up.length] ?? 0) ^ flip;
+      if (down.length > 0) down[where % down.length] = (down[where % down.length] ?? 0) ^ flip;
+      return codes.has(walkUp(up, sizes).violation) && codes.has(walkDown(down, sizes).violation);
+    }),
+    RUNS,
+  );
+  t.pass('10,000 sequences');
+});
+
+test('both: random bytes', async (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 600 }), pieces, (bytes, sizes) => {
+      walkUp(Buffer.from(bytes), sizes);
+      walkDown(Buffer.from(bytes), sizes);
+    }),
+    RUNS,
+  );
+  t.pass('10,000 sequences');
+});
