@@ -112,6 +112,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
             })
           : null;
       const { record } = request;
+      const { content } = cargo.body;
 
       const forwarding = new Forwarding({
         response: reply.raw,
@@ -136,7 +137,6 @@ export function createCarrier(options: CarrierOptions): Carrier {
         ended(outcome) {
           unwatch(forwarding);
           // Answered before all of it was sent: the rest is of no use, and without an end it would hold the connection.
-          const { content } = cargo.body;
           if (isStream(content) && !content.readableEnded) content.destroy();
           record.upstreamMs ??= forwarding.ageMs;
           if (outcome.outcome === 'cut') {
@@ -151,10 +151,19 @@ export function createCarrier(options: CarrierOptions): Carrier {
         },
       });
       watch(forwarding);
+      if (isStream(content)) {
+        content.once('error', (error) => {
+          if (error instanceof Problem) forwarding.giveUp();
+        });
+        if (content.errored instanceof Problem) {
+          forwarding.giveUp();
+          return forwarding;
+        }
+      }
       const headers = requestHeaders(request.headers, cargo.body.contentType);
       if (cargo.body.length !== null) headers.push('content-length', String(cargo.body.length));
       key.sign(headers, cargo.version);
-      transport.send({ method: endpoint.method, target: cargo.target, headers, body: cargo.body.content }, forwarding);
+      transport.send({ method: endpoint.method, target: cargo.target, headers, body: content }, forwarding);
       return forwarding;
     },
     get open() {

@@ -93,6 +93,15 @@ export class Forwarding implements UpstreamHandler {
     control?.abort(); // after it is over: what is heard of the abort is not the reason
   }
 
+  /** The request was found wanting while it was passed on, and has been answered by whoever found it so. */
+  giveUp(): void {
+    if (this.#phase === 'over') return;
+    const control = this.#control;
+    if (this.#phase === 'streaming') this.#breakOff(new UpstreamFailure('cut', 'UPLOAD'));
+    else this.#finish({ outcome: 'refused' }, false);
+    control?.abort();
+  }
+
   /** The process is ending: what is not complete by now is cut. */
   cut(): void {
     if (this.#phase !== 'over') this.#finish({ outcome: 'aborted' }, true);

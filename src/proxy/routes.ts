@@ -37,7 +37,11 @@ export async function requireId(request: FastifyRequest): Promise<void> {
 /** Every row a route, in a scope that the admission hook guards. */
 export async function proxyRoutes(app: FastifyInstance, options: ProxyOptions): Promise<void> {
   carriedBodies(app);
-  app.addHook('onError', async (request, reply) => leaveBody(request, reply));
+  // With a callback: a second answer that came while a promise is waited for would be an uncaught error.
+  app.addHook('onError', (request, reply, _error, done) => {
+    leaveBody(request, reply);
+    done();
+  });
   for (const endpoint of ENDPOINTS) {
     app.route({
       method: endpoint.method,
