@@ -55,6 +55,25 @@ test('what was signed is taken back until its last second', async (t) => {
   t.match(await authenticate(secrets, token, NOW + 60_000), { outcome: 'refused', code: 'token_expired' });
 });
 
+test('a token that was taken before is checked for its time and its every letter again', async (t) => {
+  const secrets = [secret()];
+  const token = await mintWith(secrets);
+  let now = NOW;
+  const authenticator = createProxiedTokenAuthenticator({
+    keys: signingKeys(secrets),
+    clients: CLIENTS,
+    now: () => now,
+  });
+  const ask = (rawToken: string) => authenticator.authenticate({ rawToken, place: 'authorization' });
+
+  const first = await ask(token);
+  t.equal(ask(token), first, 'at once, and the same answer');
+  t.match(await ask(`${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`), { outcome: 'refused' });
+  t.match(await ask(`${token}A`), { outcome: 'refused' });
+  now = NOW + 60_000;
+  t.match(await ask(token), { outcome: 'refused', code: 'token_expired' });
+});
+
 test('secrets rotate: the first signs, all verify, one that is gone verifies nothing', async (t) => {
   const [older, newer] = [secret(), secret()];
   const token = await mintWith([older]);

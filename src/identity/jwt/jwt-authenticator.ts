@@ -67,7 +67,7 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
     if (!key.verify(jwt.signingInput, jwt.signature)) return refused('jwt_signature');
     const answer: Authentication = Object.freeze({ outcome: 'authenticated', principal: principalOf(candidate) });
     const { toleranceSeconds } = rule.jwt;
-    verified.remember(rawToken, { answer, validity, toleranceSeconds, key, keySet: rule.keySet });
+    verified.remember(rawToken, { answer, validity, toleranceSeconds, isTrusted: () => rule.keySet.trusts(key) });
     return answer;
   }
 

@@ -2,20 +2,18 @@
 import { hash } from 'node:crypto';
 import type { Authentication } from '../authenticator.ts';
 import { timeComplaint, type Validity } from './claims.ts';
-import type { KeySet } from './key-set.ts';
-import type { VerificationKey } from './verification-key.ts';
 
 /** Everything that must still hold when the token comes again. */
 export interface VerifiedToken {
   readonly answer: Authentication;
   readonly validity: Validity;
   readonly toleranceSeconds: number;
-  readonly key: VerificationKey;
-  readonly keySet: KeySet;
+  /** Whether the key that verified it is still good for that. */
+  readonly isTrusted: () => boolean;
 }
 
 export interface VerifiedTokens {
-  /** The answer given before, if time and key set still allow it; asks for nothing and allocates next to nothing. */
+  /** The answer given before, if time and key still allow it; asks for nothing and allocates next to nothing. */
   recall(rawToken: string, nowSeconds: number): Authentication | undefined;
   remember(rawToken: string, token: VerifiedToken): void;
 }
@@ -57,10 +55,7 @@ export function createVerifiedTokens({
       const isYoung = young.has(digest);
       const token = isYoung ? young.get(digest) : old.get(digest);
       if (token === undefined) return undefined;
-      if (
-        timeComplaint(token.validity, nowSeconds, token.toleranceSeconds) !== null ||
-        !token.keySet.trusts(token.key)
-      ) {
+      if (timeComplaint(token.validity, nowSeconds, token.toleranceSeconds) !== null || !token.isTrusted()) {
         young.delete(digest);
         old.delete(digest);
         return undefined;
