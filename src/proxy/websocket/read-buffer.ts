@@ -58,13 +58,6 @@ export class ReadBuffer {
     return null;
   }
 
-  /** For a socket that has become silent, when nothing of it is left unread. */
-  shrink(): void {
-    if (this.#end > 0 || this.#bytes.length < LARGE_BYTES) return;
-    giveBack(this.#bytes);
-    this.#bytes = Buffer.allocUnsafeSlow(SMALL_BYTES);
-  }
-
   /** The socket is gone. */
   release(): void {
     giveBack(this.#bytes);

@@ -1,0 +1,207 @@
+// The parts of the sockets that are values in, values out.
+import { test } from 'tap';
+import { Problem } from '../../../src/errors/problems.ts';
+import { createSpentTokens } from '../../../src/identity/single-use.ts';
+import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket/agent-rules.ts';
+import { passedClosing, readClose } from '../../../src/proxy/websocket/close-code.ts';
+import { acceptOf } from '../../../src/proxy/websocket/handshake.ts';
+import { readFields } from '../../../src/proxy/websocket/message-fields.ts';
+import { giveBack, LARGE_BYTES, ReadBuffer } from '../../../src/proxy/websocket/read-buffer.ts';
+import { recordedBytesPerSecond } from '../../../src/proxy/websocket/stt-protocol.ts';
+import { TtsContexts } from '../../../src/proxy/websocket/tts-contexts.ts';
+import { isAcceptance, openingRequest, readBody, readHead } from '../../../src/proxy/websocket/upstream-handshake.ts';
+import { Utf8Check } from '../../../src/proxy/websocket/utf8-check.ts';
+
+test('the example of RFC 6455 §1.3', async (t) => {
+  t.equal(acceptOf('dGhlIHNhbXBsZSBub25jZQ=='), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+});
+
+test('close payloads are read, and codes about a connection do not pass', async (t) => {
+  t.strictSame(readClose(Buffer.alloc(0)), { code: null, reason: '' });
+  t.strictSame(readClose(Buffer.from([0x03, 0xe8, 0x61])), { code: 1000, reason: 'a' });
+  t.equal(readClose(Buffer.from([0x03])), 1002);
+  t.equal(readClose(Buffer.from([0x03, 0xe8, 0xff])), 1007);
+  for (const code of [0, 999, 1004, 1005, 1006, 1015, 2000, 2999, 5000])
+    t.equal(readClose(Buffer.from([code >> 8, code & 255])), 1002, `${code}`);
+  for (const code of [1000, 1001, 1008, 1009, 1011, 1012, 1013, 3000, 4999])
+    t.equal(passedClosing({ code, reason: 'r' }).code, code);
+  for (const code of [1002, 1003, 1007, 1010, 1014])
+    t.strictSame(passedClosing({ code, reason: 'r' }), { code: 1011, reason: 'r' });
+  t.equal(passedClosing({ code: null, reason: '' }).code, null);
+});
+
+test('UTF-8 over pieces is what it is in one piece', async (t) => {
+  const good = Buffer.from('aé世🎉\u0000z');
+  for (let size = 1; size <= good.length; size += 1) {
+    const check = new Utf8Check();
+    for (let at = 0; at < good.length; at += size) t.ok(check.push(good.subarray(at, at + size)));
+    t.ok(check.end());
+  }
+  for (const bytes of [
+    [0xc3, 0x28],
+    [0xe2, 0x28, 0xa1],
+    [0xf0, 0x9f, 0x41],
+    [0xed, 0xa0, 0x80],
+    [0xc0, 0xaf],
+    [0xff],
+    [0x80],
+  ]) {
+    const check = new Utf8Check();
+    t.notOk(bytes.every((byte) => check.push(Buffer.from([byte]))) && check.end(), `${bytes}`);
+  }
+  const short = new Utf8Check();
+  t.ok(short.push(Buffer.from([0xf0, 0x9f, 0x8e])));
+  t.notOk(short.end(), 'half a character');
+});
+
+test('the opening request is made of what it is given, and its answer is read to the letter', async (t) => {
+  const { text, accept } = openingRequest('/tts/websocket?a=b', 'api.cartesia.ai', ['authorization', 'Bearer k']);
+  t.match(text, /^GET \/tts\/websocket\?a=b HTTP\/1\.1\r\nHost: api\.cartesia\.ai\r\n/);
+  t.match(text, /\r\nauthorization: Bearer k\r\n\r\n$/);
+  t.notMatch(text, /extensions|protocol/i);
+  const head = (more: string) =>
+    readHead(`HTTP/1.1 101 Switching\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n${more}`);
+  const good = head(`Sec-WebSocket-Accept: ${accept}`);
+  t.ok(good !== null && isAcceptance(good, accept));
+  for (const more of ['Sec-WebSocket-Accept: x', `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: a`]) {
+    const bad = head(more);
+    t.ok(bad !== null && !isAcceptance(bad, accept), more);
+  }
+  for (const wrong of [
+    'HTTP/1.0 101 X',
+    'HTTP/1.1 999 X',
+    'HTTP/1.1 1010',
+    'HTTP/2 101',
+    'HTTP/1.1 200 OK\r\n folded: a',
+    'HTTP/1.1 200 OK\r\nA : b',
+    'HTTP/1.1 200 OK\r\nA: b\x00',
+    'HTTP/1.1 200 OK\r\nA: b\nB: c',
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1',
+    'HTTP/1.1 200 OK\r\nContent-Length: -1',
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked',
+  ])
+    t.equal(readHead(wrong), null, JSON.stringify(wrong));
+});
+
+test('error bodies are read by length, in chunks, or to the end', async (t) => {
+  t.equal(readBody(Buffer.from('abc'), 2, false), 'ab');
+  t.equal(readBody(Buffer.from('a'), 2, false), null);
+  t.equal(readBody(Buffer.from('a'), 2, true), 'a');
+  t.equal(readBody(Buffer.from('a'), 'to_end', false), null);
+  t.equal(readBody(Buffer.from('2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n'), 'chunked', false), 'abc');
+  t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', false), null);
+  t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', true), 'ab');
+  t.equal(readBody(Buffer.from('zz\r\nab'), 'chunked', true), '');
+});
+
+test('fields in another spelling are refused, at any depth, and only those that somebody looks at', async (t) => {
+  const known = new Set(['model_id', 'id', 'transcript', 'k']);
+  const read = (text: string) => readFields(Buffer.from(text), known);
+  t.strictSame(read('{"model_id":"a","Other":1,"own-id":{"X":1}}'), { model_id: 'a', Other: 1, 'own-id': { X: 1 } });
+  for (const text of [
+    '{"MODEL_ID":"a"}',
+    '{"voice":{"Id":1}}',
+    '{"a":[{"b":{"ID":1}}]}',
+    '{"tran\u017fcript":"a"}',
+    '{"\u212a":"a"}',
+    '{"id":1,"id":2}',
+    '{"id":1,"\\u0069d":2}',
+    '[]',
+    'null',
+    '"id"',
+    '{"__proto__":1}',
+    '',
+  ])
+    t.throws(() => read(text), Problem, text);
+});
+
+test("an agent's first message: what is not transport is an override", async (t) => {
+  const none = new Set<string>();
+  const start = { event: 'start', stream_id: 's', config: { input_format: 'pcm_16000' } };
+  t.equal(checkLineStart(start, none), null);
+  t.equal(checkLineStart({ ...start, config: { voice_id: 'v' } }, none), 'voice');
+  t.equal(checkLineStart({ ...start, agent: { system_prompt: 'x' } }, none), 'system_prompt');
+  t.equal(checkLineStart({ ...start, agent: { system_prompt: 'x' } }, new Set(['system_prompt'])), null);
+  t.equal(checkLineStart({ ...start, agent: { introduction: 'x' } }, new Set(['system_prompt'])), 'introduction');
+  t.equal(checkLineStart({ ...start, metadata: {} }, none), 'metadata');
+  t.equal(checkLineStart({ ...start, agent: 'pirate' }, none), 'other');
+  t.equal(checkLineStart({ ...start, agent: { toString: 1 } }, none), 'other');
+  t.equal(checkSessionCreate({ type: 'session_create', audio: { input_format: 'x' } }, none), null);
+  t.equal(checkSessionCreate({ type: 'session_create', dynamic_variables: {} }, none), 'dynamic_variables');
+  t.equal(checkSessionCreate({ type: 'session_create', config_overrides: {} }, none), 'other');
+});
+
+test('audio has a rate where encoding and sample rate are said', async (t) => {
+  t.equal(recordedBytesPerSecond('pcm_s16le', '16000'), 32_000);
+  t.equal(recordedBytesPerSecond('pcm_f16le', '8000'), 16_000);
+  t.equal(recordedBytesPerSecond('pcm_mulaw', '8000'), 8000);
+  for (const [encoding, rate] of [
+    ['opus', '16000'],
+    [null, '16000'],
+    ['pcm_s16le', null],
+    ['pcm_s16le', '0'],
+    ['pcm_s16le', '1e4'],
+    ['constructor', '16000'],
+  ] as const)
+    t.equal(recordedBytesPerSecond(encoding, rate), null);
+});
+
+test('contexts that fall silent are over; one that upstream still speaks in is not', async (t) => {
+  const contexts = new TtsContexts();
+  const first = contexts.begin('a', 1000);
+  contexts.touch(first, 1000);
+  t.equal(contexts.likeliest, first, 'the only one');
+  const second = contexts.begin('b', 2000);
+  contexts.touch(second, 2000);
+  t.equal(contexts.likeliest, second, 'the last one');
+  t.strictSame(contexts.silent(61_500, 1000), [first]);
+  t.strictSame(contexts.silent(61_500, 30_000), []);
+  first.isCancelled = true;
+  t.strictSame(contexts.silent(7000, 7000), [first], 'after a cancel nothing has to come');
+  second.held = [];
+  t.strictSame(contexts.silent(900_000, 1000), [first], 'who waits for a turn is not silent');
+  t.ok(contexts.end('b'));
+  t.notOk(contexts.end('b'));
+});
+
+test('a single-use token is spent once, and forgotten when it is long past', async (t) => {
+  let now = 0;
+  const spent = createSpentTokens(() => now);
+  t.ok(spent.spend({ id: 'a', expiresAt: 60 }));
+  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }));
+  t.ok(spent.spend({ id: 'b', expiresAt: 60 }));
+  now = 59_999;
+  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }), 'for as long as it could be used');
+  now = 60_001;
+  t.ok(spent.spend({ id: 'a', expiresAt: 60 }), 'by then it has expired, which others check');
+});
+
+test('a read buffer keeps what is not taken, grows when it is filled, and leaves what is lent alone', async (t) => {
+  const buffer = new ReadBuffer();
+  const put = (text: string): void => {
+    const { room } = buffer;
+    buffer.filled(room.write(text, 'latin1'));
+  };
+  put('abcdef');
+  t.equal(buffer.consume(4, false), null);
+  put('gh');
+  t.equal(buffer.bytes.toString('latin1', 0, buffer.end), 'efgh');
+  const lent = buffer.consume(1, true);
+  t.equal(lent?.toString('latin1', 0, 4), 'efgh');
+  put('ij');
+  t.equal(buffer.bytes.toString('latin1', 0, buffer.end), 'fghij');
+  t.equal(lent?.toString('latin1', 0, 4), 'efgh', 'the write that it was lent to still sees it');
+  t.equal(buffer.bytes.length, LARGE_BYTES);
+  const large = buffer.consume(5, true);
+  if (large !== null) giveBack(large);
+  t.ok(buffer.room.length === LARGE_BYTES);
+
+  const small = new ReadBuffer();
+  const size = small.room.length;
+  small.filled(small.room.write('x'.repeat(size), 'latin1'));
+  t.equal(small.room.length, 0);
+  small.consume(0, false);
+  t.equal(small.room.length, LARGE_BYTES - size, 'a full one makes room');
+  small.release();
+});
