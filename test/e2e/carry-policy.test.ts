@@ -4,7 +4,6 @@ import { ROUTES } from '../../src/simulator/http/routes.ts';
 import { ENDPOINTS } from '../../src/upstream/endpoints.ts';
 import {
   type Answer,
-  type CarryingBroker,
   mintProxied,
   recordingForm,
   SPEECH,

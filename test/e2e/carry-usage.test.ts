@@ -21,7 +21,7 @@ const TRANSCRIPTS = [
   'Café – 😀 👩‍👩‍👧',
   '日本語のテキスト。',
   'The word data is no audio: "data".',
-  ' '.repeat(3) + 'x',
+  `${' '.repeat(3)}x`,
 ];
 
 test('characters are what Cartesia charges, and bytes what it sent', async (t) => {
