@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Test, test } from 'tap';
+import { Forwarding, type ForwardingOutcome } from '../../src/proxy/forwarding.ts';
+import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
+import { send } from '../e2e/carried-broker.ts';
+
+interface Stage {
+  readonly forwarding: Forwarding;
+  /** What was asked of its surroundings, in order. */
+  readonly calls: string[];
+  readonly outcomes: ForwardingOutcome['outcome'][];
+  readonly response: ServerResponse;
+  /** What the client gets. */
+  readonly answer: ReturnType<typeof send>;
+  readonly clock: { now: number };
+}
+
+/** A forwarding on a real response, with upstream played by the test. */
+async function stage(t: Test): Promise<Stage> {
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const arrived = once(server, 'request');
+  const answer = send(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  const [, response] = (await arrived) as [unknown, ServerResponse];
+  const calls: string[] = [];
+  const outcomes: ForwardingOutcome['outcome'][] = [];
+  const clock = { now: 0 };
+  const made: Stage = {
+    calls,
+    outcomes,
+    response,
+    answer,
+    clock,
+    forwarding: new Forwarding({
+      response,
+      deadlines: { headMs: 100, idleMs: 50, totalMs: 1000 },
+      now: () => clock.now,
+      events: null,
+      isRevealing: () => false,
+      observe: null,
+      begin(status) {
+        calls.push(`begin ${status}`);
+        response.writeHead(status);
+      },
+      refuse(problem) {
+        calls.push(`refuse ${problem.code}`);
+        response.writeHead(problem.status).end();
+      },
+      refuseWith(status) {
+        calls.push(`refuse with ${status}`);
+        response.writeHead(status).end();
+      },
+      ended: ({ outcome }) => void outcomes.push(outcome),
+    }),
+  };
+  made.forwarding.onSent({
+    abort: () => void calls.push('abort'),
+    pause: () => void calls.push('pause'),
+    resume: () => void calls.push('resume'),
+  });
+  return made;
+}
+
+const HELLO = Buffer.from('hello');
+
+test('a whole answer: passed on, counted, over once', async (t) => {
+  const { forwarding, calls, outcomes, answer } = await stage(t);
+  forwarding.onHead(200, ['content-type', 'audio/wav'], false);
+  forwarding.onData(HELLO, HELLO.length, false);
+  forwarding.onEnd();
+  forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET'));
+  const { body, isComplete } = await answer;
+  t.equal(body.toString(), 'hello');
+  t.ok(isComplete);
+  t.equal(forwarding.bytes, 5);
+  t.strictSame(calls, ['begin 200']);
+  t.strictSame(outcomes, ['answered']);
+});
+
+test('each deadline, looked at from outside', async (t) => {
+  const waiting = await stage(t);
+  waiting.forwarding.checkDeadlines(100);
+  t.strictSame(waiting.outcomes, [], 'at the deadline it is not late');
+  waiting.forwarding.checkDeadlines(101);
+  t.strictSame(waiting.calls, ['refuse upstream_timeout', 'abort']);
+  t.strictSame(waiting.outcomes, ['refused']);
+  await waiting.answer;
+
+  const idle = await stage(t);
+  idle.forwarding.onHead(200, [], false);
+  idle.clock.now = 40;
+  idle.forwarding.onData(HELLO, HELLO.length, false);
+  idle.forwarding.checkDeadlines(90);
+  t.strictSame(idle.outcomes, []);
+  idle.forwarding.checkDeadlines(91);
+  t.strictSame(idle.outcomes, ['cut']);
+  t.notOk((await idle.answer).isComplete);
+
+  const dripping = await stage(t);
+  dripping.forwarding.onHead(200, [], false);
+  const { clock } = dripping;
+  for (; clock.now <= 1000; clock.now += 10) {
+    dripping.forwarding.onData(HELLO, HELLO.length, false);
+    dripping.forwarding.checkDeadlines(clock.now);
+  }
+  t.strictSame(dripping.outcomes, []);
+  dripping.forwarding.checkDeadlines(1001);
+  t.strictSame(dripping.outcomes, ['cut']);
+  t.notOk((await dripping.answer).isComplete);
+});
+
+test('a request that was found wanting and answered elsewhere gets no second answer', async (t) => {
+  const { forwarding, calls, outcomes, response, answer } = await stage(t);
+  response.writeHead(403).end();
+  forwarding.giveUp();
+  forwarding.giveUp();
+  forwarding.onFailure(new UpstreamFailure('cut', 'UND_ERR_ABORTED'));
+  forwarding.onHead(200, [], false);
+  forwarding.onEnd();
+  t.equal((await answer).status, 403);
+  t.strictSame(calls, ['abort']);
+  t.strictSame(outcomes, ['refused']);
+});
+
+test('found wanting while its answer is under way, it breaks off', async (t) => {
+  const { forwarding, outcomes, answer } = await stage(t);
+  forwarding.onHead(200, [], false);
+  forwarding.onData(HELLO, HELLO.length, false);
+  forwarding.giveUp();
+  t.strictSame(outcomes, ['cut']);
+  t.notOk((await answer).isComplete);
+});
+
+test('before there is a connection, leaving is remembered', async (t) => {
+  const { forwarding, calls, outcomes, answer } = await stage(t);
+  answer.catch(() => {}); // there is none
+  forwarding.cut();
+  forwarding.onSent({ abort: () => void calls.push('abort later'), pause: () => {}, resume: () => {} });
+  t.strictSame(calls, ['abort', 'abort later']);
+  t.strictSame(outcomes, ['aborted']);
+});
+
+test('an error answer is read whole, up to a limit', async (t) => {
+  const small = await stage(t);
+  small.forwarding.onHead(404, [], false);
+  small.forwarding.onData(HELLO, HELLO.length, false);
+  small.forwarding.onEnd();
+  t.strictSame(small.calls, ['refuse with 404']);
+  const long = await stage(t);
+  long.forwarding.onHead(500, [], false);
+  for (let i = 0; i < 10; i += 1) long.forwarding.onData(Buffer.alloc(10_000), 10_000, false);
+  t.strictSame(long.calls.sort(), ['abort', 'refuse with 500']);
+  t.strictSame(long.outcomes, ['refused']);
+  const broken = await stage(t);
+  broken.forwarding.onHead(503, [], false);
+  broken.forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET'));
+  t.strictSame(broken.calls, ['refuse with 503'], 'its status says enough');
+  await Promise.all([small.answer, long.answer, broken.answer]);
+});
