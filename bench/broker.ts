@@ -15,6 +15,8 @@ export interface BrokerSettings {
   readonly upstreamUrl: string;
   readonly callers: Callers;
   readonly delivery: 'direct' | 'proxied';
+  /** How carried requests reach upstream: `upstream.transport`. */
+  readonly transport?: 'undici' | 'native';
   readonly certificate: Certificate | null;
 }
 
@@ -88,7 +90,7 @@ function environment({ port, upstreamUrl, callers, certificate }: BrokerSettings
   };
 }
 
-function configuration({ port, upstreamUrl, callers, certificate }: BrokerSettings): object {
+function configuration({ port, upstreamUrl, callers, certificate, transport = 'undici' }: BrokerSettings): object {
   const jwt = {
     issuer: ISSUER,
     audience: AUDIENCE,
@@ -108,6 +110,7 @@ function configuration({ port, upstreamUrl, callers, certificate }: BrokerSettin
     upstream: {
       base_url: upstreamUrl,
       api_key: API_KEY,
+      transport,
       ...(certificate === null ? { allow_insecure: true } : { ca_file: certificate.certFile }),
     },
     tokens: { signing_secret: SIGNING_SECRET },

@@ -34,6 +34,14 @@ export function broker(name: string, dist: string, delivery: 'direct' | 'proxied
   };
 }
 
+/** The same broker with its own HTTP client to upstream instead of undici. */
+export const withNativeTransport = (dist: string): Contender => ({
+  name: 'broker, native transport',
+  kind: 'broker',
+  launch: (site) =>
+    brokerLaunch({ ...site, dist, delivery: 'proxied', transport: 'native', upstreamUrl: upstreamUrl(site) }),
+});
+
 export const NO_SERVER: Contender = { name: 'no proxy', kind: 'none', launch: () => ({ command: [] }) };
 
 export const NATIVE: readonly Contender[] = [

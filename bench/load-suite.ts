@@ -9,6 +9,7 @@ import {
   NO_SERVER,
   obstacle,
   SOCKET_PACKAGES,
+  withNativeTransport,
 } from './contenders.ts';
 import { carriedCredentials, mintCredentials } from './credentials.ts';
 import { measure } from './measurement.ts';
@@ -67,7 +68,11 @@ export async function runLoadSuite(
   const servers: Server[] = [];
   const results: Result[] = [];
   try {
-    for (const contender of contendersFor(parts, options, dist, print)) servers.push(await around.start(contender));
+    for (const contender of [
+      ...contendersFor(parts, options, dist, print),
+      ...(suite === 'http' && options.only === null ? [withNativeTransport(dist)] : []),
+    ])
+      servers.push(await around.start(contender));
     const [{ port = 0 } = {}] = servers;
     const carried = suite === 'mint' ? null : await carriedCredentials(around.callers, port);
     for (const workload of parts.workloads) {
