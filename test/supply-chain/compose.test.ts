@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { request } from 'undici';
 import { parse } from 'yaml';
@@ -13,6 +14,7 @@ import { SETTING_BY_VARIABLE } from '../../src/config/setting-index.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { ROOT } from '../source-imports.ts';
+import { redisServer } from '../store/redis-server.ts';
 
 interface Service {
   readonly image: string;
@@ -104,6 +106,7 @@ test('following its first lines gives a healthy broker that mints for the app ke
   const { folder, appKey } = makeSecrets(t, 'sk_car_simulated');
   const simulator = await startSimulator({ tlsPort: null });
   t.teardown(() => simulator.close());
+  const redis = await redisServer(t);
   const asMounted = Object.entries(broker.environment ?? {}).map(([name, value]) => [
     name,
     withDefaults(value).replace(/^\/run\/secrets\//, `${folder}/secrets/`),
@@ -115,11 +118,13 @@ test('following its first lines gives a healthy broker that mints for the app ke
     MANAGEMENT_PORT: '0',
     CARTESIA_BASE_URL: simulator.url,
     CARTESIA_ALLOW_INSECURE: 'true',
+    REDIS_URL: redis.url.reveal(), // the compose network's name for it means nothing here
   };
   const loaded = await loadConfig(env);
   if (loaded.outcome === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
   const running = await startBroker(loaded.config, createLogger('silent'));
   t.teardown(() => running.stop({ delayMs: 0 }));
+  await untilReady(running.managementUrl);
 
   const written: string[] = [];
   const io = { stdout: sink(written), stderr: sink(written) };
@@ -152,6 +157,17 @@ test('the script keeps what is there, and shows the API key to nobody', async (t
   t.equal(readFileSync(path.join(folder, 'secrets/cartesia_api_key'), 'utf8'), 'sk_car_first\n');
   t.throws(() => runScript(t.testdir({ deploy: {} }), {}), 'not at a terminal, without a key: exit 1');
 });
+
+/** As compose's `--wait` does. @throws when it is not ready within five seconds */
+async function untilReady(managementUrl: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const { statusCode, body } = await request(`${managementUrl}/readyz`);
+    await body.dump();
+    if (statusCode === 200) return;
+    await delay(50);
+  }
+  throw new Error('not ready');
+}
 
 interface MadeSecrets {
   readonly folder: string;
