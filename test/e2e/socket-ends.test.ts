@@ -1,7 +1,8 @@
 // The ends that a socket comes to without anybody's fault: time, silence, a dead peer, a shutdown; and a crowd of sudden ones.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
-import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
+import { openRaw } from './raw-connection.ts';
+import { closeFrameOf, frameOf, handshake, openRawSocket } from './raw-socket.ts';
 import { clientOf, logged, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 
 const LONG = 'A sentence with more than one chunk, so that it stays unfinished.';
@@ -136,6 +137,21 @@ test('a shutdown: idle sockets are closed at once with 1012, busy ones finish, t
   t.equal((await stuck.closing()).code, 1012);
   await stopped;
   t.equal(simulator.counters().ttsSockets.active, 0);
+});
+
+test('while the replica ends, an upgrade on a connection that is still open is told to go elsewhere', async (t) => {
+  const { broker, headers, simulator } = await startSocketBroker(t);
+  const connection = await openRaw(t, broker.url);
+  connection.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.equal((await connection.response()).status, 200);
+  const stopped = broker.stop({ delayMs: 0 });
+  connection.send(handshake(broker.url, '/tts/websocket', headers));
+  const refused = await connection.response();
+  t.match([refused.status, refused.json['error_code']], [503, 'draining']);
+  t.match(refused.headers, { 'retry-after': '1' });
+  connection.socket.destroy();
+  await stopped;
+  t.equal(simulator.journal.entries().length, 0);
 });
 
 test('a thousand clients that vanish at any moment leave nothing behind', async (t) => {
