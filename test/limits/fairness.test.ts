@@ -1,0 +1,26 @@
+// One greedy subject among modest ones, in simulated time.
+import { test } from 'tap';
+import { jainsIndex, median, simulate } from '../../bench/fairness-simulation.ts';
+
+const modest = Array.from({ length: 10 }, (_, i) => ({ name: `modest-${i}`, parallel: 1, pauseMs: 500 }));
+const greedy = { name: 'greedy', parallel: 200, pauseMs: 0.1 };
+const BASE = { limit: 5, holdMs: 1_000, waitMs: 60_000, lastsMs: 600_000 };
+
+for (const seed of [1, 2, 3]) {
+  test(`200 requests of one subject do not double the wait of ten others (seed ${seed})`, async (t) => {
+    const waitOf = (subjects: typeof modest, discipline: 'fair' | 'fifo'): number => {
+      const result = simulate({ ...BASE, subjects, seed }, discipline);
+      return median(result.subjects.filter(({ name }) => name !== 'greedy').map(({ medianWaitMs }) => medianWaitMs));
+    };
+    const without = waitOf(modest, 'fair');
+    const beside = waitOf([...modest, greedy], 'fair');
+    t.ok(beside <= 2 * without, `${Math.round(beside)} ms beside it, ${Math.round(without)} ms without`);
+    t.ok(waitOf([...modest, greedy], 'fifo') > 10 * without, 'in the order of arrival they would wait for all of it');
+  });
+}
+
+test('nothing is idle while somebody waits, and everybody has the same', async (t) => {
+  const { subjects, utilisation } = simulate({ ...BASE, subjects: [...modest, greedy], seed: 4 }, 'fair');
+  t.equal(utilisation, 1);
+  t.ok(jainsIndex(subjects.map(({ served }) => served)) > 0.95);
+});
