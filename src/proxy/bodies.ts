@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors/problems.ts';
+import { isJsonObject } from '../json/strict-json.ts';
 import { parseStrictJson } from '../listener/strict-json.ts';
 
 /** A JSON body: what was checked is what is sent on. */
@@ -55,6 +56,9 @@ export function isStream(body: unknown): body is Readable {
   return typeof body === 'object' && body !== null && 'pipe' in body;
 }
 
+/** All carried JSON is an object; anything else would slip past every rule that looks for a field. */
 function jsonBody(bytes: Buffer): JsonBody {
-  return { bytes, value: parseStrictJson(bytes) };
+  const value = parseStrictJson(bytes);
+  if (!isJsonObject(value)) throw new Problem('invalid_request', 'The body must be a JSON object.');
+  return { bytes, value };
 }

@@ -27,7 +27,7 @@ test('a body of another media type is refused unread', async (t) => {
 });
 
 test('a body that is no JSON, or not clearly one value, is refused', async (t) => {
-  for (const text of ['', '{', '{} x', '{"a":1,"a":2}', '\ufeff{}', '{"a":01}', "{'a':1}"]) {
+  for (const text of ['', '[]', 'null', '"a"', '1', '{', '{} x', '{"a":1,"a":2}', '\ufeff{}', '{"a":01}', "{'a':1}"]) {
     await t.rejects(readJsonBody(bodyOf(text), undefined, 100), { code: 'invalid_request' }, text);
   }
   await t.rejects(readJsonBody(undefined, undefined, 100), { code: 'invalid_request' });
