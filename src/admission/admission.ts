@@ -1,5 +1,5 @@
 // The one pipeline that stands before every endpoint that is not public: who are you, from where, how often.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Identification, Identity, RequestFacts } from '../identity/chain.ts';
@@ -32,14 +32,21 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
   const byAddress = addressRate === null ? null : addressLimiter(app, addressRate, options.rates);
   const bySubject = subjectLimiters(app, hasMintRates ? config.clients : [], options.rates);
 
-  return async function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  function admit(request: FastifyRequest, reply: FastifyReply): Waiting {
     if (config.listen.requireHttps) requireHttps(request);
     // Before the credential is looked at, so that guessing costs a place in the window.
-    if (byAddress !== null) await take(byAddress, request, reply);
+    if (byAddress === null) return identify(request, reply);
+    return take(byAddress, request, reply).then(() => identify(request, reply));
+  }
 
-    const { record } = request;
+  function identify(request: FastifyRequest, reply: FastifyReply): Waiting {
     const answer = identity.authenticate(factsOf(request));
-    const authentication = answer instanceof Promise ? await answer : answer;
+    if (answer instanceof Promise) return answer.then((late) => judge(late, request, reply));
+    return judge(answer, request, reply);
+  }
+
+  function judge(authentication: Identification, request: FastifyRequest, reply: FastifyReply): Waiting {
+    const { record } = request;
     if (authentication.outcome !== 'authenticated') {
       record.reason = authentication.reason;
       throw refusal(authentication);
@@ -59,9 +66,18 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
     checkOrigin(request.headers.origin, client);
     request.admission = { principal, client };
     const limiter = bySubject.get(client.name);
-    if (limiter !== undefined) await take(limiter, request, reply);
+    return limiter === undefined ? null : take(limiter, request, reply);
+  }
+
+  return (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    const waiting = admit(request, reply);
+    if (waiting === null) done();
+    else waiting.then(() => done(), done);
   };
 }
+
+/** `null` = nothing has to be waited for: so it is with every carried request of a caller that is known. */
+type Waiting = Promise<unknown> | null;
 
 async function take(limiter: RateLimiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const verdict = await limiter.check(request);

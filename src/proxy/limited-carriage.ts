@@ -22,9 +22,28 @@ export interface LimitedCarriage {
 
 /**
  * Asks for lease and budget at the same time, so that both cost one round trip to the store.
+ * @returns `undefined` where there was nothing to wait for and it is on its way
  * @throws Problem `concurrency_limited`, `quota_exceeded` or `store_unavailable`
  */
-export async function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> {
+export function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> | undefined {
+  const { limits, endpoint, request, reply } = carriage;
+  const { principal } = admitted(request);
+  const unit = unitOf(endpoint);
+  const isBooked = unit !== null && limits.quotas.isLimited(unit, principal.client);
+  const isLeased = endpoint.concurrency !== 'none' && limits.leases.isLimited(endpoint.concurrency, principal.client);
+  if (isBooked || isLeased) return carryWithin(carriage);
+  const cargo = carriage.load();
+  if (cargo instanceof Promise) {
+    return cargo.then((loaded) => {
+      listed(carriage).carry(request, reply, loaded);
+      return reply;
+    });
+  }
+  listed(carriage).carry(request, reply, cargo);
+  return undefined;
+}
+
+async function carryWithin(carriage: LimitedCarriage): Promise<FastifyReply> {
   const { limits, endpoint, request, reply } = carriage;
   const { principal } = admitted(request);
   const { leases, quotas } = limits;

@@ -1,7 +1,7 @@
 // Standard output for log lines: one write for everything that was logged in one turn of the event loop.
 import { type DestinationStream, destination as openOutput } from 'pino';
 
-/** Where a batch is written before its turn is over; a larger one would not go out in one write. */
+/** Where a batch is written before its turn is over; a larger one would not go out in one write. Characters, nearly all of them bytes. */
 const BATCH_BYTES = 16_000;
 
 /** Lines that can be written out at once; `pino` calls it for a fatal line, before the process may end. */
@@ -19,12 +19,21 @@ export function createLogOutput(fd = 1): LogOutput {
   // A reader that has gone away is no reason to fail: there is nobody left to tell.
   output.on('error', () => {});
   let isScheduled = false;
+  /** Gathered here, because the output below measures every piece that it is given. */
+  let lines = '';
+  const pass = (): void => {
+    const piece = lines;
+    lines = '';
+    output.write(piece);
+  };
   const flush = (): void => {
     isScheduled = false;
+    if (lines !== '') pass();
     output.flush();
   };
   const flushSync = (): void => {
     try {
+      if (lines !== '') pass();
       output.flushSync();
     } catch {
       // as above
@@ -33,7 +42,8 @@ export function createLogOutput(fd = 1): LogOutput {
   process.once('exit', flushSync);
   return {
     write(line) {
-      output.write(line);
+      lines += line;
+      if (lines.length >= BATCH_BYTES) pass();
       if (isScheduled) return;
       isScheduled = true;
       setImmediate(flush);
