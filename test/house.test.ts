@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['store'],
   ['listener'],
   ['telemetry'],
-  ['errors', 'config', 'json'],
+  ['errors', 'config', 'json', 'collections'],
 ];
 
 /** They share no code with the broker, so that they cannot agree with its mistakes. Only commands may use them. */

@@ -1,4 +1,5 @@
 // What is carried at this moment by this replica, over HTTP and in sockets: to be looked at, and to be stopped.
+import { type Listed, LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Caller, Revocations } from './revocations.ts';
 
@@ -31,23 +32,29 @@ export interface Sessions {
   kill(id: string): boolean;
 }
 
+interface Entry extends Listed {
+  readonly session: Session;
+  readonly sinceMs: number;
+}
+
 /** @param revocations whoever is shut out is stopped at once */
 export function createSessions(revocations: Revocations): Sessions {
-  const open = new Map<Session, number>();
+  const open = new LiveList<Entry>();
   revocations.onChange(() => {
-    for (const session of [...open.keys()]) {
+    for (const { session } of open.all()) {
       const problem = whyRevoked(revocations, session);
       if (problem !== null) session.cut(problem);
     }
   });
   return {
     add(session) {
-      open.set(session, performance.now());
-      return () => void open.delete(session);
+      const entry: Entry = { session, sinceMs: performance.now(), place: -1 };
+      open.add(entry);
+      return () => open.delete(entry);
     },
     list() {
       const now = performance.now();
-      return [...open].map(([{ id, principal, endpoint }, sinceMs]) => {
+      return open.all().map(({ session: { id, principal, endpoint }, sinceMs }) => {
         const token = principal.method === 'access_token' ? principal.claims['jti'] : null;
         return {
           id,
@@ -60,9 +67,9 @@ export function createSessions(revocations: Revocations): Sessions {
       });
     },
     kill(id) {
-      const session = [...open.keys()].find((one) => one.id === id);
-      session?.cut(new Problem('token_revoked', 'The operator has ended this session.'));
-      return session !== undefined;
+      const entry = open.all().find(({ session }) => session.id === id);
+      entry?.session.cut(new Problem('token_revoked', 'The operator has ended this session.'));
+      return entry !== undefined;
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
@@ -78,7 +79,7 @@ const LOOK_MS = 500;
 
 export function createCarrier(options: CarrierOptions): Carrier {
   const { transport, ring, now, isDraining, onEvent, clocks = {} } = options;
-  const open = new Set<Forwarding>();
+  const open = new LiveList<Forwarding>();
   const isRevealing = (text: string): boolean => ring.isRevealedBy(text);
   let clock: NodeJS.Timeout | null = null;
 
@@ -86,7 +87,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
     open.add(forwarding);
     clock ??= setInterval(() => {
       const at = now();
-      for (const one of open) one.checkDeadlines(at);
+      for (const one of open.all()) one.checkDeadlines(at);
     }, clocks.lookMs ?? LOOK_MS);
   }
 
@@ -170,7 +171,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
       return open.size;
     },
     async close() {
-      for (const forwarding of open) forwarding.cut();
+      for (const forwarding of open.all()) forwarding.cut();
       await transport.close();
     },
   };

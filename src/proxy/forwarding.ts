@@ -1,6 +1,7 @@
 // One request on its way to Cartesia and its answer on the way back: streamed with backpressure, nothing kept but what is held back by
 // a slow reader's socket, everything ended on every way out.
 import type { ServerResponse } from 'node:http';
+import type { Listed } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Deadlines } from '../upstream/endpoints.ts';
 import type { BodyForm, UpstreamControl, UpstreamHandler } from '../upstream/transport.ts';
@@ -43,7 +44,9 @@ const ERROR_BODY_MAX_BYTES = 16_384;
 /** A whole body up to this size leaves in one write with its head. */
 const SMALL_BYTES = 8192;
 
-export class Forwarding implements UpstreamHandler {
+export class Forwarding implements UpstreamHandler, Listed {
+  /** In the carrier's list of what is open. */
+  place = -1;
   /** Bytes of the answer's body that were passed on. */
   bytes = 0;
   readonly #parts: ForwardingParts;

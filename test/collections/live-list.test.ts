@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { LiveList } from '../../src/collections/live-list.ts';
+
+const item = (name: number) => ({ name, place: -1 });
+
+t.test('what is added and not deleted is there, once', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(20))), (steps) => {
+      const items = Array.from({ length: 21 }, (_, name) => item(name));
+      const list = new LiveList<(typeof items)[number]>();
+      const model = new Set<number>();
+      for (const [isAdded, name] of steps) {
+        const one = items[name];
+        if (one === undefined) throw new Error('no such item');
+        if (isAdded) {
+          list.add(one);
+          model.add(name);
+        } else {
+          list.delete(one);
+          model.delete(name);
+        }
+      }
+      const names = list.all().map((one) => one.name);
+      return list.size === model.size && names.length === model.size && names.every((name) => model.has(name));
+    }),
+  );
+  t.end();
+});
+
+t.test('entries may leave while all are walked', (t) => {
+  const list = new LiveList<{ name: number; place: number }>();
+  for (let name = 0; name < 10; name += 1) list.add(item(name));
+  const walked: number[] = [];
+  for (const one of list.all()) {
+    walked.push(one.name);
+    list.delete(one);
+  }
+  t.equal(walked.length, 10);
+  t.equal(list.size, 0);
+  t.end();
+});
+
+t.test('an entry of another list is not deleted', (t) => {
+  const [one, other] = [new LiveList<{ place: number }>(), new LiveList<{ place: number }>()];
+  const entry = { place: -1 };
+  one.add(entry);
+  other.add({ place: -1 });
+  other.delete(entry);
+  t.equal(one.size, 1);
+  t.equal(other.size, 1);
+  t.end();
+});
