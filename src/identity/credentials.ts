@@ -41,8 +41,10 @@ export function refused(reason: string): { outcome: 'refused'; code: 'unauthenti
  */
 export function readCredential(request: HeaderView, query: string, options: CredentialOptions): CredentialReading {
   const { authorization, 'x-api-key': apiKey } = request.headers;
-  if (isRepeated(request.rawHeaders, 'authorization')) return refused('authorization_repeated');
-  if (isRepeated(request.rawHeaders, 'x-api-key')) return refused('api_key_repeated');
+  if (authorization !== undefined && isRepeated(request.rawHeaders, 'authorization')) {
+    return refused('authorization_repeated');
+  }
+  if (apiKey !== undefined && isRepeated(request.rawHeaders, 'x-api-key')) return refused('api_key_repeated');
 
   const found: Credential[] = [];
   if (authorization !== undefined) {

@@ -68,7 +68,6 @@ export class Forwarding implements UpstreamHandler, Listed {
     // Also when the answer is complete: then there is nothing left to end.
     // First of all listeners: whoever writes about the request when it is over has to know what it consumed.
     parts.response.prependListener('close', () => this.#clientGone());
-    parts.response.on('drain', () => this.#drained());
   }
 
   /** Milliseconds since it began. */
@@ -129,8 +128,13 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#phase = 'streaming';
     const form = isChunked && this.#isPassedAsItStands() ? 'framed' : 'data';
     this.#parts.begin(status, head, form);
-    process.nextTick(() => this.#flushHead());
+    process.nextTick(flushHead, this);
     return form;
+  }
+
+  /** A head that came alone leaves alone: clients measure when it comes. */
+  flushHead(): void {
+    if (this.#phase === 'streaming' && this.bytes === 0) this.#parts.response.flushHeaders();
   }
 
   onData(chunk: Buffer, dataBytes: number, isLast: boolean): void {
@@ -183,6 +187,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     if (out === null || response.write(out)) return;
     this.#isPaused = true;
     this.#control?.pause();
+    response.once('drain', () => this.#drained());
   }
 
   /** An event stream can say that it broke off; audio can only break off itself. */
@@ -204,11 +209,6 @@ export class Forwarding implements UpstreamHandler, Listed {
       this.#control?.abort();
       this.#endError();
     }
-  }
-
-  /** A head that came alone leaves alone: clients measure when it comes. */
-  #flushHead(): void {
-    if (this.#phase === 'streaming' && this.bytes === 0) this.#parts.response.flushHeaders();
   }
 
   #endError(): void {
@@ -239,6 +239,11 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#errorBody = [];
     this.#parts.ended(outcome);
   }
+}
+
+/** Behind whatever has come with the head. */
+function flushHead(forwarding: Forwarding): void {
+  forwarding.flushHead();
 }
 
 /**

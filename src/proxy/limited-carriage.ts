@@ -5,7 +5,8 @@ import type { QuotaUnit } from '../config/budget.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Booking } from '../limits/quotas.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
-import type { Cargo, Carrier } from './carrier.ts';
+import type { Cargo } from './cargo.ts';
+import type { Carrier } from './carrier.ts';
 import { carryUnderLease } from './under-lease.ts';
 
 export interface LimitedCarriage {

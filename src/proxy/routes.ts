@@ -11,7 +11,8 @@ import { ENDPOINTS, type Endpoint, isId, upstreamPath } from '../upstream/endpoi
 import { resolveVersion } from '../upstream/version.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
 import { carriedBodies, isJsonBody, isStream, type JsonBody, readJsonBody } from './bodies.ts';
-import type { Cargo, Carrier, UpstreamBody } from './carrier.ts';
+import type { Cargo, UpstreamBody } from './cargo.ts';
+import type { Carrier } from './carrier.ts';
 import { restrictsForms, watchForm } from './form-policy.ts';
 import { readGeneration } from './generation.ts';
 import { carryLimited } from './limited-carriage.ts';

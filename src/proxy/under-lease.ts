@@ -1,7 +1,8 @@
 // What counts against the account's concurrency is carried under a lease: taken before anything goes up, given back when all is over.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Lease, LeaseRequest } from '../limits/lease-desk.ts';
-import type { Cargo, Carrier, Passed } from './carrier.ts';
+import type { Cargo, Passed } from './cargo.ts';
+import type { Carrier } from './carrier.ts';
 
 export interface LeasedCarriage {
   readonly carrier: Pick<Carrier, 'carry'>;

@@ -2,38 +2,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { refusedWith } from '../errors/refused-with.ts';
-import type { Logger } from './logger.ts';
+import { type Logger, writeLine } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+import { requestFields } from './request-line.ts';
+import { emptyRecord, type RequestRecord } from './request-record.ts';
 import type { SubjectHash } from './subject-hash.ts';
-
-/** What the line will say; filled by whoever learns it while the request is handled. */
-export interface RequestRecord {
-  client: string | null;
-  /** In the clear here; hashed on its way into the line. */
-  subject: string | null;
-  method: string | null;
-  /** `ok`, the error code, or `aborted`: the client went away before it had its answer. */
-  outcome: string;
-  /** Why a credential was refused: for the operator, never for the caller. */
-  reason: string | null;
-  upstreamMs: number | null;
-  upstreamRequestId: string | null;
-  /** Set by what was carried: what it consumed. */
-  usage: { readonly characters: number; readonly audioBytes: number; readonly audioSeconds: number } | null;
-  /** Set by the mint: what was handed out. */
-  mint: {
-    readonly grants: readonly string[];
-    readonly expiresIn: number;
-    readonly delivery: string;
-    readonly reused: boolean;
-  } | null;
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    record: RequestRecord;
-  }
-}
 
 export interface RequestLogOptions {
   readonly logger: Logger;
@@ -75,66 +48,24 @@ export const requestLog = fp<RequestLogOptions>(
       metrics.requestSeconds.observe({ route }, ms / 1000);
       if (route === '/access-token') countMint(metrics, record);
       const level = QUIET.has(route) && record.outcome === 'ok' ? 'debug' : 'info';
-      if (logger.isLevelEnabled(level)) logger[level](line(request, route, status, ms, subjectHash), 'request');
+      if (!logger.isLevelEnabled(level)) return;
+      const { client, subject } = record;
+      const facts = {
+        requestId: request.id,
+        route,
+        method: request.method,
+        status,
+        ms,
+        subject: client === null || subject === null ? null : subjectHash(client, subject),
+      };
+      writeLine(logger, level, requestFields(facts, record), 'request');
     }
   },
   { name: 'request-log', fastify: '5.x' },
 );
 
-function emptyRecord(): RequestRecord {
-  return {
-    client: null,
-    subject: null,
-    method: null,
-    outcome: 'ok',
-    reason: null,
-    upstreamMs: null,
-    upstreamRequestId: null,
-    usage: null,
-    mint: null,
-  };
-}
-
 function countMint(metrics: Metrics, record: RequestRecord): void {
   const outcome = record.mint === null ? record.outcome : record.mint.reused ? 'reused' : 'minted';
   metrics.mints.inc({ client: record.client ?? '(none)', delivery: record.mint?.delivery ?? '(none)', outcome });
   if (record.reason !== null) metrics.authenticationFailures.inc({ reason: record.reason });
-}
-
-/** The line of a mint or a refusal is also its audit line: `audit` marks those. */
-function line(
-  request: FastifyRequest,
-  route: string,
-  status: number,
-  ms: number,
-  subjectHash: SubjectHash,
-): Record<string, unknown> {
-  const { record } = request;
-  const fields: Record<string, unknown> = {
-    request_id: request.id,
-    route,
-    method: request.method,
-    status,
-    outcome: record.outcome,
-    ms: Math.round(ms * 10) / 10,
-  };
-  if (record.client !== null) fields['client'] = record.client;
-  if (record.client !== null && record.subject !== null) fields['subject'] = subjectHash(record.client, record.subject);
-  if (record.method !== null) fields['auth'] = record.method;
-  if (record.reason !== null) fields['reason'] = record.reason;
-  if (record.upstreamMs !== null) fields['upstream_ms'] = Math.round(record.upstreamMs * 10) / 10;
-  if (record.upstreamRequestId !== null) fields['upstream_request_id'] = record.upstreamRequestId;
-  if (record.usage !== null) {
-    fields['audit'] = 'usage';
-    fields['characters'] = record.usage.characters;
-    fields['audio_bytes'] = record.usage.audioBytes;
-    fields['audio_seconds'] = Math.round(record.usage.audioSeconds * 1000) / 1000;
-  } else if (record.mint !== null) {
-    fields['audit'] = 'mint';
-    fields['grants'] = record.mint.grants.join(' ');
-    fields['expires_in'] = record.mint.expiresIn;
-    fields['delivery'] = record.mint.delivery;
-    if (record.mint.reused) fields['reused'] = true;
-  } else if (status === 401 || status === 402 || status === 403 || status === 429) fields['audit'] = 'refusal';
-  return fields;
 }

@@ -52,15 +52,15 @@ export function createVerifiedTokens({
   return {
     recall(rawToken, nowSeconds) {
       const digest = hash('sha256', rawToken, 'base64url');
-      const isYoung = young.has(digest);
-      const token = isYoung ? young.get(digest) : old.get(digest);
+      const fresh = young.get(digest);
+      const token = fresh ?? old.get(digest);
       if (token === undefined) return undefined;
       if (timeComplaint(token.validity, nowSeconds, token.toleranceSeconds) !== null || !token.isTrusted()) {
         young.delete(digest);
         old.delete(digest);
         return undefined;
       }
-      if (!isYoung) {
+      if (fresh === undefined) {
         old.delete(digest);
         insert(digest, token, rawToken.length);
       }

@@ -1,5 +1,6 @@
 // The head of an HTTP/1.1 answer, read strictly: what two readers could understand in two ways is no answer at all.
 import { UpstreamFailure } from '../upstream-failure.ts';
+import { isName } from './field-name.ts';
 
 /** How the end of a body is known. */
 export type BodyFraming =
@@ -22,9 +23,8 @@ export interface ParsedHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-/** No white space before the colon, no folding: such a line does not begin with a name. */
-const FIELD =
-  /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[\t ]*$/;
+/** Lines of what may stand in a head, and nothing but CR LF between them. */
+const LINES = /^[\t\x20-\x7e\x80-\xff]+(?:\r\n[\t\x20-\x7e\x80-\xff]+)*$/;
 /** Fewer digits than would lose precision. */
 const LENGTH = /^\d{1,15}$/;
 
@@ -38,6 +38,7 @@ const CLOSE: BodyFraming = { kind: 'close' };
  * @see RFC 9112 §4 (status line), §5 (fields), §6.3 (message body length)
  */
 export function parseHead(text: string): ParsedHead {
+  if (!LINES.test(text)) throw malformed('head');
   const lines = text.split('\r\n');
   const start = STATUS_LINE.exec(lines[0] ?? '');
   if (start === null) throw malformed('status line');
@@ -50,10 +51,11 @@ export function parseHead(text: string): ParsedHead {
   let keepAliveSeconds: number | null = null;
   for (let at = 1; at < lines.length; at += 1) {
     const line = lines[at] ?? '';
-    const field = FIELD.exec(line);
-    if (field === null) throw malformed('header field');
-    const name = field[1] ?? '';
-    const value = field[2] ?? '';
+    // No white space before the colon, no folding: such a line does not begin with a name.
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon);
+    if (colon === -1 || !isName(name)) throw malformed('header field');
+    const value = trimmed(line, colon + 1);
     headers.push(name, value);
     // By length first: this runs for every field of every answer.
     switch (name.length) {
@@ -85,6 +87,19 @@ export function parseHead(text: string): ParsedHead {
   if (isChunked && length !== null) throw malformed('Content-Length beside Transfer-Encoding');
   const framing = framingOf(status, length, isChunked);
   return { status, headers, framing, isReusable: isReusable && framing.kind !== 'close', keepAliveSeconds };
+}
+
+/** What stands from there on, without spaces and tabs around it. */
+function trimmed(line: string, from: number): string {
+  let start = from;
+  let end = line.length;
+  while (start < end && isBlank(line.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end -= 1;
+  return line.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 function framingOf(status: number, length: number | null, isChunked: boolean): BodyFraming {

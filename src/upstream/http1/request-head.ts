@@ -2,6 +2,7 @@
 
 import type { UpstreamRequest } from '../transport.ts';
 import { UpstreamFailure } from '../upstream-failure.ts';
+import { isName } from './field-name.ts';
 
 export interface RequestHead {
   /** One character for each byte. */
@@ -13,7 +14,6 @@ export interface RequestHead {
 }
 
 const TARGET = /^[\x21-\x7e]+$/;
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 
@@ -26,15 +26,21 @@ export function requestHead(request: UpstreamRequest, host: string): RequestHead
   if (!TARGET.test(target)) throw new UpstreamFailure('internal', 'target');
   let text = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
   let length: number | null = null;
+  let values = '';
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? '';
     const value = headers[at + 1] ?? '';
-    if (!NAME.test(name) || !VALUE.test(value)) throw new UpstreamFailure('internal', 'header');
+    if (!isName(name)) throw new UpstreamFailure('internal', 'header');
     if (name === 'content-length') {
       if (!LENGTH.test(value)) throw new UpstreamFailure('internal', 'header');
       length = Number(value);
-    } else text += `${name}: ${value}\r\n`;
+    } else {
+      text += `${name}: ${value}\r\n`;
+      values += value;
+    }
   }
+  // All of them at once: what no value may have, their sum does not have either.
+  if (!VALUE.test(values)) throw new UpstreamFailure('internal', 'header');
   if (body === null)
     return { text: method === 'POST' ? `${text}content-length: 0\r\n\r\n` : `${text}\r\n`, ...NO_BODY };
   if (Buffer.isBuffer(body)) return { text: `${text}content-length: ${body.length}\r\n\r\n`, ...NO_BODY };

@@ -1,0 +1,139 @@
+// One cargo under way: what stands between its forwarding, which moves bytes, and the request that it answers.
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Problem } from '../errors/problems.ts';
+import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
+import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
+import type { BodyForm } from '../upstream/transport.ts';
+import type { UpstreamEvent } from '../upstream/upstream-event.ts';
+import { isStream } from './bodies.ts';
+import type { Cargo } from './cargo.ts';
+import { EventStream } from './event-stream.ts';
+import { Forwarding, type ForwardingOutcome, type ForwardingParts } from './forwarding.ts';
+import type { AnswerHead } from './response-headers.ts';
+import { problemOfAnswer } from './upstream-error.ts';
+
+/** What every carriage has in common. */
+export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
+  readonly ring: Pick<KeyRing, 'accepted'>;
+  readonly isDraining: () => boolean;
+  readonly onEvent: (event: UpstreamEvent) => void;
+  readonly keyRefused: (key: RingKey, status: number) => void;
+  /** Nothing of it is open any more. */
+  readonly unwatch: (forwarding: Forwarding) => void;
+}
+
+export interface Load {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly cargo: Cargo;
+  readonly key: RingKey;
+  readonly deadlines: Deadlines;
+}
+
+export class Carriage implements ForwardingParts {
+  readonly response: ServerResponse;
+  readonly deadlines: Deadlines;
+  readonly now: () => number;
+  readonly events: EventStream | null;
+  readonly isRevealing: (text: string) => boolean;
+  readonly observe: ((chunk: Buffer) => void) | null;
+  readonly forwarding: Forwarding;
+  readonly #surroundings: Surroundings;
+  readonly #load: Load;
+
+  constructor(surroundings: Surroundings, load: Load) {
+    const { request, reply, cargo, key, deadlines } = load;
+    const { isRevealing, keyRefused } = surroundings;
+    this.#surroundings = surroundings;
+    this.#load = load;
+    this.response = reply.raw;
+    this.deadlines = deadlines;
+    this.now = surroundings.now;
+    this.isRevealing = isRevealing;
+    this.observe = cargo.observe ?? null;
+    this.events =
+      cargo.endpoint.transport === 'sse'
+        ? new EventStream({
+            contextId: cargo.contextId,
+            requestId: request.id,
+            isRevealing,
+            onKeyRefused: (status) => keyRefused(key, status),
+          })
+        : null;
+    this.forwarding = new Forwarding(this);
+  }
+
+  begin(status: number, head: AnswerHead, form: BodyForm): void {
+    const { request, reply, cargo, key } = this.#load;
+    const { ring, isDraining } = this.#surroundings;
+    request.record.upstreamMs = this.forwarding.ageMs;
+    request.record.upstreamRequestId = head.requestId;
+    ring.accepted(key);
+    reply.hijack();
+    writeHead(reply.raw, status, answerHeaders(reply, head, cargo.endpoint, isDraining()), form);
+  }
+
+  refuse(problem: Problem): void {
+    this.#load.reply.send(problem);
+  }
+
+  refuseWith(status: number, body: string, head: AnswerHead): void {
+    const { request, reply, cargo, key } = this.#load;
+    const { isRevealing, keyRefused } = this.#surroundings;
+    request.record.upstreamRequestId = head.requestId;
+    const { problem, isKeyRefused } = problemOfAnswer({ status, body, ...head }, { isRevealing, nowMs: Date.now() });
+    if (isKeyRefused) keyRefused(key, status);
+    if (status !== 429 || cargo.takeBack?.() !== true) reply.send(problem);
+  }
+
+  ended(outcome: ForwardingOutcome): void {
+    const { request, cargo } = this.#load;
+    const { unwatch, onEvent } = this.#surroundings;
+    const { forwarding, events } = this;
+    const { record } = request;
+    const { content } = cargo.body;
+    unwatch(forwarding);
+    // Answered before all of it was sent: the rest is of no use, and without an end it would hold the connection.
+    if (isStream(content) && !content.readableEnded) content.destroy();
+    record.upstreamMs ??= forwarding.ageMs;
+    if (outcome.outcome === 'cut') {
+      const code = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';
+      record.outcome = code;
+      onEvent({ type: 'attempt', outcome: code, status: null, durationMs: forwarding.ageMs });
+    }
+    cargo.settle({
+      audioBytes: events === null ? forwarding.bytes : events.audioBytes,
+      outcome: outcome.outcome,
+    });
+  }
+}
+
+function writeHead(response: ServerResponse, status: number, headers: string[], form: BodyForm): void {
+  if (form === 'data') response.writeHead(status, headers);
+  else {
+    headers.push('transfer-encoding', 'chunked');
+    response.writeHead(status, headers);
+    response.chunkedEncoding = false; // the head says so, and what will be written is so already
+  }
+}
+
+/** What Fastify's hooks have set (request id, CORS, limits), then upstream's, then ours. */
+function answerHeaders(reply: FastifyReply, head: AnswerHead, endpoint: Endpoint, isDraining: boolean): string[] {
+  const list: string[] = [];
+  const set = reply.getHeaders();
+  for (const name in set) {
+    const value = set[name];
+    if (value !== undefined) list.push(name, Array.isArray(value) ? value.join(', ') : String(value));
+  }
+  list.push(...head.forwarded);
+  // A proxy in front that collected a stream before passing it on would cost the first second of every sentence.
+  list.push(
+    'cache-control',
+    endpoint.transport === 'read' ? 'private, no-cache' : 'no-store',
+    'x-accel-buffering',
+    'no',
+  );
+  if (isDraining) list.push('connection', 'close');
+  return list;
+}
