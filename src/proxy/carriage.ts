@@ -110,12 +110,8 @@ export class Carriage implements ForwardingParts {
 }
 
 function writeHead(response: ServerResponse, status: number, headers: string[], form: BodyForm): void {
-  if (form === 'data') response.writeHead(status, headers);
-  else {
-    headers.push('transfer-encoding', 'chunked');
-    response.writeHead(status, headers);
-    response.chunkedEncoding = false; // the head says so, and what will be written is so already
-  }
+  if (form === 'framed') headers.push('transfer-encoding', 'chunked');
+  response.writeHead(status, headers);
 }
 
 /** What Fastify's hooks have set (request id, CORS, limits), then upstream's, then ours. */

@@ -6,6 +6,7 @@ import { Problem } from '../errors/problems.ts';
 import type { Deadlines } from '../upstream/endpoints.ts';
 import type { BodyForm, UpstreamControl, UpstreamHandler } from '../upstream/transport.ts';
 import { UpstreamFailure } from '../upstream/upstream-failure.ts';
+import { AnswerBody } from './answer-body.ts';
 import type { EventStream } from './event-stream.ts';
 import { type AnswerHead, readAnswerHead } from './response-headers.ts';
 
@@ -41,8 +42,6 @@ export type ForwardingOutcome =
 
 /** An error page of a gateway may be long; its status says enough then. */
 const ERROR_BODY_MAX_BYTES = 16_384;
-/** A whole body up to this size leaves in one write with its head. */
-const SMALL_BYTES = 8192;
 
 export class Forwarding implements UpstreamHandler, Listed {
   /** In the carrier's list of what is open. */
@@ -55,6 +54,7 @@ export class Forwarding implements UpstreamHandler, Listed {
   #phase: 'waiting' | 'streaming' | 'error' | 'over' = 'waiting';
   #movedMs: number;
   #isPaused = false;
+  #body: AnswerBody | null = null;
   #isEnded = false;
   #status = 0;
   #head: AnswerHead | null = null;
@@ -128,13 +128,14 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#phase = 'streaming';
     const form = isChunked && this.#isPassedAsItStands() ? 'framed' : 'data';
     this.#parts.begin(status, head, form);
+    this.#body = new AnswerBody(this.#parts.response, form === 'framed');
     process.nextTick(flushHead, this);
     return form;
   }
 
   /** A head that came alone leaves alone: clients measure when it comes. */
   flushHead(): void {
-    if (this.#phase === 'streaming' && this.bytes === 0) this.#parts.response.flushHeaders();
+    if (this.#phase === 'streaming') this.#body?.sendHead();
   }
 
   onData(chunk: Buffer, dataBytes: number, isLast: boolean): void {
@@ -145,10 +146,9 @@ export class Forwarding implements UpstreamHandler, Listed {
   onEnd(): void {
     if (this.#phase === 'error') this.#endError();
     if (this.#phase !== 'streaming') return;
-    const { events, response } = this.#parts;
-    const last = events?.cut(CUT_STREAM);
-    if (last) response.write(last);
-    if (!this.#isEnded) response.end();
+    const last = this.#parts.events?.cut(CUT_STREAM);
+    if (last) this.#body?.write(last);
+    if (!this.#isEnded) this.#body?.end();
     this.#finish(
       last ? { outcome: 'cut', failure: new UpstreamFailure('cut', 'END') } : { outcome: 'answered' },
       false,
@@ -172,31 +172,29 @@ export class Forwarding implements UpstreamHandler, Listed {
   }
 
   #pass(chunk: Buffer, dataBytes: number, isLast: boolean): void {
-    const { response, events, observe } = this.#parts;
+    const { events, observe } = this.#parts;
     this.bytes += dataBytes;
     observe?.(chunk);
     if (isLast && events === null) {
       this.#isEnded = true;
-      // As text it is one piece with the head: one system call, and no list of buffers to make for it.
-      if (chunk.length <= SMALL_BYTES && this.bytes === dataBytes) response.end(chunk.toString('latin1'), 'latin1');
-      else response.end(chunk);
+      this.#body?.endWith(chunk);
       return;
     }
     this.#movedMs = this.#parts.now();
     const out = events === null ? chunk : events.push(chunk);
-    if (out === null || response.write(out)) return;
+    if (out === null || this.#body?.write(out) !== false) return;
     this.#isPaused = true;
     this.#control?.pause();
-    response.once('drain', () => this.#drained());
+    this.#body?.onDrain(() => this.#drained());
   }
 
   /** An event stream can say that it broke off; audio can only break off itself. */
   #breakOff(failure: UpstreamFailure): void {
-    const { events, response } = this.#parts;
+    const { events } = this.#parts;
     if (events !== null) {
       const last = events.cut(failure.kind === 'deadline' ? LATE_STREAM : CUT_STREAM);
-      if (last !== null) response.write(last);
-      response.end();
+      if (last !== null) this.#body?.write(last);
+      this.#body?.end();
     }
     this.#finish({ outcome: 'cut', failure }, events === null);
   }
@@ -236,6 +234,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     if (wasOpen) this.#control?.abort();
     if (isCut) breakConnection(this.#parts.response);
     this.#control = null;
+    this.#body = null;
     this.#errorBody = [];
     this.#parts.ended(outcome);
   }
