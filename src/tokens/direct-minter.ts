@@ -23,7 +23,8 @@ const REUSE_UNTIL_LEFT = 0.5;
  */
 export function createDirectMinter(options: DirectMinterOptions): Minter {
   const { client, reuse, now, reuseMax = 10_000 } = options;
-  const inFlight = new Map<string, Promise<Minted>>();
+  /** What is over is taken out of its entry, too: a map's old tables keep entries for a while (see collections/live-list.ts). */
+  const inFlight = new Map<string, { call: Promise<Minted> | null }>();
   const fresh = new Map<string, Minted>();
 
   function remember(key: string, minted: Minted): void {
@@ -64,11 +65,16 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
         fresh.delete(key);
       }
 
-      const running = inFlight.get(key);
-      if (running !== undefined) return running;
+      const running = inFlight.get(key)?.call ?? null;
+      if (running !== null) return running;
 
-      const call = ask(order).finally(() => inFlight.delete(key));
-      inFlight.set(key, call);
+      const entry: { call: Promise<Minted> | null } = { call: null };
+      const call = ask(order).finally(() => {
+        entry.call = null;
+        inFlight.delete(key);
+      });
+      entry.call = call;
+      inFlight.set(key, entry);
       if (!reuse) return call;
       return call.then((minted) => {
         remember(key, minted);

@@ -1,4 +1,5 @@
 // One mint under way: who waits for it, since when, and how far it has come.
+import type { Listed } from '../collections/live-list.ts';
 import type { Problem } from '../errors/problems.ts';
 import type { Pass } from './circuit-breaker.ts';
 import type { Sending } from './sending.ts';
@@ -14,7 +15,9 @@ export interface MintCallOptions<Token> {
   readonly reject: (problem: Problem) => void;
 }
 
-export class MintCall<Token> {
+export class MintCall<Token> implements Listed {
+  /** In the list of calls under way. */
+  place = -1;
   readonly version: string;
   readonly body: Buffer;
   readonly pass: Pass;

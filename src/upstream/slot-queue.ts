@@ -6,8 +6,9 @@ export type Admission = 'run' | 'wait' | 'full';
 export class SlotQueue<Job> {
   readonly #slots: number;
   readonly #maxWaiting: number;
-  /** A set keeps the order of arrival and forgets a job from the middle in constant time. */
-  readonly #waiting = new Set<Job>();
+  /** In order of arrival, from `#first` on. Not a set: see collections/live-list.ts. */
+  readonly #line: (Job | undefined)[] = [];
+  #first = 0;
   #running = 0;
   /** Recent time that a job held its slot; 0 = nothing known yet. */
   #meanHeldMs = 0;
@@ -22,7 +23,7 @@ export class SlotQueue<Job> {
   }
 
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#line.length - this.#first;
   }
 
   /**
@@ -34,33 +35,45 @@ export class SlotQueue<Job> {
       this.#running += 1;
       return 'run';
     }
-    const roundsAhead = Math.ceil((this.#waiting.size + 1) / this.#slots);
-    if (this.#waiting.size >= this.#maxWaiting || roundsAhead * this.#meanHeldMs > patienceMs) return 'full';
-    this.#waiting.add(job);
+    const roundsAhead = Math.ceil((this.waiting + 1) / this.#slots);
+    if (this.waiting >= this.#maxWaiting || roundsAhead * this.#meanHeldMs > patienceMs) return 'full';
+    this.#line.push(job);
     return 'wait';
   }
 
   /** Gives a slot back. Answers the job that has it now, or `undefined` where nobody waits. */
   release(heldMs: number): Job | undefined {
     this.#meanHeldMs = this.#meanHeldMs === 0 ? heldMs : this.#meanHeldMs * 0.8 + heldMs * 0.2;
-    const next = this.#waiting.values().next();
-    if (next.done) {
+    if (this.waiting === 0) {
       this.#running -= 1;
       return undefined;
     }
-    this.#waiting.delete(next.value);
-    return next.value;
+    const job = this.#line[this.#first];
+    this.#line[this.#first] = undefined;
+    this.#first += 1;
+    if (this.#first === this.#line.length || this.#first >= GAP_MAX) {
+      this.#line.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return job;
   }
 
   /** Takes a job out of the line; `false` = it was not in it. */
   forget(job: Job): boolean {
-    return this.#waiting.delete(job);
+    const at = this.#line.indexOf(job, this.#first);
+    if (at === -1) return false;
+    this.#line.splice(at, 1);
+    return true;
   }
 
   /** Takes everybody out of the line, in order. */
   clear(): Job[] {
-    const jobs = [...this.#waiting];
-    this.#waiting.clear();
+    const jobs = this.#line.slice(this.#first) as Job[]; // only what stands before it is empty
+    this.#line.length = 0;
+    this.#first = 0;
     return jobs;
   }
 }
+
+/** Places in front that nobody stands in any more, before the line moves up. */
+const GAP_MAX = 1024;

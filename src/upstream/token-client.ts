@@ -2,6 +2,7 @@
 // request that never left, nothing at all while the circuit is open.
 // Source: https://docs.cartesia.ai/api-reference/auth/access-token
 import type { Dispatcher } from 'undici';
+import { LiveList } from '../collections/live-list.ts';
 import type { Config } from '../config/config.ts';
 import type { Grant } from '../config/grant.ts';
 import { Problem } from '../errors/problems.ts';
@@ -94,7 +95,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   const source: DispatcherSource = seams.dispatcher === undefined ? pool : givenSource(seams.dispatcher);
   const prefix = new URL(upstream.baseUrl).pathname.replace(/\/+$/, '');
   const path = `${prefix}/access-token`;
-  const calls = new Set<Call>();
+  const calls = new LiveList<Call>();
   const isRevealing = (text: string) => ring.isRevealedBy(text);
   let lastTokenMs: number | null = null;
   let isClosed = false;
@@ -224,7 +225,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   async function close(): Promise<void> {
     isClosed = true;
     slots.clear();
-    for (const call of [...calls]) {
+    for (const call of calls.all()) {
       calls.delete(call);
       call.reject(new Problem('draining'));
       call.sending?.cancel(new UpstreamFailure('internal', 'closed'));
