@@ -7,6 +7,7 @@ import type { BookingAnswer, BudgetLine } from '../store/budgets.ts';
 import type { Store } from '../store/store.ts';
 import { storeKey } from '../store/store-key.ts';
 import type { LeaseTaker } from './leases.ts';
+import type { BudgetOwner, LimitObserver } from './limit-event.ts';
 
 /** What was booked for one request. */
 export interface Booking {
@@ -24,11 +25,18 @@ export interface Quotas {
   book(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Booking>;
   /** Books what is consumed already. Never rejects: the Problem it may resolve to is the end of a budget. */
   consume(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Problem | null>;
+  /** Corrections that the store has not heard yet. */
+  readonly owed: number;
 }
 
+interface OwnedLine extends BudgetLine {
+  readonly owner: BudgetOwner;
+}
+
+/** Lines that one step can book. */
 interface Shard {
   readonly name: string;
-  readonly lines: readonly BudgetLine[];
+  readonly lines: readonly OwnedLine[];
 }
 
 /** Counters hold whole numbers: thousandths, so that seconds of audio add up. */
@@ -36,13 +44,13 @@ const SCALE = 1000;
 const ACCOUNT = '';
 const MINUTE_MS = 60_000;
 
-export function createQuotas({
-  config,
-  store,
-}: {
+export interface QuotasOptions {
   readonly config: Pick<Config, 'clients' | 'limits'>;
   readonly store: Store;
-}): Quotas {
+  readonly onEvent: LimitObserver;
+}
+
+export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas {
   const clients = new Map(config.clients.map((client) => [client.name, client]));
   const { budgets } = store;
   const limited = new Set(
@@ -58,14 +66,14 @@ export function createQuotas({
     },
   });
 
-  /** Lines that one step can book: those of the client app, and those of the account. */
+  /** Those of the client app, and those of the account. */
   function shardsOf(unit: QuotaUnit, { client, subject }: LeaseTaker): readonly Shard[] {
     const quota = clients.get(client)?.limits.quota[unit];
     const own = [
-      ...lineOf(storeKey(unit, 'subject', subject), quota?.subject),
-      ...lineOf(storeKey(unit, 'client'), quota?.client),
+      ...lineOf('subject', storeKey(unit, 'subject', subject), quota?.subject),
+      ...lineOf('client', storeKey(unit, 'client'), quota?.client),
     ];
-    const all = lineOf(storeKey(unit, 'account'), config.limits.quota[unit]);
+    const all = lineOf('account', storeKey(unit, 'account'), config.limits.quota[unit]);
     return [
       { name: client, lines: own },
       { name: ACCOUNT, lines: all },
@@ -79,44 +87,61 @@ export function createQuotas({
     pay().catch(() => owed.push(pay));
   }
 
+  function spent(unit: QuotaUnit, client: string, { lines }: Shard, { line, endsInMs }: Exceeded): Problem {
+    onEvent({ type: 'spent', unit, client, budget: lines[line]?.owner ?? 'client' });
+    return exceeded(unit, endsInMs);
+  }
+  function report(type: 'booked' | 'returned', unit: QuotaUnit, client: string, amount: number): void {
+    if (amount > 0) onEvent({ type, unit, client, amount });
+  }
+
   return {
     isLimited: (unit, client) => limited.has(storeKey(unit, client)),
+    get owed() {
+      return owed.length;
+    },
     async book(unit, taker, amount) {
+      const { client } = taker;
       const shards = shardsOf(unit, taker);
       const booked = scaled(amount);
       const answers = await Promise.allSettled(shards.map(({ name, lines }) => budgets.book(name, lines, booked)));
-      const undo = (): void =>
-        answers.forEach((answer, i) => {
-          if (answer.status === 'fulfilled') give(shards[i], answer.value, -booked);
-        });
-      const give = (shard: Shard | undefined, answer: BookingAnswer, by: number): void => {
-        if (shard !== undefined && answer.outcome === 'booked') settle(shard.name, answer.counters, by);
+      const give = (by: number): void => {
+        for (const [i, { name }] of shards.entries()) {
+          const answer = answers[i];
+          if (answer?.status !== 'fulfilled' || answer.value.outcome !== 'booked') continue;
+          settle(name, answer.value.counters, by);
+        }
       };
-      for (const answer of answers) {
-        if (answer.status === 'rejected') {
-          undo();
+      for (const [i, shard] of shards.entries()) {
+        const answer = answers[i];
+        if (answer?.status === 'rejected') {
+          give(-booked);
           throw answer.reason;
         }
-        if (answer.value.outcome === 'exceeded') {
-          undo();
-          throw exceeded(unit, answer.value.endsInMs);
+        if (answer?.value.outcome === 'exceeded') {
+          give(-booked);
+          throw spent(unit, client, shard, answer.value);
         }
       }
+      report('booked', unit, client, amount);
       return {
-        settle: (consumed) =>
-          answers.forEach((answer, i) => {
-            if (answer.status === 'fulfilled') give(shards[i], answer.value, scaled(consumed) - booked);
-          }),
+        settle(consumed) {
+          give(scaled(consumed) - booked);
+          report('booked', unit, client, consumed - amount);
+          report('returned', unit, client, amount - consumed);
+        },
       };
     },
     async consume(unit, taker, amount) {
       let problem: Problem | null = null;
       const whole = scaled(amount);
+      report('booked', unit, taker.client, amount);
       await Promise.all(
-        shardsOf(unit, taker).map(async ({ name, lines }) => {
+        shardsOf(unit, taker).map(async (shard) => {
+          const { name, lines } = shard;
           try {
             const answer = await budgets.consume(name, lines, whole);
-            if (answer.outcome === 'exceeded') problem ??= exceeded(unit, answer.endsInMs);
+            if (answer.outcome === 'exceeded') problem ??= spent(unit, taker.client, shard, answer);
           } catch {
             owed.push(() => budgets.consume(name, lines, whole)); // what runs goes on
           }
@@ -127,6 +152,8 @@ export function createQuotas({
   };
 }
 
+type Exceeded = Extract<BookingAnswer, { outcome: 'exceeded' }>;
+
 const scaled = (amount: number): number => Math.round(amount * SCALE);
 
 function isBound(unit: QuotaUnit, { limits }: ClientConfig, config: Pick<Config, 'limits'>): boolean {
@@ -134,8 +161,9 @@ function isBound(unit: QuotaUnit, { limits }: ClientConfig, config: Pick<Config,
   return subject !== null || client !== null || config.limits.quota[unit] !== null;
 }
 
-function lineOf(name: string, budget: Budget | null | undefined): readonly BudgetLine[] {
-  return budget === null || budget === undefined ? [] : [{ name, window: budget.window, limit: scaled(budget.max) }];
+function lineOf(owner: BudgetOwner, name: string, budget: Budget | null | undefined): readonly OwnedLine[] {
+  if (budget === null || budget === undefined) return [];
+  return [{ owner, name, window: budget.window, limit: scaled(budget.max) }];
 }
 
 const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {

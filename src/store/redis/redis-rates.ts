@@ -26,7 +26,7 @@ export function createRedisRates(link: RedisLink, prefix: string, replica: strin
   let replicas = 1;
   const present = async (): Promise<void> => {
     try {
-      replicas = Math.max(1, Number(await link.run(PRESENT, [`${prefix}:{replicas}`], [replica])));
+      replicas = Math.max(1, Number(await link.run('replicas', PRESENT, [`${prefix}:{replicas}`], [replica])));
     } catch {
       // the number of before is the best guess
     }
@@ -35,7 +35,10 @@ export function createRedisRates(link: RedisLink, prefix: string, replica: strin
   const timer = setInterval(() => void present(), PRESENT_EVERY_MS).unref();
   return {
     async hit(name, windowMs) {
-      const [count, ttl] = (await link.run(HIT, [`${prefix}:rate:${name}`], [String(windowMs)])) as [number, number]; // the script's
+      const [count, ttl] = (await link.run('rate_hit', HIT, [`${prefix}:rate:${name}`], [String(windowMs)])) as [
+        number,
+        number,
+      ]; // the script's
       return { count: Number(count), resetMs: Math.max(0, Number(ttl)) };
     },
     get replicas() {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Secret } from '../../config/secret.ts';
 import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
+import type { StoreObserver } from '../store-call.ts';
 import { createRedisBudgets } from './redis-budgets.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
@@ -17,6 +18,7 @@ export interface RedisStoreOptions {
   readonly prefix: string;
   readonly times?: Partial<LeaseTimes>;
   readonly commandTimeoutMs?: number;
+  readonly onCall?: StoreObserver;
 }
 
 /** Resolves at once: whether Redis is there is in `state`. */
