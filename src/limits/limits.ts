@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { RateStore } from '../store/rates.ts';
 import type { Store } from '../store/store.ts';
 import type { UsageRecords } from '../store/usage-records.ts';
+import { type AllSessions, createAllSessions } from './all-sessions.ts';
 import { createLeases, type Leases } from './leases.ts';
 import type { LimitObserver } from './limit-event.ts';
 import { createQuotas, type Quotas } from './quotas.ts';
@@ -13,7 +14,9 @@ export interface Limits {
   readonly leases: Leases;
   readonly quotas: Quotas;
   readonly revocations: Revocations;
+  /** Of this replica. */
   readonly sessions: Sessions;
+  readonly allSessions: AllSessions;
   readonly usage: UsageRecords;
   /** `null`: this replica counts alone. */
   readonly rates: RateStore | null;
@@ -31,11 +34,13 @@ export interface LimitsOptions {
 export function createLimits({ config, store, onEvent = () => {} }: LimitsOptions): Limits {
   const leases = createLeases({ config, store, onEvent });
   const revocations = createRevocations({ store, onEvent });
+  const sessions = createSessions({ revocations, onEvent });
   return {
     leases,
     quotas: createQuotas({ config, store, onEvent }),
     revocations,
-    sessions: createSessions({ revocations, onEvent }),
+    sessions,
+    allSessions: createAllSessions(sessions, store.peers),
     usage: store.usage,
     rates: store.rates,
     ready: revocations.known,

@@ -7,6 +7,8 @@ import type { StoreObserver } from '../store-call.ts';
 import { createRedisBudgets } from './redis-budgets.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
+import { createRedisPeers } from './redis-peers.ts';
+import { createRedisPresence } from './redis-presence.ts';
 import { createRedisRates } from './redis-rates.ts';
 import { createRedisRevocations } from './redis-revocations.ts';
 import { createRedisSingleUse } from './redis-single-use.ts';
@@ -33,7 +35,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     for (const one of listeners) one.onRenewed?.();
   };
 
-  const rates = createRedisRates(link, prefix, replica);
+  const presence = createRedisPresence(link, prefix, replica);
   link.subscribe(wakePrefix + replica, (id) => {
     for (const one of listeners) one.onWake?.(id);
   });
@@ -57,7 +59,8 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     }),
     singleUse: createRedisSingleUse(link, prefix),
     usage: createRedisUsageRecords(link, prefix),
-    rates,
+    rates: createRedisRates(link, prefix, presence),
+    peers: createRedisPeers({ link, prefix, replica, presence }),
     listen(events) {
       listeners.push(events);
     },
@@ -66,7 +69,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     },
     reached: link.reached,
     async close() {
-      rates.close();
+      await presence.close();
       await link.close();
     },
   };

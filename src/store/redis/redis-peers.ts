@@ -1,0 +1,74 @@
+// Questions to all replicas through Redis' channels: one that all hear, and one for the answers to each.
+import type { PeerAnswer, Peers } from '../peers.ts';
+import type { RedisLink } from './redis-link.ts';
+import type { RedisPresence } from './redis-presence.ts';
+
+export interface RedisPeersOptions {
+  readonly link: RedisLink;
+  readonly prefix: string;
+  readonly replica: string;
+  readonly presence: RedisPresence;
+}
+
+interface Question {
+  readonly number: number;
+  readonly from: string;
+  readonly text: string;
+}
+
+interface Answer extends PeerAnswer {
+  readonly number: number;
+}
+
+/** Whoever has not answered by then is silent. */
+const PATIENCE_MS = 1_000;
+
+export function createRedisPeers({ link, prefix, replica, presence }: RedisPeersOptions): Peers {
+  const questions = `${prefix}:peers`;
+  const answersOf = (name: string): string => `${prefix}:peer:${name}`;
+  const open = new Map<number, (answer: PeerAnswer) => void>();
+  let reply: (question: string) => string = () => '';
+  let asked = 0;
+
+  link.subscribe(questions, (message) => {
+    const { number, from, text } = JSON.parse(message) as Question; // written by `ask`
+    if (from === replica) return;
+    const answer: Answer = { number, replica, text: reply(text) };
+    // Whoever does not hear it counts this replica as silent.
+    link.command('peer_answer', 'PUBLISH', answersOf(from), JSON.stringify(answer)).catch(() => {});
+  });
+  link.subscribe(answersOf(replica), (message) => {
+    const { number, ...answer } = JSON.parse(message) as Answer; // written above
+    open.get(number)?.(answer);
+  });
+
+  return {
+    async ask(text) {
+      asked += 1;
+      const number = asked;
+      const answers: PeerAnswer[] = [];
+      const { promise: enough, resolve: end } = Promise.withResolvers<void>();
+      let others = Number.POSITIVE_INFINITY;
+      const timer = setTimeout(end, PATIENCE_MS);
+      open.set(number, (answer) => {
+        answers.push(answer);
+        if (answers.length >= others) end();
+      });
+      try {
+        const question: Question = { number, from: replica, text };
+        const heard = await link.command('peer_ask', 'PUBLISH', questions, JSON.stringify(question));
+        // Who has just come is not counted yet; in a cluster Redis counts only those who listen at the same node.
+        others = Math.max(Number(heard), presence.replicas) - 1;
+        if (answers.length < others) await enough;
+      } catch {
+        others = presence.replicas - 1; // this one can answer for itself
+      }
+      clearTimeout(timer);
+      open.delete(number);
+      return { answers: [{ replica, text: reply(text) }, ...answers], silent: Math.max(0, others - answers.length) };
+    },
+    answer(given) {
+      reply = given;
+    },
+  };
+}
