@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Budget, QUOTA_UNITS, type QuotaUnit } from '../config/budget.ts';
 import type { ClientConfig, Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
-import type { BookingAnswer, BudgetLine } from '../store/budgets.ts';
+import type { BookedCounters, BookingAnswer, BudgetLine } from '../store/budgets.ts';
 import type { Store } from '../store/store.ts';
 import { storeKey } from '../store/store-key.ts';
 import type { LeaseTaker } from './leases.ts';
@@ -39,6 +39,13 @@ interface Shard {
   readonly lines: readonly OwnedLine[];
 }
 
+/** What is made once, for a unit and a client app; each subject's own line comes to it. */
+interface Plan {
+  readonly subjectBudget: Budget | null;
+  /** That of the client app, also where only its subjects have budgets, and that of the account. */
+  readonly shards: readonly Shard[];
+}
+
 /** Counters hold whole numbers: thousandths, so that seconds of audio add up. */
 const SCALE = 1000;
 const ACCOUNT = '';
@@ -51,13 +58,8 @@ export interface QuotasOptions {
 }
 
 export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas {
-  const clients = new Map(config.clients.map((client) => [client.name, client]));
+  const plans = new Map(config.clients.map((client) => [client.name, plansOf(client, config)]));
   const { budgets } = store;
-  const limited = new Set(
-    config.clients.flatMap((client) =>
-      QUOTA_UNITS.filter((unit) => isBound(unit, client, config)).map((unit) => storeKey(unit, client.name)),
-    ),
-  );
   /** What the store did not hear; told again when it is back. */
   const owed: (() => Promise<unknown>)[] = [];
   store.listen({
@@ -66,21 +68,16 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
     },
   });
 
-  /** Those of the client app, and those of the account. */
   function shardsOf(unit: QuotaUnit, { client, subject }: LeaseTaker): readonly Shard[] {
-    const quota = clients.get(client)?.limits.quota[unit];
-    const own = [
-      ...lineOf('subject', storeKey(unit, 'subject', subject), quota?.subject),
-      ...lineOf('client', storeKey(unit, 'client'), quota?.client),
-    ];
-    const all = lineOf('account', storeKey(unit, 'account'), config.limits.quota[unit]);
-    return [
-      { name: client, lines: own },
-      { name: ACCOUNT, lines: all },
-    ].filter(({ lines }) => lines.length > 0);
+    const plan = plans.get(client)?.[unit];
+    if (plan === undefined || plan === null) return [];
+    const { subjectBudget, shards } = plan;
+    if (subjectBudget === null) return shards;
+    const mine = lineOf('subject', storeKey(unit, 'subject', subject), subjectBudget);
+    return shards.map((shard) => (shard.name === client ? { name: client, lines: [mine, ...shard.lines] } : shard));
   }
 
-  function settle(shard: string, counters: readonly string[], by: number): void {
+  function settle(shard: string, counters: BookedCounters, by: number): void {
     if (by === 0) return;
     const id = randomUUID();
     const pay = (): Promise<void> => budgets.settle(shard, id, counters, by);
@@ -96,7 +93,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
   }
 
   return {
-    isLimited: (unit, client) => limited.has(storeKey(unit, client)),
+    isLimited: (unit, client) => (plans.get(client)?.[unit] ?? null) !== null,
     get owed() {
       return owed.length;
     },
@@ -156,14 +153,26 @@ type Exceeded = Extract<BookingAnswer, { outcome: 'exceeded' }>;
 
 const scaled = (amount: number): number => Math.round(amount * SCALE);
 
-function isBound(unit: QuotaUnit, { limits }: ClientConfig, config: Pick<Config, 'limits'>): boolean {
-  const { subject, client } = limits.quota[unit];
-  return subject !== null || client !== null || config.limits.quota[unit] !== null;
+function plansOf(client: ClientConfig, config: Pick<Config, 'limits'>): Readonly<Record<QuotaUnit, Plan | null>> {
+  const entries = QUOTA_UNITS.map((unit) => [unit, planOf(unit, client, config)] as const);
+  return Object.fromEntries(entries) as Record<QuotaUnit, Plan | null>; // of all units
 }
 
-function lineOf(owner: BudgetOwner, name: string, budget: Budget | null | undefined): readonly OwnedLine[] {
-  if (budget === null || budget === undefined) return [];
-  return [{ owner, name, window: budget.window, limit: scaled(budget.max) }];
+function planOf(unit: QuotaUnit, { name, limits }: ClientConfig, config: Pick<Config, 'limits'>): Plan | null {
+  const { subject, client } = limits.quota[unit];
+  const account = config.limits.quota[unit];
+  if (subject === null && client === null && account === null) return null;
+  const own = client === null ? [] : [lineOf('client', storeKey(unit, 'client'), client)];
+  const all = account === null ? [] : [lineOf('account', storeKey(unit, 'account'), account)];
+  const shards = [
+    ...(subject === null && own.length === 0 ? [] : [{ name, lines: own }]),
+    ...(all.length === 0 ? [] : [{ name: ACCOUNT, lines: all }]),
+  ];
+  return { subjectBudget: subject, shards };
+}
+
+function lineOf(owner: BudgetOwner, name: string, { window, max }: Budget): OwnedLine {
+  return { owner, name, window, limit: scaled(max) };
 }
 
 const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {

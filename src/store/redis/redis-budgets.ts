@@ -77,7 +77,7 @@ export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore
     const answer = await link.run(`budget_${how}`, BOOK, keys, [String(amount), how, ...args]);
     const [outcome, second, third] = answer as [string, unknown, unknown]; // the script's
     if (outcome === 'exceeded') return { outcome, line: Number(second), endsInMs: Number(third) };
-    return { outcome: 'booked', counters: second as string[] };
+    return { outcome: 'booked', counters: second as readonly string[] };
   }
 
   return {
@@ -87,7 +87,7 @@ export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore
       await link.run(
         'budget_settle',
         SETTLE,
-        [`${tagged(shard)}:settled:${id}`, ...counters],
+        [`${tagged(shard)}:settled:${id}`, ...(counters as readonly string[])], // made by `put`
         [String(by), String(KEPT_MS)],
       );
     },
