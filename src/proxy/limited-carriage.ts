@@ -64,6 +64,7 @@ async function carryWithin(carriage: LimitedCarriage): Promise<FastifyReply> {
       reply,
       ask: (waitMs) => leases.ask(kind, principal, waitMs),
       waitMs: leases.waits.http,
+      beside: booking,
       load: async () => {
         const one = await booking;
         isLoaded = true;

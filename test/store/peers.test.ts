@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
 import t, { test } from 'tap';
 import { createRedisStore } from '../../src/store/redis/redis-store.ts';
 import { redisServer } from './redis-server.ts';
@@ -34,6 +35,13 @@ test('Redis: every replica is asked, each question has its own answers, and who 
     t.strictSame(answers.map(({ text }) => text).sort(), stores.map(({ replica }) => `${question} ${replica}`).sort());
     t.equal(silent, 0);
   }
+  const stranger = new Redis(server.url.reveal());
+  t.teardown(() => stranger.disconnect());
+  for (const nonsense of ['', 'null', '{"number":1}']) {
+    t.equal(await stranger.publish(`${prefix}:peers`, nonsense), 3);
+    t.equal(await stranger.publish(`${prefix}:peer:${first.replica}`, nonsense), 1);
+  }
+  t.equal((await first.peers.ask('after nonsense')).answers.length, 3);
   await third.close();
   const startedMs = performance.now();
   const { answers } = await first.peers.ask('c');

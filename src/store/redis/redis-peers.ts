@@ -30,14 +30,23 @@ export function createRedisPeers({ link, prefix, replica, presence }: RedisPeers
   let reply: (question: string) => string = () => '';
   let asked = 0;
 
-  link.subscribe(questions, (message) => {
+  /** A replica of another version may say what this one does not understand: it then counts as silent, or this one does. */
+  const hear = (channel: string, onMessage: (message: string) => void): void =>
+    link.subscribe(channel, (message) => {
+      try {
+        onMessage(message);
+      } catch {
+        // nobody can be told
+      }
+    });
+  hear(questions, (message) => {
     const { number, from, text } = JSON.parse(message) as Question; // written by `ask`
     if (from === replica) return;
     const answer: Answer = { number, replica, text: reply(text) };
     // Whoever does not hear it counts this replica as silent.
     link.command('peer_answer', 'PUBLISH', answersOf(from), JSON.stringify(answer)).catch(() => {});
   });
-  link.subscribe(answersOf(replica), (message) => {
+  hear(answersOf(replica), (message) => {
     const { number, ...answer } = JSON.parse(message) as Answer; // written above
     open.get(number)?.(answer);
   });
