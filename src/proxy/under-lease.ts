@@ -23,18 +23,20 @@ const LINGER_MS = 250;
  * Waits for a lease and hands the cargo to the carrier. Where the client goes away first, nothing is carried.
  * @throws Problem `concurrency_limited` or `store_unavailable`
  */
-export async function carryUnderLease(carriage: LeasedCarriage): Promise<FastifyReply> {
+export async function carryUnderLease(carriage: LeasedCarriage): Promise<void> {
   const { reply, load } = carriage;
   const untilMs = performance.now() + carriage.waitMs;
   const lease = await leaseFor(carriage, carriage.waitMs);
-  if (lease === null) return reply.hijack(); // there is nobody to answer
+  if (lease === null) {
+    reply.hijack(); // there is nobody to answer
+    return;
+  }
   try {
     setOff(carriage, await load(), lease, untilMs);
   } catch (error) {
     lease.release();
     throw error;
   }
-  return reply;
 }
 
 /** `null`: the client has gone. */

@@ -1,7 +1,7 @@
 // Questions to all replicas through Redis' channels: one that all hear, and one for the answers to each.
 import type { PeerAnswer, Peers } from '../peers.ts';
-import type { RedisLink } from './redis-link.ts';
-import type { RedisPresence } from './redis-presence.ts';
+import { type RedisLink, redisScript } from './redis-link.ts';
+import { FORGOTTEN_AFTER_SECONDS, type RedisPresence } from './redis-presence.ts';
 
 export interface RedisPeersOptions {
   readonly link: RedisLink;
@@ -19,6 +19,13 @@ interface Question {
 interface Answer extends PeerAnswer {
   readonly number: number;
 }
+
+/** KEYS: replicas by when they were heard of. ARGV: the channel, the question. Tells how many replicas there are, and how many hear it. */
+const ASK = redisScript(`
+local time = redis.call('TIME')
+local heard = redis.call('PUBLISH', ARGV[1], ARGV[2])
+return { redis.call('ZCOUNT', KEYS[1], time[1] - ${FORGOTTEN_AFTER_SECONDS}, '+inf'), heard }
+`);
 
 /** Whoever has not answered by then is silent. */
 const PATIENCE_MS = 1_000;
@@ -65,9 +72,9 @@ export function createRedisPeers({ link, prefix, replica, presence }: RedisPeers
       });
       try {
         const question: Question = { number, from: replica, text };
-        const heard = await link.command('peer_ask', 'PUBLISH', questions, JSON.stringify(question));
-        // Who has just come is not counted yet; in a cluster Redis counts only those who listen at the same node.
-        others = Math.max(Number(heard), presence.replicas) - 1;
+        const answer = await link.run('peer_ask', ASK, [presence.key], [questions, JSON.stringify(question)]);
+        // Some are known and do not hear it; in a cluster Redis counts only those who listen at the same node.
+        others = Math.max(...(answer as number[])) - 1; // the script's
         if (answers.length < others) await enough;
       } catch {
         others = presence.replicas - 1; // this one can answer for itself
