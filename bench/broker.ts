@@ -17,6 +17,8 @@ export interface BrokerSettings {
   readonly delivery: 'direct' | 'proxied';
   /** How carried requests reach upstream: `upstream.transport`. */
   readonly transport?: 'undici' | 'native';
+  /** Every carried request takes a lease and books on three budgets, none of which is ever used up. */
+  readonly isLimited?: boolean;
   readonly certificate: Certificate | null;
 }
 
@@ -29,6 +31,12 @@ const ALGORITHMS: readonly Algorithm[] = ['ES256', 'RS256'];
 const LIFE_SECONDS = 3_600;
 /** Counted and never reached. */
 const RATE = '999999999/minute';
+const BUDGET = '999999999999/month';
+const CONCURRENCY = 1_000;
+const CLIENT_LIMITS = {
+  concurrency: { reserved: 1, max: CONCURRENCY, per_subject: CONCURRENCY },
+  quota: { characters: { subject: BUDGET, client: BUDGET } },
+};
 
 /** Makes `dist/` where it is older than the sources. */
 export function buildBroker(): string {
@@ -90,7 +98,8 @@ function environment({ port, upstreamUrl, callers, certificate }: BrokerSettings
   };
 }
 
-function configuration({ port, upstreamUrl, callers, certificate, transport = 'undici' }: BrokerSettings): object {
+function configuration(settings: BrokerSettings): object {
+  const { port, upstreamUrl, callers, certificate, transport = 'undici', isLimited = false } = settings;
   const jwt = {
     issuer: ISSUER,
     audience: AUDIENCE,
@@ -111,10 +120,11 @@ function configuration({ port, upstreamUrl, callers, certificate, transport = 'u
       base_url: upstreamUrl,
       api_key: API_KEY,
       transport,
+      ...(isLimited ? { concurrency: { tts: CONCURRENCY } } : {}),
       ...(certificate === null ? { allow_insecure: true } : { ca_file: certificate.certFile }),
     },
     tokens: { signing_secret: SIGNING_SECRET },
-    limits: { mint_per_address: RATE },
+    limits: { mint_per_address: RATE, ...(isLimited ? { quota: { characters: BUDGET } } : {}) },
     log: { level: 'info' },
     clients: {
       web: {
@@ -125,7 +135,7 @@ function configuration({ port, upstreamUrl, callers, certificate, transport = 'u
         reads: true,
         origins: [ORIGIN],
         content: { models: ['sonic-3', 'ink-2'], max_transcript: 5_000 },
-        limits: { mint: RATE },
+        limits: { mint: RATE, ...(isLimited ? CLIENT_LIMITS : {}) },
       },
     },
   };

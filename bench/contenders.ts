@@ -42,6 +42,16 @@ export const withNativeTransport = (dist: string): Contender => ({
     brokerLaunch({ ...site, dist, delivery: 'proxied', transport: 'native', upstreamUrl: upstreamUrl(site) }),
 });
 
+/** The same broker where leases and budgets are asked for, in memory: the difference is what they cost. */
+export const withLimits = (dist: string): Contender => ({
+  name: LIMITED,
+  kind: 'broker',
+  launch: (site) =>
+    brokerLaunch({ ...site, dist, delivery: 'proxied', isLimited: true, upstreamUrl: upstreamUrl(site) }),
+});
+
+export const LIMITED = 'limited';
+
 export const NO_SERVER: Contender = { name: 'no proxy', kind: 'none', launch: () => ({ command: [] }) };
 
 export const NATIVE: readonly Contender[] = [

@@ -1,11 +1,19 @@
 // What taking and giving back one lease costs in memory. node bench/lease-cost.ts
 import { LeaseDesk } from '../src/limits/lease-desk.ts';
+import { observeLimits } from '../src/limits/observe-limits.ts';
 import { createMemoryStore } from '../src/store/memory-store.ts';
+import { createMetrics } from '../src/telemetry/metrics.ts';
 
 const ROUNDS = 5;
 const TIMES = 100_000;
 const store = createMemoryStore();
-const desk = new LeaseDesk(store.leases('tts'), { limit: 15, reserved: new Map(), queueMax: 500 }, store.replica);
+const desk = new LeaseDesk({
+  kind: 'tts',
+  pool: store.leases('tts'),
+  rules: { limit: 15, reserved: new Map(), queueMax: 500 },
+  replica: store.replica,
+  onEvent: observeLimits(createMetrics().limits),
+});
 const share = { clientMax: 10, subjectMax: 2, weight: 1, isLimited: true };
 
 const rounds: number[] = [];

@@ -4,11 +4,13 @@ import {
   type Contender,
   HTTP_PACKAGES,
   installPeers,
+  LIMITED,
   MINT_PACKAGES,
   NATIVE,
   NO_SERVER,
   obstacle,
   SOCKET_PACKAGES,
+  withLimits,
   withNativeTransport,
 } from './contenders.ts';
 import { carriedCredentials, mintCredentials } from './credentials.ts';
@@ -71,6 +73,7 @@ export async function runLoadSuite(
     for (const contender of [
       ...contendersFor(parts, options, dist, print),
       ...(suite === 'http' && options.only === null ? [withNativeTransport(dist)] : []),
+      ...(suite === 'http' && options.only?.includes(LIMITED) ? [withLimits(dist)] : []),
     ])
       servers.push(await around.start(contender));
     const [{ port = 0 } = {}] = servers;

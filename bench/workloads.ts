@@ -100,6 +100,16 @@ export const HTTP_WORKLOADS: readonly Workload[] = [
   },
   {
     ...carried,
+    name: 'short',
+    what: '64 connections ask for 3 kB of speech as fast as it is answered',
+    unit: 'request',
+    request: speech('n=1&size=3200'),
+    settings: { answers: 'stream', connections: 64, chunks: 1, size: 3200 },
+    unitsOf: requests,
+    goals: [],
+  },
+  {
+    ...carried,
     name: 'burst',
     what: '32 connections ask for 100 kB of speech, sent in 32 chunks without a pause',
     unit: 'request',

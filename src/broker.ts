@@ -10,6 +10,7 @@ import { createIdentity } from './identity/chain.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
 import { createSpentTokens } from './identity/single-use.ts';
 import { createLimits } from './limits/limits.ts';
+import { measureLimits, observeLimits } from './limits/observe-limits.ts';
 import { loadCertificate, watchCertificate } from './listener/certificate.ts';
 import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
@@ -21,6 +22,7 @@ import { Relays, type RelaysOptions } from './proxy/websocket/relays.ts';
 import type { SessionGuards } from './proxy/websocket/session-guard.ts';
 import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
 import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
+import { observeStore } from './store/observe-store.ts';
 import { openStore } from './store/open-store.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -81,8 +83,9 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const readiness = createReadiness();
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
-  const store = await openStore(config.store);
-  const limits = createLimits(config, store);
+  const store = await openStore(config.store, observeStore(metrics.limits));
+  const limits = createLimits({ config, store, onEvent: observeLimits(metrics.limits) });
+  measureLimits(metrics.limits, limits, store);
   const onEvent = observeUpstream(logger, metrics);
   const monotonic = (): number => performance.now();
   const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });

@@ -34,6 +34,11 @@ export class LiveList<T extends Listed> {
     last.place = place;
   }
 
+  /** The first that fits, by walking the list. */
+  find(fits: (item: T) => boolean): T | undefined {
+    return this.#items.find(fits);
+  }
+
   /** A copy, in no order: entries may leave while it is walked. */
   all(): readonly T[] {
     return [...this.#items];

@@ -12,8 +12,8 @@ const USAGE = `usage: cartesia-broker admin <what> [options]
   revoke  --client NAME [--subject SUBJECT]      a client app or one subject of it,
   revoke  --token ID                             or one access token (its \`jti\`)
   restore (the same options)                     let in again
-  sessions                                       what this replica carries now
-  kill SESSION                                   end one of them
+  sessions [--client NAME] [--subject SUBJECT]   what all replicas carry now
+  kill SESSION                                   end one of them, on whichever replica
   leases                                         who holds what of the account's concurrency, on all replicas
   usage                                          what was consumed, by day, client app and subject
 
@@ -28,7 +28,7 @@ interface Call {
   readonly body?: Readonly<Record<string, string>>;
 }
 
-const READS: ReadonlySet<string> = new Set(['revocations', 'sessions', 'leases', 'usage']);
+const READS: ReadonlySet<string> = new Set(['revocations', 'leases', 'usage']);
 
 export async function runAdmin(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
   const asked = parse(argv);
@@ -101,11 +101,20 @@ function callOf([what = '', name, ...more]: readonly string[], scope: Scope): Ca
       ? null
       : { method: 'DELETE', path: `/admin/sessions/${encodeURIComponent(name)}` };
   if (name !== undefined) return null;
+  if (what === 'sessions') return sessionsOf(scope);
   if (READS.has(what)) return isScoped ? null : { method: 'GET', path: `/admin/${what}` };
   const body = scopeOf(scope);
   if (body === null) return null;
   if (what === 'revoke') return { method: 'POST', path: '/admin/revocations', body };
   return what === 'restore' ? { method: 'POST', path: '/admin/revocations/restore', body } : null;
+}
+
+function sessionsOf({ everything, client, subject, token }: Scope): Call | null {
+  if (everything !== undefined || token !== undefined) return null;
+  const query = new URLSearchParams();
+  if (client !== undefined) query.set('client', client);
+  if (subject !== undefined) query.set('subject', subject);
+  return { method: 'GET', path: query.size === 0 ? '/admin/sessions' : `/admin/sessions?${query}` };
 }
 
 /** Exactly one of them. */

@@ -1,8 +1,10 @@
 // Where one replica's leases of one kind are asked for, held and given back.
+import { type Listed, LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
-import type { LeaseAsk, LeaseHolder, PoolRules, PoolView } from '../store/lease-rules.ts';
+import type { LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from '../store/lease-rules.ts';
 import type { LeasePool } from '../store/store.ts';
 import type { LeaseShare } from './lease-shares.ts';
+import type { LeaseOutcome, LimitObserver } from './limit-event.ts';
 
 /** One unit of upstream concurrency, ours until it is released. */
 export interface Lease {
@@ -22,22 +24,49 @@ export interface LeaseRequest {
   cancel(): void;
 }
 
-interface Waiting {
+export interface LeaseDeskOptions {
+  readonly kind: LeaseKind;
+  readonly pool: LeasePool;
+  readonly rules: PoolRules;
+  /** Unique among replicas. */
+  readonly replica: string;
+  readonly onEvent: LimitObserver;
+}
+
+/** How many a client app has here. */
+export interface LeaseLoad {
+  readonly kind: LeaseKind;
+  readonly client: string;
+  readonly held: number;
+  readonly waiting: number;
+}
+
+interface Held extends LeaseHolder, Listed {}
+
+interface Waiting extends Listed {
   readonly ask: LeaseAsk;
   readonly untilMs: number;
   readonly timer: NodeJS.Timeout;
   readonly settle: (lease: Lease | null | Problem) => void;
 }
 
+/** What becomes of one question. */
+interface Course {
+  isCancelled: boolean;
+  hasWaited: boolean;
+}
+
 /** What is waited for is also looked at this often: a word of the store's may have been lost. */
 const POLL_MS = 250;
 
 export class LeaseDesk {
+  readonly #kind: LeaseKind;
   readonly #pool: LeasePool;
   readonly #rules: PoolRules;
   readonly #replica: string;
-  readonly #held = new Map<string, LeaseHolder>();
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #onEvent: LimitObserver;
+  readonly #held = new LiveList<Held>();
+  readonly #waiting = new LiveList<Waiting>();
   /** Given back, but the store did not hear it; or asked for, and its answer was not heard. */
   readonly #owed = new Set<string>();
   #woken: string[] = [];
@@ -45,19 +74,35 @@ export class LeaseDesk {
   #asked = 0;
   #isClosed = false;
 
-  constructor(pool: LeasePool, rules: PoolRules, replica: string) {
+  constructor({ kind, pool, rules, replica, onEvent }: LeaseDeskOptions) {
+    this.#kind = kind;
     this.#pool = pool;
     this.#rules = rules;
     this.#replica = replica;
+    this.#onEvent = onEvent;
   }
 
-  get isUnlimited(): boolean {
-    return this.#rules.limit === null;
+  /** Of the account; `null` = none. */
+  get limit(): number | null {
+    return this.#rules.limit;
   }
 
   /** Held or waited for. */
   get open(): number {
     return this.#held.size + this.#waiting.size;
+  }
+
+  load(clients: Iterable<string>): readonly LeaseLoad[] {
+    const loads = new Map([...clients].map((client) => [client, { kind: this.#kind, client, held: 0, waiting: 0 }]));
+    for (const { client } of this.#held.all()) {
+      const load = loads.get(client);
+      if (load !== undefined) load.held += 1;
+    }
+    for (const { ask } of this.#waiting.all()) {
+      const load = loads.get(ask.client);
+      if (load !== undefined) load.waiting += 1;
+    }
+    return [...loads.values()];
   }
 
   ask(taker: { readonly client: string; readonly subject: string }, share: LeaseShare, waitMs: number): LeaseRequest {
@@ -66,16 +111,15 @@ export class LeaseDesk {
     const { client, subject } = taker;
     const { clientMax, subjectMax, weight } = share;
     const ask: LeaseAsk = { id, client, subject, owner: this.#replica, clientMax, subjectMax, weight, waitMs };
-    let isCancelled = false;
+    const course: Course = { isCancelled: false, hasWaited: false };
     let lease: Lease | null = null;
-    const granted = this.#acquire(ask, () => isCancelled).then((got) => {
-      lease = got;
-      return got;
-    });
     return {
-      granted,
+      granted: this.#observed(ask, course).then((got) => {
+        lease = got;
+        return got;
+      }),
       cancel: () => {
-        isCancelled = true;
+        course.isCancelled = true;
         lease?.release();
         this.#abandon(id);
       },
@@ -84,7 +128,7 @@ export class LeaseDesk {
 
   /** The store says that a wait may be over. What comes in one turn of the loop is asked about together. */
   async wake(id: string): Promise<void> {
-    if (!this.#waiting.has(id)) return;
+    if (this.#waitingFor(id) === undefined) return;
     this.#woken.push(id);
     if (this.#woken.length > 1) return;
     await Promise.resolve();
@@ -96,7 +140,7 @@ export class LeaseDesk {
   /** Confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
   async beat(): Promise<void> {
     if (this.#isClosed) return;
-    await this.#look([...this.#held.values()], [...this.#waiting.keys()]);
+    await this.#look(this.#held.all(), this.#waitingIds());
     await this.#pay();
   }
 
@@ -106,14 +150,31 @@ export class LeaseDesk {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const id of [...this.#waiting.keys()]) this.#abandon(id);
-    for (const id of this.#held.keys()) this.#owed.add(id);
-    this.#held.clear();
+    for (const id of this.#waitingIds()) this.#abandon(id);
+    for (const held of this.#held.all()) {
+      this.#held.delete(held);
+      this.#owed.add(held.id);
+    }
     await this.#pay();
   }
 
-  async #acquire(ask: LeaseAsk, isCancelled: () => boolean): Promise<Lease | null> {
+  async #observed(ask: LeaseAsk, course: Course): Promise<Lease | null> {
     const startedMs = performance.now();
+    let outcome: LeaseOutcome = 'left';
+    try {
+      const lease = await this.#acquire(ask, course, startedMs);
+      if (lease !== null) outcome = course.hasWaited ? 'waited' : 'granted';
+      return lease;
+    } catch (error) {
+      outcome = refusalOf(error, course.hasWaited || ask.waitMs <= 0);
+      throw error;
+    } finally {
+      const waitedMs = performance.now() - startedMs;
+      this.#onEvent({ type: 'lease', kind: this.#kind, client: ask.client, outcome, waitedMs });
+    }
+  }
+
+  async #acquire(ask: LeaseAsk, course: Course, startedMs: number): Promise<Lease | null> {
     let answer: Awaited<ReturnType<LeasePool['acquire']>>;
     try {
       answer = await this.#pool.acquire(this.#rules, ask);
@@ -122,30 +183,36 @@ export class LeaseDesk {
       throw error;
     }
     if (answer.outcome === 'refused') throw limited(answer.retryAfterMs);
-    if (isCancelled()) {
+    if (course.isCancelled) {
       this.#giveBack(ask.id);
       return null;
     }
-    return answer.outcome === 'granted' ? this.#hold(ask) : this.#wait(ask, startedMs + ask.waitMs);
+    if (answer.outcome === 'granted') return this.#hold(ask);
+    course.hasWaited = true;
+    return this.#wait(ask, startedMs + ask.waitMs);
   }
 
   #wait(ask: LeaseAsk, untilMs: number): Promise<Lease | null> {
     return new Promise((resolve, reject) => {
-      const settle: Waiting['settle'] = (result) => {
-        const waiting = this.#waiting.get(ask.id);
-        clearTimeout(waiting?.timer);
-        this.#waiting.delete(ask.id);
-        if (result instanceof Problem) reject(result);
-        else resolve(result);
+      const waiting: Waiting = {
+        ask,
+        untilMs,
+        timer: setTimeout(() => void this.#giveUp(waiting), Math.max(0, untilMs - performance.now())),
+        settle: (result) => {
+          clearTimeout(waiting.timer);
+          this.#waiting.delete(waiting);
+          if (result instanceof Problem) reject(result);
+          else resolve(result);
+        },
+        place: -1,
       };
-      const timer = setTimeout(() => void this.#giveUp(ask, settle), Math.max(0, untilMs - performance.now()));
-      this.#waiting.set(ask.id, { ask, untilMs, timer, settle });
+      this.#waiting.add(waiting);
       this.#poll ??= setInterval(() => this.#pollWaiting(), POLL_MS);
     });
   }
 
   #pollWaiting(): void {
-    if (this.#waiting.size > 0) void this.#look([], [...this.#waiting.keys()]);
+    if (this.#waiting.size > 0) void this.#look([], this.#waitingIds());
     else if (this.#poll !== null) {
       clearInterval(this.#poll);
       this.#poll = null;
@@ -153,19 +220,19 @@ export class LeaseDesk {
   }
 
   /** The wait is over. The store is told, so that a lease granted in this very moment is not lost, and says when to come again. */
-  async #giveUp(ask: LeaseAsk, settle: Waiting['settle']): Promise<void> {
-    this.#waiting.delete(ask.id);
-    settle(limited(await this.#release([ask.id])));
+  async #giveUp(waiting: Waiting): Promise<void> {
+    this.#waiting.delete(waiting);
+    waiting.settle(limited(await this.#release([waiting.ask.id])));
   }
 
   #abandon(id: string): void {
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#waitingFor(id);
     if (waiting === undefined) return;
     waiting.settle(null);
     this.#giveBack(id);
   }
 
-  async #look(held: readonly LeaseHolder[], waiting: readonly string[]): Promise<void> {
+  async #look(held: readonly Held[], waiting: readonly string[]): Promise<void> {
     let beat: Awaited<ReturnType<LeasePool['beat']>>;
     try {
       beat = await this.#pool.beat(this.#rules, this.#replica, held, waiting);
@@ -173,27 +240,27 @@ export class LeaseDesk {
       return; // the next beat comes; what is held goes on, what waits has its own end
     }
     // What ended while the question was under way has been entered again by it.
-    const ended = held.filter(({ id }) => !this.#held.has(id)).map(({ id }) => id);
+    const ended = held.filter(({ place }) => place === -1).map(({ id }) => id);
     if (ended.length > 0) void this.#release(ended);
     for (const id of beat.granted) {
-      const one = this.#waiting.get(id);
+      const one = this.#waitingFor(id);
       if (one !== undefined) one.settle(this.#hold(one.ask));
-      else if (!this.#held.has(id)) this.#giveBack(id);
+      else if (!this.#holds(id)) this.#giveBack(id);
     }
     for (const id of beat.lost) void this.#askAgain(id);
   }
 
   /** The store knows nothing of a wait that is not over: it began anew in between. */
   async #askAgain(id: string): Promise<void> {
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#waitingFor(id);
     if (waiting === undefined) return;
     const waitMs = Math.floor(waiting.untilMs - performance.now());
     if (waitMs <= 0) return;
     try {
       const answer = await this.#pool.acquire(this.#rules, { ...waiting.ask, waitMs });
       if (answer.outcome === 'queued') return;
-      if (this.#waiting.get(id) !== waiting) {
-        if (answer.outcome === 'granted' && !this.#held.has(id)) this.#giveBack(id);
+      if (waiting.place === -1) {
+        if (answer.outcome === 'granted' && !this.#holds(id)) this.#giveBack(id);
       } else if (answer.outcome === 'granted') waiting.settle(this.#hold(waiting.ask));
       else waiting.settle(limited(answer.retryAfterMs));
     } catch {
@@ -201,15 +268,18 @@ export class LeaseDesk {
     }
   }
 
-  #hold(ask: LeaseAsk): Lease {
-    const { id, client, subject } = ask;
+  #hold({ id, client, subject }: LeaseAsk): Lease {
     this.#owed.delete(id);
-    this.#held.set(id, { id, client, subject });
+    const held: Held = { id, client, subject, place: -1 };
+    this.#held.add(held);
     return {
       release: () => {
-        if (this.#held.delete(id)) this.#giveBack(id);
+        if (held.place === -1) return;
+        this.#held.delete(held);
+        this.#giveBack(id);
       },
       refusedUpstream: () => {
+        this.#onEvent({ type: 'refused_upstream', kind: this.#kind });
         this.#pool.lower(this.#rules).catch(() => {}); // the next refusal says it again
       },
     };
@@ -232,8 +302,23 @@ export class LeaseDesk {
   }
 
   async #pay(): Promise<void> {
-    const owed = [...this.#owed].filter((id) => !this.#held.has(id) && !this.#waiting.has(id));
+    if (this.#owed.size === 0) return;
+    const kept = new Set([...this.#held.all().map(({ id }) => id), ...this.#waitingIds()]);
+    const owed = [...this.#owed].filter((id) => !kept.has(id));
     if (owed.length > 0) await this.#release(owed);
+  }
+
+  /** Few wait, and their number is bounded: a walk is cheaper than a table that is filled and emptied all the time. */
+  #waitingFor(id: string): Waiting | undefined {
+    return this.#waiting.find(({ ask }) => ask.id === id);
+  }
+
+  #waitingIds(): readonly string[] {
+    return this.#waiting.all().map(({ ask }) => ask.id);
+  }
+
+  #holds(id: string): boolean {
+    return this.#held.find((held) => held.id === id) !== undefined;
   }
 }
 
@@ -241,4 +326,9 @@ const RETRY_GUESS_MS = 1_000;
 
 function limited(retryAfterMs: number): Problem {
   return new Problem('concurrency_limited', undefined, { retryAfterSeconds: retryAfterMs / 1000 });
+}
+
+function refusalOf(error: unknown, isWaitOver: boolean): LeaseOutcome {
+  if (!(error instanceof Problem) || error.code !== 'concurrency_limited') return 'store_unavailable';
+  return isWaitOver ? 'wait_over' : 'queue_full';
 }

@@ -4,8 +4,9 @@ import type { Config } from '../config/config.ts';
 import type { LeaseKind, PoolView } from '../store/lease-rules.ts';
 import { LEASE_KINDS } from '../store/lease-rules.ts';
 import type { Store } from '../store/store.ts';
-import { LeaseDesk, type LeaseRequest } from './lease-desk.ts';
+import { LeaseDesk, type LeaseLoad, type LeaseRequest } from './lease-desk.ts';
 import { poolRules, shareOf } from './lease-shares.ts';
+import type { LimitObserver } from './limit-event.ts';
 
 /** In whose name something runs. */
 export interface LeaseTaker {
@@ -27,6 +28,10 @@ export interface Leases {
   view(): Promise<Readonly<Partial<Record<LeaseKind, PoolView>>>>;
   /** Leases that this replica holds or waits for. */
   readonly open: number;
+  /** The same by kind and client app; kinds that are limited. */
+  load(): readonly LeaseLoad[];
+  /** Of the account, by kind; kinds without one are not there. */
+  readonly limits: ReadonlyMap<LeaseKind, number>;
   /** Confirms nothing any more. What is still held is given back. */
   close(): Promise<void>;
 }
@@ -34,21 +39,24 @@ export interface Leases {
 export interface LeasesOptions {
   readonly config: Pick<Config, 'upstream' | 'limits' | 'clients'>;
   readonly store: Store;
+  readonly onEvent: LimitObserver;
   /** How often what is held is confirmed; well below the life of a lease. Milliseconds. */
   readonly beatMs?: number;
 }
 
 const BEAT_MS = 2_500;
 
-export function createLeases({ config, store, beatMs = BEAT_MS }: LeasesOptions): Leases {
+export function createLeases({ config, store, onEvent, beatMs = BEAT_MS }: LeasesOptions): Leases {
   const desks = new Map<LeaseKind, LeaseDesk>();
   const shares = new Map<LeaseKind, ReadonlyMap<string, ReturnType<typeof shareOf>>>();
+  const limits = new Map<LeaseKind, number>();
   for (const kind of LEASE_KINDS) {
     const rules = poolRules(kind, config);
     const ofKind = new Map(config.clients.map((client) => [client.name, shareOf(kind, client)]));
     const isLimited = rules.limit !== null || [...ofKind.values()].some((one) => one.isLimited);
     if (!isLimited) continue;
-    desks.set(kind, new LeaseDesk(store.leases(kind), rules, store.replica));
+    desks.set(kind, new LeaseDesk({ kind, pool: store.leases(kind), rules, replica: store.replica, onEvent }));
+    if (rules.limit !== null) limits.set(kind, rules.limit);
     shares.set(kind, ofKind);
   }
   const all = [...desks.values()];
@@ -66,7 +74,7 @@ export function createLeases({ config, store, beatMs = BEAT_MS }: LeasesOptions)
   return {
     isLimited(kind, client) {
       const desk = desks.get(kind);
-      return desk !== undefined && (!desk.isUnlimited || shares.get(kind)?.get(client)?.isLimited === true);
+      return desk !== undefined && (desk.limit !== null || shares.get(kind)?.get(client)?.isLimited === true);
     },
     ask(kind, taker, waitMs) {
       const desk = desks.get(kind);
@@ -83,6 +91,8 @@ export function createLeases({ config, store, beatMs = BEAT_MS }: LeasesOptions)
     get open() {
       return all.reduce((sum, desk) => sum + desk.open, 0);
     },
+    load: () => all.flatMap((desk) => desk.load(config.clients.map(({ name }) => name))),
+    limits,
     async close() {
       if (timer !== null) clearInterval(timer);
       await Promise.all(all.map((desk) => desk.close()));

@@ -3,7 +3,9 @@ import type { Config } from '../config/config.ts';
 import type { RateStore } from '../store/rates.ts';
 import type { Store } from '../store/store.ts';
 import type { UsageRecords } from '../store/usage-records.ts';
+import { type AllSessions, createAllSessions } from './all-sessions.ts';
 import { createLeases, type Leases } from './leases.ts';
+import type { LimitObserver } from './limit-event.ts';
 import { createQuotas, type Quotas } from './quotas.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
 import { createSessions, type Sessions } from './sessions.ts';
@@ -12,7 +14,9 @@ export interface Limits {
   readonly leases: Leases;
   readonly quotas: Quotas;
   readonly revocations: Revocations;
+  /** Of this replica. */
   readonly sessions: Sessions;
+  readonly allSessions: AllSessions;
   readonly usage: UsageRecords;
   /** `null`: this replica counts alone. */
   readonly rates: RateStore | null;
@@ -21,14 +25,22 @@ export interface Limits {
   close(): Promise<void>;
 }
 
-export function createLimits(config: Pick<Config, 'upstream' | 'limits' | 'clients'>, store: Store): Limits {
-  const leases = createLeases({ config, store });
-  const revocations = createRevocations(store);
+export interface LimitsOptions {
+  readonly config: Pick<Config, 'upstream' | 'limits' | 'clients'>;
+  readonly store: Store;
+  readonly onEvent?: LimitObserver;
+}
+
+export function createLimits({ config, store, onEvent = () => {} }: LimitsOptions): Limits {
+  const leases = createLeases({ config, store, onEvent });
+  const revocations = createRevocations({ store, onEvent });
+  const sessions = createSessions({ revocations, onEvent });
   return {
     leases,
-    quotas: createQuotas({ config, store }),
+    quotas: createQuotas({ config, store, onEvent }),
     revocations,
-    sessions: createSessions(revocations),
+    sessions,
+    allSessions: createAllSessions(sessions, store.peers),
     usage: store.usage,
     rates: store.rates,
     ready: revocations.known,

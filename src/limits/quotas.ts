@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { type Budget, QUOTA_UNITS, type QuotaUnit } from '../config/budget.ts';
 import type { ClientConfig, Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
-import type { BookingAnswer, BudgetLine } from '../store/budgets.ts';
+import type { BookedCounters, BookingAnswer, BudgetLine } from '../store/budgets.ts';
 import type { Store } from '../store/store.ts';
 import { storeKey } from '../store/store-key.ts';
 import type { LeaseTaker } from './leases.ts';
+import type { BudgetOwner, LimitObserver } from './limit-event.ts';
 
 /** What was booked for one request. */
 export interface Booking {
@@ -24,11 +25,25 @@ export interface Quotas {
   book(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Booking>;
   /** Books what is consumed already. Never rejects: the Problem it may resolve to is the end of a budget. */
   consume(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Problem | null>;
+  /** Corrections that the store has not heard yet. */
+  readonly owed: number;
 }
 
+interface OwnedLine extends BudgetLine {
+  readonly owner: BudgetOwner;
+}
+
+/** Lines that one step can book. */
 interface Shard {
   readonly name: string;
-  readonly lines: readonly BudgetLine[];
+  readonly lines: readonly OwnedLine[];
+}
+
+/** What is made once, for a unit and a client app; each subject's own line comes to it. */
+interface Plan {
+  readonly subjectBudget: Budget | null;
+  /** That of the client app, also where only its subjects have budgets, and that of the account. */
+  readonly shards: readonly Shard[];
 }
 
 /** Counters hold whole numbers: thousandths, so that seconds of audio add up. */
@@ -36,20 +51,15 @@ const SCALE = 1000;
 const ACCOUNT = '';
 const MINUTE_MS = 60_000;
 
-export function createQuotas({
-  config,
-  store,
-}: {
+export interface QuotasOptions {
   readonly config: Pick<Config, 'clients' | 'limits'>;
   readonly store: Store;
-}): Quotas {
-  const clients = new Map(config.clients.map((client) => [client.name, client]));
+  readonly onEvent: LimitObserver;
+}
+
+export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas {
+  const plans = new Map(config.clients.map((client) => [client.name, plansOf(client, config)]));
   const { budgets } = store;
-  const limited = new Set(
-    config.clients.flatMap((client) =>
-      QUOTA_UNITS.filter((unit) => isBound(unit, client, config)).map((unit) => storeKey(unit, client.name)),
-    ),
-  );
   /** What the store did not hear; told again when it is back. */
   const owed: (() => Promise<unknown>)[] = [];
   store.listen({
@@ -58,65 +68,77 @@ export function createQuotas({
     },
   });
 
-  /** Lines that one step can book: those of the client app, and those of the account. */
   function shardsOf(unit: QuotaUnit, { client, subject }: LeaseTaker): readonly Shard[] {
-    const quota = clients.get(client)?.limits.quota[unit];
-    const own = [
-      ...lineOf(storeKey(unit, 'subject', subject), quota?.subject),
-      ...lineOf(storeKey(unit, 'client'), quota?.client),
-    ];
-    const all = lineOf(storeKey(unit, 'account'), config.limits.quota[unit]);
-    return [
-      { name: client, lines: own },
-      { name: ACCOUNT, lines: all },
-    ].filter(({ lines }) => lines.length > 0);
+    const plan = plans.get(client)?.[unit];
+    if (plan === undefined || plan === null) return [];
+    const { subjectBudget, shards } = plan;
+    if (subjectBudget === null) return shards;
+    const mine = lineOf('subject', storeKey(unit, 'subject', subject), subjectBudget);
+    return shards.map((shard) => (shard.name === client ? { name: client, lines: [mine, ...shard.lines] } : shard));
   }
 
-  function settle(shard: string, counters: readonly string[], by: number): void {
+  function settle(shard: string, counters: BookedCounters, by: number): void {
     if (by === 0) return;
     const id = randomUUID();
     const pay = (): Promise<void> => budgets.settle(shard, id, counters, by);
     pay().catch(() => owed.push(pay));
   }
 
+  function spent(unit: QuotaUnit, client: string, { lines }: Shard, { line, endsInMs }: Exceeded): Problem {
+    onEvent({ type: 'spent', unit, client, budget: lines[line]?.owner ?? 'client' });
+    return exceeded(unit, endsInMs);
+  }
+  function report(type: 'booked' | 'returned', unit: QuotaUnit, client: string, amount: number): void {
+    if (amount > 0) onEvent({ type, unit, client, amount });
+  }
+
   return {
-    isLimited: (unit, client) => limited.has(storeKey(unit, client)),
+    isLimited: (unit, client) => (plans.get(client)?.[unit] ?? null) !== null,
+    get owed() {
+      return owed.length;
+    },
     async book(unit, taker, amount) {
+      const { client } = taker;
       const shards = shardsOf(unit, taker);
       const booked = scaled(amount);
       const answers = await Promise.allSettled(shards.map(({ name, lines }) => budgets.book(name, lines, booked)));
-      const undo = (): void =>
-        answers.forEach((answer, i) => {
-          if (answer.status === 'fulfilled') give(shards[i], answer.value, -booked);
-        });
-      const give = (shard: Shard | undefined, answer: BookingAnswer, by: number): void => {
-        if (shard !== undefined && answer.outcome === 'booked') settle(shard.name, answer.counters, by);
+      const give = (by: number): void => {
+        for (const [i, { name }] of shards.entries()) {
+          const answer = answers[i];
+          if (answer?.status !== 'fulfilled' || answer.value.outcome !== 'booked') continue;
+          settle(name, answer.value.counters, by);
+        }
       };
-      for (const answer of answers) {
-        if (answer.status === 'rejected') {
-          undo();
+      for (const [i, shard] of shards.entries()) {
+        const answer = answers[i];
+        if (answer?.status === 'rejected') {
+          give(-booked);
           throw answer.reason;
         }
-        if (answer.value.outcome === 'exceeded') {
-          undo();
-          throw exceeded(unit, answer.value.endsInMs);
+        if (answer?.value.outcome === 'exceeded') {
+          give(-booked);
+          throw spent(unit, client, shard, answer.value);
         }
       }
+      report('booked', unit, client, amount);
       return {
-        settle: (consumed) =>
-          answers.forEach((answer, i) => {
-            if (answer.status === 'fulfilled') give(shards[i], answer.value, scaled(consumed) - booked);
-          }),
+        settle(consumed) {
+          give(scaled(consumed) - booked);
+          report('booked', unit, client, consumed - amount);
+          report('returned', unit, client, amount - consumed);
+        },
       };
     },
     async consume(unit, taker, amount) {
       let problem: Problem | null = null;
       const whole = scaled(amount);
+      report('booked', unit, taker.client, amount);
       await Promise.all(
-        shardsOf(unit, taker).map(async ({ name, lines }) => {
+        shardsOf(unit, taker).map(async (shard) => {
+          const { name, lines } = shard;
           try {
             const answer = await budgets.consume(name, lines, whole);
-            if (answer.outcome === 'exceeded') problem ??= exceeded(unit, answer.endsInMs);
+            if (answer.outcome === 'exceeded') problem ??= spent(unit, taker.client, shard, answer);
           } catch {
             owed.push(() => budgets.consume(name, lines, whole)); // what runs goes on
           }
@@ -127,15 +149,30 @@ export function createQuotas({
   };
 }
 
+type Exceeded = Extract<BookingAnswer, { outcome: 'exceeded' }>;
+
 const scaled = (amount: number): number => Math.round(amount * SCALE);
 
-function isBound(unit: QuotaUnit, { limits }: ClientConfig, config: Pick<Config, 'limits'>): boolean {
-  const { subject, client } = limits.quota[unit];
-  return subject !== null || client !== null || config.limits.quota[unit] !== null;
+function plansOf(client: ClientConfig, config: Pick<Config, 'limits'>): Readonly<Record<QuotaUnit, Plan | null>> {
+  const entries = QUOTA_UNITS.map((unit) => [unit, planOf(unit, client, config)] as const);
+  return Object.fromEntries(entries) as Record<QuotaUnit, Plan | null>; // of all units
 }
 
-function lineOf(name: string, budget: Budget | null | undefined): readonly BudgetLine[] {
-  return budget === null || budget === undefined ? [] : [{ name, window: budget.window, limit: scaled(budget.max) }];
+function planOf(unit: QuotaUnit, { name, limits }: ClientConfig, config: Pick<Config, 'limits'>): Plan | null {
+  const { subject, client } = limits.quota[unit];
+  const account = config.limits.quota[unit];
+  if (subject === null && client === null && account === null) return null;
+  const own = client === null ? [] : [lineOf('client', storeKey(unit, 'client'), client)];
+  const all = account === null ? [] : [lineOf('account', storeKey(unit, 'account'), account)];
+  const shards = [
+    ...(subject === null && own.length === 0 ? [] : [{ name, lines: own }]),
+    ...(all.length === 0 ? [] : [{ name: ACCOUNT, lines: all }]),
+  ];
+  return { subjectBudget: subject, shards };
+}
+
+function lineOf(owner: BudgetOwner, name: string, { window, max }: Budget): OwnedLine {
+  return { owner, name, window, limit: scaled(max) };
 }
 
 const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {

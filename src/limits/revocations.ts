@@ -3,6 +3,7 @@ import { Problem } from '../errors/problems.ts';
 import { revocationKey } from '../store/revocation-key.ts';
 import type { Revocation } from '../store/revocations.ts';
 import type { Store } from '../store/store.ts';
+import type { LimitObserver } from './limit-event.ts';
 
 /** Whoever is asked about: a principal, as far as revocation looks at it. */
 export interface Caller {
@@ -18,6 +19,8 @@ export interface Revocations {
    * @throws Problem `token_revoked`; `store_unavailable` where nobody can say whether it is
    */
   check(caller: Caller): void;
+  /** The same for what runs already, which goes on while nobody can say: `null` = it is not shut out as far as is known. */
+  refusalOf(caller: Caller): Problem | null;
   /** Resolves when the list is known for the first time. */
   readonly known: Promise<void>;
   /** What holds, as this replica knows it. */
@@ -34,7 +37,12 @@ export interface Revocations {
 const LOOK_MS = 1_000;
 const RETRY_SECONDS = 1;
 
-export function createRevocations(store: Store, lookMs = LOOK_MS): Revocations {
+export interface RevocationsOptions {
+  readonly store: Store;
+  readonly onEvent: LimitObserver;
+}
+
+export function createRevocations({ store, onEvent }: RevocationsOptions): Revocations {
   const { revocations } = store;
   const tellers: (() => void)[] = [];
   let list: readonly Revocation[] = [];
@@ -79,24 +87,31 @@ export function createRevocations(store: Store, lookMs = LOOK_MS): Revocations {
   };
   const renew = (): void => void refresh().catch(() => {});
   store.listen({ onRevocations: renew, onRenewed: renew });
-  const timer = store.isShared ? setInterval(() => void look(), lookMs).unref() : null;
+  const timer = store.isShared ? setInterval(() => void look(), LOOK_MS).unref() : null;
+
+  function refusalOf({ client, subject, method, claims }: Caller): Problem | null {
+    if (keys.size === 0) return null;
+    const token = method === 'access_token' ? claims['jti'] : undefined;
+    const isToken = typeof token === 'string' && keys.has(revocationKey({ scope: 'token', token, untilMs: 0 }));
+    if (isToken) return new Problem('token_revoked');
+    const isShutOut =
+      keys.has(revocationKey({ scope: 'everything' })) ||
+      keys.has(revocationKey({ scope: 'client', client })) ||
+      keys.has(revocationKey({ scope: 'subject', client, subject }));
+    return isShutOut ? new Problem('token_revoked', 'The operator has shut this caller out.') : null;
+  }
 
   return {
-    check({ client, subject, method, claims }) {
+    check(caller) {
       if (!isKnown || store.state !== 'up') {
         throw new Problem('store_unavailable', undefined, { retryAfterSeconds: RETRY_SECONDS });
       }
-      if (keys.size === 0) return;
-      const token = method === 'access_token' ? claims['jti'] : undefined;
-      const isToken = typeof token === 'string' && keys.has(revocationKey({ scope: 'token', token, untilMs: 0 }));
-      if (isToken) throw new Problem('token_revoked');
-      if (
-        keys.has(revocationKey({ scope: 'everything' })) ||
-        keys.has(revocationKey({ scope: 'client', client })) ||
-        keys.has(revocationKey({ scope: 'subject', client, subject }))
-      )
-        throw new Problem('token_revoked', 'The operator has shut this caller out.');
+      const problem = refusalOf(caller);
+      if (problem === null) return;
+      onEvent({ type: 'shut_out', client: caller.client });
+      throw problem;
     },
+    refusalOf,
     known,
     list: () => list,
     async add(one) {

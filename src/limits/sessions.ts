@@ -1,6 +1,7 @@
 // What is carried at this moment by this replica, over HTTP and in sockets: to be looked at, and to be stopped.
 import { type Listed, LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
+import type { LimitObserver } from './limit-event.ts';
 import type { Caller, Revocations } from './revocations.ts';
 
 export interface Session {
@@ -27,6 +28,7 @@ export interface SessionView {
 export interface Sessions {
   /** @returns to be called when it is over */
   add(session: Session): () => void;
+  readonly open: number;
   list(): readonly SessionView[];
   /** @returns whether there was such a session */
   kill(id: string): boolean;
@@ -37,20 +39,32 @@ interface Entry extends Listed {
   readonly sinceMs: number;
 }
 
-/** @param revocations whoever is shut out is stopped at once */
-export function createSessions(revocations: Revocations): Sessions {
+export interface SessionsOptions {
+  /** Whoever is shut out is stopped at once. */
+  readonly revocations: Revocations;
+  readonly onEvent: LimitObserver;
+}
+
+export function createSessions({ revocations, onEvent }: SessionsOptions): Sessions {
   const open = new LiveList<Entry>();
   revocations.onChange(() => {
     for (const { session } of open.all()) {
-      const problem = whyRevoked(revocations, session);
-      if (problem !== null) session.cut(problem);
+      const problem = revocations.refusalOf(session.principal);
+      if (problem !== null) cut(session, problem, 'revoked');
     }
   });
+  function cut(session: Session, problem: Problem, reason: 'revoked' | 'killed'): void {
+    onEvent({ type: 'cut', client: session.principal.client, reason });
+    session.cut(problem);
+  }
   return {
     add(session) {
       const entry: Entry = { session, sinceMs: performance.now(), place: -1 };
       open.add(entry);
       return () => open.delete(entry);
+    },
+    get open() {
+      return open.size;
     },
     list() {
       const now = performance.now();
@@ -67,19 +81,10 @@ export function createSessions(revocations: Revocations): Sessions {
       });
     },
     kill(id) {
-      const entry = open.all().find(({ session }) => session.id === id);
-      entry?.session.cut(new Problem('token_revoked', 'The operator has ended this session.'));
-      return entry !== undefined;
+      const entry = open.find(({ session }) => session.id === id);
+      if (entry === undefined) return false;
+      cut(entry.session, new Problem('token_revoked', 'The operator has ended this session.'), 'killed');
+      return true;
     },
   };
-}
-
-/** What runs goes on while the store is away. */
-function whyRevoked(revocations: Revocations, { principal }: Session): Problem | null {
-  try {
-    revocations.check(principal);
-    return null;
-  } catch (error) {
-    return error instanceof Problem && error.code === 'token_revoked' ? error : null;
-  }
 }

@@ -22,9 +22,9 @@ export interface LimitedCarriage {
 }
 
 /**
- * Asks for lease and budget at the same time, so that both cost one round trip to the store.
- * @returns `undefined` where there was nothing to wait for and it is on its way
- * @throws Problem `concurrency_limited`, `quota_exceeded` or `store_unavailable`
+ * Asks for lease and budget at the same time, so that both cost one round trip to the store. Where they are refused, the answer is the
+ * Problem `concurrency_limited`, `quota_exceeded` or `store_unavailable`.
+ * @returns a promise only where the cargo is one; otherwise nothing, for Fastify would listen for the end of a reply that it is handed
  */
 export function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> | undefined {
   const { limits, endpoint, request, reply } = carriage;
@@ -32,7 +32,12 @@ export function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> |
   const unit = unitOf(endpoint);
   const isBooked = unit !== null && limits.quotas.isLimited(unit, principal.client);
   const isLeased = endpoint.concurrency !== 'none' && limits.leases.isLimited(endpoint.concurrency, principal.client);
-  if (isBooked || isLeased) return carryWithin(carriage);
+  if (isBooked || isLeased) {
+    carryWithin(carriage).catch((problem) => {
+      if (!reply.sent) reply.send(problem);
+    });
+    return undefined;
+  }
   const cargo = carriage.load();
   if (cargo instanceof Promise) {
     return cargo.then((loaded) => {
@@ -44,7 +49,7 @@ export function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> |
   return undefined;
 }
 
-async function carryWithin(carriage: LimitedCarriage): Promise<FastifyReply> {
+async function carryWithin(carriage: LimitedCarriage): Promise<void> {
   const { limits, endpoint, request, reply } = carriage;
   const { principal } = admitted(request);
   const { leases, quotas } = limits;
@@ -54,17 +59,18 @@ async function carryWithin(carriage: LimitedCarriage): Promise<FastifyReply> {
   const carrier = listed(carriage);
   if (endpoint.concurrency === 'none' || !leases.isLimited(endpoint.concurrency, principal.client)) {
     carrier.carry(request, reply, await booked(carriage, await booking));
-    return reply;
+    return;
   }
   const kind = endpoint.concurrency;
   let isLoaded = false;
   try {
-    return await carryUnderLease({
+    await carryUnderLease({
       carrier,
       request,
       reply,
       ask: (waitMs) => leases.ask(kind, principal, waitMs),
       waitMs: leases.waits.http,
+      beside: booking,
       load: async () => {
         const one = await booking;
         isLoaded = true;

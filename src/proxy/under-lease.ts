@@ -11,6 +11,8 @@ export interface LeasedCarriage {
   /** Asks for a lease, to be had within this time. */
   readonly ask: (waitMs: number) => LeaseRequest;
   readonly waitMs: number;
+  /** What else is asked for meanwhile: where it is refused, nobody waits for a turn that could not be used. */
+  readonly beside?: Promise<unknown> | null;
   /** Makes the cargo, once there is a lease. */
   readonly load: () => Cargo | Promise<Cargo>;
 }
@@ -22,29 +24,35 @@ const LINGER_MS = 250;
  * Waits for a lease and hands the cargo to the carrier. Where the client goes away first, nothing is carried.
  * @throws Problem `concurrency_limited` or `store_unavailable`
  */
-export async function carryUnderLease(carriage: LeasedCarriage): Promise<FastifyReply> {
+export async function carryUnderLease(carriage: LeasedCarriage): Promise<void> {
   const { reply, load } = carriage;
   const untilMs = performance.now() + carriage.waitMs;
   const lease = await leaseFor(carriage, carriage.waitMs);
-  if (lease === null) return reply.hijack(); // there is nobody to answer
+  if (lease === null) {
+    reply.hijack(); // there is nobody to answer
+    return;
+  }
   try {
     setOff(carriage, await load(), lease, untilMs);
   } catch (error) {
     lease.release();
     throw error;
   }
-  return reply;
 }
 
 /** `null`: the client has gone. */
-async function leaseFor({ ask, reply }: LeasedCarriage, waitMs: number): Promise<Lease | null> {
+async function leaseFor({ ask, reply, beside = null }: LeasedCarriage, waitMs: number): Promise<Lease | null> {
   const asked = ask(waitMs);
   const gone = (): void => asked.cancel();
   reply.raw.once('close', gone);
+  beside?.catch(gone); // at once: a refusal that nobody listens to yet would end the process
   const lease = await asked.granted.finally(() => reply.raw.off('close', gone));
-  if (!reply.raw.destroyed) return lease;
-  lease?.release();
-  return null;
+  if (reply.raw.destroyed) {
+    lease?.release();
+    return null;
+  }
+  await beside;
+  return lease;
 }
 
 function setOff(carriage: LeasedCarriage, cargo: Cargo, lease: Lease, untilMs: number): void {

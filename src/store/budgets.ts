@@ -10,8 +10,11 @@ export interface BudgetLine {
   readonly limit: number;
 }
 
+/** What was booked on, as the store knows it: for `settle` and nothing else. */
+export type BookedCounters = readonly unknown[];
+
 export type BookingAnswer =
-  | { readonly outcome: 'booked'; readonly counters: readonly string[] }
+  | { readonly outcome: 'booked'; readonly counters: BookedCounters }
   /** `line` is the position of the first budget that does not cover it. */
   | { readonly outcome: 'exceeded'; readonly line: number; readonly endsInMs: number };
 
@@ -28,5 +31,5 @@ export interface BudgetStore {
    * Corrects a booking once it is known what was consumed.
    * @param id of the correction: given again, nothing is changed
    */
-  settle(shard: string, id: string, counters: readonly string[], by: number): Promise<void>;
+  settle(shard: string, id: string, counters: BookedCounters, by: number): Promise<void>;
 }

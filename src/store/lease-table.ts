@@ -1,5 +1,6 @@
 // A pool of leases with its queue, as functions over a state: who gets what, in which order. Time comes in as an argument.
 // Redis runs the same rules as a script (redis/lease-script.ts); one contract test and one comparison hold the two together.
+import { type Counts, LeaseCounts } from './lease-counts.ts';
 import {
   HOLD_GUESS_MS,
   HOLD_SHARE,
@@ -10,32 +11,25 @@ import {
   type PoolRules,
   type PoolView,
 } from './lease-rules.ts';
-import { storeKey } from './store-key.ts';
+import { newTurns, type Turns, takeTurn, turnsTaken } from './lease-turns.ts';
 
 interface Lease extends LeaseHolder {
   readonly owner: string;
+  readonly counts: Counts;
   readonly grantedAt: number;
   expiresAt: number;
 }
 
 interface Waiter extends LeaseAsk {
   readonly order: number;
+  readonly counts: Counts;
   readonly expiresAt: number;
-}
-
-/** Turns taken: the one with the fewest is next. `floor` is where a newcomer starts, so that it neither waits for nor overtakes the others' past. */
-interface Turns {
-  floor: number;
-  readonly taken: Map<string, number>;
 }
 
 export interface LeaseTable {
   readonly leases: Map<string, Lease>;
   readonly waiters: Map<string, Waiter>;
-  /** Leases by client app and by subject; never zero. */
-  readonly held: Map<string, number>;
-  /** Waiting by subject; never zero. */
-  readonly queued: Map<string, number>;
+  readonly counts: LeaseCounts;
   readonly clientTurns: Turns;
   /** Of the subjects of each client app. */
   readonly subjectTurns: Map<string, Turns>;
@@ -51,9 +45,8 @@ export function createLeaseTable(): LeaseTable {
   return {
     leases: new Map(),
     waiters: new Map(),
-    held: new Map(),
-    queued: new Map(),
-    clientTurns: { floor: 0, taken: new Map() },
+    counts: new LeaseCounts(),
+    clientTurns: newTurns(),
     subjectTurns: new Map(),
     order: 0,
     holdMs: HOLD_GUESS_MS,
@@ -83,17 +76,17 @@ export function acquire(
   expire(table, now);
   if (table.leases.has(ask.id)) return GRANTED;
   if (table.waiters.has(ask.id)) return QUEUED;
-  if (table.waiters.size === 0 && isFree(table, rules, ask, now)) {
-    grant(table, ask, now, now + times.ttlMs);
+  const counts = table.counts.of(ask);
+  if (table.waiters.size === 0 && isFree(table, rules, ask, counts, now)) {
+    grant(table, ask, counts, now, now + times.ttlMs);
     return GRANTED;
   }
-  const flow = subjectKey(ask);
   const places = rules.queueMax - table.waiters.size;
-  if (ask.waitMs <= 0 || (table.queued.get(flow) ?? 0) >= places) {
+  if (ask.waitMs <= 0 || counts.subject.queued >= places) {
     return { outcome: 'refused', retryAfterMs: retryAfterMs(table, rules) };
   }
   table.order += 1;
-  enqueue(table, { ...ask, order: table.order, expiresAt: now + ask.waitMs });
+  enqueue(table, { ...ask, counts, order: table.order, expiresAt: now + ask.waitMs });
   serve(table, rules, times, now, (one) => {
     if (one.id !== ask.id) granted(one);
   });
@@ -151,7 +144,7 @@ export function beat(
 ): Beat {
   for (const holder of held) {
     const lease = table.leases.get(holder.id);
-    if (lease === undefined) grant(table, { ...holder, owner }, now, now + times.ttlMs);
+    if (lease === undefined) grant(table, { ...holder, owner }, table.counts.of(holder), now, now + times.ttlMs);
     else lease.expiresAt = now + times.ttlMs;
   }
   expire(table, now);
@@ -192,17 +185,17 @@ const GRANTED: LeaseAnswer = { outcome: 'granted' };
 const QUEUED: LeaseAnswer = { outcome: 'queued' };
 
 /** Whether one more fits: the pool, the reserves of others, the client app, the subject. */
-function isFree(table: LeaseTable, rules: PoolRules, ask: LeaseAsk, now: number): boolean {
-  const ofClient = table.held.get(clientKey(ask)) ?? 0;
+function isFree(table: LeaseTable, rules: PoolRules, ask: LeaseAsk, counts: Counts, now: number): boolean {
+  const ofClient = counts.client.held;
   if (ask.clientMax !== null && ofClient >= ask.clientMax) return false;
-  if (ask.subjectMax !== null && (table.held.get(subjectKey(ask)) ?? 0) >= ask.subjectMax) return false;
+  if (ask.subjectMax !== null && counts.subject.held >= ask.subjectMax) return false;
   const limit = limitNow(table, rules, now);
   if (limit === null) return true;
   if (table.leases.size >= limit) return false;
   if (ofClient < (rules.reserved.get(ask.client) ?? 0)) return true;
   let kept = 0;
   for (const [client, reserved] of rules.reserved) {
-    if (client !== ask.client) kept += Math.max(0, reserved - (table.held.get(clientKey({ client })) ?? 0));
+    if (client !== ask.client) kept += Math.max(0, reserved - table.counts.heldBy(client));
   }
   return limit - table.leases.size - kept >= 1;
 }
@@ -233,7 +226,7 @@ function serve(
     const next = nextWaiter(table, rules, now);
     if (next === null) return;
     dropWaiter(table, next);
-    grant(table, next, now, now + times.offerMs);
+    grant(table, next, next.counts, now, now + times.offerMs);
     takeTurn(table.clientTurns, next.client, 1 / next.weight);
     takeTurn(turnsOfSubjects(table, next.client), next.subject, 1);
     granted(next);
@@ -252,11 +245,11 @@ function nextWaiter(table: LeaseTable, rules: PoolRules, now: number): Waiter | 
     const rank: Rank = [
       turnsTaken(table.clientTurns, waiter.client),
       turnsTaken(table.subjectTurns.get(waiter.client), waiter.subject),
-      table.held.get(subjectKey(waiter)) ?? 0,
+      waiter.counts.subject.held,
       waiter.order,
     ];
     if (best !== null && !isBefore(rank, bestRank)) continue;
-    if (!isFree(table, rules, waiter, now)) continue;
+    if (!isFree(table, rules, waiter, waiter.counts, now)) continue;
     best = waiter;
     bestRank = rank;
   }
@@ -271,19 +264,10 @@ function isBefore(a: Rank, b: Rank): boolean {
   return a[2] !== b[2] ? a[2] < b[2] : a[3] < b[3];
 }
 
-function turnsTaken(turns: Turns | undefined, name: string): number {
-  return turns === undefined ? 0 : Math.max(turns.floor, turns.taken.get(name) ?? 0);
-}
-
-function takeTurn(turns: Turns, name: string, cost: number): void {
-  turns.floor = turnsTaken(turns, name);
-  turns.taken.set(name, turns.floor + cost);
-}
-
 function turnsOfSubjects(table: LeaseTable, client: string): Turns {
   let turns = table.subjectTurns.get(client);
   if (turns === undefined) {
-    turns = { floor: 0, taken: new Map() };
+    turns = newTurns();
     table.subjectTurns.set(client, turns);
   }
   return turns;
@@ -295,29 +279,36 @@ function retryAfterMs(table: LeaseTable, rules: PoolRules): number {
   return Math.ceil((table.holdMs * (table.waiters.size + 1)) / servers);
 }
 
-function grant(table: LeaseTable, holder: LeaseHolder & { readonly owner: string }, now: number, until: number): void {
-  const { id, client, subject, owner } = holder;
-  table.leases.set(id, { id, client, subject, owner, grantedAt: now, expiresAt: until });
-  add(table.held, clientKey(holder), 1);
-  add(table.held, subjectKey(holder), 1);
+function grant(
+  table: LeaseTable,
+  { id, client, subject, owner }: LeaseHolder & { readonly owner: string },
+  counts: Counts,
+  now: number,
+  until: number,
+): void {
+  table.leases.set(id, { id, client, subject, owner, counts, grantedAt: now, expiresAt: until });
+  counts.client.held += 1;
+  counts.subject.held += 1;
   table.nextExpiry = Math.min(table.nextExpiry, until);
 }
 
-function dropLease(table: LeaseTable, lease: Lease): void {
-  table.leases.delete(lease.id);
-  add(table.held, clientKey(lease), -1);
-  add(table.held, subjectKey(lease), -1);
+function dropLease(table: LeaseTable, { id, counts }: Lease): void {
+  table.leases.delete(id);
+  counts.client.held -= 1;
+  counts.subject.held -= 1;
 }
 
 function enqueue(table: LeaseTable, waiter: Waiter): void {
   table.waiters.set(waiter.id, waiter);
-  add(table.queued, subjectKey(waiter), 1);
+  waiter.counts.client.queued += 1;
+  waiter.counts.subject.queued += 1;
   table.nextExpiry = Math.min(table.nextExpiry, waiter.expiresAt);
 }
 
-function dropWaiter(table: LeaseTable, waiter: Waiter): void {
-  table.waiters.delete(waiter.id);
-  add(table.queued, subjectKey(waiter), -1);
+function dropWaiter(table: LeaseTable, { id, counts }: Waiter): void {
+  table.waiters.delete(id);
+  counts.client.queued -= 1;
+  counts.subject.queued -= 1;
 }
 
 function expire(table: LeaseTable, now: number): void {
@@ -333,13 +324,3 @@ function expire(table: LeaseTable, now: number): void {
   }
   table.nextExpiry = next;
 }
-
-function add(counts: Map<string, number>, key: string, by: number): void {
-  const count = (counts.get(key) ?? 0) + by;
-  if (count === 0) counts.delete(key);
-  else counts.set(key, count);
-}
-
-const clientKey = ({ client }: { readonly client: string }): string => storeKey(client);
-const subjectKey = ({ client, subject }: { readonly client: string; readonly subject: string }): string =>
-  storeKey(client, subject);

@@ -1,68 +1,86 @@
 // Budgets of a single replica.
+import type { BudgetWindow } from '../config/budget.ts';
 import { windowOf } from './budget-window.ts';
 import type { BookingAnswer, BudgetLine, BudgetStore } from './budgets.ts';
-import { storeKey } from './store-key.ts';
 
+type Window = ReturnType<typeof windowOf>;
+
+/** Of one window. What was booked on it is settled on it, also when the next one has begun. */
 interface Counter {
   used: number;
   readonly endMs: number;
 }
 
+/** By the name of the line, for each window of each shard: names are looked up as they come, and no key is made. */
+type Shard = Readonly<Record<BudgetWindow, Map<string, Counter>>>;
+
 /** Swept when this many were added since the last time. */
 const SWEEP_EVERY = 10_000;
-/** Settling may be late. */
-const KEPT_MS = 3_600_000;
+const NEVER: Window = { startMs: 0, endMs: 0 };
 
 /** @param now epoch milliseconds */
 export function createMemoryBudgets(now: () => number): BudgetStore {
-  const counters = new Map<string, Counter>();
+  const shards = new Map<string, Shard>();
+  const windows: Record<BudgetWindow, Window> = { hour: NEVER, day: NEVER, month: NEVER };
   let added = 0;
 
-  function counterOf(key: string, endMs: number): Counter {
-    let counter = counters.get(key);
-    if (counter === undefined) {
+  /** Asked for with every booking, and the same one for an hour at least. */
+  function endOf(window: BudgetWindow, at: number): number {
+    const { startMs, endMs } = windows[window];
+    if (at >= startMs && at < endMs) return endMs;
+    windows[window] = windowOf(window, at);
+    return windows[window].endMs;
+  }
+  function shardOf(name: string): Shard {
+    let shard = shards.get(name);
+    if (shard === undefined) {
+      shard = { hour: new Map(), day: new Map(), month: new Map() };
+      shards.set(name, shard);
+    }
+    return shard;
+  }
+  function counterOf(counters: Map<string, Counter>, name: string, endMs: number): Counter {
+    let counter = counters.get(name);
+    if (counter === undefined || counter.endMs !== endMs) {
       counter = { used: 0, endMs };
-      counters.set(key, counter);
+      counters.set(name, counter);
       added += 1;
       if (added % SWEEP_EVERY === 0) sweep();
     }
     return counter;
   }
   function sweep(): void {
-    const at = now() - KEPT_MS;
-    for (const [key, { endMs }] of counters) if (endMs < at) counters.delete(key);
+    const at = now();
+    for (const shard of shards.values())
+      for (const counters of Object.values(shard))
+        for (const [name, { endMs }] of counters) if (endMs <= at) counters.delete(name);
   }
 
-  function put(shard: string, lines: readonly BudgetLine[], amount: number, isConsumed: boolean): BookingAnswer {
-    let exceeded: BookingAnswer | null = null;
+  function put(name: string, lines: readonly BudgetLine[], amount: number, isConsumed: boolean): BookingAnswer {
+    const shard = shardOf(name);
     const at = now();
-    const keys: string[] = [];
-    for (const [line, { name, window, limit }] of lines.entries()) {
-      const { startMs, endMs } = windowOf(window, at);
-      const key = storeKey(shard, name, window, String(startMs));
-      const used = counters.get(key)?.used ?? 0;
-      if (amount === 0 ? used >= limit : used + amount > limit) {
+    const counters: Counter[] = [];
+    let exceeded: BookingAnswer | null = null;
+    for (let line = 0; line < lines.length; line += 1) {
+      const { name: whose, window, limit } = lines[line] as BudgetLine; // below the length
+      const endMs = endOf(window, at);
+      const counter = counterOf(shard[window], whose, endMs);
+      if (amount === 0 ? counter.used >= limit : counter.used + amount > limit) {
         exceeded ??= { outcome: 'exceeded', line, endsInMs: endMs - at };
         if (!isConsumed) return exceeded;
       }
-      keys.push(key);
+      counters.push(counter);
     }
-    for (const [line, { window }] of lines.entries()) {
-      const key = keys[line];
-      if (key !== undefined) counterOf(key, windowOf(window, at).endMs).used += amount;
-    }
-    return exceeded ?? { outcome: 'booked', counters: keys };
+    for (const counter of counters) counter.used += amount;
+    return exceeded ?? { outcome: 'booked', counters };
   }
 
   return {
     book: async (shard, lines, amount) => put(shard, lines, amount, false),
     consume: async (shard, lines, amount) => put(shard, lines, amount, true),
     // Its answer cannot be lost, so nothing is ever settled twice.
-    async settle(_shard, _id, keys, by) {
-      for (const key of keys) {
-        const counter = counters.get(key);
-        if (counter !== undefined) counter.used = Math.max(0, counter.used + by);
-      }
+    async settle(_shard, _id, counters, by) {
+      for (const counter of counters as readonly Counter[]) counter.used = Math.max(0, counter.used + by); // made by `put`
     },
   };
 }

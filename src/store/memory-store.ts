@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { LEASE_TIMES, type LeaseKind, type LeaseTimes } from './lease-rules.ts';
 import { acquire, beat, createLeaseTable, type Granted, lower, release, view } from './lease-table.ts';
 import { createMemoryBudgets } from './memory-budgets.ts';
+import { createMemoryPeers } from './memory-peers.ts';
 import { createMemoryRevocations } from './memory-revocations.ts';
 import { createMemorySingleUse } from './memory-single-use.ts';
 import { createMemoryUsageRecords } from './memory-usage-records.ts';
@@ -32,8 +33,9 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
       for (const one of listeners) one.onWake?.(id);
     });
 
+  const replica = randomUUID();
   return {
-    replica: randomUUID(),
+    replica,
     isShared: false,
     leases(kind) {
       let pool = pools.get(kind);
@@ -50,6 +52,7 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
     singleUse: createMemorySingleUse(now),
     usage: createMemoryUsageRecords(),
     rates: null,
+    peers: createMemoryPeers(replica),
     listen(events) {
       listeners.push(events);
     },

@@ -2,11 +2,12 @@
 import type { Config } from '../config/config.ts';
 import { createMemoryStore } from './memory-store.ts';
 import type { Store } from './store.ts';
+import type { StoreObserver } from './store-call.ts';
 
 /** Resolves at once, also where Redis is not up yet: that is in its `state`. */
-export async function openStore({ redisUrl, prefix }: Config['store']): Promise<Store> {
+export async function openStore({ redisUrl, prefix }: Config['store'], onCall: StoreObserver): Promise<Store> {
   if (redisUrl === null) return createMemoryStore();
   // Only read where it is used: the client is a tenth of a second of start.
   const { createRedisStore } = await import('./redis/redis-store.ts');
-  return createRedisStore({ url: redisUrl, prefix });
+  return createRedisStore({ url: redisUrl, prefix, onCall });
 }

@@ -4,6 +4,7 @@
 import type { BudgetStore } from './budgets.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from './lease-rules.ts';
 import type { Beat } from './lease-table.ts';
+import type { Peers } from './peers.ts';
 import type { RateStore } from './rates.ts';
 import type { RevocationStore } from './revocations.ts';
 import type { SingleUseStore } from './single-use.ts';
@@ -43,6 +44,7 @@ export interface Store {
   readonly usage: UsageRecords;
   /** `null`: this replica counts alone. */
   readonly rates: RateStore | null;
+  readonly peers: Peers;
   /** Told from now on. */
   listen(events: Partial<StoreEvents>): void;
   /** `starting`: it was never reached. `away`: it was. In memory always `up`. */

@@ -1,5 +1,6 @@
 // What the broker counts, in Prometheus' words. Labels have few values: never a subject, an address, a path as sent.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -26,6 +27,7 @@ export interface Metrics {
   readonly upstreamShed: Counter<'reason'>;
   /** Requests that never became one: framing, time, size. */
   readonly refusedBeforeRouting: Counter<'code'>;
+  readonly limits: LimitMetrics;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -114,5 +116,6 @@ export function createMetrics(): Metrics {
       labelNames: ['code'],
       registers,
     }),
+    limits: createLimitMetrics(registry),
   };
 }

@@ -51,3 +51,20 @@ t.test('an entry of another list is not deleted', (t) => {
   t.equal(other.size, 1);
   t.end();
 });
+
+t.test('what fits is found while it is there', (t) => {
+  const list = new LiveList<ReturnType<typeof item>>();
+  const [first, second] = [item(1), item(2)];
+  list.add(first);
+  list.add(second);
+  t.equal(
+    list.find(({ name }) => name === 2),
+    second,
+  );
+  list.delete(second);
+  t.equal(
+    list.find(({ name }) => name === 2),
+    undefined,
+  );
+  t.end();
+});

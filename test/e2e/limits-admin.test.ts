@@ -125,6 +125,14 @@ test('what is open is listed and can be ended: an answer breaks off, a socket is
     listed.map(({ client, subject, endpoint, token }) => [client, subject, endpoint, token]),
     ['/tts/bytes', '/tts/websocket'].map((endpoint) => ['kiosk', 'kiosk', endpoint, idOf(running.token)]),
   );
+  for (const [query, count] of [
+    ['?client=kiosk', 2],
+    ['?client=kiosk&subject=kiosk', 2],
+    ['?subject=nobody', 0],
+  ] as const)
+    t.equal((jsonOf(await running.admin('GET', `/admin/sessions${query}`))['sessions'] as unknown[]).length, count);
+  for (const query of ['?clients=kiosk', '?client=', '?client=a&client=b'])
+    t.equal((await running.admin('GET', `/admin/sessions${query}`)).status, 400, query);
   const broken = new Promise((resolve) => answer.on('close', () => resolve(answer.complete)).on('error', () => {}));
   answer.resume();
   for (const { id } of listed) t.equal((await running.admin('DELETE', `/admin/sessions/${id}`)).status, 200);
@@ -187,6 +195,8 @@ test('the command does the same', async (t) => {
     ['revoke'],
     ['revoke', '--everything', '--client', 'a'],
     ['sessions', 'x'],
+    ['sessions', '--everything'],
+    ['leases', '--client', 'a'],
     ['kill'],
     ['revoke', '--subject', 'a'],
     ['--nonsense'],

@@ -1,4 +1,5 @@
 // What tests of limits read in answers.
+import { send } from './carried-broker.ts';
 
 export interface ProblemBody {
   readonly error_code: string | null;
@@ -14,3 +15,17 @@ export function problemOf({ body }: { readonly body: Buffer }): ProblemBody {
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
+
+/** What `GET /metrics` says: values by name and labels, as they stand there. */
+export async function metricsOf(managementUrl: string): Promise<ReadonlyMap<string, number>> {
+  const { body } = await send(`${managementUrl}/metrics`);
+  const lines = body.toString().split('\n');
+  return new Map(
+    lines
+      .filter((line) => line.startsWith('broker_'))
+      .map((line) => [upToLastBlank(line), Number(afterLastBlank(line))]),
+  );
+}
+
+const upToLastBlank = (line: string): string => line.slice(0, line.lastIndexOf(' '));
+const afterLastBlank = (line: string): string => line.slice(line.lastIndexOf(' ') + 1);

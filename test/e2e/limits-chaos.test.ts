@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { until } from './limits-answers.ts';
 import { deploy } from './limits-replicas.ts';
 
-const GENERATION_MS = 400;
+const GENERATION_MS = 800;
 
 test('two replicas, many callers, some of whom leave: never more live than the limit, and hardly ever fewer', async (t) => {
   const limit = 4;

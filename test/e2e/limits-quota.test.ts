@@ -1,6 +1,6 @@
 // Budgets, as callers meet them.
 import { test } from 'tap';
-import { mintProxied, SPEECH, send, startCarrying } from './carried-broker.ts';
+import { mintProxied, open, SPEECH, send, startCarrying } from './carried-broker.ts';
 import { problemOf } from './limits-answers.ts';
 
 const CHARACTERS = [...SPEECH.transcript].length;
@@ -20,6 +20,21 @@ test('characters are booked before anything is sent, and the last request that f
   );
   t.equal(refused.headers['x-should-retry'], 'false');
   t.equal(simulator.counters().tts.granted, 2, 'Cartesia was not asked');
+});
+
+test('a spent budget is told at once, also where there would be a turn to wait for', async (t) => {
+  const { broker, simulator, token } = await startCarrying(t, {
+    env: { TTS_CONCURRENCY: '1' },
+    client: { limits: { mint: 'off', quota: { characters: { subject: `${CHARACTERS}/month` } } } },
+    file: { limits: { queue: { wait: 30 } } },
+  });
+  simulator.configure({ latency: { perChunkMs: 60_000 } });
+  const running = await open(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
+  const refused = await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
+  t.equal(refused.status, 402);
+  t.ok(refused.ms < 5_000);
+  t.equal(broker.leases, 1, 'and its place in the queue is free');
+  running.on('error', () => {}).destroy();
 });
 
 test('what Cartesia refused is given back', async (t) => {

@@ -62,6 +62,7 @@ test('Redis is slow: callers hear so within its timeout', async (t) => {
   let delayMs = 0;
   const { replicas, speak } = await deploy(t, {
     limit: 5,
+    client: { limits: { mint: 'off', quota: { characters: { subject: '1000000/day' } } } }, // asked for beside the lease
     redisUrl: async ({ port }) => {
       const between = createServer((inner) => {
         const outer = connect(port, '127.0.0.1');

@@ -81,13 +81,29 @@ test('never more than the limit, nor than any share; whoever could go is not kep
   t.pass('300 histories');
 });
 
+interface Whose {
+  readonly client: string;
+  readonly subject: string;
+}
+
+const WHOSE: readonly Whose[] = [0, 1, 2, 3].flatMap((client) =>
+  [0, 1, 2, 3, 4].map((subject) => ({ client: `c${client}`, subject: `s${subject}` })),
+);
+
 test('counts are always those of the entries', async (t) => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, queueMax }) => {
       play(steps, pool(limit, { queueMax }), (table) => {
-        const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
-        if (sum(table.held) !== 2 * table.leases.size) throw new Error('held'); // a client app and a subject each
-        if (sum(table.queued) !== table.waiters.size) throw new Error('queued');
+        const [leases, waiters] = [[...table.leases.values()], [...table.waiters.values()]];
+        for (const whose of WHOSE) {
+          const { client, subject } = table.counts.of(whose);
+          const isClient = (one: Whose): boolean => one.client === whose.client;
+          const isSubject = (one: Whose): boolean => isClient(one) && one.subject === whose.subject;
+          if (client.held !== leases.filter(isClient).length) throw new Error('held by a client app');
+          if (subject.held !== leases.filter(isSubject).length) throw new Error('held by a subject');
+          if (client.queued !== waiters.filter(isClient).length) throw new Error('queued of a client app');
+          if (subject.queued !== waiters.filter(isSubject).length) throw new Error('queued of a subject');
+        }
       });
     }),
     { numRuns: 200 },

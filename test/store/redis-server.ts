@@ -23,11 +23,13 @@ export interface RedisServerOptions {
   readonly isDown?: boolean;
   /** What clients have to say. */
   readonly password?: string;
+  /** A node of a cluster that has no slots yet. */
+  readonly isCluster?: boolean;
 }
 
 export async function redisServer(
   t: Test,
-  { isDown = false, password }: RedisServerOptions = {},
+  { isDown = false, password, isCluster = false }: RedisServerOptions = {},
 ): Promise<RedisServer> {
   const port = await freePort();
   let child: ChildProcess | null = null;
@@ -43,8 +45,20 @@ export async function redisServer(
       '--appendonly',
       'no',
       '--dir',
-      tmpdir(),
+      isCluster ? t.testdir() : tmpdir(), // a cluster's node writes down what it knows
     ];
+    // Its second port is 10,000 above the first one unless told.
+    if (isCluster) {
+      const clusterPort = String(await freePort());
+      settings.push(
+        '--cluster-enabled',
+        'yes',
+        '--cluster-config-file',
+        `nodes-${port}.conf`,
+        '--cluster-port',
+        clusterPort,
+      );
+    }
     if (password !== undefined) settings.push('--requirepass', password);
     const started = spawn('redis-server', settings, { stdio: 'ignore' });
     child = started;

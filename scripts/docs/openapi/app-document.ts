@@ -62,7 +62,7 @@ export function appParts(): AppParts {
     certificate: null,
     carrier: { carry: neverUsed, open: 0, close: async () => {} },
     sockets: null,
-    limits: createLimits(CONFIG, createMemoryStore()),
+    limits: createLimits({ config: CONFIG, store: createMemoryStore() }),
   };
 }
 

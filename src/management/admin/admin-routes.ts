@@ -7,6 +7,7 @@ import { Problem } from '../../errors/problems.ts';
 import type { Limits } from '../../limits/limits.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { readRevocation } from './revocation-body.ts';
+import { readSessionFilter } from './session-filter.ts';
 import { summarise } from './usage-summary.ts';
 
 export interface AdminOptions {
@@ -23,7 +24,7 @@ export async function adminRoutes(
   app: FastifyInstance,
   { token, limits, prices, logger }: AdminOptions,
 ): Promise<void> {
-  const { revocations, sessions, leases, usage } = limits;
+  const { revocations, allSessions, leases, usage } = limits;
   const expected = digest(token.reveal());
 
   app.addHook('onRequest', async (request, reply) => {
@@ -56,11 +57,16 @@ export async function adminRoutes(
     return { revocations: revocations.list() };
   });
 
-  app.get('/admin/sessions', async () => ({ sessions: sessions.list() }));
+  app.get('/admin/sessions', async (request) => {
+    const { sessions, leftOut, silent } = await allSessions.list(readSessionFilter(request.query));
+    return { sessions, left_out: leftOut, silent_replicas: silent };
+  });
   app.delete('/admin/sessions/:id', async (request) => {
     const { id } = request.params as { readonly id: string }; // the route has it
-    if (!sessions.kill(id)) throw new Problem('not_found', 'This replica carries no such session.');
-    return { killed: id };
+    const { killed, silent } = await allSessions.kill(id);
+    if (killed) return { killed: id };
+    const unsure = silent === 0 ? '' : ` Replicas that did not answer: ${silent}.`;
+    throw new Problem('not_found', `No replica carries such a session.${unsure}`);
   });
 
   app.get('/admin/leases', async () => ({ leases: await leases.view() }));

@@ -74,17 +74,22 @@ export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore
   ): Promise<BookingAnswer> {
     const keys = lines.map(({ name, window }) => `${tagged(shard)}:${storeKey(name, window)}`);
     const args = lines.flatMap(({ window, limit }) => [window, String(limit)]);
-    const answer = await link.run(BOOK, keys, [String(amount), how, ...args]);
+    const answer = await link.run(`budget_${how}`, BOOK, keys, [String(amount), how, ...args]);
     const [outcome, second, third] = answer as [string, unknown, unknown]; // the script's
     if (outcome === 'exceeded') return { outcome, line: Number(second), endsInMs: Number(third) };
-    return { outcome: 'booked', counters: second as string[] };
+    return { outcome: 'booked', counters: second as readonly string[] };
   }
 
   return {
     book: (shard, lines, amount) => put('book', shard, lines, amount),
     consume: (shard, lines, amount) => put('consume', shard, lines, amount),
     async settle(shard, id, counters, by) {
-      await link.run(SETTLE, [`${tagged(shard)}:settled:${id}`, ...counters], [String(by), String(KEPT_MS)]);
+      await link.run(
+        'budget_settle',
+        SETTLE,
+        [`${tagged(shard)}:settled:${id}`, ...(counters as readonly string[])], // made by `put`
+        [String(by), String(KEPT_MS)],
+      );
     },
   };
 }

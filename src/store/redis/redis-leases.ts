@@ -43,7 +43,11 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   }
 
   async function run(rules: PoolRules, operation: string, about: object): Promise<readonly unknown[]> {
-    const answer = (await link.run(SCRIPT, keys, [operation, poolText(rules), JSON.stringify(about)])) as unknown[]; // the script's
+    const answer = (await link.run(`lease_${operation}`, SCRIPT, keys, [
+      operation,
+      poolText(rules),
+      JSON.stringify(about),
+    ])) as unknown[]; // the script's
     const [said] = answer;
     if (said !== epoch) {
       const isFirst = epoch === null;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { Secret } from '../../config/secret.ts';
 import { Problem } from '../../errors/problems.ts';
+import type { StoreCall, StoreObserver } from '../store-call.ts';
 
 /** A script with its name in Redis' cache. */
 export interface RedisScript {
@@ -20,6 +21,8 @@ export interface RedisLinkOptions {
   readonly commandTimeoutMs?: number;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
+  /** Told of every call. */
+  readonly onCall?: StoreObserver;
 }
 
 export interface RedisLink {
@@ -27,11 +30,12 @@ export interface RedisLink {
   readonly reached: Promise<void>;
   /**
    * One script, one round trip.
+   * @param call what is asked, for the metrics
    * @throws Problem `store_unavailable`, at the latest after the command timeout
    */
-  run(script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  run(call: string, script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   /** The same for a plain command. */
-  command(name: string, ...args: readonly string[]): Promise<unknown>;
+  command(call: string, name: string, ...args: readonly string[]): Promise<unknown>;
   /** Hears a channel from now on, across reconnections. */
   subscribe(channel: string, onMessage: (message: string) => void): void;
   /** Told each time the connection, or the one that hears, is there (again). */
@@ -52,7 +56,7 @@ const SILENT_MS = 2_000;
 /** Loads the client first: it is 200 files that a broker without Redis never reads. */
 export async function createRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
   const { Redis } = await import('ioredis');
-  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now() } = options;
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now(), onCall = () => {} } = options;
   const common = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -97,16 +101,26 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   connect(commands);
   connect(hearing);
 
-  async function guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (commands.status !== 'ready') throw unavailable(new Error('not connected'));
-    if (now() < openUntil) throw unavailable(new Error('left alone after failures'));
+  async function guarded<T>(call: string, work: () => Promise<T>): Promise<T> {
+    const startedMs = now();
+    const end = (outcome: StoreCall['outcome']): void => onCall({ call, outcome, durationMs: now() - startedMs });
+    if (commands.status !== 'ready') {
+      end('not_connected');
+      throw unavailable(new Error('not connected'));
+    }
+    if (startedMs < openUntil) {
+      end('left_alone');
+      throw unavailable(new Error('left alone after failures'));
+    }
     try {
       const result = await work();
       failures = 0;
+      end('ok');
       return result;
     } catch (error) {
       failures += 1;
       if (failures >= FAILURES_TO_OPEN) openUntil = now() + OPEN_MS;
+      end(now() - startedMs >= commandTimeoutMs ? 'timeout' : 'failed');
       throw unavailable(error);
     }
   }
@@ -117,14 +131,14 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       return wasUp ? 'away' : 'starting';
     },
     reached,
-    run: (script, keys, args) =>
-      guarded(() =>
+    run: (call, script, keys, args) =>
+      guarded(call, () =>
         commands.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: Error) => {
           if (!error.message.startsWith('NOSCRIPT')) throw error;
           return commands.eval(script.lua, keys.length, ...keys, ...args);
         }),
       ),
-    command: (name, ...args) => guarded(() => commands.call(name, ...args)),
+    command: (call, name, ...args) => guarded(call, () => commands.call(name, ...args)),
     subscribe(channel, onMessage) {
       channels.set(channel, onMessage);
       if (hearing.status === 'ready') hearing.subscribe(channel).catch(() => {});

@@ -34,15 +34,17 @@ export function createRedisRevocations(link: RedisLink, prefix: string, changed:
   link.subscribe(channel, changed);
   return {
     async list() {
-      const texts = await link.run(LIST, [hash], []);
+      const texts = await link.run('revocation_list', LIST, [hash], []);
       return (texts as string[]).map((text) => JSON.parse(text) as Revocation); // written by `add`
     },
     async add(one) {
-      await link.run(CHANGE, keys, ['add', revocationKey(one), JSON.stringify(one), channel]);
+      await link.run('revocation_change', CHANGE, keys, ['add', revocationKey(one), JSON.stringify(one), channel]);
     },
     async remove(one) {
-      return Number(await link.run(CHANGE, keys, ['remove', revocationKey(one), '', channel])) === 1;
+      return (
+        Number(await link.run('revocation_change', CHANGE, keys, ['remove', revocationKey(one), '', channel])) === 1
+      );
     },
-    version: async () => String((await link.command('GET', version)) ?? '0'),
+    version: async () => String((await link.command('revocation_version', 'GET', version)) ?? '0'),
   };
 }

@@ -9,7 +9,7 @@ export function createRedisSingleUse(link: RedisLink, prefix: string): SingleUse
   return {
     async use(name, untilMs) {
       const expiry = String(Math.ceil(untilMs) + RESERVE_MS);
-      return (await link.command('SET', `${prefix}:used:${name}`, '1', 'NX', 'PXAT', expiry)) === 'OK';
+      return (await link.command('single_use', 'SET', `${prefix}:used:${name}`, '1', 'NX', 'PXAT', expiry)) === 'OK';
     },
   };
 }

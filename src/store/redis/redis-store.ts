@@ -3,9 +3,12 @@ import { randomUUID } from 'node:crypto';
 import type { Secret } from '../../config/secret.ts';
 import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
+import type { StoreObserver } from '../store-call.ts';
 import { createRedisBudgets } from './redis-budgets.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
+import { createRedisPeers } from './redis-peers.ts';
+import { createRedisPresence } from './redis-presence.ts';
 import { createRedisRates } from './redis-rates.ts';
 import { createRedisRevocations } from './redis-revocations.ts';
 import { createRedisSingleUse } from './redis-single-use.ts';
@@ -17,6 +20,7 @@ export interface RedisStoreOptions {
   readonly prefix: string;
   readonly times?: Partial<LeaseTimes>;
   readonly commandTimeoutMs?: number;
+  readonly onCall?: StoreObserver;
 }
 
 /** Resolves at once: whether Redis is there is in `state`. */
@@ -31,7 +35,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     for (const one of listeners) one.onRenewed?.();
   };
 
-  const rates = createRedisRates(link, prefix, replica);
+  const presence = createRedisPresence(link, prefix, replica);
   link.subscribe(wakePrefix + replica, (id) => {
     for (const one of listeners) one.onWake?.(id);
   });
@@ -55,7 +59,8 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     }),
     singleUse: createRedisSingleUse(link, prefix),
     usage: createRedisUsageRecords(link, prefix),
-    rates,
+    rates: createRedisRates(link, prefix, presence),
+    peers: createRedisPeers({ link, prefix, replica, presence }),
     listen(events) {
       listeners.push(events);
     },
@@ -64,7 +69,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     },
     reached: link.reached,
     async close() {
-      rates.close();
+      await presence.close();
       await link.close();
     },
   };

@@ -9,10 +9,20 @@ export function createRedisUsageRecords(link: RedisLink, prefix: string): UsageR
   const stream = `${prefix}:usage`;
   return {
     async add(record) {
-      await link.command('XADD', stream, 'MAXLEN', '~', String(KEPT_MAX), '*', 'record', JSON.stringify(record));
+      await link.command(
+        'usage_add',
+        'XADD',
+        stream,
+        'MAXLEN',
+        '~',
+        String(KEPT_MAX),
+        '*',
+        'record',
+        JSON.stringify(record),
+      );
     },
     async list(max) {
-      const entries = await link.command('XREVRANGE', stream, '+', '-', 'COUNT', String(max));
+      const entries = await link.command('usage_list', 'XREVRANGE', stream, '+', '-', 'COUNT', String(max));
       // An entry is its id and its fields; ours has one field.
       const texts = (entries as [string, [string, string]][]).map(([, [, text]]) => text);
       return texts.reverse().map((text) => JSON.parse(text) as UsageRecord); // written by `add`

@@ -1,0 +1,20 @@
+// Whose sessions an operator wants to see, checked field by field.
+import { Problem } from '../../errors/problems.ts';
+import type { SessionFilter } from '../../limits/all-sessions.ts';
+
+/**
+ * @param query as the router has parsed it
+ * @throws Problem `invalid_request` that names the field
+ */
+export function readSessionFilter(query: unknown): SessionFilter {
+  const { client = null, subject = null, ...surplus } = query as Readonly<Record<string, unknown>>; // the router's object
+  const [unknown] = Object.keys(surplus);
+  if (unknown !== undefined)
+    throw new Problem('invalid_request', 'Sessions are chosen by "client" and "subject" only.');
+  return { client: textOf('client', client), subject: textOf('subject', subject) };
+}
+
+function textOf(name: string, value: unknown): string | null {
+  if (value === null || (typeof value === 'string' && value !== '')) return value;
+  throw new Problem('invalid_request', `The parameter "${name}" must be a text, given once.`);
+}

@@ -1,0 +1,47 @@
+// Which replicas are there: each says so every five seconds, and is forgotten when it leaves or was silent for fifteen.
+import { type RedisLink, redisScript } from './redis-link.ts';
+
+/** A replica that says nothing for so long is gone. */
+export const FORGOTTEN_AFTER_SECONDS = 15;
+
+/** KEYS: replicas by when they were heard of. ARGV: this one. */
+const PRESENT = redisScript(`
+local time = redis.call('TIME')
+redis.call('ZADD', KEYS[1], time[1], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] - ${FORGOTTEN_AFTER_SECONDS})
+return redis.call('ZCARD', KEYS[1])
+`);
+
+const PRESENT_EVERY_MS = 5_000;
+
+export interface RedisPresence {
+  /** A sorted set: replicas by when they were heard of, in seconds of Redis' clock. */
+  readonly key: string;
+  /** Heard of lately, this one included. */
+  readonly replicas: number;
+  close(): Promise<void>;
+}
+
+export function createRedisPresence(link: RedisLink, prefix: string, replica: string): RedisPresence {
+  const key = `${prefix}:{replicas}`;
+  let replicas = 1;
+  const present = async (): Promise<void> => {
+    try {
+      replicas = Math.max(1, Number(await link.run('presence', PRESENT, [key], [replica])));
+    } catch {
+      // the number of before is the best guess
+    }
+  };
+  link.onReady(() => void present());
+  const timer = setInterval(() => void present(), PRESENT_EVERY_MS).unref();
+  return {
+    key,
+    get replicas() {
+      return replicas;
+    },
+    async close() {
+      clearInterval(timer);
+      await link.command('presence', 'ZREM', key, replica).catch(() => {}); // it is forgotten anyhow, a little later
+    },
+  };
+}

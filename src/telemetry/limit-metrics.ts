@@ -1,0 +1,181 @@
+// What limits do, in Prometheus' words. Labels have few values: kinds, client apps, outcomes; never a subject.
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** What is looked at when somebody asks for the metrics. */
+export interface LimitReadings {
+  /** What this replica holds and waits for, by kind and client app. */
+  readonly leases: () => readonly {
+    readonly kind: string;
+    readonly client: string;
+    readonly held: number;
+    readonly waiting: number;
+  }[];
+  /** The account's, by kind, as configured; kinds without one are not there. */
+  readonly limits: () => ReadonlyMap<string, number>;
+  readonly openSessions: () => number;
+  /** The scope of each. */
+  readonly revocations: () => readonly string[];
+  /** Corrections that the store has not heard yet. */
+  readonly budgetsOwed: () => number;
+  readonly isStoreUp: () => boolean;
+}
+
+export interface LimitMetrics {
+  /** `outcome`: `granted`, `waited`, `queue_full`, `wait_over`, `store_unavailable` or `left`. */
+  readonly leases: Counter<'kind' | 'client' | 'outcome'>;
+  readonly leaseWaitSeconds: Histogram<'kind' | 'client'>;
+  readonly leasesRefusedUpstream: Counter<'kind'>;
+  readonly budgetsBooked: Counter<'client' | 'unit'>;
+  readonly budgetsReturned: Counter<'client' | 'unit'>;
+  /** `budget`: whose, `subject`, `client` or `account`. */
+  readonly budgetsSpent: Counter<'client' | 'unit' | 'budget'>;
+  readonly shutOut: Counter<'client'>;
+  /** `reason`: `revoked` or `killed`. */
+  readonly sessionsCut: Counter<'client' | 'reason'>;
+  /** `call` is from a fixed list. */
+  readonly storeSeconds: Histogram<'call'>;
+  /** `reason`: `timeout`, `not_connected`, `left_alone` or `failed`. */
+  readonly storeFailures: Counter<'call' | 'reason'>;
+  /** Makes the gauges. To be called once. */
+  read(readings: LimitReadings): void;
+}
+
+/** Up to the longest wait that is configured in practice. */
+const WAITS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30];
+/** A call is given up after a tenth of a second. */
+const STORE_CALLS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25];
+
+export function createLimitMetrics(registry: Registry): LimitMetrics {
+  const registers = [registry];
+  return {
+    leases: new Counter({
+      name: 'broker_leases_total',
+      help: 'Leases asked for, by kind, client app and outcome.',
+      labelNames: ['kind', 'client', 'outcome'],
+      registers,
+    }),
+    leaseWaitSeconds: new Histogram({
+      name: 'broker_lease_wait_seconds',
+      help: 'Time from asking for a lease to the answer, whatever it was.',
+      labelNames: ['kind', 'client'],
+      buckets: WAITS,
+      registers,
+    }),
+    leasesRefusedUpstream: new Counter({
+      name: 'broker_lease_upstream_refusals_total',
+      help: 'Times Cartesia refused for its concurrency what held a lease; each lowers the limit for ten seconds.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    budgetsBooked: new Counter({
+      name: 'broker_budget_booked_total',
+      help: 'What was booked on budgets, by client app and unit.',
+      labelNames: ['client', 'unit'],
+      registers,
+    }),
+    budgetsReturned: new Counter({
+      name: 'broker_budget_returned_total',
+      help: 'What was booked on budgets and given back, because less was consumed.',
+      labelNames: ['client', 'unit'],
+      registers,
+    }),
+    budgetsSpent: new Counter({
+      name: 'broker_budget_refusals_total',
+      help: 'Times a spent budget refused or ended something, by client app, unit and whose budget it was.',
+      labelNames: ['client', 'unit', 'budget'],
+      registers,
+    }),
+    shutOut: new Counter({
+      name: 'broker_revocation_refusals_total',
+      help: 'Callers refused because the operator has shut them out.',
+      labelNames: ['client'],
+      registers,
+    }),
+    sessionsCut: new Counter({
+      name: 'broker_sessions_cut_total',
+      help: 'What was running and was ended by a revocation, or by itself, by client app and reason.',
+      labelNames: ['client', 'reason'],
+      registers,
+    }),
+    storeSeconds: new Histogram({
+      name: 'broker_store_call_duration_seconds',
+      help: 'Time of calls to Redis that were made, by call.',
+      labelNames: ['call'],
+      buckets: STORE_CALLS,
+      registers,
+    }),
+    storeFailures: new Counter({
+      name: 'broker_store_failures_total',
+      help: 'Calls to Redis that failed or were not made, by call and reason.',
+      labelNames: ['call', 'reason'],
+      registers,
+    }),
+    read: (readings) => createGauges(registry, readings),
+  };
+}
+
+function createGauges(registry: Registry, readings: LimitReadings): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'broker_leases_held',
+    help: 'Leases that this replica holds, by kind and client app.',
+    labelNames: ['kind', 'client'],
+    registers,
+    collect() {
+      for (const { kind, client, held } of readings.leases()) this.set({ kind, client }, held);
+    },
+  });
+  new Gauge({
+    name: 'broker_leases_waiting',
+    help: 'Requests and contexts of this replica that wait for a lease, by kind and client app.',
+    labelNames: ['kind', 'client'],
+    registers,
+    collect() {
+      for (const { kind, client, waiting } of readings.leases()) this.set({ kind, client }, waiting);
+    },
+  });
+  new Gauge({
+    name: 'broker_lease_limit',
+    help: 'Most leases at a time for the whole account, as configured, by kind.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      for (const [kind, limit] of readings.limits()) this.set({ kind }, limit);
+    },
+  });
+  new Gauge({
+    name: 'broker_sessions_open',
+    help: 'Requests and sockets that this replica carries.',
+    registers,
+    collect() {
+      this.set(readings.openSessions());
+    },
+  });
+  new Gauge({
+    name: 'broker_revocations',
+    help: 'Revocations that hold, by scope.',
+    labelNames: ['scope'],
+    registers,
+    collect() {
+      this.reset();
+      for (const scope of ['everything', 'client', 'subject', 'token']) this.set({ scope }, 0);
+      for (const scope of readings.revocations()) this.inc({ scope });
+    },
+  });
+  new Gauge({
+    name: 'broker_budget_unsettled',
+    help: 'Corrections of budgets that the store has not heard yet.',
+    registers,
+    collect() {
+      this.set(readings.budgetsOwed());
+    },
+  });
+  new Gauge({
+    name: 'broker_store_up',
+    help: '1 while the store answers, 0 while Redis is away. Without Redis always 1.',
+    registers,
+    collect() {
+      this.set(readings.isStoreUp() ? 1 : 0);
+    },
+  });
+}
