@@ -40,6 +40,10 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
   return untilStopped({
     logger,
     deadlineMs: config.listen.drainDelayMs + config.listen.drainDeadlineMs + STOP_RESERVE_MS,
+    onHangup: () => {
+      logger.info('SIGHUP: reading the files of secrets');
+      broker.renewSecrets();
+    },
     // At a terminal, Ctrl-C means now; an orchestrator's SIGTERM means in good order.
     stop: ({ signal }) => broker.stop(signal === 'SIGINT' ? { delayMs: 0 } : {}),
   });
