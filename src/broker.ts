@@ -15,6 +15,7 @@ import { loadCertificate, watchCertificate } from './listener/certificate.ts';
 import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
+import { watchStrain } from './listener/strain.ts';
 import { createAdminToken } from './management/admin/admin-token.ts';
 import { buildManagement } from './management/server.ts';
 import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
@@ -27,6 +28,7 @@ import { openStore } from './store/open-store.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { observeSecrets } from './telemetry/observe-secrets.ts';
+import { observeStrain } from './telemetry/observe-strain.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
 import { createDirectMinter } from './tokens/direct-minter.ts';
 import type { Minter } from './tokens/minter.ts';
@@ -49,6 +51,8 @@ export interface BrokerSeams {
   readonly certificateCheckMs?: number;
   /** The same for the files of secrets. */
   readonly secretsCheckMs?: number;
+  /** Options of Node in the environment: a heap limit may be among them. */
+  readonly nodeOptions?: string;
   /** Shorter clocks for carried requests. */
   readonly carrying?: CarrierClocks;
 }
@@ -204,6 +208,14 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     },
     onEvent: observeSecrets(logger, metrics),
   });
+  const tellStrain = observeStrain(logger, metrics);
+  const strainWatch = watchStrain({
+    ...(seams.nodeOptions === undefined ? {} : { nodeOptions: seams.nodeOptions }),
+    onChange(strain) {
+      readiness.setStrain(strain);
+      tellStrain(strain);
+    },
+  });
   // A store that is there is waited for; one that is away keeps the replica from being ready, not from starting.
   await Promise.race([limits.ready, sleep(STORE_PATIENCE_MS)]);
   void limits.ready.then(() => readiness.state === 'starting' && readiness.set('ready'));
@@ -237,6 +249,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       clearTimeout(warmUp);
       watch?.stop();
       secrets.stop();
+      strainWatch.stop();
       await app.close();
       await closeParts();
     },

@@ -26,7 +26,7 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
 
   let broker: Broker;
   try {
-    broker = await startBroker(config, logger);
+    broker = await startBroker(config, logger, { nodeOptions: io.env['NODE_OPTIONS'] ?? '' });
   } catch (error) {
     logger.fatal({ err: error }, 'not started');
     io.stderr.write(`Not started: ${startTrouble(error)}\n`);

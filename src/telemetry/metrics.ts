@@ -28,6 +28,8 @@ export interface Metrics {
   readonly secretsRenewed: Counter<'secret'>;
   /** 1: its file cannot be used, the secret before stays in use. */
   readonly secretFileUnusable: Gauge<'secret'>;
+  /** 1 while it is so; `reason` is `memory` or `event_loop`. */
+  readonly overloaded: Gauge<'reason'>;
   /** Requests that never became one: framing, time, size. */
   readonly refusedBeforeRouting: Counter<'code'>;
 }
@@ -122,6 +124,12 @@ export function createMetrics(): Metrics {
       name: 'broker_secret_file_unusable',
       help: 'Whether the file of a secret cannot be used; the secret before stays in use.',
       labelNames: ['secret'],
+      registers,
+    }),
+    overloaded: new Gauge({
+      name: 'broker_overloaded',
+      help: 'Whether the replica is not ready because its memory is nearly full or its event loop was away, by reason.',
+      labelNames: ['reason'],
       registers,
     }),
     refusedBeforeRouting: new Counter({
