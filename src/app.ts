@@ -19,6 +19,7 @@ import { noCompilers } from './listener/no-compilers.ts';
 import type { Readiness } from './listener/readiness.ts';
 import { requestIdOf } from './listener/request-id.ts';
 import { createServer, noClientErrorHandler, type ServerTimeouts } from './listener/server.ts';
+import { shedWithoutMemory } from './listener/shedding.ts';
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
 import { probes } from './management/probes.ts';
 import type { Carrier } from './proxy/carrier.ts';
@@ -98,6 +99,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(errors, { onProblem });
   closeConnectionsWhileDraining(app, readiness);
   await app.register(cors, corsOptions(config.clients));
+  const shed = shedWithoutMemory(readiness);
 
   await app.register(statusRoute, { version: config.upstream.version });
   await app.register(probes, { readiness });
@@ -105,6 +107,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { revocations, rates } = limits;
   const admission = { config, identity: parts.identity, revocations, rates };
   await app.register(async (scope) => {
+    scope.addHook('onRequest', shed);
     await registerRateLimits(scope);
     scope.decorateRequest('admission', null);
     scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: true }));
@@ -119,6 +122,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { carrier, sockets } = parts;
   if (carrier !== null) {
     await app.register(async (scope) => {
+      scope.addHook('onRequest', shed);
       scope.addHook('onRequest', requireId);
       scope.decorateRequest('admission', null);
       scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: false }));
@@ -133,6 +137,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   }
   if (sockets !== null) {
     await app.register(async (scope) => {
+      scope.addHook('onRequest', shed);
       scope.decorateRequest('admission', null);
       scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: false }));
       await scope.register(socketRoutes, {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import type { Config, Delivery } from './config/config.ts';
+import { watchSecrets } from './config/watch-secrets.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
@@ -15,6 +16,8 @@ import { loadCertificate, watchCertificate } from './listener/certificate.ts';
 import { drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
+import { watchStrain } from './listener/strain.ts';
+import { createAdminToken } from './management/admin/admin-token.ts';
 import { buildManagement } from './management/server.ts';
 import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
 import { createLimitedSessions } from './proxy/websocket/limited-sessions.ts';
@@ -26,6 +29,8 @@ import { observeStore } from './store/observe-store.ts';
 import { openStore } from './store/open-store.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { observeSecrets } from './telemetry/observe-secrets.ts';
+import { observeStrain } from './telemetry/observe-strain.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
 import { createDirectMinter } from './tokens/direct-minter.ts';
 import type { Minter } from './tokens/minter.ts';
@@ -46,12 +51,17 @@ export interface BrokerSeams {
   readonly guards?: SessionGuards;
   /** How often the certificate's files are looked at. */
   readonly certificateCheckMs?: number;
+  /** The same for the files of secrets. */
+  readonly secretsCheckMs?: number;
+  /** Options of Node in the environment: a heap limit may be among them. */
+  readonly nodeOptions?: string;
   /** Shorter clocks for carried requests. */
   readonly carrying?: CarrierClocks;
 }
 
 /** Renewals are days apart, and a look costs two stat calls. */
 const CERTIFICATE_CHECK_MS = 10_000;
+const SECRETS_CHECK_MS = 10_000;
 
 export interface Broker {
   /** Where the public listener is reached from this machine. */
@@ -63,6 +73,8 @@ export interface Broker {
   readonly carried: number;
   /** Leases that this replica holds or waits for. */
   readonly leases: number;
+  /** Reads the files of secrets again, now. */
+  renewSecrets(): void;
   /** Graceful: see `listener/drain.ts`. `delayMs` overrides the configured drain delay. */
   stop(options?: { readonly delayMs?: number }): Promise<void>;
 }
@@ -83,7 +95,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const readiness = createReadiness();
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
-  const store = await openStore(config.store, observeStore(metrics.limits));
+  const redisUrl = config.store.redisUrl === null ? null : { current: config.store.redisUrl };
+  const store = await openStore(redisUrl, config.store.prefix, observeStore(metrics.limits));
   const limits = createLimits({ config, store, onEvent: observeLimits(metrics.limits) });
   measureLimits(metrics.limits, limits, store);
   const onEvent = observeUpstream(logger, metrics);
@@ -121,13 +134,14 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     ['direct', createDirectMinter({ client: tokenClient, reuse: config.tokens.reuse, now })],
   ]);
   const extra: Authenticator[] = [];
-  if (config.tokens.signingSecrets.length > 0) {
+  const { signingSecrets } = config.tokens;
+  const keys = signingSecrets.length === 0 ? null : signingKeys(signingSecrets);
+  if (keys !== null) {
     // jose is only loaded where something is signed.
     const [{ createProxiedMinter }, { createProxiedTokenAuthenticator }] = await Promise.all([
       import('./tokens/proxied-minter.ts'),
       import('./tokens/proxied-token-authenticator.ts'),
     ]);
-    const keys = signingKeys(config.tokens.signingSecrets);
     minters.set('proxied', createProxiedMinter({ keys, now }));
     extra.push(
       createProxiedTokenAuthenticator({ keys, clients: new Set(config.clients.map(({ name }) => name)), now }),
@@ -154,7 +168,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     certificate,
     ...(seams.timeouts === undefined ? {} : { timeouts: seams.timeouts }),
   });
-  const { adminToken } = config.management;
+  const adminToken = config.management.adminToken === null ? null : createAdminToken(config.management.adminToken);
   const management = await buildManagement({
     readiness,
     metrics,
@@ -185,6 +199,26 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
           onRenewed: () => logger.info('certificate renewed'),
           onFailed: (error) => logger.error({ err: error }, 'certificate not renewed: the old one stays in use'),
         });
+  const secrets = watchSecrets(config.secretFiles, {
+    everyMs: seams.secretsCheckMs ?? SECRETS_CHECK_MS,
+    renew: {
+      api_key: ring.renew,
+      signing_secret: (next) => keys?.renew(next),
+      admin_token: ([next]) => next && adminToken?.renew(next),
+      redis_url([next]) {
+        if (redisUrl !== null && next !== undefined) redisUrl.current = next;
+      },
+    },
+    onEvent: observeSecrets(logger, metrics),
+  });
+  const tellStrain = observeStrain(logger, metrics);
+  const strainWatch = watchStrain({
+    ...(seams.nodeOptions === undefined ? {} : { nodeOptions: seams.nodeOptions }),
+    onChange(strain) {
+      readiness.setStrain(strain);
+      tellStrain(strain);
+    },
+  });
   // A store that is there is waited for; one that is away keeps the replica from being ready, not from starting.
   await Promise.race([limits.ready, sleep(STORE_PATIENCE_MS)]);
   void limits.ready.then(() => readiness.state === 'starting' && readiness.set('ready'));
@@ -207,6 +241,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     get leases() {
       return limits.leases.open;
     },
+    renewSecrets: secrets.look,
     async stop({ delayMs = config.listen.drainDelayMs } = {}) {
       await drain(app.server, {
         readiness,
@@ -216,6 +251,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       });
       clearTimeout(warmUp);
       watch?.stop();
+      secrets.stop();
+      strainWatch.stop();
       await app.close();
       await closeParts();
     },

@@ -40,7 +40,8 @@ const RULES = `### How variables are read
 - An empty variable counts as not set. Numbers are plain decimal integers, booleans \`true\` or \`false\`, lists are separated by
   commas, rates are \`30/minute\` (\`second\`, \`minute\`, \`hour\`, \`day\`).
 - A secret \`X\` can be read from the file that \`X_FILE\` names, as Docker and Kubernetes hand secrets over; line breaks at its
-  end do not count. Both \`X\` and \`X_FILE\` is an error. No message ever shows a secret's value.
+  end do not count. Both \`X\` and \`X_FILE\` is an error. No message ever shows a secret's value. Files of all secrets but app keys are read
+  again while the broker runs ([operation](operation.md#renewing-secrets)).
 - The environment describes one client app, \`default\`: callers with a JWT of \`JWT_ISSUER\`, and anonymous ones. Each name in
   \`CLIENT_KEYS\` is a client app of its own, with the same grants, lifetimes, delivery, origins and limits.
 - Without anybody who may call (\`CLIENT_KEYS\`, \`JWT_ISSUER\`, \`ALLOW_ANONYMOUS=true\`), \`serve\` refuses to start.

@@ -26,7 +26,7 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
 
   let broker: Broker;
   try {
-    broker = await startBroker(config, logger);
+    broker = await startBroker(config, logger, { nodeOptions: io.env['NODE_OPTIONS'] ?? '' });
   } catch (error) {
     logger.fatal({ err: error }, 'not started');
     io.stderr.write(`Not started: ${startTrouble(error)}\n`);
@@ -40,6 +40,10 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
   return untilStopped({
     logger,
     deadlineMs: config.listen.drainDelayMs + config.listen.drainDeadlineMs + STOP_RESERVE_MS,
+    onHangup: () => {
+      logger.info('SIGHUP: reading the files of secrets');
+      broker.renewSecrets();
+    },
     // At a terminal, Ctrl-C means now; an orchestrator's SIGTERM means in good order.
     stop: ({ signal }) => broker.stop(signal === 'SIGINT' ? { delayMs: 0 } : {}),
   });

@@ -11,15 +11,18 @@ export interface UntilStoppedOptions {
   readonly stop: (reason: StopReason) => Promise<void>;
   /** Milliseconds after which the process ends with code 1 whatever is still open. */
   readonly deadlineMs: number;
+  /** SIGHUP; what is there when a terminal closes goes on. */
+  readonly onHangup: () => void;
   readonly logger: Logger;
 }
 
 /**
- * SIGTERM and SIGINT: stop, exit 0. An uncaught error: log, stop, exit 1. A second signal: exit 1 at once.
+ * SIGTERM and SIGINT: stop, exit 0. SIGHUP: `onHangup`. An uncaught error: log, stop, exit 1. A second signal: exit 1 at once.
  * Never resolves: the process ends here.
  */
-export function untilStopped({ stop, deadlineMs, logger }: UntilStoppedOptions): Promise<never> {
-  closeWithGrace({ delay: deadlineMs, logger: false }, async ({ signal, err }) => {
+export function untilStopped({ stop, deadlineMs, onHangup, logger }: UntilStoppedOptions): Promise<never> {
+  process.on('SIGHUP', onHangup);
+  closeWithGrace({ delay: deadlineMs, logger: false, skip: ['SIGHUP'] }, async ({ signal, err }) => {
     if (err !== undefined) logger.fatal({ err }, 'uncaught error: stopping');
     else logger.info({ signal }, 'stopping');
     await stop({ signal: signal ?? null });

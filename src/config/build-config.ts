@@ -1,6 +1,6 @@
 // From the settings as the file writes them to the configuration as the program reads it.
 import { parseBudget, type QuotaUnit } from './budget.ts';
-import type { ClientConfig, ConcurrencyConfig, Config, JwtConfig, QuotaConfig } from './config.ts';
+import type { ClientConfig, ConcurrencyConfig, Config, JwtConfig, QuotaConfig, SecretFile } from './config.ts';
 import { GRANTS, type Grant } from './grant.ts';
 import { parseRate } from './rate.ts';
 import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
@@ -10,7 +10,7 @@ import { Secret } from './secret.ts';
 const DEFAULT_TTL_SECONDS = 300;
 
 /** @param settings checked against the schema and its rules */
-export function buildConfig(settings: Settings): Config {
+export function buildConfig(settings: Settings, secretFiles: readonly SecretFile[]): Config {
   const { listen, management, upstream, tokens, limits, store, usage, log } = settings;
   const clients = Object.entries(settings.clients).map(([name, client]) => buildClient(name, client));
   const { cert_file: certFile, key_file: keyFile } = listen.tls;
@@ -72,6 +72,7 @@ export function buildConfig(settings: Settings): Config {
     sockets: { browserRefusals: settings.sockets.browser_refusals },
     proxy: settings.proxy ?? clients.some(({ delivery }) => delivery === 'proxied'),
     clients,
+    secretFiles,
   };
 }
 

@@ -25,6 +25,12 @@ export function checkSettings(tree: Tree, report: Report): Settings {
   return checkGroup(SETTINGS_SCHEMA, tree, [], report) as Settings;
 }
 
+/** One setting's value, checked: `undefined` after reporting that it does not fit. */
+export function checkSetting(node: SettingNode, value: unknown, path: SettingPath, report: Report): unknown {
+  const checked = check(node, value, path, report);
+  return checked === UNUSABLE ? undefined : checked;
+}
+
 /** Marks a value that was reported and must not be used. */
 const UNUSABLE = Symbol('unusable');
 

@@ -1,6 +1,6 @@
 // Reads the configuration file, and the files that it names.
 import { readFileSync } from 'node:fs';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { isTree, type Report, type SettingPath, settingName, type Tree } from './report.ts';
 import { CONFIG_FILE_VARIABLE } from './schema.ts';
 import { fileTrouble, readSecretFile, shownPath } from './secret-file.ts';
@@ -72,10 +72,11 @@ function resolveSecret(holder: Tree, path: SettingPath, setting: Setting, direct
   } else if (typeof file !== 'string' || file === '' || file.includes('\0')) {
     report.add(filePath, 'expected the path of a file');
   } else {
-    const read = readSecretFile(isAbsolute(file) ? file : resolve(directory, file), file);
+    const secretFile = resolve(directory, file);
+    const read = readSecretFile(secretFile, file);
     if ('text' in read) {
       holder[name] = parseText(setting.node, read.text);
-      report.setPlace(path, report.placeOf(filePath));
+      report.setPlace(path, { ...report.placeOf(filePath), secretFile });
       return;
     }
     report.add(filePath, read.wrong);

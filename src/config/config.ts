@@ -6,6 +6,18 @@ import type { Secret } from './secret.ts';
 export type Delivery = 'direct' | 'proxied';
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
+/** By the last word of its setting. */
+export type RenewableSecret = 'api_key' | 'admin_token' | 'signing_secret' | 'redis_url';
+
+/** Where a secret came from. */
+export interface SecretFile {
+  readonly secret: RenewableSecret;
+  /** What the operator calls it: `CARTESIA_API_KEY_FILE`, `upstream.api_key_file`. */
+  readonly setting: string;
+  /** Absolute. */
+  readonly path: string;
+}
+
 /** `30/minute` -> { max: 30, windowMs: 60000 }. `null` wherever a rate may be `off`. */
 export interface Rate {
   readonly max: number;
@@ -79,6 +91,8 @@ export interface Config {
   /** Mount Cartesia's own paths. */
   readonly proxy: boolean;
   readonly clients: readonly ClientConfig[];
+  /** Of the secrets that are renewed while the service runs, those that came from files. */
+  readonly secretFiles: readonly SecretFile[];
 }
 
 /** One client app: who may call in its name, and what its subjects may do. */

@@ -1,4 +1,5 @@
 // Reads the environment's settings into the form of the file. No other file knows how variables are written.
+import { resolve } from 'node:path';
 import { emptyTree, isTree, type Report, type SettingPath, type Tree } from './report.ts';
 import { readSecretFile } from './secret-file.ts';
 import { SETTINGS, type Setting } from './setting-index.ts';
@@ -20,6 +21,8 @@ interface Given {
   readonly setting: Setting;
   readonly variable: string;
   readonly text: string;
+  /** The file that held it, absolute. */
+  readonly secretFile?: string;
 }
 
 /**
@@ -30,8 +33,8 @@ interface Given {
 export function readEnvironment(env: Environment, tree: Tree, report: Report): void {
   const hasFileClients = 'clients' in tree;
   const given = [...givenVariables(env, report)];
-  for (const { setting, variable, text } of given) {
-    if (!setting.describesClient) put(tree, setting.path, parseText(setting.node, text), variable, report);
+  for (const one of given) {
+    if (!one.setting.describesClient) put(tree, one.setting.path, parseText(one.setting.node, one.text), one, report);
   }
   const ofClients = given.filter(({ setting }) => setting.describesClient);
   if (!hasFileClients) addClients(tree, ofClients, report);
@@ -52,7 +55,7 @@ function* givenVariables(env: Environment, report: Report): Generator<Given> {
       addBroken(setting, variable, `is given twice: use ${variable} or ${variable}_FILE`, report);
     } else if (file) {
       const read = readSecretFile(file);
-      if ('text' in read) yield { setting, variable: `${variable}_FILE`, text: read.text };
+      if ('text' in read) yield { setting, variable: `${variable}_FILE`, text: read.text, secretFile: resolve(file) };
       else addBroken(setting, `${variable}_FILE`, read.wrong, report);
     } else if (text) {
       yield { setting, variable, text };
@@ -74,11 +77,11 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
     for (const one of given) {
       if (one.setting.variable === CLIENT_KEYS || one.setting.variable === TRUSTED_CLIENTS) continue;
       if (isOfCallers(one) && (name !== DEFAULT_CLIENT || !given.some(opensAWayIn))) continue;
-      put(tree, clientPath(name, one.setting), parseText(one.setting.node, one.text), one.variable, report);
+      put(tree, clientPath(name, one.setting), parseText(one.setting.node, one.text), one, report);
     }
     const hashes = named.filter((key) => key.name === name).map(({ hash }) => hash);
     if (keys !== undefined && hashes.length > 0) {
-      put(tree, ['clients', name, 'auth', 'keys'], hashes, keys.variable, report);
+      put(tree, ['clients', name, 'auth', 'keys'], hashes, keys, report);
     }
   }
   const trusted = given.find(({ setting }) => setting.variable === TRUSTED_CLIENTS);
@@ -131,9 +134,10 @@ function repeated(keys: readonly NamedKey[], hash: string): string | undefined {
   return known < 0 ? undefined : `has the same key as item ${known + 1}`;
 }
 
-function addTrust(tree: Tree, { variable, text }: Given, known: ReadonlySet<string>, report: Report): void {
+function addTrust(tree: Tree, given: Given, known: ReadonlySet<string>, report: Report): void {
+  const { variable, text } = given;
   for (const [position, name] of splitList(text).entries()) {
-    if (known.has(name)) put(tree, ['clients', name, 'trusted'], true, variable, report);
+    if (known.has(name)) put(tree, ['clients', name, 'trusted'], true, given, report);
     else if (!report.isBroken(['clients'])) {
       const wrong = 'expected the name of a client app in CLIENT_KEYS: only app keys may name a subject';
       report.addAt({ setting: variable, file: null }, `item ${position + 1}: ${wrong}`);
@@ -142,7 +146,7 @@ function addTrust(tree: Tree, { variable, text }: Given, known: ReadonlySet<stri
 }
 
 /** Puts a value at its place, making the objects and lists on the way. Where the file holds something else there, it is reported later. */
-function put(tree: Tree, path: SettingPath, value: unknown, variable?: string, report?: Report): void {
+function put(tree: Tree, path: SettingPath, value: unknown, given?: Given, report?: Report): void {
   let holder: Record<string | number, unknown> = tree;
   for (const [depth, key] of path.slice(0, -1).entries()) {
     holder[key] ??= typeof path[depth + 1] === 'number' ? [] : emptyTree();
@@ -153,8 +157,10 @@ function put(tree: Tree, path: SettingPath, value: unknown, variable?: string, r
   const last = path.at(-1) ?? '';
   holder[last] = value;
   // A secret's file in the configuration file is overridden as well.
-  if (variable !== undefined) delete holder[`${last}_file`];
-  if (variable !== undefined) report?.overridePlace(path, { setting: variable, file: null });
+  if (given === undefined) return;
+  delete holder[`${last}_file`];
+  const { variable: setting, secretFile } = given;
+  report?.overridePlace(path, { setting, file: null, ...(secretFile === undefined ? {} : { secretFile }) });
 }
 
 function addBroken(setting: Setting, variable: string, message: string, report: Report): void {

@@ -11,6 +11,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { checkForeignVariables } from './foreign-variables.ts';
 import { type ConfigProblem, emptyTree, Report, type Tree } from './report.ts';
 import { CONFIG_FILE_VARIABLE } from './schema.ts';
+import { secretFilesOf } from './secret-files.ts';
 
 export { type ConfigProblem, formatProblem } from './report.ts';
 
@@ -57,5 +58,5 @@ export async function loadConfig(env: Environment, { purpose = 'serve' }: LoadOp
   }
   const { problems, warnings } = report;
   if (problems.length > 0) return { outcome: 'refused', problems, warnings };
-  return { outcome: 'loaded', config: buildConfig(settings), warnings };
+  return { outcome: 'loaded', config: buildConfig(settings, secretFilesOf(report)), warnings };
 }

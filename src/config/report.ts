@@ -10,6 +10,8 @@ export interface Place {
   readonly setting: string;
   /** The configuration file with line and column from 1, or `null` for the environment. */
   readonly file: { readonly path: string; readonly line: number; readonly column: number } | null;
+  /** The file that held the secret, absolute. */
+  readonly secretFile?: string;
 }
 
 /** One thing wrong or doubtful. Holds names and places, never a value. */

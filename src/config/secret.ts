@@ -28,3 +28,8 @@ export class Secret {
     return '[secret]';
   }
 }
+
+/** A secret that may be renewed while it is in use: asked for each time it is needed. */
+export interface CurrentSecret {
+  readonly current: Secret;
+}

@@ -46,7 +46,7 @@ export const TEXT_KINDS = {
   redis_url: {
     expected: 'a URL such as redis://host:6379 or rediss://user:password@host:6379/0',
     pattern: '^rediss?://[^\\s]{1,2048}$',
-    isValid: (text) => parseUrl(text)?.hostname !== '' && parseUrl(text) !== undefined,
+    isValid: isRedisUrl,
   },
   store_prefix: {
     expected: 'a name of 1 to 64 letters, digits, ".", "_", "-" or ":"',
@@ -135,6 +135,18 @@ function patternOf(kind: TextKind): RegExp {
 
 function parseUrl(text: string): URL | undefined {
   return URL.parse(text) ?? undefined;
+}
+
+/** A stray % in the password would be found out by the client, each time it connects. */
+function isRedisUrl(text: string): boolean {
+  const url = parseUrl(text);
+  if (url === undefined || url.hostname === '') return false;
+  try {
+    decodeURIComponent(url.username + url.password + url.pathname);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isHttpsOrLoopback(url: URL | undefined): boolean {

@@ -31,11 +31,19 @@ export interface ServerTimeouts {
   readonly requestMs: number;
   /** An idle connection. Longer than the 60 s of common load balancers, so that they close first and never race us. */
   readonly keepAliveMs: number;
+  /** A client that takes nothing of its answer. */
+  readonly stalledMs: number;
   /** How often the first two are looked at. */
   readonly checkMs: number;
 }
 
-export const TIMEOUTS: ServerTimeouts = { headersMs: 10_000, requestMs: 30_000, keepAliveMs: 72_000, checkMs: 500 };
+export const TIMEOUTS: ServerTimeouts = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 72_000,
+  stalledMs: 120_000,
+  checkMs: 500,
+};
 
 const HEADER_BLOCK_MAX_BYTES = 16 * 1024;
 
@@ -95,6 +103,11 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   const take = (request: IncomingMessage, response: ServerResponse, problem: Problem | null): void =>
     turnsOf(request.socket, handling).take(request, response, problem);
 
+  // Nothing has moved on a connection, not even out of the queue below Node. Progress comes in steps: Linux lets us write again when a
+  // third of its buffer is free, which is 1.4 MB at most, and a player that reads speech as it plays it takes 30 to 90 seconds for that.
+  server.setTimeout(timeouts.stalledMs, (socket) => {
+    if (socket.writableLength > 0 || !turnsOf(socket, handling).isBusy) socket.destroy();
+  });
   server.on(tls === null ? 'connection' : 'secureConnection', endGently);
   server.on('request', (request, response) => {
     // An upgrade that nobody here offers is ignored, but Node's parser drops what came behind it.

@@ -29,6 +29,7 @@ export async function probes(app: FastifyInstance, { readiness, details }: Probe
       reply.header('cache-control', 'no-store');
       if (readiness.state === 'draining') throw new Problem('draining');
       if (readiness.state !== 'ready') throw new Problem('overloaded', 'This replica is still starting.');
+      if (readiness.strain !== null) throw new Problem('overloaded');
       return { status: 'ready', ...details?.() };
     },
   );

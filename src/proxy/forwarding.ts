@@ -83,9 +83,10 @@ export class Forwarding implements UpstreamHandler, Listed {
     const { headMs, idleMs, totalMs } = this.#parts.deadlines;
     const isLate =
       now - this.#startedMs > totalMs ||
-      (this.#phase === 'waiting' ? now - this.#startedMs > headMs : now - this.#movedMs > idleMs);
+      // While it is its reader that is slow, upstream is not: of readers that stand still, the listener makes an end.
+      (this.#phase === 'waiting' ? now - this.#startedMs > headMs : !this.#isPaused && now - this.#movedMs > idleMs);
     if (!isLate || this.#phase === 'over') return;
-    // A reader that takes nothing is not upstream's fault: there is nobody to tell.
+    // A reader that has not taken all of it by now is not upstream's fault: there is nobody to tell.
     if (this.#isPaused) {
       this.#finish({ outcome: 'aborted' }, true);
       return;

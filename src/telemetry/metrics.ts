@@ -25,6 +25,12 @@ export interface Metrics {
   readonly upstreamBreaker: Gauge;
   /** Mints refused without asking: `breaker` is open, or the `queue` is longer than the deadline. */
   readonly upstreamShed: Counter<'reason'>;
+  /** `secret` is the setting's last word: `api_key`, `signing_secret`. */
+  readonly secretsRenewed: Counter<'secret'>;
+  /** 1: its file cannot be used, the secret before stays in use. */
+  readonly secretFileUnusable: Gauge<'secret'>;
+  /** 1 while it is so; `reason` is `memory` or `event_loop`. */
+  readonly overloaded: Gauge<'reason'>;
   /** Requests that never became one: framing, time, size. */
   readonly refusedBeforeRouting: Counter<'code'>;
   readonly limits: LimitMetrics;
@@ -107,6 +113,24 @@ export function createMetrics(): Metrics {
     upstreamShed: new Counter({
       name: 'broker_upstream_shed_total',
       help: 'Mints refused without asking Cartesia, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    secretsRenewed: new Counter({
+      name: 'broker_secrets_renewed_total',
+      help: 'Secrets taken up from their files while the broker ran.',
+      labelNames: ['secret'],
+      registers,
+    }),
+    secretFileUnusable: new Gauge({
+      name: 'broker_secret_file_unusable',
+      help: 'Whether the file of a secret cannot be used; the secret before stays in use.',
+      labelNames: ['secret'],
+      registers,
+    }),
+    overloaded: new Gauge({
+      name: 'broker_overloaded',
+      help: 'Whether the replica is not ready because its memory is nearly full or its event loop was away, by reason.',
       labelNames: ['reason'],
       registers,
     }),

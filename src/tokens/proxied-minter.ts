@@ -3,22 +3,18 @@ import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { Minter } from './minter.ts';
 import { PROXIED_TOKEN_ISSUER, PROXIED_TOKEN_TYPE, type ProxiedTokenClaims } from './proxied-token.ts';
-import type { SigningKey } from './signing-keys.ts';
+import type { SigningKeys } from './signing-keys.ts';
 
 export interface ProxiedMinterOptions {
-  /** The first one signs. */
-  readonly keys: readonly SigningKey[];
+  readonly keys: SigningKeys;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
 export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter {
-  const [signer] = keys;
-  if (signer === undefined) throw new TypeError('a proxied minter needs a signing secret');
-  const header = { alg: 'HS256', typ: PROXIED_TOKEN_TYPE, kid: signer.kid };
-
   return {
     async mint(order) {
+      const { kid, key } = keys.signer;
       // Whole seconds, rounded down: the token is never good for longer than the answer says.
       const issuedAt = Math.floor(now() / 1000);
       const expiresAt = issuedAt + order.lifetimeSeconds;
@@ -34,7 +30,9 @@ export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter
         exp: expiresAt,
       };
       return {
-        token: await new SignJWT({ ...claims }).setProtectedHeader(header).sign(signer.key),
+        token: await new SignJWT({ ...claims })
+          .setProtectedHeader({ alg: 'HS256', typ: PROXIED_TOKEN_TYPE, kid })
+          .sign(key),
         expiresAtMs: expiresAt * 1000,
         lifetimeSeconds: order.lifetimeSeconds,
         reusedAtMs: null,

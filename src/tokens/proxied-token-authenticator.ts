@@ -5,11 +5,11 @@ import { type Authentication, type Authenticator, NOT_RESPONSIBLE } from '../ide
 import { readValidity } from '../identity/jwt/claims.ts';
 import { createVerifiedTokens } from '../identity/jwt/verified-tokens.ts';
 import { PROXIED_TOKEN_ISSUER, PROXIED_TOKEN_TYPE } from './proxied-token.ts';
-import type { SigningKey } from './signing-keys.ts';
+import type { SigningKeys } from './signing-keys.ts';
 
 export interface ProxiedTokenAuthenticatorOptions {
   /** All of them verify. */
-  readonly keys: readonly SigningKey[];
+  readonly keys: SigningKeys;
   /** Names of the configured client apps: the token of one that was taken out of the configuration is worth nothing. */
   readonly clients: ReadonlySet<string>;
   /** Epoch milliseconds. */
@@ -20,14 +20,13 @@ export interface ProxiedTokenAuthenticatorOptions {
 const HEADER_MAX = 256;
 
 export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticatorOptions): Authenticator {
-  const { clients, now } = options;
-  const keys = new Map(options.keys.map((key) => [key.kid, key.key]));
+  const { keys, clients, now } = options;
   // A token comes with every request of its life; checking it each time was 40 % of what a small request costs to carry.
   const verified = createVerifiedTokens();
   const keyIdOf = createKeyIdReader();
 
   async function verify(rawToken: string, kid: string): Promise<Authentication> {
-    const key = keys.get(kid);
+    const key = keys.find(kid);
     if (key === undefined) return refused('signed with a secret that is no longer configured');
     try {
       const { payload } = await jwtVerify(rawToken, key, {
@@ -41,7 +40,12 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
       const answer = principalOf(payload);
       const validity = readValidity(payload);
       if (answer.outcome === 'authenticated' && typeof validity !== 'string')
-        verified.remember(rawToken, { answer, validity, toleranceSeconds: 0, isTrusted: () => true });
+        verified.remember(rawToken, {
+          answer,
+          validity,
+          toleranceSeconds: 0,
+          isTrusted: () => keys.find(kid) !== undefined,
+        });
       return answer;
     } catch (error) {
       if (error instanceof errors.JWTExpired) return { outcome: 'refused', code: 'token_expired', reason: 'expired' };

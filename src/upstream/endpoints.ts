@@ -37,7 +37,7 @@ export interface Endpoint {
 export interface Deadlines {
   /** From the request to upstream's status line. */
   readonly headMs: number;
-  /** Between two pieces of the answer, and for a reader that takes nothing. */
+  /** Between two pieces of the answer, while its reader keeps up. */
   readonly idleMs: number;
   /** Everything. */
   readonly totalMs: number;

@@ -27,6 +27,8 @@ export interface KeyRing {
   accepted(key: RingKey): void;
   /** Whether a text that came from upstream contains one of our keys. Such a text must not be passed on. */
   isRevealedBy(text: string): boolean;
+  /** The keys from now on. One that stays keeps its standing; what was begun with one that goes ends with it. */
+  renew(secrets: readonly Secret[]): void;
 }
 
 export interface KeyRingOptions {
@@ -37,13 +39,16 @@ export interface KeyRingOptions {
 
 /** Callers may choose the version (policy `fill`): only this many header lists are kept for each key. */
 const VERSIONS_KEPT = 16;
+/** Keys that are no longer used but may still stand in an answer: whatever upstream says is searched for them too. */
+const RETIRED_KEPT = 16;
 // RFC 9110 §5.5, narrowed: visible ASCII. Anything else in a key is a slip of configuration, such as a line break in the file.
 const HEADER_SAFE = /^[\x21-\x7e]+$/;
 
 /** @throws Error when a key cannot be sent in a header; the message names its place, never the key. */
 export function createKeyRing(secrets: readonly Secret[], options: KeyRingOptions): KeyRing {
   const { now, setAsideMs = 60_000 } = options;
-  const keys = secrets.map((secret, index) => new Key(secret.reveal(), index + 1));
+  let keys = secrets.map((secret, index) => new Key(secret.reveal(), index + 1));
+  let retired: readonly Key[] = [];
   let turn = 0;
 
   return {
@@ -77,13 +82,22 @@ export function createKeyRing(secrets: readonly Secret[], options: KeyRingOption
       if (key instanceof Key) key.asideUntilMs = Number.NEGATIVE_INFINITY;
     },
     isRevealedBy(text) {
-      return keys.some((key) => key.isIn(text));
+      return keys.some((key) => key.isIn(text)) || retired.some((key) => key.isIn(text));
+    },
+    renew(next) {
+      const before = keys;
+      keys = next.map((secret, index) => {
+        const key = new Key(secret.reveal(), index + 1);
+        return before.find((known) => known.takesThePlaceOf(key)) ?? key;
+      });
+      turn = 0;
+      retired = [...before.filter((key) => !keys.includes(key)), ...retired].slice(0, RETIRED_KEPT);
     },
   };
 }
 
 class Key implements RingKey {
-  readonly position: number;
+  position: number;
   asideUntilMs = Number.NEGATIVE_INFINITY;
   readonly #text: string;
   readonly #headers = new Map<string, string[]>();
@@ -120,6 +134,13 @@ class Key implements RingKey {
 
   sign(headers: string[], version: string): void {
     headers.push('authorization', `Bearer ${this.#text}`, 'cartesia-version', version);
+  }
+
+  /** The same key, perhaps at another place: it keeps its standing. */
+  takesThePlaceOf(other: Key): boolean {
+    if (this.#text !== other.#text) return false;
+    this.position = other.position;
+    return true;
   }
 
   isIn(text: string): boolean {

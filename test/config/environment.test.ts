@@ -59,6 +59,7 @@ test('the least that serve needs gives every default', async (t) => {
       quota: { characters: null, audio_seconds: null, call_seconds: null, mints: null },
     },
     store: { redisUrl: null, prefix: 'cartesia-broker' },
+    secretFiles: [],
     usage: { prices: { characters: null, audioSeconds: null, callSeconds: null } },
     log: { level: 'info' },
     sockets: { browserRefusals: 'status' },

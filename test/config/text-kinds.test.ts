@@ -32,7 +32,17 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
   },
   redis_url: {
     right: ['redis://localhost', 'rediss://u:p@redis.example.com:6380/1', 'redis://[::1]:6379'],
-    wrong: ['', 'localhost:6379', 'http://localhost', 'redis://', 'redis://:6379', 'redis://a b', 'redis://h:999999'],
+    wrong: [
+      '',
+      'localhost:6379',
+      'http://localhost',
+      'redis://',
+      'redis://:6379',
+      'redis://a b',
+      'redis://h:999999',
+      'redis://:5%@h',
+      'redis://%c3@h',
+    ],
   },
   store_prefix: {
     right: ['cartesia-broker', 'a', 'eu:voice_1.2', 'x'.repeat(64)],

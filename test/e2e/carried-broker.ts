@@ -77,6 +77,8 @@ export interface SendOptions {
   readonly body?: string | Uint8Array;
   readonly method?: string;
   readonly agent?: Agent;
+  /** Ends the request. */
+  readonly signal?: AbortSignal;
 }
 
 /** A whole answer, and whether it was whole. */
@@ -121,6 +123,7 @@ export function open(url: string, options: SendOptions = {}): Promise<IncomingMe
     {
       method: options.method ?? (body === undefined ? 'GET' : 'POST'),
       agent,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
       headers: {
         ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
         ...(json === undefined ? {} : { 'content-type': 'application/json' }),

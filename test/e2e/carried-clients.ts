@@ -182,7 +182,7 @@ export function testClients(transport: Transport): void {
       await t.test(path, async (t) => {
         const running = await startCarrying(t, {
           transport,
-          seams: { carrying: { deadlines: { idleMs: 700 }, lookMs: 20 } },
+          seams: { timeouts: { stalledMs: 1_500 }, carrying: { deadlines: { idleMs: 700 }, lookMs: 20 } },
         });
         const socket = await connected(t, running);
         const json = {
@@ -206,6 +206,30 @@ export function testClients(transport: Transport): void {
         await until(() => entry.outcome === 'aborted', 'cut');
         await untilQuiet(running, 0);
         t.match(await lineOf(running, path), { outcome: 'aborted', status: 499 });
+      });
+    }
+  });
+
+  test('a reader of 1 KB a second is slow and no more, although for longer than upstream may be silent nothing seems to move', async (t) => {
+    for (const path of ['/tts/bytes', '/tts/sse']) {
+      await t.test(path, async (t) => {
+        const running = await startCarrying(t, {
+          transport,
+          seams: { carrying: { deadlines: { idleMs: 300 }, lookMs: 20 } },
+        });
+        const json = { ...SPEECH, transcript: SPEECH.transcript.repeat(120) };
+        const response = await open(`${running.broker.url}${path}`, { credential: running.token, json });
+        let received = 0;
+        for (const start = performance.now(); performance.now() - start < 1_500; await sleep(100))
+          received += (response.read(100) as Buffer | null)?.length ?? 0;
+        const entry = running.simulator.journal.entries({ path }).at(-1);
+        t.equal(entry?.outcome, 'open', 'upstream waits');
+        t.ok((entry?.bytesOut ?? 0) > 1024 * 1024 && received > 1_000, `${received} of ${entry?.bytesOut} bytes`);
+        for await (const chunk of response) received += (chunk as Buffer).length;
+        t.ok(response.complete);
+        await until(() => entry?.outcome === 'completed', 'end upstream');
+        await untilQuiet(running, 1);
+        t.match(await lineOf(running, path), { outcome: 'ok', status: 200 });
       });
     }
   });

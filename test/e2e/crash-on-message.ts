@@ -1,4 +1,4 @@
-// Loaded into a broker's process by serve.test.ts (`node --import`): does what its parent asks for.
+// Loaded into a broker's process by tests (`node --import`): does what its parent asks for.
 import { writeFileSync } from 'node:fs';
 
 process.on('message', (message) => {
@@ -18,6 +18,10 @@ process.on('message', (message) => {
   if (typeof message === 'object' && message !== null && 'reportTo' in message) {
     writeFileSync(String(message.reportTo), JSON.stringify(process.report.getReport()));
     process.send?.('reported');
+  }
+  if (typeof message === 'object' && message !== null && 'blockMs' in message) {
+    process.send?.('blocking');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(message.blockMs));
   }
   if (message === 'title') process.send?.({ title: process.title, argv: process.argv, execArgv: process.execArgv });
 });

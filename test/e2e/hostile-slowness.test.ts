@@ -100,6 +100,25 @@ test('an idle connection ends at its limit, without a word', async (t) => {
   t.equal(connection.rest(), '');
 });
 
+test('a client that takes nothing of its answers is cut, also when they are whole; one that is waited for is not', async (t) => {
+  const running = await startRunningBroker(t, { seams: { timeouts: { ...SHORT, stalledMs: 500 } } });
+  const { broker, simulator, appKey: credential, logs } = running;
+  const { port } = new URL(broker.url);
+  const staring = connect({ host: '127.0.0.1', port: Number(port) });
+  t.teardown(() => staring.destroy());
+  staring.on('error', () => {});
+  staring.pause();
+  // Together more than two connections' buffers hold.
+  staring.write('GET /openapi.json HTTP/1.1\r\nHost: b\r\n\r\n'.repeat(99));
+  const isCut = (): boolean => logs.some(({ route, outcome }) => route === '/openapi.json' && outcome === 'aborted');
+  while (!isCut()) await new Promise((resolve) => setTimeout(resolve, 10));
+
+  simulator.settings.latency.mintMs = 1_500;
+  const waiting = await openRaw(t, broker.url);
+  waiting.send(mintBytes({ credential }));
+  t.equal((await waiting.response()).status, 200, 'three times as long as a reader may stand still');
+});
+
 test('a TLS client that never says hello is cut off at the time for headers', async (t) => {
   const { broker } = await startRunningBroker(t, { tls: true, seams: { timeouts: SHORT } });
   const { port } = new URL(broker.url);
@@ -114,8 +133,14 @@ test('a TLS client that never says hello is cut off at the time for headers', as
 });
 
 test('the clocks of production are on', async (t) => {
-  t.strictSame(TIMEOUTS, { headersMs: 10_000, requestMs: 30_000, keepAliveMs: 72_000, checkMs: 500 });
+  t.strictSame(TIMEOUTS, {
+    headersMs: 10_000,
+    requestMs: 30_000,
+    keepAliveMs: 72_000,
+    stalledMs: 120_000,
+    checkMs: 500,
+  });
   const server = createServer(() => {}, { tls: null });
-  t.match(server, { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000, timeout: 0 });
+  t.match(server, { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000, timeout: 120_000 });
   t.ok(server.keepAliveTimeout > 60_000, 'longer than load balancers keep theirs');
 });

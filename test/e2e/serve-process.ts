@@ -25,12 +25,18 @@ export interface ServeOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Options of Node itself. */
   readonly nodeOptions?: readonly string[];
+  /** File descriptors that it may have, sockets among them. */
+  readonly openFiles?: number;
   readonly watch?: OutputWatch;
 }
 
 /** Killed with the test where it still runs. Nothing of this process's environment but PATH is handed on. */
-export function serveProcess(t: Test, { env, nodeOptions = [], watch }: ServeOptions): ServeProcess {
-  const child = spawn(process.execPath, [...nodeOptions, MAIN, 'serve'], {
+export function serveProcess(t: Test, { env, nodeOptions = [], openFiles, watch }: ServeOptions): ServeProcess {
+  const node = [process.execPath, ...nodeOptions, MAIN, 'serve'];
+  // Node takes all that it may have; only the shell in front can take some away.
+  const limited = openFiles === undefined ? node : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, ...node];
+  const [command = '', ...rest] = limited;
+  const child = spawn(command, rest, {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

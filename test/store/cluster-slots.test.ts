@@ -17,7 +17,7 @@ test('every call of the store is one that a cluster takes: its keys are in one s
   const failed: string[] = [];
   const calls = new Set<string>();
   const store = await createRedisStore({
-    url: server.url,
+    url: { current: server.url },
     prefix: randomUUID(),
     commandTimeoutMs: 2_000,
     times: { warmMs: 0 },

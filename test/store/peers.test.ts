@@ -20,7 +20,7 @@ test('Redis: every replica is asked, each question has its own answers, and who 
   const server = await redisServer(t);
   const prefix = randomUUID();
   const open = async () => {
-    const store = await createRedisStore({ url: server.url, prefix, commandTimeoutMs: 2_000 });
+    const store = await createRedisStore({ url: { current: server.url }, prefix, commandTimeoutMs: 2_000 });
     t.teardown(() => store.close());
     await store.reached;
     store.peers.answer((question) => `${question} ${store.replica}`);

@@ -14,8 +14,8 @@ export interface RedisServer {
   resume(): void;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
-  /** Again on the same port, empty; resolves when it takes connections. */
-  start(): Promise<void>;
+  /** Again on the same port, empty, by default with the same password; resolves when it takes connections. */
+  start(password?: string): Promise<void>;
 }
 
 export interface RedisServerOptions {
@@ -34,7 +34,7 @@ export async function redisServer(
   const port = await freePort();
   let child: ChildProcess | null = null;
 
-  async function start(): Promise<void> {
+  async function start(asked = password): Promise<void> {
     const settings = [
       '--port',
       String(port),
@@ -59,7 +59,7 @@ export async function redisServer(
         clusterPort,
       );
     }
-    if (password !== undefined) settings.push('--requirepass', password);
+    if (asked !== undefined) settings.push('--requirepass', asked);
     const started = spawn('redis-server', settings, { stdio: 'ignore' });
     child = started;
     const failed = once(started, 'error').then(([error]) => {

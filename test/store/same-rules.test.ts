@@ -31,7 +31,12 @@ test('memory and Redis give the same answers', async (t) => {
       async (questions, { limit, reserve, queueMax }) => {
         const stores: Store[] = [
           createMemoryStore({ times }),
-          await createRedisStore({ url: server.url, prefix: randomUUID(), commandTimeoutMs: 5_000, times }),
+          await createRedisStore({
+            url: { current: server.url },
+            prefix: randomUUID(),
+            commandTimeoutMs: 5_000,
+            times,
+          }),
         ];
         try {
           await Promise.all(stores.map(({ reached }) => reached));

@@ -42,7 +42,7 @@ export function everyStore(t: Test): readonly StoreKind[] {
       async make(own, times) {
         server ??= redisServer(t);
         const store = await createRedisStore({
-          url: (await server).url,
+          url: { current: (await server).url },
           prefix: randomUUID(),
           commandTimeoutMs: 2_000, // a busy machine is not what is tested here
           times: { warmMs: 0, ...times },

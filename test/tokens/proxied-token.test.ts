@@ -139,3 +139,23 @@ test('a grant in a token that is not true, or that we do not know, opens nothing
   const token = `${signed}.${createHmac('sha256', one.reveal()).update(signed).digest('base64url')}`;
   t.match(await authenticate([one], token), { outcome: 'authenticated', principal: { grants: ['stt'] } });
 });
+
+test('secrets are renewed while tokens are out: the first signs, all verify, one that is gone verifies nothing', async (t) => {
+  const [first, second] = [secret(), secret()];
+  const keys = signingKeys([first]);
+  const minter = createProxiedMinter({ keys, now: () => NOW });
+  const authenticator = createProxiedTokenAuthenticator({ keys, clients: CLIENTS, now: () => NOW });
+  const outcome = async ({ token }: { readonly token: string }): Promise<string> =>
+    (await authenticator.authenticate({ rawToken: token, place: 'authorization' })).outcome;
+  const early = await minter.mint(ORDER);
+  t.equal(await outcome(early), 'authenticated');
+
+  keys.renew([second, first]);
+  const late = await minter.mint(ORDER);
+  t.not(decodeProtectedHeader(late.token).kid, decodeProtectedHeader(early.token).kid);
+  t.strictSame([await outcome(early), await outcome(late)], ['authenticated', 'authenticated']);
+
+  keys.renew([second]);
+  t.equal(await outcome(early), 'refused', 'although it was taken before');
+  t.equal(await outcome(late), 'authenticated');
+});

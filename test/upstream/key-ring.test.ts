@@ -106,3 +106,35 @@ test('a text that contains a key is recognised', async (t) => {
   t.ok(keys.isRevealedBy('xx sk_car_two yy'));
   t.notOk(keys.isRevealedBy('sk_car_'));
 });
+
+test('renewed keys are used from now on; one that stays keeps its standing', async (t) => {
+  const clock = { ms: 0 };
+  const keys = ring(['sk_a', 'sk_b', 'sk_c'], clock);
+  const began = pick(keys);
+  keys.refused(pick(keys));
+  keys.renew([new Secret('sk_b'), new Secret('sk_d')]);
+  t.equal(keys.size, 2);
+  t.equal(keys.working, 1, 'sk_b is still set aside');
+  t.strictSame(positions(keys, 2), [2, 2]);
+  clock.ms = 60_000;
+  t.strictSame(positions(keys, 3), [1, 2, 1], 'its place is the new one');
+
+  t.equal(began.headers('2026-03-01')[1], 'Bearer sk_a', 'what has begun goes on with its key');
+  keys.refused(began);
+  t.equal(keys.working, 2, "which is nobody else's trouble");
+});
+
+test('a key that was in use is still recognised in a text', async (t) => {
+  const keys = ring(['sk_car_0']);
+  for (let n = 1; n <= 16; n += 1) keys.renew([new Secret(`sk_car_${n}`)]);
+  for (const n of [0, 7, 16]) t.ok(keys.isRevealedBy(`"sk_car_${n}"`), String(n));
+  keys.renew([new Secret('sk_car_last')]);
+  t.notOk(keys.isRevealedBy('"sk_car_0"'), 'sixteen are remembered');
+});
+
+test('keys that no header can carry change nothing', async (t) => {
+  const keys = ring(['good']);
+  t.throws(() => keys.renew([new Secret('fine'), new Secret('not good')]));
+  t.equal(keys.size, 1);
+  t.equal(pick(keys).headers('2026-03-01')[1], 'Bearer good');
+});

@@ -47,6 +47,7 @@ const CONFIG: Config = {
   sockets: { browserRefusals: 'status' },
   proxy: true,
   clients: [],
+  secretFiles: [],
 };
 
 /** What it takes to build the application without any caller and without upstream. */

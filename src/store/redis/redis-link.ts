@@ -1,7 +1,7 @@
 // The connection to Redis: fails fast, never queues, reconnects by itself. A second connection hears what is published for us.
 import { createHash } from 'node:crypto';
 import type { Redis, RedisOptions } from 'ioredis';
-import type { Secret } from '../../config/secret.ts';
+import type { CurrentSecret } from '../../config/secret.ts';
 import { Problem } from '../../errors/problems.ts';
 import type { StoreCall, StoreObserver } from '../store-call.ts';
 
@@ -16,7 +16,8 @@ export function redisScript(lua: string): RedisScript {
 }
 
 export interface RedisLinkOptions {
-  readonly url: Secret;
+  /** Looked up each time a connection is made. */
+  readonly url: CurrentSecret;
   /** Most time for one command; what takes longer counts as failed, although Redis may still do it. */
   readonly commandTimeoutMs?: number;
   /** Monotonic milliseconds. */
@@ -53,6 +54,9 @@ const OPEN_MS = 250;
 /** A connection on which nothing comes back for this long is given up: a new one may fare better. */
 const SILENT_MS = 2_000;
 
+/** What a URL says of a connection; the client reads these of its options each time it connects. */
+const WHERE_AND_WHO = ['host', 'port', 'path', 'family', 'username', 'password', 'db', 'tls'] as const;
+
 /** Loads the client first: it is 200 files that a broker without Redis never reads. */
 export async function createRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
   const { Redis } = await import('ioredis');
@@ -66,12 +70,12 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     disableClientInfo: true,
     lazyConnect: true,
   } satisfies RedisOptions;
-  const commands = new Redis(options.url.reveal(), {
+  const commands = new Redis(options.url.current.reveal(), {
     ...common,
     commandTimeout: commandTimeoutMs,
     socketTimeout: SILENT_MS,
   });
-  const hearing = new Redis(options.url.reveal(), { ...common, autoResubscribe: false });
+  const hearing = new Redis(options.url.current.reveal(), { ...common, autoResubscribe: false });
   const channels = new Map<string, (message: string) => void>();
   const listeners: (() => void)[] = [];
   let wasUp = false;
@@ -81,6 +85,11 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
 
   // Both report every failed attempt; what there is to say is in `state`. An error without a listener would end the process.
   for (const redis of [commands, hearing]) redis.on('error', () => {});
+  for (const redis of [commands, hearing])
+    redis.on('reconnecting', () => {
+      const { options: now } = new Redis(options.url.current.reveal(), { lazyConnect: true });
+      for (const name of WHERE_AND_WHO) Object.assign(redis.options, { [name]: now[name] });
+    });
   commands.on('ready', () => {
     wasUp = true;
     failures = 0;

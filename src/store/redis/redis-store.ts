@@ -1,6 +1,6 @@
 // The store that replicas share.
 import { randomUUID } from 'node:crypto';
-import type { Secret } from '../../config/secret.ts';
+import type { CurrentSecret } from '../../config/secret.ts';
 import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
 import type { StoreObserver } from '../store-call.ts';
@@ -15,7 +15,8 @@ import { createRedisSingleUse } from './redis-single-use.ts';
 import { createRedisUsageRecords } from './redis-usage-records.ts';
 
 export interface RedisStoreOptions {
-  readonly url: Secret;
+  /** Looked up each time a connection is made. */
+  readonly url: CurrentSecret;
   /** Begins every key and channel; two deployments that share a Redis have two. */
   readonly prefix: string;
   readonly times?: Partial<LeaseTimes>;

@@ -1,0 +1,173 @@
+// A process at its limits: memory, file descriptors, time. Real processes with real limits.
+import { once } from 'node:events';
+import { Agent, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Test, test } from 'tap';
+import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
+import { redisServer } from '../store/redis-server.ts';
+import { type Answer, open, type SendOptions, SPEECH, send, until } from './carried-broker.ts';
+import { problemOf } from './limits-answers.ts';
+import { type ServeOptions, type ServeProcess, serveProcess } from './serve-process.ts';
+
+const CRASH = fileURLToPath(new URL('crash-on-message.ts', import.meta.url));
+
+interface Served extends ServeProcess {
+  readonly simulator: Simulator;
+  readonly url: string;
+  readonly managementUrl: string;
+  ask(path: string, options?: SendOptions): Promise<Answer>;
+  /** An answer as far as its head. */
+  begin(path: string, options?: SendOptions): Promise<IncomingMessage>;
+}
+
+async function serve(t: Test, options: Partial<ServeOptions>): Promise<Served> {
+  const simulator = await startSimulator({ tlsPort: null, plan: 'scale', settings: { limits: { tts: 5_000 } } });
+  t.teardown(() => simulator.close());
+  const appKey = createAppKey();
+  const served = serveProcess(t, {
+    ...options,
+    env: {
+      CARTESIA_API_KEY: simulator.apiKey,
+      CARTESIA_BASE_URL: simulator.url,
+      CARTESIA_ALLOW_INSECURE: 'true',
+      CLIENT_KEYS: `kiosk=sha256:${appKeyDigest(appKey)}`,
+      MINT_RATE: 'off',
+      MINT_RATE_PER_IP: 'off',
+      PROXY: 'true',
+      PORT: '0',
+      MANAGEMENT_PORT: '0',
+      ...options.env,
+    },
+  });
+  const { url, managementUrl } = await served.listening;
+  const with_ = (more: SendOptions = {}): SendOptions => ({ credential: appKey, json: SPEECH, ...more });
+  return {
+    ...served,
+    simulator,
+    url,
+    managementUrl,
+    ask: (path, more) => send(url + path, with_(more)),
+    begin: (path, more) => open(url + path, with_(more)),
+  };
+}
+
+const readyz = async ({ managementUrl }: Served): Promise<number> => (await send(`${managementUrl}/readyz`)).status;
+
+test('a small heap, large bodies and readers that stand still: 503 before the limit, no death, and well again', async (t) => {
+  // Half of what the smallest container has: 350 bodies fill it, where a test machine would take long to send 1,000.
+  const served = await serve(t, { nodeOptions: ['--max-old-space-size=128'] });
+  const { simulator, ask, begin } = served;
+  const staring = await Promise.all(
+    Array.from({ length: 50 }, () =>
+      begin('/tts/bytes', { json: { ...SPEECH, transcript: SPEECH.transcript.repeat(60) } }),
+    ),
+  );
+  simulator.configure({ latency: { firstByteMs: 60_000 } });
+  const body = Buffer.from(JSON.stringify({ ...SPEECH, transcript: 'a'.repeat(240_000) }));
+  const large = { json: undefined, body, headers: { 'content-type': 'application/json' } };
+  const statuses = new Map<number, number>();
+  const waiting = new Set<Promise<unknown>>();
+  const gone = new AbortController();
+  let refused: Answer | null = null;
+  for (let sent = 0; sent < 3_000 && refused === null; sent += 1) {
+    const call = ask('/tts/bytes', { ...large, signal: gone.signal }).then(
+      (answer) => {
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+        if (answer.status === 503) refused ??= answer;
+      },
+      () => {},
+    );
+    waiting.add(call);
+    if (sent % 2 === 0) await sleep(10); // so that they arrive, and do not wait here
+  }
+  t.comment(`${waiting.size} bodies; ${JSON.stringify([...statuses])}`);
+  const first = await until(() => refused, 'refusal');
+  t.equal(problemOf(first).error_code, 'overloaded');
+  t.equal(first.headers['retry-after'], '2');
+  t.equal(await readyz(served), 503);
+  gone.abort();
+  for (const response of staring) response.destroy();
+  await Promise.all(waiting);
+  simulator.configure({ latency: { firstByteMs: 0 } });
+  for (let tries = 0; (await readyz(served)) !== 200 && tries < 200; tries += 1) await sleep(50);
+  t.equal((await ask('/tts/bytes')).status, 200);
+  t.equal(served.child.exitCode, null, 'the same process');
+});
+
+test('no file descriptor is left: who is connected is served, who comes is turned away at once, and well again in a second', async (t) => {
+  const served = await serve(t, { openFiles: 64 });
+  const { url, ask } = served;
+  const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => kept.destroy());
+  t.equal((await ask('/tts/bytes', { agent: kept })).status, 200); // its connection, and one to upstream, are kept
+  const { port } = new URL(url);
+  const ends: number[] = [];
+  const idle: Socket[] = [];
+  for (let n = 0; n < 100; n += 1) {
+    const start = performance.now();
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.on('close', () => ends.push(performance.now() - start));
+    socket.resume();
+    t.teardown(() => socket.destroy());
+    idle.push(socket);
+    await once(socket, 'connect');
+  }
+  await until(() => ends.length > 30, 'end of those for which there is no descriptor');
+  t.ok(Math.max(...ends) < 1_000, `${Math.round(Math.max(...ends))} ms`);
+  t.ok(ends.length < 100, `${100 - ends.length} are connected`);
+  t.equal((await ask('/tts/bytes', { agent: kept })).status, 200, 'who was connected before');
+
+  for (const socket of idle) socket.destroy();
+  const start = performance.now();
+  let answer: Answer | null = null;
+  while (answer === null && performance.now() - start < 5_000) answer = await ask('/tts/bytes').catch(() => null);
+  t.equal(answer?.status, 200);
+  t.ok(performance.now() - start < 1_000, `after ${Math.round(performance.now() - start)} ms`);
+  t.equal(served.stderr(), '');
+});
+
+test('the event loop is away for three seconds: not ready when it is back, ready soon after, and leases hold', async (t) => {
+  const redis = await redisServer(t);
+  const served = await serve(t, {
+    nodeOptions: ['--import', CRASH],
+    env: { TTS_CONCURRENCY: '1', REDIS_URL: redis.url.reveal() },
+  });
+  const { child, simulator, ask, begin } = served;
+  t.equal(await readyz(served), 200);
+  simulator.configure({ latency: { perChunkMs: 1_400 } });
+  const stream = await begin('/tts/bytes');
+  stream.resume();
+  child.send({ blockMs: 3_000 });
+  await once(child, 'message');
+  const start = performance.now();
+  t.equal(await readyz(served), 503, 'the first answer after it');
+  t.ok(performance.now() - start > 2_500, 'which took as long as that');
+  const refused = await ask('/tts/bytes');
+  t.strictSame(
+    [refused.status, problemOf(refused).error_code],
+    [429, 'concurrency_limited'],
+    'its lease is not given away',
+  );
+  t.equal(simulator.counters().tts.highWater, 1);
+  const back = performance.now();
+  while ((await readyz(served)) !== 200 && performance.now() - back < 5_000) await sleep(20);
+  t.ok(performance.now() - back < 3_000);
+  simulator.configure({ latency: { perChunkMs: 0 } });
+  await once(stream, 'close');
+  t.ok(stream.complete, 'what ran goes on');
+  t.equal((await ask('/tts/bytes')).status, 200);
+  t.strictSame(
+    served
+      .logs()
+      .filter(({ msg }) => /overloaded/.test(String(msg)))
+      .map(({ msg, reason }) => [msg, reason]),
+    [
+      ['overloaded', 'event_loop'],
+      ['no longer overloaded', undefined],
+    ],
+  );
+});

@@ -1,0 +1,48 @@
+import { test } from 'tap';
+import { oldSpaceLimit, strainOf, watchStrain } from '../../src/listener/strain.ts';
+
+const CALM = { heap: 0.3, resident: 0.3, lateMs: 5 };
+
+test('memory is short from 80 % on, of either kind, until it is below 70 % again', async (t) => {
+  t.equal(strainOf(CALM, null), null);
+  for (const kind of ['heap', 'resident'] as const) {
+    t.equal(strainOf({ ...CALM, [kind]: 0.79 }, null), null, kind);
+    t.equal(strainOf({ ...CALM, [kind]: 0.8 }, null), 'memory');
+    t.equal(strainOf({ ...CALM, [kind]: 0.7 }, 'memory'), 'memory');
+    t.equal(strainOf({ ...CALM, [kind]: 0.69 }, 'memory'), null);
+    t.equal(strainOf({ ...CALM, [kind]: 0.75 }, 'event_loop'), null);
+  }
+});
+
+test('the event loop was away when a look comes a second late; memory is the worse of the two', async (t) => {
+  t.equal(strainOf({ ...CALM, lateMs: 999 }, null), null);
+  t.equal(strainOf({ ...CALM, lateMs: 1_000 }, null), 'event_loop');
+  t.equal(strainOf({ ...CALM, heap: 0.9, lateMs: 5_000 }, null), 'memory');
+});
+
+test('the limit is what the operator has asked Node for, wherever that was said', async (t) => {
+  const MIB = 2 ** 20;
+  t.equal(oldSpaceLimit('--disable-sigusr1 --max-old-space-size=256', 448 * MIB), 256 * MIB);
+  t.equal(oldSpaceLimit('--max_old_space_size=256 --import x', 448 * MIB), 256 * MIB);
+  t.equal(oldSpaceLimit('--max-old-space-size 100 --max-old-space-size=200', 448 * MIB), 200 * MIB, 'the last counts');
+  t.equal(oldSpaceLimit('--max-semi-space-size=16', 448 * MIB), 448 * MIB);
+  t.equal(oldSpaceLimit('--max-old-space-size=9999', 448 * MIB), 448 * MIB, 'V8 knows better');
+});
+
+test('a loop that was away is told once, and that it is back once it has been for a while', async (t) => {
+  const told: (string | null)[] = [];
+  const { promise: isBack, resolve } = Promise.withResolvers<void>();
+  const watch = watchStrain({
+    everyMs: 5,
+    onChange(strain) {
+      told.push(strain);
+      if (strain === null) resolve();
+    },
+  });
+  t.teardown(() => watch.stop());
+  const holds = setInterval(() => {}, 1_000); // the watch itself keeps no process alive
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100);
+  await isBack;
+  clearInterval(holds);
+  t.strictSame(told, ['event_loop', null]);
+});
