@@ -1,6 +1,7 @@
 // One WebSocket through the broker: two sockets, spliced. Bytes pass as they came, with backpressure; text messages are shown to the
 // protocol. Whatever happens to one side, the other one is told and ended.
 import type { Socket } from 'node:net';
+import type { Listed } from '../../collections/live-list.ts';
 import { Problem } from '../../errors/problems.ts';
 import { toProblem, UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
@@ -67,7 +68,10 @@ const PING_TO_CLIENT = makeFrame(OPCODE.ping, NOTHING, false);
 const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
 const NORMAL: Closing = { code: CLOSE.normal, reason: '' };
 
-export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwner, UpstreamFramesOwner {
+export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientFramesOwner, UpstreamFramesOwner {
+  place = -1;
+  /** At which of the clock's ticks it pings. Only the list of relays writes it. */
+  turn = 0;
   readonly requestId: string;
   readonly #parts: RelayParts;
   readonly #client: Socket;

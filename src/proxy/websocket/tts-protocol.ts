@@ -99,14 +99,14 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   farewell(problem: Problem): readonly string[] {
-    return [...this.#contexts.all()].map(({ id }) => this.#eventOf(problem, id));
+    return this.#contexts.all().map(({ id }) => this.#eventOf(problem, id));
   }
 
   cancels(): readonly string[] {
-    const ids = [...this.#contexts.all()].filter(
-      ({ held, isCancelled, id }) => held === null && !isCancelled && id !== '',
-    );
-    return ids.map(({ id }) => cancelOf(id));
+    const going = this.#contexts
+      .all()
+      .filter(({ held, isCancelled, id }) => held === null && !isCancelled && id !== '');
+    return going.map(({ id }) => cancelOf(id));
   }
 
   look(): void {
@@ -114,7 +114,7 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   end(): void {
-    for (const { id } of [...this.#contexts.all()]) this.#end(id);
+    for (const { id } of this.#contexts.all()) this.#end(id);
   }
 
   /** What forbids a message, whichever kind it is. */
@@ -261,7 +261,7 @@ export class TtsProtocol implements SocketProtocol {
   #learnRate(id: string, rate: number): void {
     if (this.#bytesPerSecond === 0) this.#bytesPerSecond = rate;
     else if (rate > 0 && this.#bytesPerSecond > 0 && rate !== this.#bytesPerSecond) {
-      this.#rates = new Map([...this.#contexts.all()].map((context) => [context.id, this.#bytesPerSecond]));
+      this.#rates = new Map(this.#contexts.all().map((context) => [context.id, this.#bytesPerSecond]));
       this.#bytesPerSecond = -1;
     }
     if (rate > 0) this.#rates?.set(id, rate);
