@@ -1,39 +1,13 @@
 // What an upstream can do to a WebSocket, and what a client can: each side is told, ended, and leaves nothing behind.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
-import { type Test, test } from 'tap';
+import type { Socket } from 'node:net';
+import { test } from 'tap';
 import { makeCloseFrame, makeFrame, makeTextFrame, OPCODE } from '../../src/proxy/websocket/frame.ts';
 import { acceptOf } from '../../src/proxy/websocket/handshake.ts';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
-
-/** An upstream of bytes: what `answer` makes of a handshake. */
-async function startRawUpstream(t: Test, answer: (socket: Socket, accept: string) => void): Promise<string> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    let head = '';
-    socket.on('data', (chunk) => {
-      if (head.includes('\r\n\r\n')) return;
-      head += chunk.toString('latin1');
-      const key = /sec-websocket-key: (.*)\r\n/i.exec(head)?.[1];
-      if (head.includes('\r\n\r\n')) answer(socket, acceptOf(key ?? ''));
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
-}
-
-const switching = (accept: string, more = ''): string =>
-  `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${more}\r\n`;
+import { startRawUpstream, switching } from './socket-upstream.ts';
 
 test('an upstream that does not open the socket properly: 502 or 504, and the client never sees a 101', async (t) => {
   const refusals: readonly [string, (accept: string) => string, number][] = [

@@ -1,4 +1,5 @@
 // The limits inside sockets: a lease for the socket, one for each context, budgets that are spent as it goes, and the operator's hand.
+import { BriefMap } from '../../collections/brief-map.ts';
 import type { QuotaUnit } from '../../config/budget.ts';
 import { Problem } from '../../errors/problems.ts';
 import type { Lease, LeaseRequest } from '../../limits/lease-desk.ts';
@@ -44,8 +45,8 @@ class LimitedSession implements SessionGuard {
   readonly #unit: QuotaUnit;
   readonly #left: () => void;
   /** Of contexts, by their id. */
-  readonly #asked = new Map<string, LeaseRequest>();
-  readonly #held = new Map<string, Lease>();
+  readonly #asked = new BriefMap<LeaseRequest>();
+  readonly #held = new BriefMap<Lease>();
 
   constructor(limits: Limits, facts: SessionFacts, unit: QuotaUnit, left: () => void) {
     this.#limits = limits;

@@ -1,88 +1,42 @@
 // One WebSocket through the broker: two sockets, spliced. Bytes pass as they came, with backpressure; text messages are shown to the
 // protocol. Whatever happens to one side, the other one is told and ended.
 import type { Socket } from 'node:net';
+import type { Listed } from '../../collections/live-list.ts';
 import { Problem } from '../../errors/problems.ts';
 import { toProblem, UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
+import { Backpressure } from './backpressure.ts';
 import { ClientFrames, type ClientFramesOwner } from './client-frames.ts';
 import { CLOSE, type Closing, passedClosing, readClose } from './close-code.ts';
-import { makeCloseFrame, makeFrame, makeTextFrame, OPCODE } from './frame.ts';
-import type { ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
-import { giveBack } from './read-buffer.ts';
-import type { RelayClock, RelayTimes } from './relay-clock.ts';
+import { closeClient, closeUpstream, GOING_AWAY, NORMAL, VIOLATION_REASONS } from './farewell.ts';
+import { makeFrame, makeTextFrame, OPCODE } from './frame.ts';
+import type { ProtocolHost, SocketProtocol } from './protocol.ts';
+import type { RelayEnd, RelayOpening, RelayParts } from './relay-parts.ts';
+import { RelayStart } from './relay-start.ts';
 import { UpstreamFrames, type UpstreamFramesOwner } from './upstream-frames.ts';
 import type { UpstreamSocket, UpstreamSocketOwner } from './upstream-socket.ts';
 
-/** How a socket ended. */
-export interface RelayEnd {
-  readonly by: 'client' | 'upstream' | 'broker';
-  /** What the client was told, or has said; 1006 where nothing was said. */
-  readonly code: number;
-  /** `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem. */
-  readonly outcome: string;
-}
-
-export interface RelayParts {
-  readonly client: Socket;
-  readonly times: RelayTimes;
-  readonly clock: RelayClock;
-  readonly requestId: string;
-  /** For how long at most, and when its credential ends it; milliseconds of the clock, `Infinity` = never. */
-  readonly endsAtMs: number;
-  readonly expiresAtMs: number;
-  /** Without anything of the client's, while nothing is going on. */
-  readonly idleMs: number;
-  /** Whether a ping of the client's counts as something. */
-  readonly pingsCount: boolean;
-  readonly makeProtocol: (host: ProtocolHost) => SocketProtocol;
-  readonly isRevealing: (text: string) => boolean;
-  readonly account: RelayAccount;
-}
-
-/** Who is told of an open socket, for as long as it is. */
-export interface RelayAccount {
-  /** What was consumed so far: once in every ping interval, and at the end. */
-  used(usage: Readonly<SocketUsage>): void;
-  /** It is over. Told once. */
-  ended(end: RelayEnd): void;
-  /** The client's connection is gone, whether it was ever open or not. */
-  gone(): void;
-}
-
-/** Who is told whether it opens at all: one of the two, once. Let go after that, as it holds the request. */
-export interface RelayOpening {
-  /** Upstream has accepted. @returns the answer that accepts the client too */
-  accepted(upstreamRequestId: string | null): string;
-  /** It never opened; the client has yet to be answered, unless it has gone (`null`). */
-  refused(reason: ErrorAnswer | Problem | null): void;
-}
-
-/** What a client may send before it is accepted. */
-const EARLY_MAX_BYTES = 64 * 1024;
 /** Answers to pings, errors and the like that wait for a client which does not read. */
 const PENDING_MAX_BYTES = 512 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const PING_TO_CLIENT = makeFrame(OPCODE.ping, NOTHING, false);
-const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
-const NORMAL: Closing = { code: CLOSE.normal, reason: '' };
 
-export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwner, UpstreamFramesOwner {
+export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientFramesOwner, UpstreamFramesOwner {
+  place = -1;
+  /** At which of the clock's ticks it pings. Only the list of relays writes it. */
+  turn = 0;
   readonly requestId: string;
   readonly #parts: RelayParts;
   readonly #client: Socket;
-  #opening: RelayOpening | null;
+  readonly #pressure: Backpressure;
+  /** Until it is open. */
+  #start: RelayStart | null;
   #upstream: UpstreamSocket | null = null;
   #protocol: SocketProtocol | null = null;
   #phase: 'connecting' | 'open' | 'closing' | 'over' = 'connecting';
   readonly #up = new ClientFrames(this);
   readonly #down = new UpstreamFrames(this);
-  /** What came before upstream was there. */
-  #early: Buffer[] | null = [];
-  #earlyBytes = 0;
-  /** Since when a side takes nothing, and the other one is not read for it; 0 = it takes. */
-  #clientFullAtMs = 0;
-  #upstreamFullAtMs = 0;
   #lastActiveMs: number;
   #isClientAlive = true;
   #isUpstreamAlive = true;
@@ -92,7 +46,8 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
   /** Listens at once: a client that leaves while upstream is being connected ends that too. */
   constructor(parts: RelayParts, opening: RelayOpening, head: Buffer) {
     this.#parts = parts;
-    this.#opening = opening;
+    this.#start = new RelayStart(opening, parts.client);
+    this.#pressure = new Backpressure(parts.client, parts.clock);
     this.requestId = parts.requestId;
     this.#lastActiveMs = parts.clock.nowMs;
     const { client } = parts;
@@ -105,7 +60,7 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
       this.#clientGone();
       parts.account.gone();
     });
-    if (head.length > 0) this.#keepEarly(head);
+    if (head.length > 0) this.#start.keep(head);
   }
 
   get nowMs(): number {
@@ -145,13 +100,12 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
     if (this.#phase !== 'connecting') return;
     this.#phase = 'open';
     this.#lastActiveMs = this.nowMs;
-    this.#client.write(this.#opening?.accepted(requestId) ?? '', 'latin1');
-    this.#opening = null;
+    const start = this.#start;
+    this.#start = null;
+    this.#client.write(start?.opening.accepted(requestId) ?? '', 'latin1');
     this.#protocol = this.#parts.makeProtocol(this);
-    const early = this.#early ?? [];
-    this.#early = null;
-    for (const chunk of early) this.#clientData(chunk);
-    if (this.#upstreamFullAtMs === 0 && this.#client.isPaused()) this.#client.resume();
+    for (const chunk of start?.early ?? []) this.#clientData(chunk);
+    if (!this.#pressure.isUpstreamFull && this.#client.isPaused()) this.#client.resume();
   }
 
   upstreamRefused(answer: ErrorAnswer): void {
@@ -167,23 +121,19 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
   }
 
   upstreamDrained(): void {
-    if (this.#upstreamFullAtMs === 0) return;
-    this.#upstreamFullAtMs = 0;
-    this.#client.resume();
+    this.#pressure.upstreamDrained();
   }
 
   upstreamRead(): void {
-    const received = this.#upstream?.received;
-    if (received === undefined || this.#phase === 'connecting') return;
+    const upstream = this.#upstream;
+    if (upstream === null || this.#phase === 'connecting') return;
+    const { received } = upstream;
     this.#isUpstreamAlive = true;
     const taken = this.#down.read(received.bytes, received.end);
     const at = this.isOpen ? taken : received.end;
-    if (this.#client.writableLength === 0) {
-      received.consume(at, false);
-      return;
-    }
+    if (this.#client.writableLength === 0) received.consume(at, false);
     // The kernel has not taken everything: the write goes on in the buffer that was read into, so nothing more is read before it is over.
-    this.#pauseUpstream(received.consume(at, true));
+    else this.#pressure.clientIsFull(upstream, received.consume(at, true));
   }
 
   // What the frames of upstream's tell.
@@ -220,9 +170,7 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
 
   passUp(bytes: Buffer): void {
     if (!this.isOpen || this.#upstream === null) return;
-    if (this.#upstream.write(bytes) || this.#upstreamFullAtMs > 0) return;
-    this.#upstreamFullAtMs = this.nowMs;
-    this.#client.pause();
+    if (!this.#upstream.write(bytes)) this.#pressure.upstreamIsFull();
   }
 
   textUp(payload: Buffer, keep: () => Buffer): boolean {
@@ -291,13 +239,12 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
     const { times, endsAtMs, expiresAtMs, idleMs } = this.#parts;
     this.#protocol?.look();
     if (isPingTurn && this.#protocol !== null) this.#parts.account.used(this.#protocol.usage);
+    const stalled = this.#pressure.stalled(nowMs, times.stallMs);
     if (nowMs >= expiresAtMs) this.cut(new Problem('token_expired'), CLOSE.policy);
     else if (nowMs >= endsAtMs) this.cut(new Problem('session_ended'), CLOSE.goingAway);
-    else if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > times.stallMs)
-      this.#abandon('broker', 'aborted');
-    else if (this.#upstreamFullAtMs > 0 && nowMs - this.#upstreamFullAtMs > times.stallMs) {
-      this.#lose('upstream_timeout', 'upstream takes nothing');
-    } else if (!this.isBusy && nowMs - this.#lastActiveMs > idleMs) {
+    else if (stalled === 'client') this.#abandon('broker', 'aborted');
+    else if (stalled === 'upstream') this.#lose('upstream_timeout', 'upstream takes nothing');
+    else if (!this.isBusy && nowMs - this.#lastActiveMs > idleMs) {
       const closing = { code: CLOSE.normal, reason: 'connection idle timeout' };
       this.#finish(closing, NORMAL, null, { by: 'broker', outcome: 'idle' });
     } else if (this.#endsWhenIdle && !this.isBusy) this.endForRestart();
@@ -323,10 +270,10 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
 
   #ping(): void {
     // A side that is not being read cannot show that it lives.
-    if (!this.#isClientAlive && this.#upstreamFullAtMs === 0) this.#abandon('client', 'dead_peer');
-    else if (!this.#isUpstreamAlive && this.#clientFullAtMs === 0)
+    if (!this.#isClientAlive && !this.#pressure.isUpstreamFull) this.#abandon('client', 'dead_peer');
+    else if (!this.#isUpstreamAlive && !this.#pressure.isClientFull) {
       this.#lose('upstream_timeout', 'upstream does not answer');
-    else {
+    } else {
       this.#isClientAlive = false;
       this.#isUpstreamAlive = false;
       this.#down.send(PING_TO_CLIENT, true);
@@ -334,28 +281,10 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
     }
   }
 
-  #pauseUpstream(lent: Buffer | null): void {
-    if (this.#clientFullAtMs === 0) this.#clientFullAtMs = this.nowMs;
-    this.#upstream?.pause();
-    this.#client.write(NOTHING, (error) => {
-      if (error) return;
-      if (lent !== null) giveBack(lent);
-      if (this.#client.writableLength > 0) return; // the last of these writes resumes
-      this.#clientFullAtMs = 0;
-      this.#upstream?.resume();
-    });
-  }
-
   #clientData(chunk: Buffer): void {
     this.#isClientAlive = true;
-    if (this.#phase === 'connecting') this.#keepEarly(chunk);
+    if (this.#phase === 'connecting') this.#start?.keep(chunk);
     else if (this.#phase !== 'over') this.#up.push(chunk);
-  }
-
-  #keepEarly(chunk: Buffer): void {
-    this.#early?.push(chunk);
-    this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes > EARLY_MAX_BYTES) this.#client.pause();
   }
 
   // Ends.
@@ -392,10 +321,9 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
   #endOpening(reason: ErrorAnswer | Problem | null): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'over';
-    this.#early = null;
     this.#upstream?.destroy();
-    this.#opening?.refused(reason);
-    this.#opening = null;
+    this.#start?.opening.refused(reason);
+    this.#start = null;
   }
 
   /** Nobody is left to be told. */
@@ -418,33 +346,22 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
     end: Pick<RelayEnd, 'by' | 'outcome'>,
   ): void {
     if (!this.isOpen) return;
-    const farewell = problem === null ? [] : (this.#protocol?.farewell(problem) ?? []);
+    const errors = problem === null ? [] : (this.#protocol?.farewell(problem) ?? []);
     this.#endUpstream(toUpstream);
-    this.#down.flush();
     this.#settle({ ...end, code: toClient.code ?? 1005 });
     this.#phase = 'closing';
-    if (this.#down.isMidMessage) {
-      // A frame of ours would be read as a part of the message that never became whole.
+    if (!closeClient(this.#client, this.#down, toClient, errors)) {
       this.#clientGone();
       return;
     }
-    for (const text of farewell) this.#client.write(makeTextFrame(text, false));
-    this.#client.write(makeCloseFrame(toClient.code, toClient.reason, false));
     this.#closeTimer = setTimeout(() => this.#clientGone(), this.#parts.times.closeMs);
     this.#client.resume();
   }
 
   #endUpstream(closing: Closing): void {
-    const upstream = this.#upstream;
-    if (upstream === null) return;
-    this.#up.flush();
-    if (this.#up.isMidFrame) {
-      upstream.destroy();
-      return;
-    }
-    for (const text of this.#protocol?.cancels() ?? []) upstream.write(makeTextFrame(text, true));
-    upstream.write(makeCloseFrame(closing.code, closing.reason, true));
-    upstream.end(this.#parts.times.closeMs);
+    if (this.#upstream === null) return;
+    const cancels = this.#protocol?.cancels() ?? [];
+    closeUpstream(this.#upstream, this.#up, closing, { cancels, lingerMs: this.#parts.times.closeMs });
   }
 
   #settle(end: RelayEnd): void {
@@ -453,10 +370,3 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
     this.#parts.account.ended(end);
   }
 }
-
-const VIOLATION_REASONS: Readonly<Record<number, string>> = {
-  1002: 'protocol error',
-  1007: 'not UTF-8',
-  1008: 'too many fragments',
-  1009: 'message too big',
-};

@@ -1,5 +1,6 @@
 // All the sockets of this process: their common clock, their pings, their end.
 import { performance } from 'node:perf_hooks';
+import { LiveList } from '../../collections/live-list.ts';
 import type { Relay } from './relay.ts';
 import { RELAY_TIMES, type RelayClock, type RelayTimes } from './relay-clock.ts';
 
@@ -22,7 +23,7 @@ export class Relays implements RelayClock {
   readonly #tickMs: number;
   /** Pings are spread over the interval: so many sockets have their turn at each tick. */
   readonly #turns: number;
-  readonly #relays = new Map<Relay, number>();
+  readonly #relays = new LiveList<Relay>();
   #timer: NodeJS.Timeout | null = null;
   #tick = 0;
   #nextTurn = 0;
@@ -55,7 +56,8 @@ export class Relays implements RelayClock {
   }
 
   add(relay: Relay): void {
-    this.#relays.set(relay, this.#nextTurn++ % this.#turns);
+    relay.turn = this.#nextTurn++ % this.#turns;
+    this.#relays.add(relay);
     if (this.#timer !== null) return;
     this.#timer = setInterval(() => this.#look(), this.#tickMs);
     this.#timer.unref(); // sockets keep the process alive, not their clock
@@ -80,10 +82,10 @@ export class Relays implements RelayClock {
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
     });
-    for (const relay of [...this.#relays.keys()]) relay.drain();
+    for (const relay of this.#relays.all()) relay.drain();
     const close = setTimeout(
       () => {
-        for (const relay of [...this.#relays.keys()]) relay.endForRestart();
+        for (const relay of this.#relays.all()) relay.endForRestart();
       },
       Math.max(0, deadlineMs - CLOSING_MS),
     );
@@ -94,7 +96,7 @@ export class Relays implements RelayClock {
   }
 
   #cut(): void {
-    for (const relay of [...this.#relays.keys()]) {
+    for (const relay of this.#relays.all()) {
       relay.destroy();
       this.delete(relay);
     }
@@ -103,6 +105,6 @@ export class Relays implements RelayClock {
   #look(): void {
     const now = this.touch();
     this.#tick = (this.#tick + 1) % this.#turns;
-    for (const [relay, turn] of this.#relays) relay.look(now, turn === this.#tick);
+    for (const relay of this.#relays.all()) relay.look(now, relay.turn === this.#tick);
   }
 }

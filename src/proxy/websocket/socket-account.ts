@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { SubjectHash } from '../../telemetry/subject-hash.ts';
 import type { SocketUsage } from './protocol.ts';
-import type { RelayEnd } from './relay.ts';
+import type { RelayEnd } from './relay-parts.ts';
 import type { SessionGuard } from './session-guard.ts';
 
 export interface Ledger {

@@ -1,34 +1,28 @@
 // Cartesia's WebSockets, as far as the endpoint table has them: from an admitted upgrade to an open relay.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Admission, admitted } from '../../admission/admitted.ts';
 import type { ClientConfig, Config } from '../../config/config.ts';
 import { toProblem } from '../../errors/from-fastify.ts';
 import { sendProblem } from '../../errors/plugin.ts';
 import { Problem } from '../../errors/problems.ts';
 import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
-import { takeOver, type Upgrade, upgradeOf } from '../../listener/upgrade.ts';
-import { checkContent } from '../../policy/content.ts';
-import { allowsEndpoint } from '../../policy/endpoint.ts';
-import { SOCKET_ENDPOINTS, type SocketEndpoint, type SocketKind, upstreamPath } from '../../upstream/endpoints.ts';
+import { takeOver } from '../../listener/upgrade.ts';
+import { SOCKET_ENDPOINTS } from '../../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../../upstream/key-ring.ts';
 import type { UpstreamEvent } from '../../upstream/upstream-event.ts';
-import { resolveVersion } from '../../upstream/version.ts';
 import { requestHeaders } from '../request-headers.ts';
-import { passQuery } from '../target.ts';
 import { type ErrorAnswer, problemOfAnswer } from '../upstream-error.ts';
-import { CLOSE } from './close-code.ts';
-import { acceptance, checkHandshake } from './handshake.ts';
-import { LineProtocol } from './line-protocol.ts';
-import { ManagedProtocol } from './managed-protocol.ts';
-import type { ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
+import { acceptance } from './handshake.ts';
+import { findPassage, type Passage } from './passage.ts';
+import { protocolOf } from './protocols.ts';
 import { refuseWithEvent } from './refusal-event.ts';
-import { Relay, type RelayAccount, type RelayEnd, type RelayOpening, type RelayParts } from './relay.ts';
+import { Relay } from './relay.ts';
+import type { RelayOpening, RelayParts } from './relay-parts.ts';
 import type { Relays } from './relays.ts';
-import { OPEN_GUARD, type SessionGuard, type SessionGuards } from './session-guard.ts';
-import type { SessionRules } from './session-rules.ts';
-import { type Ledger, SocketAccount, type SocketFacts } from './socket-account.ts';
-import { recordedBytesPerSecond, SttProtocol } from './stt-protocol.ts';
-import { TtsProtocol } from './tts-protocol.ts';
+import type { SessionGuards } from './session-guard.ts';
+import { rulesOf, type SessionRules } from './session-rules.ts';
+import type { Ledger, SocketFacts } from './socket-account.ts';
+import { SocketSession } from './socket-session.ts';
+import { recordedBytesPerSecond } from './stt-protocol.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
 
 /** What sockets are carried with. */
@@ -67,7 +61,9 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
         if (!isTold) sendProblem(reply, problem);
       },
       handler: async (request, reply) => {
-        const passage = await prepare(endpoint, request, options);
+        const { upstream, carrier } = options;
+        const { spentTokens, relays } = carrier;
+        const passage = await findPassage(endpoint, request, { upstream, spentTokens, isDraining: relays.isDraining });
         const clientRules = rules.get(passage.admission.client.name);
         if (clientRules === undefined) throw new TypeError('rules are made for every client app');
         await open(passage, clientRules, request, reply, options);
@@ -75,95 +71,6 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
       },
     });
   }
-}
-
-/** An upgrade that was found worth carrying. */
-interface Passage {
-  readonly endpoint: SocketEndpoint;
-  readonly admission: Admission;
-  readonly upgrade: Upgrade;
-  /** The value of Sec-WebSocket-Accept. */
-  readonly accept: string;
-  readonly target: string;
-  readonly version: string;
-  readonly query: URLSearchParams;
-}
-
-async function prepare(
-  endpoint: SocketEndpoint,
-  request: FastifyRequest,
-  options: SocketRoutesOptions,
-): Promise<Passage> {
-  const admission = admitted(request);
-  const { client, principal } = admission;
-  if (!allowsEndpoint(endpoint, client, principal.grants)) throw new Problem('endpoint_not_allowed');
-  const accept = checkHandshake(request.raw);
-  const upgrade = request.raw[upgradeOf];
-  if (upgrade === undefined) throw new Problem('invalid_request', 'This path is a WebSocket.');
-  if (options.carrier.relays.isDraining) throw new Problem('draining');
-
-  const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
-  const path = upstreamPath(endpoint, id);
-  if (path === null) throw new Problem('not_found');
-  const url = request.raw.url ?? '';
-  const mark = url.indexOf('?');
-  const passed = passQuery(mark === -1 ? '' : url.slice(mark + 1));
-  const header = request.headers['cartesia-version'];
-  const version = resolveVersion(passed.version ?? (Array.isArray(header) ? header.join(', ') : header), {
-    version: options.upstream.version,
-    policy: options.upstream.versionPolicy,
-  });
-  if ('invalid' in version) throw new Problem('invalid_version');
-  const query = new URLSearchParams(passed.text);
-  checkPolicy(endpoint, client, id, query);
-
-  // Last, so that a refusal for another reason does not cost the caller its token.
-  const singleUse = singleUseOf(principal);
-  if (singleUse !== null && !(await options.carrier.spentTokens.spend(singleUse))) {
-    request.record.reason = 'single_use_spent';
-    throw new Problem('unauthenticated');
-  }
-  return { endpoint, admission, upgrade, accept, target: path + passed.text, version: version.version, query };
-}
-
-/** What the target alone tells; messages are judged as they come. */
-function checkPolicy(
-  endpoint: SocketEndpoint,
-  client: ClientConfig,
-  id: string | undefined,
-  query: URLSearchParams,
-): void {
-  const { content } = client;
-  if (endpoint.grant === 'agent') {
-    if (content.agents !== null && (id === undefined || !content.agents.includes(id))) {
-      throw new Problem('content_not_allowed', 'This caller may not use this agent.');
-    }
-    return;
-  }
-  if (endpoint.grant !== 'stt') return;
-  const decision = checkContent(
-    {
-      model: only(query, 'model'),
-      voice: null,
-      language: only(query, 'language'),
-      container: null,
-      encoding: null,
-      transcript: null,
-    },
-    content,
-  );
-  if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
-}
-
-/** @throws Problem where the parameter stands twice, or in another spelling: which one counts would be a guess */
-function only(query: URLSearchParams, name: string): string | null {
-  let value: string | null = null;
-  for (const [key, one] of query) {
-    if (key.toLowerCase() !== name) continue;
-    if (key !== name || value !== null) throw new Problem('invalid_request', `The query must name "${name}" once.`);
-    value = one;
-  }
-  return value;
 }
 
 /** Resolves when the socket is open, or the client has gone. @throws Problem when it does not open */
@@ -178,7 +85,7 @@ async function open(
   const { carrier } = options;
   const key = carrier.ring.pick();
   if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
-  const session = new Session(carrier.relays, options.ledger, factsOf(passage, request));
+  const session = new SocketSession(carrier.relays, options.ledger, factsOf(passage, request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const startedMs = carrier.relays.touch();
   const opening: RelayOpening = {
@@ -222,53 +129,10 @@ async function open(
   await promise;
 }
 
-/**
- * What a socket leaves behind when its request is done: texts and functions of its own, because whatever holds the request would keep
- * it, with all its headers, for as long as the socket is open.
- */
-class Session implements RelayAccount {
-  guard: SessionGuard = OPEN_GUARD;
-  /** For good: readers get their errors, then the socket is closed. */
-  readonly cut: (problem: Problem) => void;
-  readonly #relays: Relays;
-  readonly #ledger: Ledger;
-  readonly #facts: SocketFacts;
-  #relay: Relay | null = null;
-  #account: SocketAccount | null = null;
-
-  constructor(relays: Relays, ledger: Ledger, facts: SocketFacts) {
-    this.#relays = relays;
-    this.#ledger = ledger;
-    this.#facts = facts;
-    this.cut = (problem) => this.#relay?.cut(problem, CLOSE.policy);
-  }
-
-  begin(relay: Relay): void {
-    this.#relay = relay;
-    this.#relays.add(relay);
-  }
-
-  opened(): void {
-    this.#account = new SocketAccount(this.#ledger, this.#facts, this.guard);
-  }
-
-  used(usage: Readonly<SocketUsage>): void {
-    this.#account?.used(usage);
-  }
-
-  ended(end: RelayEnd): void {
-    this.#account?.ended(end);
-  }
-
-  gone(): void {
-    if (this.#relay !== null) this.#relays.delete(this.#relay);
-  }
-}
-
 function relayParts(
   { endpoint, admission, upgrade, query }: Passage,
   rules: SessionRules,
-  session: Session,
+  session: SocketSession,
   requestId: string,
   { carrier }: SocketRoutesOptions,
 ): RelayParts {
@@ -293,25 +157,6 @@ function relayParts(
   };
 }
 
-function protocolOf(
-  kind: SocketKind,
-  rules: SessionRules,
-  session: Session,
-  recordedRate: number | null,
-): (host: ProtocolHost) => SocketProtocol {
-  switch (kind) {
-    case 'tts':
-      return (host) => new TtsProtocol(host, rules, session.guard);
-    case 'stt':
-    case 'stt_turns':
-      return (host) => new SttProtocol(host, recordedRate);
-    case 'agent_line':
-      return (host) => new LineProtocol(host, rules.agentOverrides);
-    case 'agent_managed':
-      return (host) => new ManagedProtocol(host, rules.agentOverrides);
-  }
-}
-
 function refusal({ ring, onEvent }: SocketCarrier, key: RingKey, answer: ErrorAnswer): Problem {
   const { problem, isKeyRefused } = problemOfAnswer(answer, { isRevealing: ring.isRevealedBy, nowMs: Date.now() });
   if (isKeyRefused) {
@@ -327,14 +172,5 @@ function factsOf({ endpoint, admission }: Passage, request: FastifyRequest): Soc
     client: admission.principal.client,
     subject: admission.principal.subject,
     endpoint: endpoint.path,
-  };
-}
-
-function rulesOf({ content, sockets }: ClientConfig): SessionRules {
-  return {
-    content,
-    maxContexts: sockets.maxContexts,
-    maxSessionCharacters: sockets.maxCharacters,
-    agentOverrides: new Set(content.agentOverrides),
   };
 }

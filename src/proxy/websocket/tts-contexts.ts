@@ -3,6 +3,8 @@
 // A context ends with `done` or an error. Neither is certain to come: a context that was cancelled, or that hit a limit, may just fall
 // silent, so silence ends one too.
 
+import { BriefMap } from '../../collections/brief-map.ts';
+
 export interface TtsContext {
   readonly id: string;
   /** Code points of its transcripts so far. */
@@ -14,12 +16,13 @@ export interface TtsContext {
   isCancelled: boolean;
 }
 
+const NONE: readonly TtsContext[] = [];
 /** The live service ends a context a second after its last audio; audio that is on its way takes longer. */
 const SILENCE_MS = 60_000;
 const SILENCE_AFTER_CANCEL_MS = 5000;
 
 export class TtsContexts {
-  readonly #contexts = new Map<string, TtsContext>();
+  readonly #contexts = new BriefMap<TtsContext>();
   #lastTouched: TtsContext | null = null;
 
   get size(): number {
@@ -30,7 +33,8 @@ export class TtsContexts {
     return this.#contexts.get(id);
   }
 
-  all(): Iterable<TtsContext> {
+  /** A copy: contexts may end while it is walked. */
+  all(): readonly TtsContext[] {
     return this.#contexts.values();
   }
 
@@ -63,6 +67,7 @@ export class TtsContexts {
 
   /** @param heardAtMs when upstream was last heard on this socket */
   silent(nowMs: number, heardAtMs: number): readonly TtsContext[] {
+    if (this.#contexts.size === 0) return NONE;
     const list: TtsContext[] = [];
     for (const context of this.#contexts.values()) {
       if (context.held !== null) continue;

@@ -5,6 +5,7 @@ import { Problem } from '../../errors/problems.ts';
 import { checkContent } from '../../policy/content.ts';
 import { bytesPerSecond, countCharacters } from '../../usage/units.ts';
 import { readGeneration } from '../generation.ts';
+import { audioBytes, isChunk, lengthOfData } from './audio-chunk.ts';
 import { type Fields, isFields, readFields } from './message-fields.ts';
 import type { ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
@@ -29,12 +30,6 @@ const KNOWN: ReadonlySet<string> = new Set([
   'locale',
 ]);
 
-const CHUNK = Buffer.from('{"type":"chunk"');
-const DATA = Buffer.from('"data":"');
-/** `data` stands near the beginning or near the end; what stands beside it is short. */
-const BESIDE_DATA_MAX_BYTES = 1024;
-const QUOTE = 0x22;
-const PADDING = 0x3d;
 /** Messages that wait for leases, of all contexts together. */
 const HELD_MAX_BYTES = 1024 * 1024;
 
@@ -99,14 +94,14 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   farewell(problem: Problem): readonly string[] {
-    return [...this.#contexts.all()].map(({ id }) => this.#eventOf(problem, id));
+    return this.#contexts.all().map(({ id }) => this.#eventOf(problem, id));
   }
 
   cancels(): readonly string[] {
-    const ids = [...this.#contexts.all()].filter(
-      ({ held, isCancelled, id }) => held === null && !isCancelled && id !== '',
-    );
-    return ids.map(({ id }) => cancelOf(id));
+    const going = this.#contexts
+      .all()
+      .filter(({ held, isCancelled, id }) => held === null && !isCancelled && id !== '');
+    return going.map(({ id }) => cancelOf(id));
   }
 
   look(): void {
@@ -114,7 +109,7 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   end(): void {
-    for (const { id } of [...this.#contexts.all()]) this.#end(id);
+    for (const { id } of this.#contexts.all()) this.#end(id);
   }
 
   /** What forbids a message, whichever kind it is. */
@@ -261,7 +256,7 @@ export class TtsProtocol implements SocketProtocol {
   #learnRate(id: string, rate: number): void {
     if (this.#bytesPerSecond === 0) this.#bytesPerSecond = rate;
     else if (rate > 0 && this.#bytesPerSecond > 0 && rate !== this.#bytesPerSecond) {
-      this.#rates = new Map([...this.#contexts.all()].map((context) => [context.id, this.#bytesPerSecond]));
+      this.#rates = new Map(this.#contexts.all().map((context) => [context.id, this.#bytesPerSecond]));
       this.#bytesPerSecond = -1;
     }
     if (rate > 0) this.#rates?.set(id, rate);
@@ -279,32 +274,6 @@ function cancelOf(id: string): string {
 
 function invalid(field: string): Problem {
   return new Problem('invalid_request', `The field "${field}" has the wrong type.`);
-}
-
-function isChunk(bytes: Buffer, start: number, end: number): boolean {
-  if (end - start < CHUNK.length) return false;
-  for (let i = 0; i < CHUNK.length; i += 1) if (bytes[start + i] !== CHUNK[i]) return false;
-  return true;
-}
-
-/** Decoded length of the base64 text behind `"data":`, without decoding it. */
-function audioBytes(bytes: Buffer, start: number, end: number): number {
-  const key = bytes.indexOf(DATA, start + CHUNK.length);
-  if (key === -1 || key > start + BESIDE_DATA_MAX_BYTES || key >= end) return 0;
-  const from = key + DATA.length;
-  const to = bytes.indexOf(QUOTE, from); // base64 has no escapes
-  return to <= from || to >= end ? 0 : decodedLength(to - from, bytes[to - 1], bytes[to - 2]);
-}
-
-function lengthOfData(event: Fields): number {
-  const data = event['data'];
-  if (typeof data !== 'string') return 0;
-  return decodedLength(data.length, data.charCodeAt(data.length - 1), data.charCodeAt(data.length - 2));
-}
-
-function decodedLength(length: number, last: number | undefined, lastButOne: number | undefined): number {
-  const padding = last === PADDING ? (lastButOne === PADDING ? 2 : 1) : 0;
-  return Math.max(0, Math.floor((length * 3) / 4) - padding);
 }
 
 function eventOf(bytes: Buffer, start: number, end: number): Fields | null {

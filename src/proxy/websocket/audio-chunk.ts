@@ -1,0 +1,37 @@
+// How much audio is in a chunk of speech, without decoding it. Pure.
+import type { Fields } from './message-fields.ts';
+
+const CHUNK = Buffer.from('{"type":"chunk"');
+const DATA = Buffer.from('"data":"');
+/** `data` stands near the beginning or near the end; what stands beside it is short. */
+const BESIDE_DATA_MAX_BYTES = 1024;
+const QUOTE = 0x22;
+const PADDING = 0x3d;
+
+/** Whether a message begins as those of the live service do; the others are read as JSON. */
+export function isChunk(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < CHUNK.length) return false;
+  for (let i = 0; i < CHUNK.length; i += 1) if (bytes[start + i] !== CHUNK[i]) return false;
+  return true;
+}
+
+/** Decoded length of the base64 text behind `"data":`, without decoding it. */
+export function audioBytes(bytes: Buffer, start: number, end: number): number {
+  const key = bytes.indexOf(DATA, start + CHUNK.length);
+  if (key === -1 || key > start + BESIDE_DATA_MAX_BYTES || key >= end) return 0;
+  const from = key + DATA.length;
+  const to = bytes.indexOf(QUOTE, from); // base64 has no escapes
+  return to <= from || to >= end ? 0 : decodedLength(to - from, bytes[to - 1], bytes[to - 2]);
+}
+
+/** The same of a message that was read. */
+export function lengthOfData(event: Fields): number {
+  const data = event['data'];
+  if (typeof data !== 'string') return 0;
+  return decodedLength(data.length, data.charCodeAt(data.length - 1), data.charCodeAt(data.length - 2));
+}
+
+function decodedLength(length: number, last: number | undefined, lastButOne: number | undefined): number {
+  const padding = last === PADDING ? (lastButOne === PADDING ? 2 : 1) : 0;
+  return Math.max(0, Math.floor((length * 3) / 4) - padding);
+}

@@ -1,0 +1,111 @@
+// Whether an upgrade is worth carrying, before anybody is asked: endpoint, handshake, target, version, policy, and the token that is
+// good for one.
+import type { FastifyRequest } from 'fastify';
+import { type Admission, admitted } from '../../admission/admitted.ts';
+import type { ClientConfig, Config } from '../../config/config.ts';
+import { Problem } from '../../errors/problems.ts';
+import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
+import { type Upgrade, upgradeOf } from '../../listener/upgrade.ts';
+import { checkContent } from '../../policy/content.ts';
+import { allowsEndpoint } from '../../policy/endpoint.ts';
+import { type SocketEndpoint, upstreamPath } from '../../upstream/endpoints.ts';
+import { resolveVersion } from '../../upstream/version.ts';
+import { passQuery } from '../target.ts';
+import { checkHandshake } from './handshake.ts';
+
+export interface PassageOptions {
+  readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
+  readonly spentTokens: SpentTokens;
+  /** The last part of a shutdown has begun. */
+  readonly isDraining: boolean;
+}
+
+/** An upgrade that was found worth carrying. */
+export interface Passage {
+  readonly endpoint: SocketEndpoint;
+  readonly admission: Admission;
+  readonly upgrade: Upgrade;
+  /** The value of Sec-WebSocket-Accept. */
+  readonly accept: string;
+  readonly target: string;
+  readonly version: string;
+  readonly query: URLSearchParams;
+}
+
+/** @throws Problem */
+export async function findPassage(
+  endpoint: SocketEndpoint,
+  request: FastifyRequest,
+  { upstream, spentTokens, isDraining }: PassageOptions,
+): Promise<Passage> {
+  const admission = admitted(request);
+  const { client, principal } = admission;
+  if (!allowsEndpoint(endpoint, client, principal.grants)) throw new Problem('endpoint_not_allowed');
+  const accept = checkHandshake(request.raw);
+  const upgrade = request.raw[upgradeOf];
+  if (upgrade === undefined) throw new Problem('invalid_request', 'This path is a WebSocket.');
+  if (isDraining) throw new Problem('draining');
+
+  const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
+  const path = upstreamPath(endpoint, id);
+  if (path === null) throw new Problem('not_found');
+  const url = request.raw.url ?? '';
+  const mark = url.indexOf('?');
+  const passed = passQuery(mark === -1 ? '' : url.slice(mark + 1));
+  const header = request.headers['cartesia-version'];
+  const version = resolveVersion(passed.version ?? (Array.isArray(header) ? header.join(', ') : header), {
+    version: upstream.version,
+    policy: upstream.versionPolicy,
+  });
+  if ('invalid' in version) throw new Problem('invalid_version');
+  const query = new URLSearchParams(passed.text);
+  checkPolicy(endpoint, client, id, query);
+
+  // Last, so that a refusal for another reason does not cost the caller its token.
+  const singleUse = singleUseOf(principal);
+  if (singleUse !== null && !(await spentTokens.spend(singleUse))) {
+    request.record.reason = 'single_use_spent';
+    throw new Problem('unauthenticated');
+  }
+  return { endpoint, admission, upgrade, accept, target: path + passed.text, version: version.version, query };
+}
+
+/** What the target alone tells; messages are judged as they come. */
+function checkPolicy(
+  endpoint: SocketEndpoint,
+  client: ClientConfig,
+  id: string | undefined,
+  query: URLSearchParams,
+): void {
+  const { content } = client;
+  if (endpoint.grant === 'agent') {
+    if (content.agents !== null && (id === undefined || !content.agents.includes(id))) {
+      throw new Problem('content_not_allowed', 'This caller may not use this agent.');
+    }
+    return;
+  }
+  if (endpoint.grant !== 'stt') return;
+  const decision = checkContent(
+    {
+      model: only(query, 'model'),
+      voice: null,
+      language: only(query, 'language'),
+      container: null,
+      encoding: null,
+      transcript: null,
+    },
+    content,
+  );
+  if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+}
+
+/** @throws Problem where the parameter stands twice, or in another spelling: which one counts would be a guess */
+function only(query: URLSearchParams, name: string): string | null {
+  let value: string | null = null;
+  for (const [key, one] of query) {
+    if (key.toLowerCase() !== name) continue;
+    if (key !== name || value !== null) throw new Problem('invalid_request', `The query must name "${name}" once.`);
+    value = one;
+  }
+  return value;
+}

@@ -1,0 +1,50 @@
+// What a relay is made of, and whom it tells what becomes of it.
+import type { Socket } from 'node:net';
+import type { Problem } from '../../errors/problems.ts';
+import type { ErrorAnswer } from '../upstream-error.ts';
+import type { ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
+import type { RelayClock, RelayTimes } from './relay-clock.ts';
+
+/** How a socket ended. */
+export interface RelayEnd {
+  readonly by: 'client' | 'upstream' | 'broker';
+  /** What the client was told, or has said; 1006 where nothing was said. */
+  readonly code: number;
+  /** `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem. */
+  readonly outcome: string;
+}
+
+export interface RelayParts {
+  readonly client: Socket;
+  readonly times: RelayTimes;
+  readonly clock: RelayClock;
+  readonly requestId: string;
+  /** For how long at most, and when its credential ends it; milliseconds of the clock, `Infinity` = never. */
+  readonly endsAtMs: number;
+  readonly expiresAtMs: number;
+  /** Without anything of the client's, while nothing is going on. */
+  readonly idleMs: number;
+  /** Whether a ping of the client's counts as something. */
+  readonly pingsCount: boolean;
+  readonly makeProtocol: (host: ProtocolHost) => SocketProtocol;
+  readonly isRevealing: (text: string) => boolean;
+  readonly account: RelayAccount;
+}
+
+/** Who is told of an open socket, for as long as it is. */
+export interface RelayAccount {
+  /** What was consumed so far: once in every ping interval, and at the end. */
+  used(usage: Readonly<SocketUsage>): void;
+  /** It is over. Told once. */
+  ended(end: RelayEnd): void;
+  /** The client's connection is gone, whether it was ever open or not. */
+  gone(): void;
+}
+
+/** Who is told whether it opens at all: one of the two, once. Let go after that, as it holds the request. */
+export interface RelayOpening {
+  /** Upstream has accepted. @returns the answer that accepts the client too */
+  accepted(upstreamRequestId: string | null): string;
+  /** It never opened; the client has yet to be answered, unless it has gone (`null`). */
+  refused(reason: ErrorAnswer | Problem | null): void;
+}

@@ -1,0 +1,49 @@
+// What an open socket leaves behind of the request that opened it.
+import type { Problem } from '../../errors/problems.ts';
+import { CLOSE } from './close-code.ts';
+import type { SocketUsage } from './protocol.ts';
+import type { Relay } from './relay.ts';
+import type { RelayAccount, RelayEnd } from './relay-parts.ts';
+import type { Relays } from './relays.ts';
+import { OPEN_GUARD, type SessionGuard } from './session-guard.ts';
+import { type Ledger, SocketAccount, type SocketFacts } from './socket-account.ts';
+
+/** Texts and functions of its own: whatever held the request would keep it, with all its headers, for as long as the socket is open. */
+export class SocketSession implements RelayAccount {
+  guard: SessionGuard = OPEN_GUARD;
+  /** For good: readers get their errors, then the socket is closed. */
+  readonly cut: (problem: Problem) => void;
+  readonly #relays: Relays;
+  readonly #ledger: Ledger;
+  readonly #facts: SocketFacts;
+  #relay: Relay | null = null;
+  #account: SocketAccount | null = null;
+
+  constructor(relays: Relays, ledger: Ledger, facts: SocketFacts) {
+    this.#relays = relays;
+    this.#ledger = ledger;
+    this.#facts = facts;
+    this.cut = (problem) => this.#relay?.cut(problem, CLOSE.policy);
+  }
+
+  begin(relay: Relay): void {
+    this.#relay = relay;
+    this.#relays.add(relay);
+  }
+
+  opened(): void {
+    this.#account = new SocketAccount(this.#ledger, this.#facts, this.guard);
+  }
+
+  used(usage: Readonly<SocketUsage>): void {
+    this.#account?.used(usage);
+  }
+
+  ended(end: RelayEnd): void {
+    this.#account?.ended(end);
+  }
+
+  gone(): void {
+    if (this.#relay !== null) this.#relays.delete(this.#relay);
+  }
+}
