@@ -64,6 +64,8 @@ const PENDING_MAX_BYTES = 512 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const PING_TO_CLIENT = makeFrame(OPCODE.ping, NOTHING, false);
+/** How late a spent budget may end a socket. */
+const USAGE_MS = 5_000;
 const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
 const NORMAL: Closing = { code: CLOSE.normal, reason: '' };
 
@@ -84,6 +86,7 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
   #clientFullAtMs = 0;
   #upstreamFullAtMs = 0;
   #lastActiveMs: number;
+  #toldAtMs = 0;
   #isClientAlive = true;
   #isUpstreamAlive = true;
   #endsWhenIdle = false;
@@ -290,7 +293,10 @@ export class Relay implements UpstreamSocketOwner, ProtocolHost, ClientFramesOwn
     if (!this.isOpen) return;
     const { times, endsAtMs, expiresAtMs, idleMs } = this.#parts;
     this.#protocol?.look();
-    if (isPingTurn && this.#protocol !== null) this.#parts.account.used(this.#protocol.usage);
+    if (this.#protocol !== null && nowMs - this.#toldAtMs >= USAGE_MS) {
+      this.#toldAtMs = nowMs;
+      this.#parts.account.used(this.#protocol.usage);
+    }
     if (nowMs >= expiresAtMs) this.cut(new Problem('token_expired'), CLOSE.policy);
     else if (nowMs >= endsAtMs) this.cut(new Problem('session_ended'), CLOSE.goingAway);
     else if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > times.stallMs)
