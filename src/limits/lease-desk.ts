@@ -59,6 +59,9 @@ interface Course {
 /** What is waited for is also looked at this often: a word of the store's may have been lost. */
 const POLL_MS = 250;
 
+/** In one call: the store serves nobody else meanwhile. */
+const CONFIRMED_MAX = 500;
+
 export class LeaseDesk {
   readonly #kind: LeaseKind;
   readonly #pool: LeasePool;
@@ -140,7 +143,10 @@ export class LeaseDesk {
   /** Confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
   async beat(): Promise<void> {
     if (this.#isClosed) return;
-    await this.#look(this.#held.all(), this.#waitingIds());
+    const held = this.#held.all();
+    await this.#look(held.slice(0, CONFIRMED_MAX), this.#waitingIds());
+    for (let from = CONFIRMED_MAX; from < held.length; from += CONFIRMED_MAX)
+      await this.#look(held.slice(from, from + CONFIRMED_MAX), []);
     await this.#pay();
   }
 

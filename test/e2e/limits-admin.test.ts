@@ -70,6 +70,29 @@ test('the admin API opens to its token only, on the management listener only, an
   );
 });
 
+test('every call is audited, also one that was refused, with its method and status and nothing of its body', async (t) => {
+  const running = await setUp(t);
+  const scope = { scope: 'subject', client: 'kiosk', subject: 'a-subject-nobody-logs' };
+  const calls: readonly (readonly [string, string, unknown, number])[] = [
+    ['GET', '/admin/revocations', undefined, 200],
+    ['POST', '/admin/revocations', scope, 201],
+    ['POST', '/admin/revocations', {}, 400],
+    ['POST', '/admin/revocations/restore', scope, 200],
+    ['GET', '/admin/sessions', undefined, 200],
+    ['DELETE', '/admin/sessions/:id', undefined, 404],
+    ['GET', '/admin/leases', undefined, 200],
+    ['GET', '/admin/usage', undefined, 200],
+  ];
+  for (const [method, path, json, status] of calls)
+    t.equal((await running.admin(method, path.replace(':id', 'none'), json)).status, status);
+  await until(() => running.logs.filter(({ audit }) => audit === 'admin').length === calls.length);
+  t.strictSame(
+    running.logs.filter(({ audit }) => audit === 'admin').map(({ method, route, status }) => [method, route, status]),
+    calls.map(([method, path, , status]) => [method, path, status]),
+  );
+  t.notMatch(running.logText(), 'a-subject-nobody-logs');
+});
+
 test('what is revoked is refused at once, minted for no more, and let in again', async (t) => {
   const running = await setUp(t);
   const other = await mintProxied(running.broker.url, running.appKey);

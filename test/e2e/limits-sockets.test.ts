@@ -71,6 +71,24 @@ test('a transcription holds its lease as long as its socket is open', async (t) 
   t.ok(await open(t, running, STT_PATH));
 });
 
+test('a call with an agent holds its lease as long as it lasts', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { agent: 1 } }, limits: { queue: { wait: 0 } } });
+  const first = await open(t, running, '/agents/stream/agent_a');
+  await t.rejects(open(t, running, '/v1/agents/websocket/agent_a'), /429/);
+  first.socket.terminate();
+  await until(() => running.broker.leases === 0);
+  t.ok(await open(t, running, '/v1/agents/websocket/agent_a'));
+});
+
+test('sockets for speech may be ten times as many as generations, and no more', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { tts: 1 } }, limits: { queue: { wait: 0 } } });
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => open(t, running)));
+  await t.rejects(open(t, running), /429/);
+  sockets[0]?.socket.terminate();
+  await until(() => running.broker.leases === 9);
+  t.ok(await open(t, running));
+});
+
 test('a socket ends when its budget is spent', async (t) => {
   const running = await setUp(t, {}, { limits: { mint: 'off', quota: { characters: { subject: '40/month' } } } });
   const socket = await open(t, running);

@@ -36,7 +36,17 @@ test('Redis is started again, empty: what runs is entered again by its holders',
   const streams = await Promise.all(replicas.map((replica, n) => begin(replica, `running-${n}`)));
   for (const stream of streams) stream.resume();
   simulator.configure({ latency: { perChunkMs: 0 } });
+  redis.freeze();
+  const inFlight = [1, 2, 3].map((n) => speak(replicas[0], `in-flight-${n}`));
+  await sleep(20);
   await redis.kill();
+  const caught = await Promise.all(inFlight);
+  t.strictSame(
+    caught.map((answer) => answer.status),
+    [503, 503, 503],
+  );
+  const quickest = Math.min(...caught.map((answer) => answer.ms)); // a busy machine lets some of them wait for itself
+  t.ok(quickest < 250, `asked when Redis was killed: ${Math.round(quickest)} ms`);
   const { status, ms } = await speak(replicas[0], 'late');
   t.equal(status, 503);
   t.ok(ms < 250);

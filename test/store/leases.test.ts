@@ -200,6 +200,18 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(await holders(leases, rules), [third.id], 'taken up, it lasts');
   });
 
+  test(`${name}: a limit that was lowered is whole again after its time`, async (t) => {
+    const { store, pass } = await make(t, { loweredMs: 300 });
+    const leases = store.leases('tts');
+    const rules = pool(4);
+    for (const who of ['a', 'b']) await leases.acquire(rules, ask(who));
+    await leases.lower(rules);
+    t.equal(await outcomeOf(leases, rules, ask('c', { waitMs: 0 })), 'refused');
+    await pass(400);
+    t.equal((await leases.view(rules)).loweredTo, null);
+    t.equal(await outcomeOf(leases, rules, ask('c', { waitMs: 0 })), 'granted');
+  });
+
   test(`${name}: who has waited long enough is out of the queue`, async (t) => {
     const { store, pass } = await make(t);
     const leases = store.leases('tts');

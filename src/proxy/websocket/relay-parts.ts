@@ -33,7 +33,7 @@ export interface RelayParts {
 
 /** Who is told of an open socket, for as long as it is. */
 export interface RelayAccount {
-  /** What was consumed so far: once in every ping interval, and at the end. */
+  /** What was consumed so far: every five seconds, and at the end. */
   used(usage: Readonly<SocketUsage>): void;
   /** It is over. Told once. */
   ended(end: RelayEnd): void;

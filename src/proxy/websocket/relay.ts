@@ -21,6 +21,8 @@ const PENDING_MAX_BYTES = 512 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const PING_TO_CLIENT = makeFrame(OPCODE.ping, NOTHING, false);
+/** How late a spent budget may end a socket. */
+const USAGE_MS = 5_000;
 
 export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientFramesOwner, UpstreamFramesOwner {
   place = -1;
@@ -38,6 +40,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   readonly #up = new ClientFrames(this);
   readonly #down = new UpstreamFrames(this);
   #lastActiveMs: number;
+  #toldAtMs = 0;
   #isClientAlive = true;
   #isUpstreamAlive = true;
   #endsWhenIdle = false;
@@ -238,7 +241,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     if (!this.isOpen) return;
     const { times, endsAtMs, expiresAtMs, idleMs } = this.#parts;
     this.#protocol?.look();
-    if (isPingTurn && this.#protocol !== null) this.#parts.account.used(this.#protocol.usage);
+    if (this.#protocol !== null && nowMs - this.#toldAtMs >= USAGE_MS) {
+      this.#toldAtMs = nowMs;
+      this.#parts.account.used(this.#protocol.usage);
+    }
     const stalled = this.#pressure.stalled(nowMs, times.stallMs);
     if (nowMs >= expiresAtMs) this.cut(new Problem('token_expired'), CLOSE.policy);
     else if (nowMs >= endsAtMs) this.cut(new Problem('session_ended'), CLOSE.goingAway);

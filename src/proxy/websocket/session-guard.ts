@@ -27,7 +27,7 @@ export interface SessionGuard {
   beginContext(contextId: string): 'go' | Promise<'go' | Problem>;
   /** Once for each context that began, also while it was still waiting. */
   endContext(contextId: string): void;
-  /** What was consumed since the last time; about every ten seconds, and at the end. */
+  /** What was consumed since the last time; about every five seconds, and at the end. */
   used(usage: Readonly<SocketUsage>): void;
   /** The socket is over, its contexts with it. */
   end(): void;

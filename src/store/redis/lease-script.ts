@@ -18,6 +18,9 @@ export const LEASE_KEYS = ['pool', 'leases', 'holders', 'counts', 'queue', 'wait
 export const STILL_MS = 5_000;
 export const GRACE_MS = 4_000;
 
+/** Most that one call drops: so many at a time that a replica with thousands has died does not stop Redis. The rest still counts. */
+const EXPIRED_MAX = 500;
+
 /** What is left behind by a deployment that is gone. */
 const FORGET_MS = 3_600_000;
 
@@ -79,8 +82,8 @@ local function drop_waiter(id)
   local waiter = cjson.decode(text)
   add('w' .. flow(waiter[1], waiter[2]), -1)
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now)) do drop_lease(id) end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', QUEUE, '-inf', now)) do drop_waiter(id) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, ${EXPIRED_MAX})) do drop_lease(id) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', QUEUE, '-inf', now, 'LIMIT', 0, ${EXPIRED_MAX})) do drop_waiter(id) end
 
 local limit = rules.limit
 local low = nil
@@ -122,34 +125,56 @@ local function take_turn(floor, name, cost)
   set_turn(name, taken + cost)
 end
 
+-- One call for up to a thousand names: with hundreds that wait, a call for each would be most of the time.
+local function load(key, cache, names)
+  for first = 1, #names, 1000 do
+    local last = math.min(first + 999, #names)
+    local values = redis.call('HMGET', key, unpack(names, first, last))
+    for i = first, last do cache[names[i]] = tonumber(values[i - first + 1] or '0') end
+  end
+end
+
 local function serve()
   if redis.call('ZCARD', QUEUE) == 0 then redis.call('DEL', TURNS) return end
   if is_full() then return end
   local waiters = {}
   local flat = redis.call('HGETALL', WAITERS)
+  local wanted = { turns = {}, counts = {} }
+  local function want(list, cache, name)
+    if cache[name] ~= nil then return end
+    cache[name] = 0
+    list[#list + 1] = name
+  end
+  want(wanted.turns, turns, 'V')
   for i = 1, #flat, 2 do
     local w = cjson.decode(flat[i + 1])
-    waiters[#waiters + 1] = { id = flat[i], client = w[1], subject = w[2], owner = w[3], client_max = w[4],
-      subject_max = w[5], weight = w[6], order = w[7], flow = flow(w[1], w[2]), floor = 'v' .. w[1] }
+    local one = { id = flat[i], client = w[1], subject = w[2], owner = w[3], client_max = w[4], subject_max = w[5],
+      weight = w[6], order = w[7], floor = 'v' .. w[1], of_client = 'c' .. w[1], of_subject = 's' .. flow(w[1], w[2]) }
+    waiters[#waiters + 1] = one
+    want(wanted.turns, turns, one.floor)
+    want(wanted.turns, turns, one.of_client)
+    want(wanted.turns, turns, one.of_subject)
+    want(wanted.counts, counts, one.of_client)
+    want(wanted.counts, counts, one.of_subject)
   end
+  load(TURNS, turns, wanted.turns)
+  load(COUNTS, counts, wanted.counts)
   while #waiters > 0 and not is_full() do
-    local best, at = nil, nil
+    local best, at, best_a, best_b, best_c = nil, nil, 0, 0, 0
     for i, w in ipairs(waiters) do
-      w.rank = { turns_taken('V', 'c' .. w.client), turns_taken(w.floor, 's' .. w.flow), count('s' .. w.flow), w.order }
-      local is_before = best == nil
-      if best then
-        for k = 1, 4 do
-          if w.rank[k] ~= best.rank[k] then is_before = w.rank[k] < best.rank[k] break end
-        end
+      local a, b, c = turns_taken('V', w.of_client), turns_taken(w.floor, w.of_subject), count(w.of_subject)
+      local is_before = best == nil or a < best_a or (a == best_a and (b < best_b or (b == best_b and
+        (c < best_c or (c == best_c and w.order < best.order)))))
+      if is_before and is_free(w.client, w.subject, w.client_max, w.subject_max) then
+        best, at, best_a, best_b, best_c = w, i, a, b, c
       end
-      if is_before and is_free(w.client, w.subject, w.client_max, w.subject_max) then best, at = w, i end
     end
     if not best then return end
     table.remove(waiters, at)
     drop_waiter(best.id)
     grant(best.id, best.client, best.subject, best.owner, now + rules.offer)
-    take_turn('V', 'c' .. best.client, 1 / best.weight)
-    take_turn(best.floor, 's' .. best.flow, 1)
+    take_turn('V', best.of_client, 1 / best.weight)
+    take_turn(best.floor, best.of_subject, 1)
     if best.id ~= ask.id then redis.call('PUBLISH', rules.wake .. best.owner, best.id) end
   end
   if #waiters == 0 then redis.call('DEL', TURNS) end
@@ -201,9 +226,17 @@ elseif op == 'release' then
   serve()
   return { about.epoch, retry_after() }
 elseif op == 'beat' then
-  for _, holder in ipairs(ask.held) do
-    if redis.call('HEXISTS', HOLDERS, holder[1]) == 1 then redis.call('ZADD', LEASES, now + rules.ttl, holder[1])
-    else grant(holder[1], holder[2], holder[3], ask.owner, now + rules.ttl) end
+  if #ask.held > 0 then
+    local ids, renewed = {}, {}
+    for i, holder in ipairs(ask.held) do ids[i] = holder[1] end
+    local known = redis.call('HMGET', HOLDERS, unpack(ids))
+    for i, holder in ipairs(ask.held) do
+      if known[i] then
+        renewed[#renewed + 1] = now + rules.ttl
+        renewed[#renewed + 1] = holder[1]
+      else grant(holder[1], holder[2], holder[3], ask.owner, now + rules.ttl) end
+    end
+    if #renewed > 0 then redis.call('ZADD', LEASES, unpack(renewed)) end
   end
   serve()
   local granted, lost = {}, {}

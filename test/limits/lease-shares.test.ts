@@ -1,0 +1,48 @@
+import { test } from 'tap';
+import type { Config } from '../../src/config/config.ts';
+import { poolRules, shareOf } from '../../src/limits/lease-shares.ts';
+import { API_KEY, configOf, KEY_HASH } from '../config/loading.ts';
+
+const CONFIG = `
+upstream: { api_key: ${API_KEY}, concurrency: { tts: 15, stt: 60, agent: 4 } }
+limits: { queue: { length: 40 } }
+clients:
+  web: { auth: { keys: ["${KEY_HASH}"] }, limits: { concurrency: { reserved: 2, max: 10, per_subject: 3, priority: high, weight: 2 } } }
+  ios: { auth: { keys: ["${KEY_HASH.replace('9f', 'a0')}"] }, limits: { concurrency: { priority: low } } }
+  tv: { auth: { keys: ["${KEY_HASH.replace('9f', 'a1')}"] } }
+`;
+
+async function config(t: { testdir(files: Record<string, string>): string }): Promise<Config> {
+  return configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
+}
+
+test('each kind has its own limit; open sockets for speech have ten times that of speech and no reserves', async (t) => {
+  const all = await config(t);
+  t.strictSame(
+    (['tts', 'stt', 'agent', 'tts_socket'] as const).map((kind) => {
+      const { limit, reserved, queueMax } = poolRules(kind, all);
+      return [kind, limit, [...reserved], queueMax];
+    }),
+    [
+      ['tts', 15, [['web', 2]], 40],
+      ['stt', 60, [['web', 2]], 40],
+      ['agent', 4, [['web', 2]], 40],
+      ['tts_socket', 150, [], 40],
+    ],
+  );
+});
+
+test('shares of client apps: most at a time, most for a subject, and turns by weight and class', async (t) => {
+  const { clients } = await config(t);
+  const shares = (kind: 'tts' | 'tts_socket') =>
+    clients.map((client) => {
+      const { clientMax, subjectMax, weight, isLimited } = shareOf(kind, client);
+      return [client.name, clientMax, subjectMax, weight, isLimited];
+    });
+  t.strictSame(shares('tts'), [
+    ['web', 10, 3, 8, true],
+    ['ios', null, null, 0.25, false],
+    ['tv', null, null, 1, false],
+  ]);
+  t.strictSame(shares('tts_socket')[0], ['web', 100, 30, 8, true]);
+});
