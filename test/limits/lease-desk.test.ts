@@ -9,7 +9,7 @@ test('thousands of leases are confirmed a few hundred at a time, and none is los
   const server = await redisServer(t);
   let beats = 0;
   const store = await createRedisStore({
-    url: server.url,
+    url: { current: server.url },
     prefix: randomUUID(),
     commandTimeoutMs: 5_000,
     times: { warmMs: 0, ttlMs: 60_000 },
