@@ -7,6 +7,7 @@ import { runLoadSuite } from './load-suite.ts';
 import { describeMachine, missing } from './machine.ts';
 import { type Options, readOptions, type Suite, USAGE } from './options.ts';
 import { measureSimulator } from './simulator.ts';
+import { runSlowReaders } from './slow-readers.ts';
 import { runStartUp } from './start-up.ts';
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main(process.argv.slice(2));
@@ -51,6 +52,8 @@ async function runSuite(suite: Suite, options: Options, dist: string): Promise<r
       return runStartUp(options, dist, console.log);
     case 'idle':
       return runIdle(options, dist, console.log);
+    case 'slow-readers':
+      return runSlowReaders(options, dist, console.log);
     case 'simulator':
       return measureSimulator(options);
     default:

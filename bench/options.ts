@@ -1,7 +1,7 @@
 // What may be asked of `npm run bench`.
 import { parseArgs } from 'node:util';
 
-export const SUITES = ['mint', 'startup', 'http', 'sockets', 'idle', 'simulator'] as const;
+export const SUITES = ['mint', 'startup', 'http', 'sockets', 'idle', 'slow-readers', 'simulator'] as const;
 export type Suite = (typeof SUITES)[number];
 
 export interface Options {
@@ -33,6 +33,7 @@ export const USAGE = `npm run bench -- SUITE... [options]
   http       carried requests: small, 100 kB at once, 100 kB paced
   sockets    relayed WebSockets: speech, paced speech, recordings
   idle       memory per idle relayed WebSocket
+  slow-readers  what 20 slow readers cost 180 fast ones, and memory
   simulator  what the offline Cartesia of this repository can do
 
   --rounds N       measurements of each contender, the best counts (5)

@@ -35,6 +35,7 @@ import { createSubjectHash } from './telemetry/subject-hash.ts';
 import type { Destination } from './tokens/access-token.ts';
 import type { Minter } from './tokens/minter.ts';
 import { mintRoute } from './tokens/route.ts';
+import { reportUndelivered } from './tokens/undelivered.ts';
 import { countUsage } from './usage/count-usage.ts';
 
 /** What the application is made of; `broker.ts` makes the parts, tests may bring their own. */
@@ -117,6 +118,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       minters: parts.minters,
       destination: parts.destination,
       quotas: limits.quotas,
+      onUndelivered: reportUndelivered(logger, metrics, subjectHash),
     });
   });
   const { carrier, sockets } = parts;

@@ -1,6 +1,7 @@
 // What must hold within a client app, and between client apps: nobody may be two of them.
+import { hides } from './jwt-reach.ts';
 import type { Report, SettingPath } from './report.ts';
-import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
+import type { ClientSettings, Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
 import { wrongText } from './text-kinds.ts';
 
@@ -112,21 +113,9 @@ function checkJwtRulesReachable(apps: readonly App[], report: Report): void {
   const intact = apps.filter(([name]) => !hasLostEntries(['clients', name], report));
   const rules = intact.flatMap(([name, { auth }]) => auth.jwt.map((jwt, position) => ({ name, jwt, position })));
   for (const [rank, rule] of rules.entries()) {
-    const wider = rules.slice(0, rank).find(({ jwt }) => covers(jwt, rule.jwt));
+    const wider = rules.slice(0, rank).find(({ jwt }) => hides(jwt, rule.jwt));
     if (wider === undefined) continue;
     const wrong = `is never reached: ${wider.name} stands before it and takes the same tokens; narrow that one with \`require\`, or move it behind`;
     report.add(['clients', rule.name, 'auth', 'jwt', rule.position], wrong);
   }
-}
-
-function covers(wider: JwtSettings, narrower: JwtSettings): boolean {
-  const audiences = asList(wider.audience);
-  return (
-    wider.issuer === narrower.issuer &&
-    asList(narrower.audience).every((audience) => audiences.includes(audience)) &&
-    Object.entries(wider.require ?? {}).every(([claim, allowed]) => {
-      const demanded = narrower.require?.[claim];
-      return demanded !== undefined && asList(demanded).every((value) => asList(allowed).includes(value));
-    })
-  );
 }

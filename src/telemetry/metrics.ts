@@ -7,7 +7,7 @@ export interface Metrics {
   /** `route` is the template, `status` the number. */
   readonly requests: Counter<'route' | 'method' | 'status'>;
   readonly requestSeconds: Histogram<'route'>;
-  /** `outcome`: `minted`, `reused`, or the error code. */
+  /** `outcome`: `minted`, `reused`, `aborted` and, where the token came all the same, `undelivered`; or the error code. */
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
   /** `reason` is from a fixed list, for the operator; callers see one body for all. */
   readonly authenticationFailures: Counter<'reason'>;

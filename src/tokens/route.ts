@@ -10,12 +10,14 @@ import { resolveVersion } from '../upstream/version.ts';
 import { AccessTokenSchema, accessTokenAnswer, type Destination } from './access-token.ts';
 import { MintRequestSchema, readMintRequest } from './mint-request.ts';
 import type { Minter } from './minter.ts';
+import type { OnUndelivered } from './undelivered.ts';
 
 export interface MintRouteOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
   /** A minter for every delivery that some client app uses. */
   readonly minters: ReadonlyMap<Delivery, Minter>;
   readonly quotas: Quotas;
+  readonly onUndelivered: OnUndelivered;
   /** Asked per request: where the broker is reached may be known only once it listens. */
   readonly destination: (delivery: Delivery) => Destination;
 }
@@ -90,6 +92,7 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
         delivery: client.delivery,
         reused: minted.reusedAtMs !== null,
       };
+      if (reply.raw.destroyed) options.onUndelivered(request);
       reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
       if (minted.upstreamRequestId !== null) reply.header('cartesia-request-id', minted.upstreamRequestId);
       return accessTokenAnswer(

@@ -4,6 +4,7 @@ import { buildBroker } from '../../bench/broker.ts';
 import { runIdle } from '../../bench/idle.ts';
 import { type LoadSuite, runLoadSuite } from '../../bench/load-suite.ts';
 import { readOptions } from '../../bench/options.ts';
+import { runSlowReaders } from '../../bench/slow-readers.ts';
 import { runStartUp } from '../../bench/start-up.ts';
 import { HTTP_WORKLOADS, MINT_WORKLOADS, SOCKET_WORKLOADS } from '../../bench/workloads.ts';
 
@@ -39,4 +40,16 @@ test('startup: the first answer comes', async (t) => {
 test('idle: sockets are held', async (t) => {
   const [ours] = await runIdle(readOptions(['idle', ...BRIEF]), dist, quietly);
   t.match(ours, { contender: 'broker', open: 50, errors: 0 });
+});
+
+test('slow readers: the fast ones lose nothing, and no slow one is cut', async (t) => {
+  const found = await runSlowReaders(readOptions(['slow-readers', ...BRIEF]), dist, quietly);
+  t.strictSame(
+    found.map(({ contender, errors }) => ({ contender, errors })),
+    [
+      { contender: 'broker', errors: 0 },
+      { contender: 'no proxy', errors: 0 },
+    ],
+  );
+  for (const { chunksPerSecond } of found) t.ok(chunksPerSecond > 0);
 });

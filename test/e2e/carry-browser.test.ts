@@ -1,46 +1,21 @@
 // A real Chromium, a page on another origin, the SDK as it is bundled for pages: the example of examples/browser, unchanged.
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Cartesia } from '@cartesia/cartesia-js';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { type Test, test } from 'tap';
 import { startIssuerServer } from '../identity/jwt/issuer-server.ts';
 import { createSigningKey, goodClaims, signJwt } from '../identity/jwt/signing-key.ts';
 import { type CarryingBroker, SPEECH, untilQuiet } from './carried-broker.ts';
+import { startChromium } from './chromium.ts';
+import { startPageServer } from './page-server.ts';
 import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/browser/speak.js');
 
-async function startBrowser(t: Test): Promise<Browser> {
-  const executablePath = execFileSync('sh', [
-    '-c',
-    'command -v chromium || command -v chromium-browser || command -v google-chrome',
-  ])
-    .toString()
-    .trim();
-  const browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-  t.teardown(() => browser.close());
-  return browser;
-}
-
 /** A web app's own server, with the example as its script. @returns its origin */
-async function startPageServer(t: Test): Promise<string> {
+async function startExample(t: Test): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [EXAMPLE],
     bundle: true,
@@ -50,17 +25,7 @@ async function startPageServer(t: Test): Promise<string> {
     platform: 'browser',
     absWorkingDir: join(import.meta.dirname, '../..'),
   });
-  const script = outputFiles[0]?.text ?? '';
-  const server = createServer((request, response) => {
-    if (request.url === '/speak.js') response.setHeader('content-type', 'text/javascript').end(script);
-    else response.setHeader('content-type', 'text/html').end('<!doctype html><script src="/speak.js"></script>');
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  t.teardown(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return startPageServer(t, outputFiles[0]?.text);
 }
 
 interface App {
@@ -74,7 +39,7 @@ interface App {
 
 /** @param isListed whether the broker knows the page's origin */
 async function startApp(t: Test, isListed: boolean): Promise<App> {
-  const origin = await startPageServer(t);
+  const origin = await startExample(t);
   const issuer = await startIssuerServer();
   t.teardown(() => issuer.close());
   const key = createSigningKey();
@@ -92,7 +57,7 @@ async function startApp(t: Test, isListed: boolean): Promise<App> {
       },
     }),
   });
-  const page = await (await startBrowser(t)).newPage();
+  const page = await (await startChromium(t)).newPage();
   const complaints: string[] = [];
   page.on('console', (message) => complaints.push(message.text()));
   await page.goto(origin);

@@ -6,6 +6,7 @@ import { type CarryingBroker, SPEECH, startCarrying, until, untilQuiet, VOICE } 
 import { type MintBytes, mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
+import { isRefusedAndClosed } from './refused-connection.ts';
 
 const BODY = JSON.stringify({ ...SPEECH, transcript: 'Hi.' });
 const SIZE = BODY.length.toString(16);
@@ -25,13 +26,7 @@ async function isRefused(
 ): Promise<void> {
   simulator.journal.clear();
   logs.length = 0;
-  const connection = await openRaw(t, broker.url);
-  connection.send(bytes + speech({ credential: token }));
-  const response = await connection.response();
-  isProblem(t, response, code);
-  t.equal(response.headers['connection'], 'close');
-  t.ok((await connection.ended()) < 1000, 'the connection ends within a second');
-  t.equal(connection.rest(), '', 'one answer, and nothing behind it ran');
+  await isRefusedAndClosed(t, broker.url, bytes + speech({ credential: token }), code);
   t.ok(
     simulator.journal.entries().every(({ outcome }) => outcome !== 'completed'),
     'nothing was generated',

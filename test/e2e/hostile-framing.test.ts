@@ -4,6 +4,7 @@ import type { ProblemCode } from '../../src/errors/problems.ts';
 import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
+import { isRefusedAndClosed } from './refused-connection.ts';
 import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 
 /** Cartesia's side of a refusal: nothing. One broker serves all cases of a table, so the journal is read case by case. */
@@ -15,13 +16,7 @@ async function isRefused(
 ): Promise<void> {
   simulator.journal.clear();
   logs.length = 0;
-  const connection = await openRaw(t, broker.url);
-  connection.send(bytes + mintBytes({ credential: appKey }));
-  const response = await connection.response();
-  isProblem(t, response, code);
-  t.equal(response.headers['connection'], 'close');
-  t.ok((await connection.ended()) < 1000, 'the connection ends within a second');
-  t.equal(connection.rest(), '', 'one answer, and nothing behind it ran');
+  const response = await isRefusedAndClosed(t, broker.url, bytes + mintBytes({ credential: appKey }), code);
   t.strictSame(simulator.journal.entries(), [], 'Cartesia was not asked');
   t.match(logs, [{ request_id: response.json['request_id'], outcome: code, status: response.status }]);
   t.equal(logs.length, 1, 'one line in the log');

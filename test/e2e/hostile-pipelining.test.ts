@@ -113,7 +113,7 @@ test('a client that sends without ever waiting is cut off after a hundred', asyn
   t.equal(connection.rest(), '');
 });
 
-test('a client that leaves while its mint is under way leaves one line, and the next client is served', async (t) => {
+test('a client that leaves while its mint is under way leaves its line and, when the token is there, another one', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 200;
   const connection = await openRaw(t, broker.url);
@@ -127,9 +127,24 @@ test('a client that leaves while its mint is under way leaves one line, and the 
   t.equal((await next.response()).status, 200);
   t.match(logs, [
     { outcome: 'aborted', status: 499, client: 'kiosk', route: '/access-token' },
-    { outcome: 'ok', status: 200 },
+    {
+      audit: 'mint',
+      outcome: 'undelivered',
+      request_id: logs[0]?.['request_id'],
+      client: 'kiosk',
+      subject: logs[0]?.['subject'],
+      grants: 'tts',
+      expires_in: 300,
+      delivery: 'direct',
+      upstream_request_id: simulator.journal.entries()[0]?.requestId,
+    },
+    { audit: 'mint', outcome: 'ok', status: 200 },
   ]);
-  t.equal(logs.length, 2);
+  t.equal(logs.length, 3);
+  t.match(
+    await broker.metrics.registry.metrics(),
+    /broker_mints_total\{client="kiosk",delivery="direct",outcome="undelivered"\} 1\n/,
+  );
   t.notOk(
     simulator.journal.entries().some((entry) => entry.body.includes('77')),
     'what was waiting behind it is not run',

@@ -1,7 +1,8 @@
-// A process at its limits: memory, file descriptors, time. Real processes with real limits.
+// A process at its limits, of memory, file descriptors and time, and at its end with everything going on. Real processes.
 import { once } from 'node:events';
 import { Agent, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Test, test } from 'tap';
@@ -10,7 +11,9 @@ import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts
 import { redisServer } from '../store/redis-server.ts';
 import { type Answer, open, type SendOptions, SPEECH, send, until } from './carried-broker.ts';
 import { problemOf } from './limits-answers.ts';
+import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { type ServeOptions, type ServeProcess, serveProcess } from './serve-process.ts';
+import { speech } from './socket-broker.ts';
 
 const CRASH = fileURLToPath(new URL('crash-on-message.ts', import.meta.url));
 
@@ -18,6 +21,8 @@ interface Served extends ServeProcess {
   readonly simulator: Simulator;
   readonly url: string;
   readonly managementUrl: string;
+  /** An app key. */
+  readonly credential: string;
   ask(path: string, options?: SendOptions): Promise<Answer>;
   /** An answer as far as its head. */
   begin(path: string, options?: SendOptions): Promise<IncomingMessage>;
@@ -49,6 +54,7 @@ async function serve(t: Test, options: Partial<ServeOptions>): Promise<Served> {
     simulator,
     url,
     managementUrl,
+    credential: appKey,
     ask: (path, more) => send(url + path, with_(more)),
     begin: (path, more) => open(url + path, with_(more)),
   };
@@ -170,4 +176,54 @@ test('the event loop is away for three seconds: not ready when it is back, ready
       ['no longer overloaded', undefined],
     ],
   );
+});
+
+test('SIGTERM while requests, event streams and sockets are going on: none fails, each socket gets its close frame, exit 0', async (t) => {
+  const directory = t.testdir({ 'broker.json': JSON.stringify({ listen: { drain_delay: 1, drain_deadline: 10 } }) });
+  const served = await serve(t, { env: { TTS_CONCURRENCY: '500', BROKER_CONFIG: join(directory, 'broker.json') } });
+  const { child, simulator, url, ask, begin, credential } = served;
+  const headers = { Authorization: `Bearer ${credential}`, 'Cartesia-Version': '2026-08-14' };
+  simulator.configure({ latency: { perChunkMs: 300 } });
+  const streams = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => begin('/tts/sse', { json: { ...SPEECH, context_id: `stream-${n}` } })),
+  );
+  const whole = streams.map(async (stream) => Buffer.concat(await stream.toArray()).toString());
+  const sockets = await Promise.all(Array.from({ length: 20 }, () => openRawSocket(t, url, '/tts/websocket', headers)));
+  const isSpeaking = (n: number): boolean => n % 2 === 0;
+  const ends = sockets.map(async (socket, n) => {
+    if (isSpeaking(n)) {
+      socket.send(frameOf(1, speech(`socket-${n}`, SPEECH.transcript)));
+      let event = await socket.event(8_000);
+      while (event['type'] === 'chunk') event = await socket.event(8_000);
+      t.equal(event['type'], 'done', 'what was begun is finished');
+    }
+    let frame = await socket.frame(8_000);
+    while (frame.opcode !== 8) frame = await socket.frame(8_000);
+    socket.send(closeFrameOf(1012));
+    return frame.payload.readUInt16BE(0);
+  });
+  const requests: Promise<number>[] = [];
+  const short = { ...SPEECH, transcript: 'Hi.' };
+  let lastMs = Number.POSITIVE_INFINITY;
+  for (let n = 0; performance.now() < lastMs; n += 1) {
+    requests.push(
+      (n % 2 === 0 ? ask('/access-token', { json: {} }) : ask('/tts/bytes', { json: short })).then(
+        ({ status, isComplete }) => (isComplete ? status : 0),
+        () => -1,
+      ),
+    );
+    if (n === 50) {
+      child.kill('SIGTERM');
+      await served.logged('stopping');
+      lastMs = performance.now() + 600; // a load balancer's reaction, within the delay
+    }
+    await sleep(10);
+  }
+  t.strictSame([...new Set(await Promise.all(requests))], [200], `${requests.length} requests`);
+  for (const text of await Promise.all(whole)) t.match(text, /"type":"done"/);
+  t.strictSame([...new Set(await Promise.all(ends))], [1012]);
+  t.strictSame(await served.ended, { code: 0, signal: null });
+  t.equal(served.stderr(), '');
+  await until(() => simulator.counters().openConnections === 0, 'end of every connection to Cartesia');
+  t.equal(simulator.counters().tts.active, 0);
 });

@@ -1,37 +1,13 @@
 // A real Chromium: a page that speaks and listens over the broker's WebSockets, each opened with a single-use token in its URL.
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { type Test, test } from 'tap';
+import { startChromium } from './chromium.ts';
+import { startPageServer } from './page-server.ts';
 import { type SocketBroker, speech, startSocketBroker } from './socket-broker.ts';
 
 async function openPage(t: Test): Promise<{ readonly page: Page; readonly origin: string }> {
-  const server = createServer((_request, response) => {
-    response.setHeader('content-type', 'text/html').end('<!doctype html><title>voice</title>');
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  t.teardown(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const find = 'command -v chromium || command -v chromium-browser || command -v google-chrome';
-  const browser = await chromium.launch({
-    executablePath: execFileSync('sh', ['-c', find]).toString().trim(),
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-  t.teardown(() => browser.close());
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const page = await browser.newPage();
+  const origin = await startPageServer(t);
+  const page = await (await startChromium(t)).newPage();
   await page.goto(origin);
   return { page, origin };
 }

@@ -29,27 +29,3 @@ export function chooseRule<R extends JwtRule>(rules: readonly R[], claims: Claim
   const rule = forUs.find((candidate) => meetsRequirements(claims, candidate.jwt.require));
   return rule === undefined ? { outcome: 'none', reason: 'jwt_require' } : { outcome: 'chosen', rule };
 }
-
-/**
- * Pairs of client apps of which the second can never be chosen, because an earlier one takes every token that would fit:
- * a mistake to report at start.
- */
-export function shadowedRules(rules: readonly JwtRule[]): readonly { first: JwtRule; shadowed: JwtRule }[] {
-  return rules.flatMap((shadowed, i) => {
-    const first = rules
-      .slice(0, i)
-      .find((earlier) => earlier.client !== shadowed.client && covers(earlier.jwt, shadowed.jwt));
-    return first === undefined ? [] : [{ first, shadowed }];
-  });
-}
-
-function covers(earlier: JwtConfig, later: JwtConfig): boolean {
-  return (
-    earlier.issuer === later.issuer &&
-    later.audience.every((audience) => earlier.audience.includes(audience)) &&
-    Object.entries(earlier.require).every(([claim, allowed]) => {
-      const demanded = later.require[claim];
-      return demanded?.every((value) => allowed.includes(value)) ?? false;
-    })
-  );
-}

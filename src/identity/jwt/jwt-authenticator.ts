@@ -4,7 +4,7 @@ import { type Authentication, type Authenticator, NOT_RESPONSIBLE } from '../aut
 import { refused } from '../credentials.ts';
 import type { Principal } from '../principal.ts';
 import { grantsFromClaims, readValidity, subjectFromClaims, timeComplaint, type Validity } from './claims.ts';
-import { chooseRule, type JwtRule, jwtRules, shadowedRules } from './client-rules.ts';
+import { chooseRule, type JwtRule, jwtRules } from './client-rules.ts';
 import { type CompactJwt, decodeJwt } from './compact-jwt.ts';
 import { createJsonFetcher, type JsonFetcher } from './json-fetcher.ts';
 import { createKeySet, type KeySet, type KeySetEvent, type KeySetTiming } from './key-set.ts';
@@ -147,12 +147,6 @@ function checkedRules(clients: readonly ClientConfig[]): readonly JwtRule[] {
   for (const { client, jwt } of rules) {
     const foreign = jwt.algorithms.find((alg) => !SUPPORTED_ALGORITHMS.includes(alg));
     if (foreign !== undefined) throw new Error(`Client app ${client} lists the unsupported JWT algorithm ${foreign}`);
-  }
-  const [shadow] = shadowedRules(rules);
-  if (shadow !== undefined) {
-    throw new Error(
-      `No token can ever belong to client app ${shadow.shadowed.client}: ${shadow.first.client} stands before it and takes them all`,
-    );
   }
   return rules;
 }

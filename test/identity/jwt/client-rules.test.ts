@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { chooseRule, type JwtRule, shadowedRules } from '../../../src/identity/jwt/client-rules.ts';
+import { chooseRule, type JwtRule } from '../../../src/identity/jwt/client-rules.ts';
 import { jwtConfig } from '../client-config.ts';
 
 const A = 'https://a.example';
@@ -33,27 +33,4 @@ test('a token belongs to the first client app whose issuer, audience and require
   }
   const demanding = [rule('staff', { issuer: A, require: { role: ['staff'] } })];
   t.match(chooseRule(demanding, { iss: A, aud: 'voice' }), { outcome: 'none', reason: 'jwt_require' });
-});
-
-test('a client app that can never be chosen is found', async (t) => {
-  const shadows = (...rules: JwtRule[]) =>
-    shadowedRules(rules).map((pair) => [pair.first.client, pair.shadowed.client]);
-  const plain = (client: string) => rule(client, { issuer: A });
-  const staff = rule('staff', { issuer: A, require: { role: ['staff'] } });
-  const leads = rule('leads', { issuer: A, require: { role: ['staff'], lead: ['true'] } });
-  t.strictSame(shadows(plain('a'), plain('b')), [['a', 'b']], 'nothing tells them apart');
-  t.strictSame(shadows(plain('a'), staff), [['a', 'staff']], 'the wider one stands first');
-  t.strictSame(shadows(staff, leads), [['staff', 'leads']]);
-  t.strictSame(shadows(staff, plain('a')), [], 'the narrower one stands first');
-  t.strictSame(shadows(leads, staff, plain('a')), []);
-  t.strictSame(shadows(plain('a'), rule('b', { issuer: B })), [], 'another issuer');
-  t.strictSame(shadows(plain('a'), rule('b', { issuer: A, audience: ['voice', 'b'] })), [], 'an audience of its own');
-  t.strictSame(shadows(plain('a'), plain('a')), [], 'the same client app twice is no question');
-  t.strictSame(
-    shadows(
-      rule('a', { issuer: A, require: { role: ['x'] } }),
-      rule('b', { issuer: A, require: { role: ['x', 'y'] } }),
-    ),
-    [],
-  );
 });

@@ -1,0 +1,123 @@
+// What slow readers cost the fast ones, and the memory: streams at the pace of speech beside readers that take next to nothing of
+// streams that come fifty times as fast.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NO_SERVER } from './contenders.ts';
+import { carriedCredentials } from './credentials.ts';
+import { contendersFor } from './load-suite.ts';
+import { measure } from './measurement.ts';
+import type { Options } from './options.ts';
+import type { Print } from './print.ts';
+import { speech, writeRequest } from './requests.ts';
+import type { Server } from './rounds.ts';
+import { createSurroundings } from './surroundings.ts';
+
+export interface SlowReaders {
+  readonly contender: string;
+  /** Of the fast readers together. */
+  readonly chunksPerSecond: number;
+  /** Memory that the server took for each slow reader, its upstream connection included; `null` where there is no server. */
+  readonly kibPerSlowReader: number | null;
+  readonly errors: number;
+}
+
+const FAST = 180;
+const SLOW = 20;
+/** 48 KB a second: a chunk of 4,800 bytes every 100 ms. Long enough streams that few begin or end while it is measured. */
+const PACED = 'n=20&size=4800&gap=100000';
+/** Fifty times as fast, for eight seconds: more than the buffers of two connections hold. Upstream itself keeps what nobody takes. */
+const PRESSING = 'n=4000&size=4800&gap=2000';
+const SLOW_BYTES_PER_SECOND = 1_024;
+/** In which whatever the kernel buffers is full, and the broker has to hold upstream back. */
+const FILL_MS = 4_000;
+
+const GOAL_OF_DIRECT = 0.95;
+const GOAL_KIB = 1_024;
+
+export async function runSlowReaders(options: Options, dist: string, print: Print): Promise<readonly SlowReaders[]> {
+  const around = await createSurroundings(options.tls);
+  const requestFile = writeRequest('slow-readers', speech(PACED));
+  const rushFile = writeRequest('slow-readers-rush', speech('n=200&size=4800&gap=0'));
+  const found: SlowReaders[] = [];
+  let lines = '';
+  try {
+    for (const contender of [...contendersFor({ delivery: 'proxied', others: [] }, options, dist, print), NO_SERVER]) {
+      const server = await around.start(contender);
+      if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first of them
+      const load = {
+        program: 'load',
+        settings: { answers: 'stream', chunks: 20, size: 4_800, connections: FAST, warm: 2, seconds: 4, lines },
+      } as const;
+      // As much as it will ever have under way, so that what V8 grows to by traffic alone is not taken for what slow readers cost.
+      const rush = { ...load, settings: { ...load.settings, chunks: 200, warm: 0, seconds: 2 } };
+      await measure(rush, server, rushFile);
+      const before = residentKib(server);
+      const slow = await openSlowReaders(server, lines);
+      await sleep(FILL_MS);
+      const taken = residentKib(server) - before;
+      const { chunks = 0, seconds, errors } = await measure(load, server, requestFile);
+      const left = slow.filter(({ destroyed }) => destroyed).length;
+      for (const socket of slow) socket.destroy();
+      await server.stop();
+      found.push({
+        contender: contender.name,
+        chunksPerSecond: chunks / seconds,
+        kibPerSlowReader: server.pids.length === 0 ? null : Math.max(0, taken) / SLOW,
+        errors: errors + left,
+      });
+    }
+    show(found, print);
+    return found;
+  } finally {
+    around.close();
+  }
+}
+
+async function openSlowReaders({ port }: Server, lines: string): Promise<readonly Socket[]> {
+  const [line = ''] = readFileSync(lines, 'utf8').split('\n');
+  return Promise.all(
+    Array.from({ length: SLOW }, async (_, n) => {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write(speech(PRESSING).replace('{id}', n.toString(16).padStart(8, '0')).replace('{line}', line));
+      // One that is destroyed counts as an error; while nothing is read, only this finds it out.
+      socket.on('error', () => socket.destroy());
+      const tap = setInterval(() => socket.read(SLOW_BYTES_PER_SECOND), 1_000);
+      socket.on('close', () => clearInterval(tap));
+      return socket;
+    }),
+  );
+}
+
+function residentKib({ pids }: Server): number {
+  return pids.reduce(
+    (sum, pid) => sum + Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0),
+    0,
+  );
+}
+
+function show(found: readonly SlowReaders[], print: Print): void {
+  const direct = found.find(({ contender }) => contender === NO_SERVER.name);
+  print('\n### slow-readers\n');
+  print(`${FAST} readers of 48 KB a second beside ${SLOW} that take 1 KB a second of 2.4 MB.\n`);
+  print('| server | chunks/s of the fast ones | of those without a proxy | KiB per slow reader | errors |');
+  print('|---|--:|--:|--:|--:|');
+  for (const { contender, chunksPerSecond, kibPerSlowReader, errors } of found) {
+    const share = direct === undefined ? '–' : `${((chunksPerSecond / direct.chunksPerSecond) * 100).toFixed(1)} %`;
+    print(
+      `| ${contender} | ${chunksPerSecond.toFixed(0)} | ${share} | ${kibPerSlowReader?.toFixed(0) ?? '–'} | ${errors} |`,
+    );
+  }
+  const [ours] = found;
+  if (ours === undefined || direct === undefined) return;
+  const share = ours.chunksPerSecond / direct.chunksPerSecond;
+  const verdict = (isMet: boolean): string => (isMet ? 'met' : '**missed**');
+  print('');
+  print(
+    `- ${(share * 100).toFixed(1)} % of direct, goal ≥ ${GOAL_OF_DIRECT * 100} %: ${verdict(share >= GOAL_OF_DIRECT)}`,
+  );
+  const kib = ours.kibPerSlowReader ?? 0;
+  print(`- ${kib.toFixed(0)} KiB per slow reader, goal ≤ ${GOAL_KIB}: ${verdict(kib <= GOAL_KIB)}`);
+}
