@@ -96,7 +96,7 @@ function configuration({ port, upstreamUrl, callers, certificate, transport = 'u
     audience: AUDIENCE,
     jwks_url: callers.jwksUrl,
     algorithms: ALGORITHMS,
-    grants_from: { claim: 'scope', map: { speak: ['tts'], listen: ['stt'] } },
+    grants_from: { claim: 'scope', map: { speak: ['tts'], listen: ['stt', 'agent'] } },
   };
   return {
     listen: {
@@ -119,7 +119,7 @@ function configuration({ port, upstreamUrl, callers, certificate, transport = 'u
     clients: {
       web: {
         auth: { jwt: [jwt] },
-        grants: ['tts', 'stt'],
+        grants: ['tts', 'stt', 'agent'],
         delivery: 'proxied',
         ttl: { default: LIFE_SECONDS, max: LIFE_SECONDS },
         reads: true,

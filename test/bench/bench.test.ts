@@ -2,6 +2,7 @@
 import { test } from 'tap';
 import { buildBroker } from '../../bench/broker.ts';
 import { runIdle } from '../../bench/idle.ts';
+import { runIdleReplicas } from '../../bench/idle-replicas.ts';
 import { type LoadSuite, runLoadSuite } from '../../bench/load-suite.ts';
 import { readOptions } from '../../bench/options.ts';
 import { runStartUp } from '../../bench/start-up.ts';
@@ -39,4 +40,21 @@ test('startup: the first answer comes', async (t) => {
 test('idle: sockets are held', async (t) => {
   const [ours] = await runIdle(readOptions(['idle', ...BRIEF]), dist, quietly);
   t.match(ours, { contender: 'broker', open: 50, errors: 0 });
+});
+
+test('idle over replicas: all open, and none is lost', async (t) => {
+  const options = readOptions(['idle', ...BRIEF, '--replicas', '2', '--hold', '1']);
+  const found = await runIdleReplicas(options, dist, quietly);
+  t.strictSame(
+    found.map(({ open, errors }) => ({ open, errors })),
+    [
+      { open: 25, errors: 0 },
+      { open: 25, errors: 0 },
+    ],
+  );
+  await t.rejects(
+    runIdleReplicas({ ...options, sockets: 1e9 }, dist, quietly),
+    /1000000000 sockets need \d+ open files/,
+    'more than any machine allows',
+  );
 });
