@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildBroker } from './broker.ts';
 import { runIdle } from './idle.ts';
+import { runIdleReplicas } from './idle-replicas.ts';
 import { runLoadSuite } from './load-suite.ts';
 import { describeMachine, missing } from './machine.ts';
 import { type Options, readOptions, type Suite, USAGE } from './options.ts';
@@ -51,7 +52,7 @@ async function runSuite(suite: Suite, options: Options, dist: string): Promise<r
     case 'startup':
       return runStartUp(options, dist, console.log);
     case 'idle':
-      return runIdle(options, dist, console.log);
+      return options.replicas > 1 ? runIdleReplicas(options, dist, console.log) : runIdle(options, dist, console.log);
     case 'slow-readers':
       return runSlowReaders(options, dist, console.log);
     case 'simulator':

@@ -105,7 +105,7 @@ function configuration(settings: BrokerSettings): object {
     audience: AUDIENCE,
     jwks_url: callers.jwksUrl,
     algorithms: ALGORITHMS,
-    grants_from: { claim: 'scope', map: { speak: ['tts'], listen: ['stt'] } },
+    grants_from: { claim: 'scope', map: { speak: ['tts'], listen: ['stt', 'agent'] } },
   };
   return {
     listen: {
@@ -129,7 +129,7 @@ function configuration(settings: BrokerSettings): object {
     clients: {
       web: {
         auth: { jwt: [jwt] },
-        grants: ['tts', 'stt'],
+        grants: ['tts', 'stt', 'agent'],
         delivery: 'proxied',
         ttl: { default: LIFE_SECONDS, max: LIFE_SECONDS },
         reads: true,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { brokerLaunch } from './broker.ts';
 import { AUDIENCE, type Callers, ISSUER } from './callers.ts';
 import type { Certificate } from './certificate.ts';
-import { has } from './machine.ts';
+import { has, mostFiles } from './machine.ts';
 import { PEERS, SCRATCH } from './places.ts';
 import type { Launch } from './processes.ts';
 
@@ -148,6 +148,10 @@ function haproxyTls(certificate: Certificate | null): Record<string, string> {
   return { LISTEN_TLS: ` ssl crt ${certificate.bothFile}`, CONNECT_TLS: ' ssl verify none' };
 }
 
+/** HAProxy does not start where it may not have two files open for each connection, and some more. */
+const CONNECTIONS_MAX = 18_000;
+const OTHER_FILES = 50;
+
 /** Writes a configuration from its template in peers/. @returns its path */
 function filledIn(template: string, site: Site, values: Readonly<Record<string, string>>): string {
   const directory = path.join(SCRATCH, `${template}-${site.port}`);
@@ -156,6 +160,7 @@ function filledIn(template: string, site: Site, values: Readonly<Record<string, 
     PORT: String(site.port),
     UPSTREAM_PORT: String(site.upstreamPort),
     DIRECTORY: directory,
+    CONNECTIONS: String(Math.min(CONNECTIONS_MAX, Math.floor(mostFiles() / 2) - OTHER_FILES)),
     ...values,
   };
   const text = readFileSync(path.join(PEERS, template), 'utf8');

@@ -21,6 +21,8 @@ const GOAL_KIB = 12;
 const GOAL_OF_RELAY = 0.65;
 /** Sockets that come and go before, so that what a server allocates once does not count. */
 const SOCKETS_BEFORE = 50;
+/** For all handshakes; with TLS each is some milliseconds of CPU time on both legs. */
+const PATIENCE_SECONDS = 60;
 
 export async function runIdle(options: Options, dist: string, print: Print): Promise<readonly Idle[]> {
   const around = await createSurroundings(options.tls);
@@ -48,7 +50,10 @@ export async function runIdle(options: Options, dist: string, print: Print): Pro
         rssBeforeKb = 0,
         errors,
       } = await measure(
-        { program: 'sockets', settings: { ...settings, does: 'wait', connections: options.sockets } },
+        {
+          program: 'sockets',
+          settings: { ...settings, does: 'wait', connections: options.sockets, patience: PATIENCE_SECONDS },
+        },
         server,
         requestFile,
       );

@@ -1,5 +1,6 @@
 // What this machine is and has.
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 
 /** The server under test runs here, alone. */
@@ -19,6 +20,12 @@ export function missing(): readonly string[] {
   if (!has('gcc')) texts.push('gcc: load generator and upstream are C programs (apt-get install gcc libc6-dev)');
   if (availableParallelism() < 2) texts.push('two CPUs: one for the server, one for the load');
   return texts;
+}
+
+/** Files that a process may have open, sockets among them: Node raises its own limit to this, and hands it on. */
+export function mostFiles(): number {
+  const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  return hard === undefined ? Number.POSITIVE_INFINITY : Number(hard);
 }
 
 /** Begins the command that runs on one CPU only; without taskset the kernel decides, and figures scatter more. */

@@ -22,6 +22,8 @@ export interface Measurement {
   readonly messages?: number;
   /** Sockets that were opened. */
   readonly open?: number;
+  /** Until the last of them was. */
+  readonly openSeconds?: number;
   /** Payload. */
   readonly bytes: number;
   /** Wrong, missing or broken answers, bytes and connections, those before the measured time too. */

@@ -20,8 +20,12 @@ export interface Options {
   readonly tls: boolean;
   /** A `dist/` of another version of the broker, measured beside this one. */
   readonly baseline: string | null;
-  /** Idle sockets to open. */
+  /** Idle sockets to open, over all replicas. */
   readonly sockets: number;
+  /** Of the broker, among which idle sockets are divided; 1 = the broker beside the others. */
+  readonly replicas: number;
+  /** For how long replicas hold them, seconds. */
+  readonly holdSeconds: number;
   /** File for the raw numbers, as JSON. */
   readonly json: string | null;
 }
@@ -32,7 +36,7 @@ export const USAGE = `npm run bench -- SUITE... [options]
   startup    process start to first answer, memory
   http       carried requests: small, 100 kB at once, 100 kB paced
   sockets    relayed WebSockets: speech, paced speech, recordings
-  idle       memory per idle relayed WebSocket
+  idle       memory per idle relayed WebSocket; with --replicas: whether they are held
   slow-readers  what 20 slow readers cost 180 fast ones, and memory
   simulator  what the offline Cartesia of this repository can do
 
@@ -44,6 +48,8 @@ export const USAGE = `npm run bench -- SUITE... [options]
   --tls            TLS on both legs (needs haproxy)
   --baseline DIR   another build of the broker to compare with, such as ../before/dist
   --sockets N      idle sockets (5000)
+  --replicas N     idle: divide them among so many brokers, and no others (1)
+  --hold S         idle: seconds for which replicas hold them (120)
   --json FILE      the raw numbers too`;
 
 /** @throws TypeError with a text for the user */
@@ -60,6 +66,8 @@ export function readOptions(args: readonly string[]): Options {
       tls: { type: 'boolean', default: false },
       baseline: { type: 'string' },
       sockets: { type: 'string', default: '5000' },
+      replicas: { type: 'string', default: '1' },
+      hold: { type: 'string', default: '120' },
       json: { type: 'string' },
     },
   });
@@ -74,6 +82,8 @@ export function readOptions(args: readonly string[]): Options {
     tls: values.tls,
     baseline: values.baseline ?? null,
     sockets: positive(values.sockets, 'sockets'),
+    replicas: positive(values.replicas, 'replicas'),
+    holdSeconds: positive(values.hold, 'hold'),
     json: values.json ?? null,
   };
 }

@@ -30,6 +30,9 @@ export function speech(query: string): string {
 /** Speech to text over a WebSocket, as it is asked for. */
 export const LISTENING = '/stt/websocket?model=ink-2&language=en&encoding=pcm_s16le&sample_rate=16000';
 
+/** A call with an agent: the one socket that a client's pings keep open, so it can be held for as long as one likes without a word. */
+export const CALL = '/agents/stream/agent_bench';
+
 export function handshake(target: string): string {
   return (
     `GET ${target} HTTP/1.1\r\n${HOST}upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\n` +

@@ -4,8 +4,9 @@
 //   does=speak|listen|wait
 //     speak   each connection asks for speech and gets `messages` messages of `size` bytes and a last one, again and again
 //     listen  each connection sends recordings of `size` bytes, `window` of them unanswered at most
-//     wait    nothing is sent; memory of the server before and after is what counts
+//     wait    nothing is sent but a ping now and then; memory of the server before and after is what counts
 //   connections=64  seconds=1  warm=0.3  messages=20  size=16384  window=8  stagger=0 (microseconds between first requests)
+//   patience=10 (seconds for all handshakes)  ping=0 (seconds between pings of ours; 0 = none)
 //   pids=1,2  lines=FILE
 #define _GNU_SOURCE
 #include <signal.h>
@@ -19,7 +20,7 @@
 
 enum { HANDSHAKE, OPEN, GONE };
 enum { SPEAK, LISTEN, WAIT };
-enum { HANDSHAKES_AT_A_TIME = 32, HANDSHAKE_SECONDS = 10 };
+enum { HANDSHAKES_AT_A_TIME = 32 };
 
 typedef struct {
   outgoing o;
@@ -35,7 +36,7 @@ typedef struct {
 
 static int port, connections = 64, does = SPEAK;
 static uint32_t messages = 20, size = 0, window = 8;
-static double seconds = 1, warm = 0.3;
+static double seconds = 1, warm = 0.3, patience = 10, ping;
 static uint64_t stagger_ns;
 
 static connection *all;
@@ -122,6 +123,7 @@ static void on_message(connection *c) {
   c->message[length] = 0;
   if (is_measuring && does == SPEAK) bytes += length;
   if (c->reader.op == OP_CLOSE) lose(c);
+  else if (c->reader.op == OP_PONG && ping > 0) return;
   else if (c->reader.op == OP_PING) {
     append_masked(c, OP_PONG, c->message, length);
     if (flush(&c->o, c)) lose(c);
@@ -194,7 +196,7 @@ static void wait_for_events(uint64_t until) {
 
 // A few at a time: a server's queue of new connections has an end.
 static void open_all(void) {
-  uint64_t until = now_ns() + HANDSHAKE_SECONDS * 1000000000ull;
+  uint64_t until = now_ns() + (uint64_t)(patience * 1e9);
   for (int begun = 0; open_count + (int)broken < connections;) {
     while (begun < connections && begun - open_count - (int)broken < HANDSHAKES_AT_A_TIME) {
       connection *c = &all[begun++];
@@ -204,10 +206,18 @@ static void open_all(void) {
       if (flush(&c->o, c)) lose(c);
     }
     if (now_ns() > until) {
-      fprintf(stderr, "only %d of %d handshakes within %d s\n", open_count, connections, HANDSHAKE_SECONDS);
+      fprintf(stderr, "only %d of %d handshakes within %g s\n", open_count, connections, patience);
       exit(3);
     }
     wait_for_events(until);
+  }
+}
+
+static void ping_all(void) {
+  for (int i = 0; i < connections; i++) {
+    if (all[i].state != OPEN) continue;
+    append_masked(&all[i], OP_PING, "", 0);
+    if (flush(&all[i].o, &all[i])) lose(&all[i]);
   }
 }
 
@@ -221,6 +231,8 @@ static void read_option(const char *option) {
   else if (IS("size")) size = (uint32_t)atoi(value);
   else if (IS("window")) window = (uint32_t)atoi(value);
   else if (IS("stagger")) stagger_ns = strtoull(value, 0, 10) * 1000;
+  else if (IS("patience")) patience = atof(value);
+  else if (IS("ping")) ping = atof(value);
   else if (IS("pids")) name_servers(value);
   else if (IS("lines")) read_lines(value);
   else exit(1);
@@ -238,6 +250,7 @@ int main(int count, char **arguments) {
   all = calloc((size_t)connections, sizeof *all);
 
   long rss_before = server_rss_kb();
+  uint64_t opened_at = now_ns();
   open_all();
   uint64_t began_at = now_ns();
   for (int i = 0; i < connections && does != WAIT; i++) {
@@ -249,11 +262,15 @@ int main(int count, char **arguments) {
   for (uint64_t at = now_ns() + (uint64_t)(warm * 1e9); now_ns() < at;) wait_for_events(at);
   is_measuring = 1;
   uint64_t cpu = server_cpu_ns(), own = own_cpu_ns(), start = now_ns(), end_at = start + (uint64_t)(seconds * 1e9);
-  while (now_ns() < end_at) wait_for_events(end_at);
+  uint64_t ping_ns = (uint64_t)(ping * 1e9), ping_at = ping_ns ? start + ping_ns : end_at;
+  while (now_ns() < end_at) {
+    wait_for_events(ping_at < end_at ? ping_at : end_at);
+    if (ping_ns && now_ns() >= ping_at) ping_all(), ping_at += ping_ns;
+  }
   cpu = server_cpu_ns() - cpu;
   own = own_cpu_ns() - own;
-  printf("{\"seconds\":%.4f,\"messages\":%lu,\"bytes\":%lu,\"errors\":%lu,\"open\":%d,\"cpuUs\":%.1f,\"loadCpuUs\":%.1f,\"rssBeforeKb\":%ld,\"rssKb\":%ld",
-         (double)(now_ns() - start) / 1e9, seen, bytes, wrong + broken, open_count, (double)cpu / 1e3, (double)own / 1e3, rss_before, server_rss_kb());
+  printf("{\"seconds\":%.4f,\"messages\":%lu,\"bytes\":%lu,\"errors\":%lu,\"open\":%d,\"openSeconds\":%.2f,\"cpuUs\":%.1f,\"loadCpuUs\":%.1f,\"rssBeforeKb\":%ld,\"rssKb\":%ld",
+         (double)(now_ns() - start) / 1e9, seen, bytes, wrong + broken, open_count, (double)(began_at - opened_at) / 1e9, (double)cpu / 1e3, (double)own / 1e3, rss_before, server_rss_kb());
   print_durations("latencyUs", &first);
   print_durations("chunkUs", &on_the_way);
   printf("}\n");

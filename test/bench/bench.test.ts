@@ -1,12 +1,15 @@
 // The benchmark runs, every suite of it, against a real broker: no figure is looked at here, only that nothing was lost.
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { buildBroker } from '../../bench/broker.ts';
 import { runIdle } from '../../bench/idle.ts';
+import { runIdleReplicas } from '../../bench/idle-replicas.ts';
 import { type LoadSuite, runLoadSuite } from '../../bench/load-suite.ts';
 import { readOptions } from '../../bench/options.ts';
 import { runSlowReaders } from '../../bench/slow-readers.ts';
 import { runStartUp } from '../../bench/start-up.ts';
 import { HTTP_WORKLOADS, MINT_WORKLOADS, SOCKET_WORKLOADS } from '../../bench/workloads.ts';
+
+tap.setTimeout(300_000); // a minute, on a machine that has nothing else to do
 
 /** `--only` with a name that nobody has: the broker alone. */
 const BRIEF = ['--rounds', '1', '--duration', '1', '--warm', '0.5', '--only', 'nobody', '--sockets', '50'];
@@ -52,4 +55,21 @@ test('slow readers: the fast ones lose nothing, and no slow one is cut', async (
     ],
   );
   for (const { chunksPerSecond } of found) t.ok(chunksPerSecond > 0);
+});
+
+test('idle over replicas: all open, and none is lost', async (t) => {
+  const options = readOptions(['idle', ...BRIEF, '--replicas', '2', '--hold', '1']);
+  const found = await runIdleReplicas(options, dist, quietly);
+  t.strictSame(
+    found.map(({ open, errors }) => ({ open, errors })),
+    [
+      { open: 25, errors: 0 },
+      { open: 25, errors: 0 },
+    ],
+  );
+  await t.rejects(
+    runIdleReplicas({ ...options, sockets: 1e9 }, dist, quietly),
+    /1000000000 sockets need \d+ open files/,
+    'more than any machine allows',
+  );
 });

@@ -13,6 +13,8 @@ test('what is not said has its default', async (t) => {
     tls: false,
     baseline: null,
     sockets: 5_000,
+    replicas: 1,
+    holdSeconds: 120,
     json: null,
   });
 });

@@ -1,9 +1,12 @@
 // Concurrency and budgets inside sockets, with the simulated Cartesia as the judge.
 
-import type { Test } from 'tap';
-import { test } from 'tap';
+import { once } from 'node:events';
+import { type Test, test } from 'tap';
 import { connect, type SocketClient } from '../simulator/sockets/socket-client.ts';
+import { redisServer } from '../store/redis-server.ts';
 import { until } from './limits-answers.ts';
+import { openRaw } from './raw-connection.ts';
+import { handshake, openRawSocket } from './raw-socket.ts';
 import { clientOf, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 
 const TEXT = 'One two three four five six seven.';
@@ -11,6 +14,7 @@ const TEXT = 'One two three four five six seven.';
 async function setUp(t: Test, settings: Readonly<Record<string, unknown>>, client = {}): Promise<SocketBroker> {
   const running = await startSocketBroker(t, {
     file: (digest) => ({ ...settings, ...clientOf(digest, client) }),
+    seams: { relays: { tickMs: 20, times: { pingMs: 1000 } } }, // what was used is counted at each ping
   });
   running.simulator.configure({ limits: { tts: 1000 } });
   return running;
@@ -97,4 +101,56 @@ test('a socket ends when its budget is spent', async (t) => {
   socket.send(speech('b', TEXT));
   t.equal((await socket.closed).code, 1008);
   await t.rejects(open(t, running), /402/);
+});
+
+test('a client that leaves while it waits for its turn is not waited for, and upstream never hears of it', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { stt: 1 } }, limits: { queue: { wait: 20 } } });
+  const { broker, headers, simulator } = running;
+  const holder = await openRawSocket(t, broker.url, STT_PATH, headers);
+  for (const leave of ['destroy', 'resetAndDestroy', 'end'] as const) {
+    const waiting = await openRaw(t, broker.url);
+    waiting.send(handshake(broker.url, STT_PATH, headers));
+    await until(() => broker.leases === 2);
+    waiting.socket[leave]();
+    await until(() => broker.leases === 1);
+  }
+  const patient = openRawSocket(t, broker.url, STT_PATH, headers);
+  holder.socket.destroy();
+  const last = await patient;
+  t.equal(simulator.journal.entries().length, 2, 'the one that held it, and the one that waited for it');
+  last.socket.destroy();
+  await until(() => broker.leases === 0);
+});
+
+test('an upstream that resets: the lease is free within a second', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { tts: 1 } } });
+  const { simulator, broker } = running;
+  simulator.configure({ latency: { perChunkMs: 60_000 } });
+  simulator.faults.add({ match: {}, times: 1, action: { type: 'reset_socket', afterFrames: 1 } });
+  const socket = await open(t, running);
+  socket.send(speech('a', 'A sentence with more than one chunk, so that it stays unfinished.'));
+  await socket.next('error');
+  const startedMs = performance.now();
+  await until(() => broker.leases === 0);
+  t.ok(performance.now() - startedMs < 1000);
+});
+
+test('Redis is lost: a new socket is 503, an open one lives on', async (t) => {
+  const redis = await redisServer(t);
+  const running = await startSocketBroker(t, {
+    file: (digest) => ({ upstream: { concurrency: { tts: 2 } }, ...clientOf(digest) }),
+    env: { REDIS_URL: redis.url.reveal() },
+  });
+  const socket = await open(t, running);
+  await redis.kill();
+  const connection = await openRaw(t, running.broker.url);
+  const startedMs = performance.now();
+  connection.send(handshake(running.broker.url, '/tts/websocket', running.headers));
+  const { status, headers, json } = await connection.response();
+  t.ok(performance.now() - startedMs < 250);
+  t.match([status, json['error_code']], [503, 'store_unavailable']);
+  t.ok(headers['retry-after']);
+  socket.send({ context_id: 'a', cancel: true });
+  socket.socket.ping();
+  await once(socket.socket, 'pong');
 });

@@ -10,15 +10,15 @@ import type { SessionFacts, SessionGuard, SessionGuards } from './session-guard.
 
 export function createLimitedSessions(limits: Limits): SessionGuards {
   return {
-    async open(facts) {
+    async open(facts, whenGone) {
       const { leases, quotas, sessions } = limits;
       const { principal, endpoint } = facts;
       const unit = unitOf(endpoint);
       if (quotas.isLimited(unit, principal.client)) await quotas.book(unit, principal, 0);
       const kind = socketKind(endpoint);
-      const lease = leases.isLimited(kind, principal.client)
-        ? await leases.ask(kind, principal, leases.waits.http).granted
-        : null;
+      const asked = leases.isLimited(kind, principal.client) ? leases.ask(kind, principal, leases.waits.http) : null;
+      if (asked !== null) whenGone(() => asked.cancel());
+      const lease = asked === null ? null : await asked.granted;
       const left = sessions.add({ id: facts.requestId, principal, endpoint: endpoint.path, cut: facts.cut });
       return new LimitedSession(limits, facts, unit, () => {
         lease?.release();

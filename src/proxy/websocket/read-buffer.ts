@@ -1,7 +1,7 @@
 // Where bytes of upstream are read into: a buffer that is used over and over, instead of a new one for every read.
 //
 // A socket that is silent holds nothing: all of them read into one common place, out of which what comes is copied at once. As soon as
-// more comes, the socket has a large buffer for itself, until a small read finds it empty again. There a frame that has not come whole
+// more comes, the socket has a large buffer for itself, until little comes at a time again. There a frame that has not come whole
 // stays where it is and the next read goes behind it, so frames lie in one piece and are never copied together. Bytes that the client's
 // socket has not taken yet must stay as they are: then the buffer is left to that write, and the reads go on in another.
 
@@ -21,7 +21,6 @@ export class ReadBuffer {
   #own: Buffer | null = null;
   #bytes: Buffer = NOTHING;
   #end = 0;
-  #lastRead = 0;
 
   /** What is there: from 0 to `end`. */
   get bytes(): Buffer {
@@ -40,7 +39,6 @@ export class ReadBuffer {
 
   /** A read has put so many bytes into the room. */
   filled(length: number): void {
-    this.#lastRead = length;
     if (this.#own === null) this.#bytes = Buffer.from(COMMON.subarray(0, length));
     this.#end += length;
   }
@@ -53,7 +51,7 @@ export class ReadBuffer {
     const bytes = this.#bytes;
     const own = this.#own;
     const left = this.#end - at;
-    const staysLarge = left > 0 || this.#lastRead >= SMALL_BYTES;
+    const staysLarge = left > 0 || this.#end >= SMALL_BYTES;
     // What was read into the common place is a copy by now: a write may keep it.
     const isLeft = own !== null && isLent && at > 0;
     if (!staysLarge) {

@@ -14,8 +14,11 @@ export interface SessionFacts {
 }
 
 export interface SessionGuards {
-  /** Before upstream is asked. Rejects with a Problem, which becomes the answer to the upgrade. */
-  open(session: SessionFacts): SessionGuard | Promise<SessionGuard>;
+  /**
+   * Before upstream is asked. Rejects with a Problem, which becomes the answer to the upgrade.
+   * @param whenGone takes what is to be called when the client leaves meanwhile: then nothing is waited for any more
+   */
+  open(session: SessionFacts, whenGone: (listener: () => void) => void): SessionGuard | Promise<SessionGuard>;
 }
 
 /** One socket. */

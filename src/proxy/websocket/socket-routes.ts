@@ -115,7 +115,8 @@ async function open(
   session.begin(relay);
   const { principal } = admission;
   try {
-    const guard = await carrier.guards.open({ principal, endpoint, requestId: request.id, cut: session.cut });
+    const facts = { principal, endpoint, requestId: request.id, cut: session.cut };
+    const guard = await carrier.guards.open(facts, (listener) => session.whenGone(listener));
     if (relay.isOver) guard.end();
     else session.guard = guard;
   } catch (error) {

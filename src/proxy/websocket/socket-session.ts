@@ -18,6 +18,7 @@ export class SocketSession implements RelayAccount {
   readonly #facts: SocketFacts;
   #relay: Relay | null = null;
   #account: SocketAccount | null = null;
+  #whenGone: (() => void) | null = null;
 
   constructor(relays: Relays, ledger: Ledger, facts: SocketFacts) {
     this.#relays = relays;
@@ -31,7 +32,13 @@ export class SocketSession implements RelayAccount {
     this.#relays.add(relay);
   }
 
+  /** @param listener called when the client leaves before the socket is open */
+  whenGone(listener: () => void): void {
+    this.#whenGone = listener;
+  }
+
   opened(): void {
+    this.#whenGone = null;
     this.#account = new SocketAccount(this.#ledger, this.#facts, this.guard);
   }
 
@@ -44,6 +51,8 @@ export class SocketSession implements RelayAccount {
   }
 
   gone(): void {
+    this.#whenGone?.();
+    this.#whenGone = null;
     if (this.#relay !== null) this.#relays.delete(this.#relay);
   }
 }
