@@ -5,9 +5,16 @@ import type { RelayClock } from './relay-clock.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
+/** What may wait to be encrypted: some frames of speech. */
+const QUEUED_MAX_BYTES = 128 * 1024;
 
 export class Backpressure {
   readonly #client: Socket;
+  /**
+   * TLS takes what is written into memory of its own at once, but says that it is done only when all is sent: waiting for that before every
+   * read made a message three times as expensive. What is written meanwhile is queued as it is.
+   */
+  readonly #isEncrypted: boolean;
   readonly #clock: RelayClock;
   /** Since when a side takes nothing, milliseconds of the clock; 0 = it takes. */
   #clientFullAtMs = 0;
@@ -15,6 +22,7 @@ export class Backpressure {
 
   constructor(client: Socket, clock: RelayClock) {
     this.#client = client;
+    this.#isEncrypted = 'encrypted' in client;
     this.#clock = clock;
   }
 
@@ -39,8 +47,25 @@ export class Backpressure {
     this.#client.resume();
   }
 
+  /** Writes to the client, out of the buffer that was read into. */
+  write(bytes: Buffer): void {
+    const isQueued = this.#isEncrypted && this.#client.writableLength > 0;
+    this.#client.write(isQueued ? Buffer.from(bytes) : bytes);
+  }
+
+  /** What was read is passed on. @param at how far: bytes before it are done with */
+  passed(upstream: UpstreamSocket, at: number): void {
+    const { received } = upstream;
+    if (this.#isEncrypted) {
+      received.consume(at, false);
+      if (this.#client.writableLength > QUEUED_MAX_BYTES) this.#clientIsFull(upstream, null);
+    } else if (this.#client.writableLength === 0) received.consume(at, false);
+    // The kernel has not taken everything: the write goes on in the buffer that was read into, so nothing more is read before it is over.
+    else this.#clientIsFull(upstream, received.consume(at, true));
+  }
+
   /** Upstream is not read until the client has taken everything. @param lent the buffer that is being written from, given back then */
-  clientIsFull(upstream: UpstreamSocket, lent: Buffer | null): void {
+  #clientIsFull(upstream: UpstreamSocket, lent: Buffer | null): void {
     if (this.#clientFullAtMs === 0) this.#clientFullAtMs = this.#clock.nowMs;
     upstream.pause();
     this.#client.write(NOTHING, (error) => {

@@ -134,15 +134,13 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#isUpstreamAlive = true;
     const taken = this.#down.read(received.bytes, received.end);
     const at = this.isOpen ? taken : received.end;
-    if (this.#client.writableLength === 0) received.consume(at, false);
-    // The kernel has not taken everything: the write goes on in the buffer that was read into, so nothing more is read before it is over.
-    else this.#pressure.clientIsFull(upstream, received.consume(at, true));
+    this.#pressure.passed(upstream, at);
   }
 
   // What the frames of upstream's tell.
 
   passDown(bytes: Buffer): void {
-    this.#client.write(bytes);
+    this.#pressure.write(bytes);
     // Who makes us answer without reading the answers is cut.
     if (this.#client.writableLength > PENDING_MAX_BYTES) this.#abandon('broker', 'aborted');
   }
