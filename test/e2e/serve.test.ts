@@ -101,7 +101,7 @@ async function readyz(base: string): Promise<number> {
 }
 
 test('SIGTERM during 200 requests a second: none fails', async (t) => {
-  const served = await serve(t, { drainDelay: 2 });
+  const served = await serve(t, { drainDelay: 5 });
   served.simulator.settings.latency.mintMs = 20;
   const kept = new Agent({ connections: 10 });
   const fresh = new Agent({ connections: 50 });
@@ -123,7 +123,7 @@ test('SIGTERM during 200 requests a second: none fails', async (t) => {
       t.equal(await readyz(served.managementUrl), 503, 'not ready at once');
       t.equal(await readyz(served.url), 503, 'on both listeners');
       t.equal((await request(`${served.url}/livez`)).statusCode, 200, 'and alive');
-      turnedAwayAt = performance.now() + 1500; // a load balancer's reaction; the delay is two seconds
+      turnedAwayAt = performance.now() + 1500; // a load balancer's reaction; the delay is longer, on a busy machine too
     }
     const due = start + (sent + 1) * 5;
     if (due > performance.now()) await delay(due - performance.now());
