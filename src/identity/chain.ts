@@ -46,7 +46,7 @@ export interface IdentityOptions extends JwtAuthenticatorOptions {
 /**
  * Asks the authenticators in turn; the first that is responsible decides. What one of them refuses no other is asked
  * about, and it never becomes an anonymous caller.
- * @throws when the client apps cannot be told apart: shared app keys, several anonymous ones, JWT rules that hide one another
+ * @throws when the client apps cannot be told apart: shared app keys, several anonymous ones
  */
 export function createIdentity(options: IdentityOptions): Identity {
   const { clients, extra = [] } = options;

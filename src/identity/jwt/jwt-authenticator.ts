@@ -48,7 +48,7 @@ interface Candidate {
  * nothing: only a token that would be let in may cause a signature check, and only such a one with an unknown key a fetch.
  * An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` when the key set is current, and
  * `unavailable` when it could not be fetched.
- * @throws on an algorithm that is not supported, and on client apps that cannot be told apart
+ * @throws on an algorithm that is not supported
  */
 export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAuthenticator {
   const { clients, now = Date.now, cache } = options;

@@ -223,17 +223,12 @@ test('what is no JWT is left to others, as is everything where no issuer is conf
   await without.close();
 });
 
-test('a configuration that cannot work is refused at start', async (t) => {
-  const create =
-    (...jwt: Partial<JwtConfig>[]) =>
-    () =>
-      createJwtAuthenticator({
-        clients: jwt.map((rule, i) => clientConfig({ name: `client-${i}`, auth: { jwt: [jwtConfig(rule)] } })),
-      });
+test('an algorithm that is not supported is refused at start', async (t) => {
+  const create = (rule: Partial<JwtConfig>) => () =>
+    createJwtAuthenticator({ clients: [clientConfig({ name: 'client-0', auth: { jwt: [jwtConfig(rule)] } })] });
   for (const alg of ['HS256', 'none', 'ES256K', 'rs256']) {
     t.throws(create({ algorithms: ['RS256', alg] }), {
       message: `Client app client-0 lists the unsupported JWT algorithm ${alg}`,
     });
   }
-  t.throws(create({}, {}), { message: /^No token can ever belong to client app client-1: client-0 stands before it/ });
 });
