@@ -22,8 +22,8 @@ test('every call of the store is one that a cluster takes: its keys are in one s
     commandTimeoutMs: 2_000,
     times: { warmMs: 0 },
     onCall: ({ call, outcome }) => {
-      calls.add(call);
-      if (outcome !== 'ok') failed.push(`${call}: ${outcome}`);
+      if (outcome === 'ok') calls.add(call);
+      else if (outcome !== 'not_connected') failed.push(`${call}: ${outcome}`); // a beat may come before the connection
     },
   });
   t.teardown(() => store.close());
