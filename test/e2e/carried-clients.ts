@@ -217,7 +217,7 @@ export function testClients(transport: Transport): void {
           transport,
           seams: { carrying: { deadlines: { idleMs: 300 }, lookMs: 20 } },
         });
-        const json = { ...SPEECH, transcript: SPEECH.transcript.repeat(120) };
+        const json = { ...SPEECH, transcript: SPEECH.transcript.repeat(85) };
         const response = await open(`${running.broker.url}${path}`, { credential: running.token, json });
         let received = 0;
         for (const start = performance.now(); performance.now() - start < 1_500; await sleep(100))
