@@ -196,7 +196,7 @@ test('paths that are no sockets are refused with 404', async (t) => {
 
 test('a token is checked when the socket opens; the socket outlives it', async (t) => {
   const simulator = await simulatorFor(t);
-  const token = simulator.mintToken({ grants: { tts: true }, seconds: 1 });
+  const token = simulator.mintToken({ grants: { tts: true }, seconds: 5 });
   const client = await connect(t, simulator, `${TTS}?access_token=${token}`, { credential: null });
   simulator.clock.advance(10_000);
   client.send({ ...REQUEST, context_id: 'later', transcript: 'Still here.' });
