@@ -11,8 +11,8 @@ const QUEUED_MAX_BYTES = 128 * 1024;
 export class Backpressure {
   readonly #client: Socket;
   /**
-   * TLS takes what is written into memory of its own at once, but says that it is done only when all is sent: waiting for that before every
-   * read made a message three times as expensive. What is written meanwhile is queued as it is.
+   * TLS takes what is written into memory of its own at once, but says that it is done only when all is sent: waiting for that would stop
+   * and start upstream with every read. What is written meanwhile is copied and queued.
    */
   readonly #isEncrypted: boolean;
   readonly #clock: RelayClock;
