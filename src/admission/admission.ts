@@ -96,11 +96,13 @@ function factsOf(request: FastifyRequest): RequestFacts {
   const { raw } = request;
   const target = raw.url ?? '';
   const mark = target.indexOf('?');
+  const isUpgrade = raw[upgradeOf] !== undefined;
   return {
     headers: raw.headers,
     rawHeaders: raw.rawHeaders,
     query: mark === -1 ? '' : target.slice(mark + 1),
-    isUpgrade: raw[upgradeOf] !== undefined,
+    isUpgrade,
+    connection: isUpgrade ? null : raw.socket,
   };
 }
 

@@ -1,4 +1,5 @@
 // What an authenticator is: credential -> principal, one file each, asked in turn by the chain.
+import type { Duplex } from 'node:stream';
 import type { Principal } from './principal.ts';
 
 /** Where a credential was found. A credential in a URL ends up in logs and histories, so few kinds are taken from there. */
@@ -8,6 +9,8 @@ export interface Credential {
   /** The text as sent, unverified. */
   readonly rawToken: string;
   readonly place: CredentialPlace;
+  /** Where more requests with it may come; `null` = nowhere, as with an upgrade. */
+  readonly connection: Duplex | null;
 }
 
 /**

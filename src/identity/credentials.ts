@@ -1,9 +1,13 @@
 // What a request brings to prove who it is: at most one credential, from the places where one may be.
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Credential } from './authenticator.ts';
 
 /** The parts of Node's request that are read here. `rawHeaders` shows repeated fields, which `headers` hides or joins. */
-export type HeaderView = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
+export interface HeaderView extends Pick<IncomingMessage, 'headers' | 'rawHeaders'> {
+  /** `null` = no further request comes on it. */
+  readonly connection: Duplex | null;
+}
 
 export interface CredentialOptions {
   /**
@@ -40,6 +44,7 @@ export function refused(reason: string): { outcome: 'refused'; code: 'unauthenti
  * @param query raw query string without the `?`; empty where there is none
  */
 export function readCredential(request: HeaderView, query: string, options: CredentialOptions): CredentialReading {
+  const { connection } = request;
   const { authorization, 'x-api-key': apiKey } = request.headers;
   if (authorization !== undefined && isRepeated(request.rawHeaders, 'authorization')) {
     return refused('authorization_repeated');
@@ -50,13 +55,13 @@ export function readCredential(request: HeaderView, query: string, options: Cred
   if (authorization !== undefined) {
     const rawToken = bearerToken(authorization);
     if (rawToken === null) return refused('authorization_not_bearer');
-    found.push({ rawToken, place: 'authorization' });
+    found.push({ rawToken, place: 'authorization', connection });
   }
-  if (apiKey !== undefined) found.push({ rawToken: String(apiKey), place: 'x-api-key' });
+  if (apiKey !== undefined) found.push({ rawToken: String(apiKey), place: 'x-api-key', connection });
   if (query !== '' && (options.fromQuery || found.length === 0)) {
     for (const rawToken of queryTokens(query)) {
       if (!options.fromQuery) return refused('credential_in_query');
-      found.push({ rawToken, place: 'query' });
+      found.push({ rawToken, place: 'query', connection });
     }
   }
   return theOnly(found);

@@ -1,7 +1,12 @@
 // The authenticator for proxied access tokens: what the broker signed, it takes back.
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { GRANTS } from '../config/grant.ts';
-import { type Authentication, type Authenticator, NOT_RESPONSIBLE } from '../identity/authenticator.ts';
+import {
+  type Authentication,
+  type Authenticator,
+  type Credential,
+  NOT_RESPONSIBLE,
+} from '../identity/authenticator.ts';
 import { readValidity } from '../identity/jwt/claims.ts';
 import { createVerifiedTokens } from '../identity/jwt/verified-tokens.ts';
 import { PROXIED_TOKEN_ISSUER, PROXIED_TOKEN_TYPE } from './proxied-token.ts';
@@ -25,11 +30,11 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
   const verified = createVerifiedTokens();
   const keyIdOf = createKeyIdReader();
 
-  async function verify(rawToken: string, kid: string): Promise<Authentication> {
+  async function verify(credential: Credential, kid: string): Promise<Authentication> {
     const key = keys.find(kid);
     if (key === undefined) return refused('signed with a secret that is no longer configured');
     try {
-      const { payload } = await jwtVerify(rawToken, key, {
+      const { payload } = await jwtVerify(credential.rawToken, key, {
         algorithms: ['HS256'],
         typ: PROXIED_TOKEN_TYPE,
         issuer: PROXIED_TOKEN_ISSUER,
@@ -40,7 +45,7 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
       const answer = principalOf(payload);
       const validity = readValidity(payload);
       if (answer.outcome === 'authenticated' && typeof validity !== 'string')
-        verified.remember(rawToken, {
+        verified.remember(credential, {
           answer,
           validity,
           toleranceSeconds: 0,
@@ -77,7 +82,7 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
       // First, as it costs less than the cache: everybody's credential comes by here.
       const kid = keyIdOf(credential.rawToken);
       if (kid === null) return NOT_RESPONSIBLE;
-      return verified.recall(credential.rawToken, Math.floor(now() / 1_000)) ?? verify(credential.rawToken, kid);
+      return verified.recall(credential, Math.floor(now() / 1_000)) ?? verify(credential, kid);
     },
   };
 }

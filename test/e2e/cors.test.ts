@@ -140,3 +140,16 @@ test('without origins there is no cross-origin access at all', async (t) => {
     t.notOk(Object.keys(headers).some((name) => name.startsWith('access-control-')));
   t.strictSame(simulator.journal.entries(), []);
 });
+
+test('who sends no Origin is no page: it gets none of the fields, and caches are told that pages do', async (t) => {
+  const { broker } = await startRunningBroker(t, { file: twoApps(createAppKey()) });
+  for (const method of ['POST', 'GET'] as const) {
+    const { headers, body } = await request(`${broker.url}/access-token`, { method });
+    await body.dump();
+    t.strictSame(
+      Object.keys(headers).filter((name) => name.startsWith('access-control-')),
+      [],
+    );
+    t.match(String(headers['vary']), /\bOrigin\b/i);
+  }
+});

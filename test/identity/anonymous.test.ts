@@ -16,7 +16,7 @@ test('it is not responsible where nobody allows it, nor for any credential', asy
   const none = { outcome: 'not_responsible' };
   t.strictSame(createAnonymousAuthenticator([closed]).authenticate(null), none);
   const authenticator = createAnonymousAuthenticator([open]);
-  t.strictSame(authenticator.authenticate({ rawToken: 'anything', place: 'authorization' }), none);
+  t.strictSame(authenticator.authenticate({ rawToken: 'anything', place: 'authorization', connection: null }), none);
 });
 
 test('two client apps that allow it are refused at start', async (t) => {

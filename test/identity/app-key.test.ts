@@ -9,7 +9,7 @@ const authenticator = createAppKeyAuthenticator([
   clientConfig({ name: 'kiosk', auth: { keys: [appKeyDigest(other)] } }),
   clientConfig({ name: 'backend', auth: { keys: [appKeyDigest(createAppKey()), appKeyDigest(key)] } }),
 ]);
-const present = (rawToken: string) => authenticator.authenticate({ rawToken, place: 'x-api-key' });
+const present = (rawToken: string) => authenticator.authenticate({ rawToken, place: 'x-api-key', connection: null });
 const REFUSED = { outcome: 'refused', code: 'unauthenticated', reason: 'app_key_unknown' };
 
 test('a new key is cb_ and 256 random bits', async (t) => {

@@ -150,8 +150,8 @@ test('additional authenticators are asked first, and may answer later', async (t
   t.match(await identity.authenticate(factsOf({ 'x-api-key': key })), { principal: { client: 'backend' } });
   t.match(await identity.authenticate(factsOf({})), unauthenticated('no_credential'));
   t.strictSame(asked.slice(0, 2), [
-    ['one', { rawToken: 'one', place: 'x-api-key' }],
-    ['one', { rawToken: 'two', place: 'x-api-key' }],
+    ['one', { rawToken: 'one', place: 'x-api-key', connection: null }],
+    ['one', { rawToken: 'two', place: 'x-api-key', connection: null }],
   ]);
 });
 

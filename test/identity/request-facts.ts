@@ -7,7 +7,14 @@ import type { RequestFacts } from '../../src/identity/chain.ts';
 
 /** Facts of a request with these header fields, without asking a parser: names in lower case, each once. */
 export function factsOf(headers: Record<string, string>, rest: Partial<RequestFacts> = {}): RequestFacts {
-  return { headers, rawHeaders: Object.entries(headers).flat(), query: '', isUpgrade: false, ...rest };
+  return {
+    headers,
+    rawHeaders: Object.entries(headers).flat(),
+    query: '',
+    isUpgrade: false,
+    connection: null,
+    ...rest,
+  };
 }
 
 /** Sends header lines as they are (latin1) and answers what Node made of them. @throws when Node refuses the request itself */
@@ -21,7 +28,7 @@ export async function parsedByNode(lines: readonly string[]): Promise<RequestFac
       once(server, 'request'),
       once(server, 'clientError').then(([error]) => Promise.reject(error)),
     ]);
-    return { headers: request.headers, rawHeaders: request.rawHeaders, query: '', isUpgrade: false };
+    return { headers: request.headers, rawHeaders: request.rawHeaders, query: '', isUpgrade: false, connection: null };
   } finally {
     socket.destroy();
     server.close();

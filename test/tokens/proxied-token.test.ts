@@ -18,7 +18,7 @@ async function mintWith(secrets: readonly Secret[]): Promise<string> {
 
 function authenticate(secrets: readonly Secret[], rawToken: string, now = NOW, clients: ReadonlySet<string> = CLIENTS) {
   const authenticator = createProxiedTokenAuthenticator({ keys: signingKeys(secrets), clients, now: () => now });
-  return authenticator.authenticate({ rawToken, place: 'authorization' });
+  return authenticator.authenticate({ rawToken, place: 'authorization', connection: null });
 }
 
 test('a proxied token says whom it is for, what it opens and until when, and no more', async (t) => {
@@ -64,7 +64,7 @@ test('a token that was taken before is checked for its time and its every letter
     clients: CLIENTS,
     now: () => now,
   });
-  const ask = (rawToken: string) => authenticator.authenticate({ rawToken, place: 'authorization' });
+  const ask = (rawToken: string) => authenticator.authenticate({ rawToken, place: 'authorization', connection: null });
 
   const first = await ask(token);
   t.equal(ask(token), first, 'at once, and the same answer');
@@ -146,7 +146,7 @@ test('secrets are renewed while tokens are out: the first signs, all verify, one
   const minter = createProxiedMinter({ keys, now: () => NOW });
   const authenticator = createProxiedTokenAuthenticator({ keys, clients: CLIENTS, now: () => NOW });
   const outcome = async ({ token }: { readonly token: string }): Promise<string> =>
-    (await authenticator.authenticate({ rawToken: token, place: 'authorization' })).outcome;
+    (await authenticator.authenticate({ rawToken: token, place: 'authorization', connection: null })).outcome;
   const early = await minter.mint(ORDER);
   t.equal(await outcome(early), 'authenticated');
 

@@ -1,6 +1,6 @@
 // JWTs of the apps' own users, signed by issuers that the configuration names.
 import type { ClientConfig } from '../../config/config.ts';
-import { type Authentication, type Authenticator, NOT_RESPONSIBLE } from '../authenticator.ts';
+import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE } from '../authenticator.ts';
 import { refused } from '../credentials.ts';
 import type { Principal } from '../principal.ts';
 import { grantsFromClaims, readValidity, subjectFromClaims, timeComplaint, type Validity } from './claims.ts';
@@ -36,7 +36,7 @@ interface Rule extends JwtRule {
 
 /** A token that is in order but for its signature. */
 interface Candidate {
-  readonly rawToken: string;
+  readonly credential: Credential;
   readonly jwt: CompactJwt;
   readonly rule: Rule;
   readonly validity: Validity;
@@ -60,14 +60,14 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
 
   /** `null` = the key is not known. */
   function conclude(candidate: Candidate): Authentication | null {
-    const { rawToken, jwt, rule, validity } = candidate;
+    const { credential, jwt, rule, validity } = candidate;
     const key = rule.keySet.find(jwt.alg, jwt.kid);
     if (key === 'unknown') return null;
     if (key === 'ambiguous') return refused('jwt_key_ambiguous');
     if (!key.verify(jwt.signingInput, jwt.signature)) return refused('jwt_signature');
     const answer: Authentication = Object.freeze({ outcome: 'authenticated', principal: principalOf(candidate) });
     const { toleranceSeconds } = rule.jwt;
-    verified.remember(rawToken, { answer, validity, toleranceSeconds, isTrusted: () => rule.keySet.trusts(key) });
+    verified.remember(credential, { answer, validity, toleranceSeconds, isTrusted: () => rule.keySet.trusts(key) });
     return answer;
   }
 
@@ -81,9 +81,9 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
     authenticate(credential) {
       if (credential === null || rules.length === 0 || !LOOKS_LIKE_JWT.test(credential.rawToken))
         return NOT_RESPONSIBLE;
-      const seen = verified.recall(credential.rawToken, nowSeconds());
+      const seen = verified.recall(credential, nowSeconds());
       if (seen !== undefined) return seen;
-      const candidate = examine(credential.rawToken, rules, nowSeconds());
+      const candidate = examine(credential, rules, nowSeconds());
       if (typeof candidate === 'string') return refused(candidate);
       const answer = conclude(candidate);
       if (answer !== null) return answer;
@@ -104,8 +104,8 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
 const LOOKS_LIKE_JWT = /^e[w-z][\w-]*\./;
 
 /** Everything that can be said without a key. @returns the reason for refusal as a text, or the candidate */
-function examine(rawToken: string, rules: readonly Rule[], nowSeconds: number): Candidate | string {
-  const jwt = decodeJwt(rawToken);
+function examine(credential: Credential, rules: readonly Rule[], nowSeconds: number): Candidate | string {
+  const jwt = decodeJwt(credential.rawToken);
   if (jwt.outcome === 'malformed') return jwt.reason;
   const choice = chooseRule(rules, jwt.payload);
   if (choice.outcome === 'none') return choice.reason;
@@ -116,7 +116,7 @@ function examine(rawToken: string, rules: readonly Rule[], nowSeconds: number): 
   const complaint = timeComplaint(validity, nowSeconds, rule.jwt.toleranceSeconds);
   if (complaint !== null) return complaint;
   const subject = subjectFromClaims(jwt.payload, rule.jwt.subjectClaim);
-  return subject === null ? 'jwt_subject' : { rawToken, jwt, rule, validity, subject };
+  return subject === null ? 'jwt_subject' : { credential, jwt, rule, validity, subject };
 }
 
 function withoutKey(rule: Rule): Authentication {

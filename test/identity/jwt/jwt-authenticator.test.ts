@@ -22,7 +22,8 @@ async function setUp(t: Test, jwt: Partial<JwtConfig> = {}, options: Partial<Jwt
   ];
   const authenticator = createJwtAuthenticator({ clients, now: () => NOW * 1_000, ...options });
   t.teardown(() => authenticator.close());
-  const present = async (rawToken: string) => authenticator.authenticate({ rawToken, place: 'authorization' });
+  const present = async (rawToken: string) =>
+    authenticator.authenticate({ rawToken, place: 'authorization', connection: null });
   return { server, authenticator, present, claims: goodClaims(server.issuer, NOW) };
 }
 
@@ -191,7 +192,7 @@ test('tokens of several issuers belong to their client apps', async (t) => {
   const authenticator = createJwtAuthenticator({ clients, now: () => NOW * 1_000 });
   t.teardown(() => authenticator.close());
   const clientOf = async (rawToken: string) => {
-    const answer = await authenticator.authenticate({ rawToken, place: 'authorization' });
+    const answer = await authenticator.authenticate({ rawToken, place: 'authorization', connection: null });
     return answer.outcome === 'authenticated' ? answer.principal.client : 'reason' in answer && answer.reason;
   };
   t.equal(await clientOf(signJwt(ec, goodClaims(first.issuer, NOW))), 'web');
@@ -215,10 +216,10 @@ test('what is no JWT is left to others, as is everything where no issuer is conf
   const none = { outcome: 'not_responsible' };
   t.strictSame(authenticator.authenticate(null), none);
   for (const rawToken of ['cb_abc', 'sk.live.abc', 'eyJhbGciOiJFUzI1NiJ9', '.eyJ.', 'ey J.a.b', 'e', '..', '']) {
-    t.strictSame(authenticator.authenticate({ rawToken, place: 'x-api-key' }), none, rawToken);
+    t.strictSame(authenticator.authenticate({ rawToken, place: 'x-api-key', connection: null }), none, rawToken);
   }
   const without = createJwtAuthenticator({ clients: [clientConfig()] });
-  t.strictSame(without.authenticate({ rawToken: 'a.b.c', place: 'x-api-key' }), none);
+  t.strictSame(without.authenticate({ rawToken: 'a.b.c', place: 'x-api-key', connection: null }), none);
   await without.warm();
   await without.close();
 });

@@ -55,7 +55,8 @@ export async function createKeySetHarness(t: Test, options: HarnessOptions = {})
     await authenticator.close();
     await server.close();
   });
-  const present = async (rawToken: string) => authenticator.authenticate({ rawToken, place: 'authorization' });
+  const present = async (rawToken: string) =>
+    authenticator.authenticate({ rawToken, place: 'authorization', connection: null });
 
   return {
     server,
