@@ -59,7 +59,7 @@ export async function runIdleReplicas(options: Options, dist: string, print: Pri
     return found;
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
-    around.close();
+    await around.close();
   }
 }
 

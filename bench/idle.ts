@@ -64,7 +64,7 @@ export async function runIdle(options: Options, dist: string, print: Print): Pro
     show(found, print);
     return found;
   } finally {
-    around.close();
+    await around.close();
   }
 }
 

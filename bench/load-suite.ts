@@ -95,7 +95,7 @@ export async function runLoadSuite(
     }
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
-    around.close();
+    await around.close();
   }
   return results;
 }

@@ -71,7 +71,7 @@ export async function runSlowReaders(options: Options, dist: string, print: Prin
     show(found, print);
     return found;
   } finally {
-    around.close();
+    await around.close();
   }
 }
 

@@ -64,7 +64,7 @@ export async function runStartUp(options: Options, dist: string, print: Print): 
     show(found, print);
     return found;
   } finally {
-    around.close();
+    await around.close();
   }
 }
 

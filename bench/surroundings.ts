@@ -5,7 +5,7 @@ import { type Certificate, writeCertificate } from './certificate.ts';
 import { type Contender, tlsLeg } from './contenders.ts';
 import { LOAD_CPU, SERVER_CPU } from './machine.ts';
 import { compile } from './native.ts';
-import { freePort, launchOn, setUrgent, start } from './processes.ts';
+import { freePort, launchOn, type Running, setUrgent, start } from './processes.ts';
 import type { Server } from './rounds.ts';
 
 export interface Surroundings {
@@ -15,7 +15,8 @@ export interface Surroundings {
   /** Starts a contender. `port` of the answer takes plain HTTP, whatever the server itself speaks. */
   start(contender: Contender): Promise<Server>;
   setUrgent(server: Server, isUrgent: boolean): void;
-  close(): void;
+  /** Whatever was started here and still runs would keep this process from ending. */
+  close(): Promise<void>;
 }
 
 /** @param tls between load and server, and between server and upstream */
@@ -23,7 +24,18 @@ export async function createSurroundings(tls: boolean): Promise<Surroundings> {
   const callers = await createCallers();
   const certificate = tls ? writeCertificate() : null;
   const { port: plainPort, pid, stop } = await startUpstream();
-  const upstreamPort = certificate === null ? plainPort : await startLeg('off', plainPort, callers, certificate);
+  const legs: Running[] = [];
+  const startLeg = async (side: 'on' | 'off', to: number, held: Certificate): Promise<Running> => {
+    const port = await freePort();
+    // On the load's CPU: what it takes must not count for the server.
+    const leg = await start(tlsLeg(side, { port, upstreamPort: to, callers, certificate: held }), {
+      port,
+      cpu: LOAD_CPU,
+    });
+    legs.push(leg);
+    return leg;
+  };
+  const upstreamPort = certificate === null ? plainPort : (await startLeg('off', plainPort, certificate)).port;
 
   async function startServer(contender: Contender): Promise<Server> {
     if (contender.kind === 'none') return { contender, port: plainPort, pids: [], stop: async () => {} };
@@ -33,7 +45,7 @@ export async function createSurroundings(tls: boolean): Promise<Surroundings> {
       cpu: SERVER_CPU,
     });
     if (certificate === null) return { contender, ...server };
-    return { contender, ...server, port: await startLeg('on', port, callers, certificate) };
+    return { contender, ...server, port: (await startLeg('on', port, certificate)).port };
   }
 
   return {
@@ -41,9 +53,10 @@ export async function createSurroundings(tls: boolean): Promise<Surroundings> {
     upstreamPort,
     start: startServer,
     setUrgent: (server, isUrgent) => setUrgent([pid, ...server.pids], isUrgent),
-    close() {
+    async close() {
       callers.close();
       stop();
+      await Promise.all(legs.map((leg) => leg.stop()));
     },
   };
 }
@@ -53,11 +66,4 @@ async function startUpstream(): Promise<{ readonly port: number; readonly pid: n
   if (child.stdout === null || child.pid === undefined) throw new Error('upstream does not start');
   const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
   return { port: Number(line), pid: child.pid, stop: () => child.kill() };
-}
-
-/** On the load's CPU: what it takes must not count for the server. It ends with this process. */
-async function startLeg(side: 'on' | 'off', to: number, callers: Callers, certificate: Certificate): Promise<number> {
-  const port = await freePort();
-  await start(tlsLeg(side, { port, upstreamPort: to, callers, certificate }), { port, cpu: LOAD_CPU });
-  return port;
 }

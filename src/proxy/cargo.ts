@@ -2,14 +2,11 @@
 import type { Readable } from 'node:stream';
 import type { Endpoint } from '../upstream/endpoints.ts';
 import type { ForwardingOutcome } from './forwarding.ts';
+import type { Target } from './target.ts';
 
 /** A request that was found worth carrying. */
-export interface Cargo {
+export interface Cargo extends Target {
   readonly endpoint: Endpoint;
-  /** Path and query for upstream. */
-  readonly target: string;
-  /** Cartesia-Version, YYYY-MM-DD. */
-  readonly version: string;
   readonly body: UpstreamBody;
   /** Of the request's body; errors on event streams carry it. */
   readonly contextId: string | null;

@@ -7,8 +7,7 @@ import type { Limits } from '../limits/limits.ts';
 import { allowSlowBody } from '../listener/slow-body.ts';
 import { checkContent } from '../policy/content.ts';
 import { allowsEndpoint } from '../policy/endpoint.ts';
-import { ENDPOINTS, type Endpoint, isId, upstreamPath } from '../upstream/endpoints.ts';
-import { resolveVersion } from '../upstream/version.ts';
+import { ENDPOINTS, type Endpoint, isId } from '../upstream/endpoints.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
 import { carriedBodies, isJsonBody, isStream, type JsonBody, readJsonBody } from './bodies.ts';
 import type { Cargo, UpstreamBody } from './cargo.ts';
@@ -16,7 +15,7 @@ import type { Carrier } from './carrier.ts';
 import { restrictsForms, watchForm } from './form-policy.ts';
 import { readGeneration } from './generation.ts';
 import { carryLimited } from './limited-carriage.ts';
-import { passQuery } from './target.ts';
+import { type Target, targetOf } from './target.ts';
 import { TranscriptionAnswer } from './transcription.ts';
 import { leaveBody } from './unread-body.ts';
 import { Upload } from './upload.ts';
@@ -114,30 +113,10 @@ function onceRead(
 
 const NO_BODY: UpstreamBody = { content: null, contentType: null, length: null };
 
-function targetOf(
-  endpoint: Endpoint,
-  request: FastifyRequest,
-  upstream: ProxyOptions['upstream'],
-): Pick<Cargo, 'target' | 'version'> {
-  const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
-  const path = upstreamPath(endpoint, id);
-  if (path === null) throw new Problem('not_found');
-  const url = request.raw.url ?? '';
-  const mark = url.indexOf('?');
-  const query = passQuery(mark === -1 ? '' : url.slice(mark + 1));
-  const header = request.headers['cartesia-version'];
-  const version = resolveVersion(query.version ?? (Array.isArray(header) ? header.join(', ') : header), {
-    version: upstream.version,
-    policy: upstream.versionPolicy,
-  });
-  if ('invalid' in version) throw new Problem('invalid_version');
-  return { target: path + query.text, version: version.version };
-}
-
 function generation(
   endpoint: Endpoint,
   admission: Admission,
-  target: Pick<Cargo, 'target' | 'version'>,
+  target: Target,
   body: { readonly bytes: Buffer; readonly value: unknown },
   request: FastifyRequest,
   options: ProxyOptions,
@@ -168,7 +147,7 @@ function generation(
 function transcription(
   endpoint: Endpoint,
   admission: Admission,
-  target: Pick<Cargo, 'target' | 'version'>,
+  target: Target,
   body: UpstreamBody,
   request: FastifyRequest,
   options: ProxyOptions,

@@ -1,5 +1,41 @@
-// The request target for Cartesia: a path of the endpoint table and what may pass of the client's query.
+// The request target for Cartesia: a path of the endpoint table, what may pass of the client's query, and the version that is asked for.
+import type { FastifyRequest } from 'fastify';
+import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
+import { type Endpoint, upstreamPath } from '../upstream/endpoints.ts';
+import { resolveVersion } from '../upstream/version.ts';
+
+export interface Target {
+  /** Path and query for upstream. */
+  readonly target: string;
+  /** Cartesia-Version, YYYY-MM-DD. */
+  readonly version: string;
+}
+
+/** @throws Problem `not_found`, `invalid_version`, or `invalid_request` for a query that is not clear */
+export function targetOf(
+  endpoint: Pick<Endpoint, 'path'>,
+  request: Pick<FastifyRequest, 'params' | 'headers' | 'raw'>,
+  upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>,
+): Target {
+  const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
+  const path = upstreamPath(endpoint, id);
+  if (path === null) throw new Problem('not_found');
+  const query = passQuery(queryOf(request.raw.url ?? ''));
+  const header = request.headers['cartesia-version'];
+  const version = resolveVersion(query.version ?? (Array.isArray(header) ? header.join(', ') : header), {
+    version: upstream.version,
+    policy: upstream.versionPolicy,
+  });
+  if ('invalid' in version) throw new Problem('invalid_version');
+  return { target: path + query.text, version: version.version };
+}
+
+/** What stands behind the `?`, raw; empty where there is none. */
+export function queryOf(target: string): string {
+  const mark = target.indexOf('?');
+  return mark === -1 ? '' : target.slice(mark + 1);
+}
 
 /** Credentials and the version are ours to send; a client's must not reach upstream under any spelling. Lower case, `-` as `_`. */
 const STRIPPED: ReadonlySet<string> = new Set([

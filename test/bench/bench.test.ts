@@ -1,9 +1,13 @@
 // The benchmark runs, every suite of it, against a real broker: no figure is looked at here, only that nothing was lost.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import tap, { test } from 'tap';
 import { buildBroker } from '../../bench/broker.ts';
 import { runIdle } from '../../bench/idle.ts';
 import { runIdleReplicas } from '../../bench/idle-replicas.ts';
 import { type LoadSuite, runLoadSuite } from '../../bench/load-suite.ts';
+import { has } from '../../bench/machine.ts';
 import { readOptions } from '../../bench/options.ts';
 import { runSlowReaders } from '../../bench/slow-readers.ts';
 import { runStartUp } from '../../bench/start-up.ts';
@@ -73,3 +77,14 @@ test('idle over replicas: all open, and none is lost', async (t) => {
     'more than any machine allows',
   );
 });
+
+for (const tls of has('haproxy') ? [[], ['--tls']] : [[]]) {
+  test(`the program ends by itself ${tls}`, async (t) => {
+    const child = spawn(process.execPath, ['bench/bench.ts', 'idle', ...BRIEF, ...tls], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(() => child.kill());
+    const [, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+    t.equal(code, 0);
+  });
+}

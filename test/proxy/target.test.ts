@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { passQuery } from '../../src/proxy/target.ts';
+import { passQuery, queryOf, targetOf } from '../../src/proxy/target.ts';
 
 test('what is not ours to send passes as it was written', async (t) => {
   for (const query of [
@@ -118,5 +118,46 @@ test('a refusal repeats nothing of the query', async (t) => {
     } catch (error) {
       t.notOk((error as Error).message.includes('secret'));
     }
+  }
+});
+
+const asked = (url: string, { id, version }: { id?: string; version?: string | string[] } = {}) =>
+  ({
+    params: id === undefined ? {} : { id },
+    headers: version === undefined ? {} : { 'cartesia-version': version },
+    raw: { url },
+  }) as unknown as Parameters<typeof targetOf>[1];
+const OURS = { version: '2026-03-01', versionPolicy: 'fill' } as const;
+
+test('a target is the row of the table, never the path that was asked for', async (t) => {
+  const ID = '6ccbfb76-1fc6-48f7-b71d-91ac6298247b';
+  for (const [path, request, target] of [
+    ['/voices', asked('/voices?limit=10&api_key=x'), '/voices?limit=10'],
+    ['/voices', asked('/VOICES/../x'), '/voices'],
+    ['/voices/:id', asked('/voices/x', { id: ID }), `/voices/${ID}`],
+  ] as const) {
+    t.strictSame(targetOf({ path }, request, OURS), { target, version: OURS.version });
+  }
+  for (const id of [undefined, '..', 'a/b', '']) {
+    const request = asked('/voices/x', id === undefined ? {} : { id });
+    t.throws(() => targetOf({ path: '/voices/:id' }, request, OURS), { code: 'not_found' }, `${id}`);
+  }
+  t.strictSame(['/voices', '/voices?', '/voices?a=b?c'].map(queryOf), ['', '', 'a=b?c']);
+});
+
+test("the query's version counts before the header's, a header that stands twice is no date, and `pin` is ours", async (t) => {
+  const versionOf = (request: Parameters<typeof targetOf>[1], versionPolicy: 'fill' | 'pin' = 'fill') =>
+    targetOf({ path: '/voices' }, request, { ...OURS, versionPolicy }).version;
+  const header = { version: '2025-04-16' };
+  t.equal(versionOf(asked('/voices', header)), '2025-04-16');
+  t.equal(versionOf(asked('/voices?cartesia_version=2024-11-13', header)), '2024-11-13');
+  t.equal(versionOf(asked('/voices', header), 'pin'), OURS.version);
+  for (const request of [
+    asked('/voices', { version: ['2025-04-16', '2025-04-16'] }),
+    asked('/voices', { version: 'tomorrow' }),
+    asked('/voices?cartesia_version=', header),
+  ]) {
+    t.throws(() => versionOf(request), { code: 'invalid_version' });
+    t.throws(() => versionOf(request, 'pin'), { code: 'invalid_version' });
   }
 });

@@ -1,21 +1,10 @@
 // The last bytes on both legs of a relay: never inside a frame or message that is under way.
 import type { Socket } from 'node:net';
 import type { ClientFrames } from './client-frames.ts';
-import { CLOSE, type Closing } from './close-code.ts';
+import type { Closing } from './close-code.ts';
 import { makeCloseFrame, makeTextFrame } from './frame.ts';
 import type { UpstreamFrames } from './upstream-frames.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
-
-export const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
-export const NORMAL: Closing = { code: CLOSE.normal, reason: '' };
-
-/** What the reason of a close frame says, by the code of the rule that was broken. */
-export const VIOLATION_REASONS: Readonly<Record<number, string>> = {
-  1002: 'protocol error',
-  1007: 'not UTF-8',
-  1008: 'too many fragments',
-  1009: 'message too big',
-};
 
 /** Upstream is told to stop, and that this is the end. @param lingerMs how long its own close frame is waited for */
 export function closeUpstream(

@@ -8,9 +8,8 @@ import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
 import { type Upgrade, upgradeOf } from '../../listener/upgrade.ts';
 import { checkContent } from '../../policy/content.ts';
 import { allowsEndpoint } from '../../policy/endpoint.ts';
-import { type SocketEndpoint, upstreamPath } from '../../upstream/endpoints.ts';
-import { resolveVersion } from '../../upstream/version.ts';
-import { passQuery } from '../target.ts';
+import type { SocketEndpoint } from '../../upstream/endpoints.ts';
+import { queryOf, type Target, targetOf } from '../target.ts';
 import { checkHandshake } from './handshake.ts';
 
 export interface PassageOptions {
@@ -21,14 +20,12 @@ export interface PassageOptions {
 }
 
 /** An upgrade that was found worth carrying. */
-export interface Passage {
+export interface Passage extends Target {
   readonly endpoint: SocketEndpoint;
   readonly admission: Admission;
   readonly upgrade: Upgrade;
   /** The value of Sec-WebSocket-Accept. */
   readonly accept: string;
-  readonly target: string;
-  readonly version: string;
   readonly query: URLSearchParams;
 }
 
@@ -46,20 +43,9 @@ export async function findPassage(
   if (upgrade === undefined) throw new Problem('invalid_request', 'This path is a WebSocket.');
   if (isDraining) throw new Problem('draining');
 
-  const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
-  const path = upstreamPath(endpoint, id);
-  if (path === null) throw new Problem('not_found');
-  const url = request.raw.url ?? '';
-  const mark = url.indexOf('?');
-  const passed = passQuery(mark === -1 ? '' : url.slice(mark + 1));
-  const header = request.headers['cartesia-version'];
-  const version = resolveVersion(passed.version ?? (Array.isArray(header) ? header.join(', ') : header), {
-    version: upstream.version,
-    policy: upstream.versionPolicy,
-  });
-  if ('invalid' in version) throw new Problem('invalid_version');
-  const query = new URLSearchParams(passed.text);
-  checkPolicy(endpoint, client, id, query);
+  const { target, version } = targetOf(endpoint, request, upstream);
+  const query = new URLSearchParams(queryOf(target));
+  checkPolicy(endpoint, client, request.params as { readonly id?: string }, query); // the table knows no other parameter
 
   // Last, so that a refusal for another reason does not cost the caller its token.
   const singleUse = singleUseOf(principal);
@@ -67,14 +53,14 @@ export async function findPassage(
     request.record.reason = 'single_use_spent';
     throw new Problem('unauthenticated');
   }
-  return { endpoint, admission, upgrade, accept, target: path + passed.text, version: version.version, query };
+  return { endpoint, admission, upgrade, accept, target, version, query };
 }
 
 /** What the target alone tells; messages are judged as they come. */
 function checkPolicy(
   endpoint: SocketEndpoint,
   client: ClientConfig,
-  id: string | undefined,
+  { id }: { readonly id?: string },
   query: URLSearchParams,
 ): void {
   const { content } = client;

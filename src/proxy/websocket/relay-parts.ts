@@ -2,28 +2,16 @@
 import type { Socket } from 'node:net';
 import type { Problem } from '../../errors/problems.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
+import type { RelayEnd } from './ending.ts';
+import type { Lifespan } from './liveness.ts';
 import type { ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
 import type { RelayClock, RelayTimes } from './relay-clock.ts';
 
-/** How a socket ended. */
-export interface RelayEnd {
-  readonly by: 'client' | 'upstream' | 'broker';
-  /** What the client was told, or has said; 1006 where nothing was said. */
-  readonly code: number;
-  /** `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem. */
-  readonly outcome: string;
-}
-
-export interface RelayParts {
+export interface RelayParts extends Lifespan {
   readonly client: Socket;
   readonly times: RelayTimes;
   readonly clock: RelayClock;
   readonly requestId: string;
-  /** For how long at most, and when its credential ends it; milliseconds of the clock, `Infinity` = never. */
-  readonly endsAtMs: number;
-  readonly expiresAtMs: number;
-  /** Without anything of the client's, while nothing is going on. */
-  readonly idleMs: number;
   /** Whether a ping of the client's counts as something. */
   readonly pingsCount: boolean;
   readonly makeProtocol: (host: ProtocolHost) => SocketProtocol;

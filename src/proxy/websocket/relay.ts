@@ -3,15 +3,26 @@
 import type { Socket } from 'node:net';
 import type { Listed } from '../../collections/live-list.ts';
 import { Problem } from '../../errors/problems.ts';
-import { toProblem, UpstreamFailure } from '../../upstream/upstream-failure.ts';
+import { toProblem, type UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import { Backpressure } from './backpressure.ts';
 import { ClientFrames, type ClientFramesOwner } from './client-frames.ts';
-import { CLOSE, type Closing, passedClosing, readClose } from './close-code.ts';
-import { closeClient, closeUpstream, GOING_AWAY, NORMAL, VIOLATION_REASONS } from './farewell.ts';
+import { CLOSE, type Closing, readClose } from './close-code.ts';
+import {
+  brokenByClient,
+  brokenByUpstream,
+  closedByClient,
+  closedByUpstream,
+  cutOff,
+  type Ending,
+  goneClient,
+  lostUpstream,
+} from './ending.ts';
+import { closeClient, closeUpstream } from './farewell.ts';
 import { makeFrame, makeTextFrame, OPCODE } from './frame.ts';
+import { Liveness } from './liveness.ts';
 import type { ProtocolHost, SocketProtocol } from './protocol.ts';
-import type { RelayEnd, RelayOpening, RelayParts } from './relay-parts.ts';
+import type { RelayOpening, RelayParts } from './relay-parts.ts';
 import { RelayStart } from './relay-start.ts';
 import { UpstreamFrames, type UpstreamFramesOwner } from './upstream-frames.ts';
 import type { UpstreamSocket, UpstreamSocketOwner } from './upstream-socket.ts';
@@ -39,11 +50,8 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   #phase: 'connecting' | 'open' | 'closing' | 'over' = 'connecting';
   readonly #up = new ClientFrames(this);
   readonly #down = new UpstreamFrames(this);
-  #lastActiveMs: number;
+  readonly #liveness: Liveness;
   #toldAtMs = 0;
-  #isClientAlive = true;
-  #isUpstreamAlive = true;
-  #endsWhenIdle = false;
   #closeTimer: NodeJS.Timeout | null = null;
 
   /** Listens at once: a client that leaves while upstream is being connected ends that too. */
@@ -52,7 +60,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#start = new RelayStart(opening, parts.client);
     this.#pressure = new Backpressure(parts.client, parts.clock);
     this.requestId = parts.requestId;
-    this.#lastActiveMs = parts.clock.nowMs;
+    this.#liveness = new Liveness(parts, parts.clock.nowMs);
     const { client } = parts;
     this.#client = client;
     client.setTimeout(0);
@@ -102,7 +110,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   upstreamAccepted(requestId: string | null): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'open';
-    this.#lastActiveMs = this.nowMs;
+    this.#liveness.lastActiveMs = this.nowMs;
     const start = this.#start;
     this.#start = null;
     this.#client.write(start?.opening.accepted(requestId) ?? '', 'latin1');
@@ -120,7 +128,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   upstreamEnded(): void {
-    this.#lose('upstream_unavailable', 'upstream connection lost');
+    this.#end(lostUpstream('upstream_unavailable', 'upstream connection lost'));
   }
 
   upstreamDrained(): void {
@@ -131,7 +139,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     const upstream = this.#upstream;
     if (upstream === null || this.#phase === 'connecting') return;
     const { received } = upstream;
-    this.#isUpstreamAlive = true;
+    this.#liveness.isUpstreamAlive = true;
     const taken = this.#down.read(received.bytes, received.end);
     const at = this.isOpen ? taken : received.end;
     this.#pressure.passed(upstream, at);
@@ -142,7 +150,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   passDown(bytes: Buffer): void {
     this.#pressure.write(bytes);
     // Who makes us answer without reading the answers is cut.
-    if (this.#client.writableLength > PENDING_MAX_BYTES) this.#abandon('broker', 'aborted');
+    if (this.#client.writableLength > PENDING_MAX_BYTES) this.#end(goneClient('broker', 'aborted'));
   }
 
   textDown(bytes: Buffer, start: number, end: number): string | null {
@@ -154,17 +162,11 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     if (opcode !== OPCODE.close) return;
     const closing = readClose(payload);
     if (typeof closing === 'number') this.violationDown(closing);
-    else this.#upstreamCloses(closing);
+    else this.#end(closedByUpstream(closing, this.#parts.isRevealing));
   }
 
   violationDown(code: number): void {
-    const cause = new UpstreamFailure('malformed', `frame ${code}`);
-    this.#finish(
-      { code: CLOSE.internal, reason: 'upstream broke the protocol' },
-      { code, reason: '' },
-      new Problem('upstream_unavailable', undefined, { cause }),
-      { by: 'upstream', outcome: 'upstream_unavailable' },
-    );
+    this.#end(brokenByUpstream(code));
   }
 
   // What the frames of the client's tell.
@@ -175,12 +177,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   textUp(payload: Buffer, keep: () => Buffer): boolean {
-    this.#lastActiveMs = this.nowMs;
+    this.#liveness.lastActiveMs = this.nowMs;
     return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
   }
 
   binaryUp(payloadBytes: number, isFirst: boolean): boolean {
-    this.#lastActiveMs = this.nowMs;
+    this.#liveness.lastActiveMs = this.nowMs;
     if (!this.isOpen || this.#protocol === null) return false;
     this.#protocol.clientBinary(payloadBytes, isFirst);
     return this.#protocol.takesBinary;
@@ -188,7 +190,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   controlUp(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping && this.isOpen) {
-      if (this.#parts.pingsCount) this.#lastActiveMs = this.nowMs;
+      if (this.#parts.pingsCount) this.#liveness.lastActiveMs = this.nowMs;
       this.#down.send(makeFrame(OPCODE.pong, payload, false), true);
     }
     if (opcode !== OPCODE.close) return;
@@ -198,12 +200,8 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   violationUp(code: number): void {
-    if (!this.isOpen) {
-      this.#clientGone();
-      return;
-    }
-    const reason = VIOLATION_REASONS[code] ?? '';
-    this.#finish({ code, reason }, GOING_AWAY, null, { by: 'broker', outcome: 'invalid_request' });
+    if (this.isOpen) this.#end(brokenByClient(code));
+    else this.#clientGone();
   }
 
   // What the protocol does.
@@ -225,11 +223,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   cut(problem: Problem, code: number): void {
-    // The code, which programs read, fits into a close frame; the sentence goes out before it, where there is a place for it.
-    this.#finish({ code, reason: problem.errorCode ?? problem.code }, GOING_AWAY, problem, {
-      by: 'broker',
-      outcome: problem.code,
-    });
+    this.#end(cutOff(problem, code));
   }
 
   // What the clock tells.
@@ -237,27 +231,19 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   /** About once a second. @param isPingTurn once in every ping interval */
   look(nowMs: number, isPingTurn: boolean): void {
     if (!this.isOpen) return;
-    const { times, endsAtMs, expiresAtMs, idleMs } = this.#parts;
     this.#protocol?.look();
     if (this.#protocol !== null && nowMs - this.#toldAtMs >= USAGE_MS) {
       this.#toldAtMs = nowMs;
       this.#parts.account.used(this.#protocol.usage);
     }
-    const stalled = this.#pressure.stalled(nowMs, times.stallMs);
-    if (nowMs >= expiresAtMs) this.cut(new Problem('token_expired'), CLOSE.policy);
-    else if (nowMs >= endsAtMs) this.cut(new Problem('session_ended'), CLOSE.goingAway);
-    else if (stalled === 'client') this.#abandon('broker', 'aborted');
-    else if (stalled === 'upstream') this.#lose('upstream_timeout', 'upstream takes nothing');
-    else if (!this.isBusy && nowMs - this.#lastActiveMs > idleMs) {
-      const closing = { code: CLOSE.normal, reason: 'connection idle timeout' };
-      this.#finish(closing, NORMAL, null, { by: 'broker', outcome: 'idle' });
-    } else if (this.#endsWhenIdle && !this.isBusy) this.endForRestart();
-    else if (isPingTurn) this.#ping();
+    const due = this.#liveness.due(nowMs, this.isBusy, isPingTurn, this.#pressure);
+    if (due === 'ping') this.#ping();
+    else if (due !== null) this.#end(due);
   }
 
   /** The process is to end: at once where nothing is going on, otherwise when that is over. */
   drain(): void {
-    this.#endsWhenIdle = true;
+    this.#liveness.endsWhenIdle = true;
     if (this.isOpen && !this.isBusy) this.endForRestart();
   }
 
@@ -273,38 +259,21 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   #ping(): void {
-    // A side that is not being read cannot show that it lives.
-    if (!this.#isClientAlive && !this.#pressure.isUpstreamFull) this.#abandon('client', 'dead_peer');
-    else if (!this.#isUpstreamAlive && !this.#pressure.isClientFull) {
-      this.#lose('upstream_timeout', 'upstream does not answer');
-    } else {
-      this.#isClientAlive = false;
-      this.#isUpstreamAlive = false;
-      this.#down.send(PING_TO_CLIENT, true);
-      this.#up.send(makeFrame(OPCODE.ping, NOTHING, true));
-    }
+    this.#liveness.pinged();
+    this.#down.send(PING_TO_CLIENT, true);
+    this.#up.send(makeFrame(OPCODE.ping, NOTHING, true));
   }
 
   #clientData(chunk: Buffer): void {
-    this.#isClientAlive = true;
+    this.#liveness.isClientAlive = true;
     if (this.#phase === 'connecting') this.#start?.keep(chunk);
     else if (this.#phase !== 'over') this.#up.push(chunk);
   }
 
   // Ends.
 
-  #upstreamCloses(closing: Closing): void {
-    const { code, reason } = passedClosing(closing);
-    this.#finish(
-      { code, reason: this.isRevealing(reason) ? '' : reason },
-      { code: closing.code, reason: '' },
-      new Problem('upstream_unavailable', 'Cartesia closed the connection.'),
-      { by: 'upstream', outcome: 'ok' },
-    );
-  }
-
   #clientCloses(closing: Closing): void {
-    this.#finish(closing, passedClosing(closing), null, { by: 'client', outcome: 'ok' });
+    this.#end(closedByClient(closing));
     // Both sides have said it: ours is the side that ends the connection (RFC 6455 §7.1.1).
     this.#phase = 'over';
     this.#client.end();
@@ -312,14 +281,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   #clientGone(): void {
     this.#endOpening(null);
-    this.#abandon('client', 'aborted');
+    this.#end(goneClient('client', 'aborted'));
     if (this.#closeTimer !== null) clearTimeout(this.#closeTimer);
     this.#phase = 'over';
     this.#client.destroy();
-  }
-
-  #lose(code: 'upstream_unavailable' | 'upstream_timeout', reason: string): void {
-    this.#finish({ code: CLOSE.internal, reason }, GOING_AWAY, new Problem(code), { by: 'upstream', outcome: code });
   }
 
   #endOpening(reason: ErrorAnswer | Problem | null): void {
@@ -330,47 +295,23 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#start = null;
   }
 
-  /** Nobody is left to be told. */
-  #abandon(by: RelayEnd['by'], outcome: string): void {
-    if (!this.isOpen) return;
-    this.#endUpstream(GOING_AWAY);
-    this.#settle({ by, code: 1006, outcome });
-    this.#phase = 'over';
-    this.#client.destroy();
-  }
-
-  /**
-   * The orderly end: upstream is told to stop, then the client gets the errors that its readers wait for, and the close frame.
-   * @param problem what the errors say; `null` = the client ends it itself, or nothing is going on
-   */
-  #finish(
-    toClient: Closing,
-    toUpstream: Closing,
-    problem: Problem | null,
-    end: Pick<RelayEnd, 'by' | 'outcome'>,
-  ): void {
-    if (!this.isOpen) return;
-    const errors = problem === null ? [] : (this.#protocol?.farewell(problem) ?? []);
-    this.#endUpstream(toUpstream);
-    this.#settle({ ...end, code: toClient.code ?? 1005 });
+  /** Upstream is told to stop, then the client gets the errors that its readers wait for, and the close frame. */
+  #end({ toClient, toUpstream, problem, by, outcome }: Ending): void {
+    const protocol = this.#protocol;
+    const upstream = this.#upstream;
+    if (!this.isOpen || protocol === null || upstream === null) return;
+    const { account, times } = this.#parts;
+    const errors = problem === null ? [] : protocol.farewell(problem);
+    closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
+    protocol.end();
+    account.used(protocol.usage);
+    account.ended({ by, outcome, code: toClient === null ? 1006 : (toClient.code ?? 1005) });
     this.#phase = 'closing';
-    if (!closeClient(this.#client, this.#down, toClient, errors)) {
+    if (toClient === null || !closeClient(this.#client, this.#down, toClient, errors)) {
       this.#clientGone();
       return;
     }
-    this.#closeTimer = setTimeout(() => this.#clientGone(), this.#parts.times.closeMs);
+    this.#closeTimer = setTimeout(() => this.#clientGone(), times.closeMs);
     this.#client.resume();
-  }
-
-  #endUpstream(closing: Closing): void {
-    if (this.#upstream === null) return;
-    const cancels = this.#protocol?.cancels() ?? [];
-    closeUpstream(this.#upstream, this.#up, closing, { cancels, lingerMs: this.#parts.times.closeMs });
-  }
-
-  #settle(end: RelayEnd): void {
-    this.#protocol?.end();
-    if (this.#protocol !== null) this.#parts.account.used(this.#protocol.usage);
-    this.#parts.account.ended(end);
   }
 }

@@ -2,8 +2,8 @@
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { SubjectHash } from '../../telemetry/subject-hash.ts';
+import type { RelayEnd } from './ending.ts';
 import type { SocketUsage } from './protocol.ts';
-import type { RelayEnd } from './relay-parts.ts';
 import type { SessionGuard } from './session-guard.ts';
 
 export interface Ledger {

@@ -1,9 +1,10 @@
 // What an open socket leaves behind of the request that opened it.
 import type { Problem } from '../../errors/problems.ts';
 import { CLOSE } from './close-code.ts';
+import type { RelayEnd } from './ending.ts';
 import type { SocketUsage } from './protocol.ts';
 import type { Relay } from './relay.ts';
-import type { RelayAccount, RelayEnd } from './relay-parts.ts';
+import type { RelayAccount } from './relay-parts.ts';
 import type { Relays } from './relays.ts';
 import { OPEN_GUARD, type SessionGuard } from './session-guard.ts';
 import { type Ledger, SocketAccount, type SocketFacts } from './socket-account.ts';

@@ -1,0 +1,65 @@
+// Whether a socket may stay open: both sides live and take what is sent, something happens, and its time is not over. Looked at about once
+// a second; in between it is only told.
+import { Problem } from '../../errors/problems.ts';
+import type { Backpressure } from './backpressure.ts';
+import { CLOSE } from './close-code.ts';
+import { cutOff, type Ending, goneClient, IDLE, lostUpstream } from './ending.ts';
+import type { RelayTimes } from './relay-clock.ts';
+
+export interface Lifespan {
+  readonly times: Pick<RelayTimes, 'stallMs'>;
+  /** For how long at most, and when its credential ends it; milliseconds of the clock, `Infinity` = never. */
+  readonly endsAtMs: number;
+  readonly expiresAtMs: number;
+  /** Without anything of the client's, while nothing is going on. */
+  readonly idleMs: number;
+}
+
+export class Liveness {
+  /** When the client last did something, milliseconds of the clock. */
+  lastActiveMs: number;
+  /** Whether a side was heard since it was last pinged. */
+  isClientAlive = true;
+  isUpstreamAlive = true;
+  /** The process is to end: so is the socket, as soon as nothing is going on. */
+  endsWhenIdle = false;
+  readonly #lifespan: Lifespan;
+
+  constructor(lifespan: Lifespan, nowMs: number) {
+    this.#lifespan = lifespan;
+    this.lastActiveMs = nowMs;
+  }
+
+  /** Both sides are being pinged: until they answer they may be dead. */
+  pinged(): void {
+    this.isClientAlive = false;
+    this.isUpstreamAlive = false;
+  }
+
+  /**
+   * What has to be done: the end that has come, pings to both sides, or nothing.
+   * @param isBusy something is going on: silence is no idleness
+   * @param isPingTurn once in every ping interval
+   */
+  due(
+    nowMs: number,
+    isBusy: boolean,
+    isPingTurn: boolean,
+    pressure: Pick<Backpressure, 'stalled' | 'isClientFull' | 'isUpstreamFull'>,
+  ): Ending | 'ping' | null {
+    const { times, endsAtMs, expiresAtMs, idleMs } = this.#lifespan;
+    if (nowMs >= expiresAtMs) return cutOff(new Problem('token_expired'), CLOSE.policy);
+    if (nowMs >= endsAtMs) return cutOff(new Problem('session_ended'), CLOSE.goingAway);
+    const stalled = pressure.stalled(nowMs, times.stallMs);
+    if (stalled === 'client') return goneClient('broker', 'aborted');
+    if (stalled === 'upstream') return lostUpstream('upstream_timeout', 'upstream takes nothing');
+    if (!isBusy && nowMs - this.lastActiveMs > idleMs) return IDLE;
+    if (!isBusy && this.endsWhenIdle) return cutOff(new Problem('draining'), CLOSE.restart);
+    if (!isPingTurn) return null;
+    // A side that is not being read cannot show that it lives.
+    if (!this.isClientAlive && !pressure.isUpstreamFull) return goneClient('client', 'dead_peer');
+    if (!this.isUpstreamAlive && !pressure.isClientFull)
+      return lostUpstream('upstream_timeout', 'upstream does not answer');
+    return 'ping';
+  }
+}

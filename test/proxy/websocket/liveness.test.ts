@@ -1,0 +1,84 @@
+// When a socket may not stay open, and what its ends say.
+import { test } from 'tap';
+import { Problem } from '../../../src/errors/problems.ts';
+import {
+  brokenByClient,
+  brokenByUpstream,
+  closedByClient,
+  closedByUpstream,
+  cutOff,
+} from '../../../src/proxy/websocket/ending.ts';
+import { Liveness } from '../../../src/proxy/websocket/liveness.ts';
+
+const TIMES = { stallMs: 30_000 };
+const LIFESPAN = { times: TIMES, endsAtMs: 100_000, expiresAtMs: 90_000, idleMs: 60_000 };
+
+const pressure = (stalled: 'client' | 'upstream' | null = null, full: 'client' | 'upstream' | null = stalled) => ({
+  stalled: (_nowMs: number, stallMs: number) => (stallMs === TIMES.stallMs ? stalled : null),
+  isClientFull: full === 'client',
+  isUpstreamFull: full === 'upstream',
+});
+const FLOWING = pressure();
+
+test('a socket ends for one reason, the first of these, and otherwise stays', async (t) => {
+  const fresh = (): Liveness => new Liveness(LIFESPAN, 10_000);
+  const leaving = fresh();
+  leaving.endsWhenIdle = true;
+  const pinged = fresh();
+  pinged.pinged();
+  const unheard = fresh();
+  unheard.pinged();
+  unheard.isClientAlive = true;
+  for (const [name, liveness, nowMs, isBusy, isPingTurn, flow, expected] of [
+    ['nothing', fresh(), 70_000, false, false, FLOWING, null],
+    ['a turn to ping', fresh(), 70_000, false, true, FLOWING, 'ping'],
+    ['idle', fresh(), 70_001, false, true, FLOWING, { outcome: 'idle', toClient: { code: 1000 }, problem: null }],
+    ['busy for long', fresh(), 89_999, true, false, FLOWING, null],
+    ['a token past its life', fresh(), 90_000, true, true, pressure('client'), { toClient: { code: 1008 } }],
+    ['a process that ends', leaving, 20_000, false, true, FLOWING, { outcome: 'draining', toClient: { code: 1012 } }],
+    ['a process that ends, in the middle of something', leaving, 20_000, true, false, FLOWING, null],
+    ['a client that takes nothing', fresh(), 20_000, true, false, pressure('client'), { by: 'broker', toClient: null }],
+    [
+      'an upstream that takes nothing',
+      fresh(),
+      20_000,
+      true,
+      false,
+      pressure('upstream'),
+      { outcome: 'upstream_timeout', toClient: { code: 1011, reason: 'upstream takes nothing' } },
+    ],
+    ['no answer yet', pinged, 20_000, false, false, FLOWING, null],
+    ['no answer of the client', pinged, 20_000, false, true, FLOWING, { outcome: 'dead_peer', toClient: null }],
+    [
+      'no answer of upstream',
+      unheard,
+      20_000,
+      false,
+      true,
+      FLOWING,
+      { outcome: 'upstream_timeout', toClient: { code: 1011, reason: 'upstream does not answer' } },
+    ],
+    ['neither is read, so neither can answer', unheard, 20_000, true, true, pressure(null, 'client'), 'ping'],
+  ] as const) {
+    const found = liveness.due(nowMs, isBusy, isPingTurn, flow);
+    if (expected === null || expected === 'ping') t.equal(found, expected, name);
+    else t.match(found, expected, name);
+  }
+  t.match(new Liveness({ ...LIFESPAN, expiresAtMs: Number.POSITIVE_INFINITY }, 0).due(100_000, true, false, FLOWING), {
+    outcome: 'session_ended',
+    toClient: { code: 1001 },
+    problem: { code: 'session_ended' },
+  });
+});
+
+test('what an end says to either side', async (t) => {
+  const problem = new Problem('quota_exceeded', 'A sentence that is no code.');
+  t.match(cutOff(problem, 1008), { toClient: { code: 1008, reason: 'quota_exceeded' }, outcome: 'quota_exceeded' });
+  t.strictSame(closedByClient({ code: 1002, reason: 'x' }).toUpstream, { code: 1011, reason: 'x' });
+  const closing = { code: 1003, reason: 'sk_car_key' };
+  const told = closedByUpstream(closing, (text) => text.includes('key'));
+  t.strictSame(told.toClient, { code: 1011, reason: '' }, 'our key is in no reason');
+  t.strictSame(told.toUpstream, { code: 1003, reason: '' });
+  t.match(brokenByClient(1009), { toClient: { code: 1009, reason: 'message too big' }, problem: null, by: 'broker' });
+  t.match(brokenByUpstream(1002), { toClient: { code: 1011 }, toUpstream: { code: 1002 }, by: 'upstream' });
+});
