@@ -33,6 +33,9 @@ const SLOW_BYTES_PER_SECOND = 1_024;
 /** In which whatever the kernel buffers is full, and the broker has to hold upstream back. */
 const FILL_MS = 4_000;
 
+/** Of one measurement's `--duration`: what the fast ones warm up, are measured, and rush beforehand. */
+const TIMES = { warm: 2, measured: 4, rush: 2 } as const;
+
 const GOAL_OF_DIRECT = 0.95;
 const GOAL_KIB = 1_024;
 
@@ -48,10 +51,21 @@ export async function runSlowReaders(options: Options, dist: string, print: Prin
       if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first of them
       const load = {
         program: 'load',
-        settings: { answers: 'stream', chunks: 20, size: 4_800, connections: FAST, warm: 2, seconds: 4, lines },
+        settings: {
+          answers: 'stream',
+          chunks: 20,
+          size: 4_800,
+          connections: FAST,
+          warm: TIMES.warm * options.seconds,
+          seconds: TIMES.measured * options.seconds,
+          lines,
+        },
       } as const;
       // As much as it will ever have under way, so that what V8 grows to by traffic alone is not taken for what slow readers cost.
-      const rush = { ...load, settings: { ...load.settings, chunks: 200, warm: 0, seconds: 2 } };
+      const rush = {
+        ...load,
+        settings: { ...load.settings, chunks: 200, warm: 0, seconds: TIMES.rush * options.seconds },
+      };
       await measure(rush, server, rushFile);
       const before = residentKib(server);
       const slow = await openSlowReaders(server, lines);

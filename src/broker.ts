@@ -13,7 +13,7 @@ import { createSpentTokens } from './identity/single-use.ts';
 import { createLimits } from './limits/limits.ts';
 import { measureLimits, observeLimits } from './limits/observe-limits.ts';
 import { loadCertificate, watchCertificate } from './listener/certificate.ts';
-import { drain } from './listener/drain.ts';
+import { type DrainOptions, drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
 import { watchStrain } from './listener/strain.ts';
@@ -76,7 +76,7 @@ export interface Broker {
   /** Reads the files of secrets again, now. */
   renewSecrets(): void;
   /** Graceful: see `listener/drain.ts`. `delayMs` overrides the configured drain delay. */
-  stop(options?: { readonly delayMs?: number }): Promise<void>;
+  stop(options?: Partial<Pick<DrainOptions, 'delayMs' | 'idleGraceMs'>>): Promise<void>;
 }
 
 /** More than any plan runs at once; a bound all the same. */
@@ -242,12 +242,13 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       return limits.leases.open;
     },
     renewSecrets: secrets.look,
-    async stop({ delayMs = config.listen.drainDelayMs } = {}) {
+    async stop(options = {}) {
       await drain(app.server, {
         readiness,
-        delayMs,
+        delayMs: config.listen.drainDelayMs,
         deadlineMs: config.listen.drainDeadlineMs,
         drainSockets: (deadlineMs) => relays.drain(deadlineMs),
+        ...options,
       });
       clearTimeout(warmUp);
       watch?.stop();

@@ -13,6 +13,8 @@ export interface DrainOptions {
   readonly deadlineMs: number;
   /** Connections that are no longer HTTP's, which its server does not know. Ends them within the deadline. */
   readonly drainSockets?: (deadlineMs: number) => Promise<void>;
+  /** How long an idle connection is kept for a request that is on its way in it. Default: a second. Milliseconds. */
+  readonly idleGraceMs?: number;
   /** For tests. */
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
@@ -27,11 +29,12 @@ export function closeConnectionsWhileDraining(app: FastifyInstance, readiness: R
 
 /**
  * Not ready at once; goes on serving for the delay, without a single refusal; then stops accepting and lets what is open finish.
- * Idle connections are given the rest of the deadline rather than cut at once: a request may be on its way in one.
+ * Idle connections are given a grace rather than cut at once: a request may be on its way in one.
  * Resolves when the last connection is gone or the deadline is over; what is left then is cut.
  */
 export async function drain(server: http.Server, options: DrainOptions): Promise<void> {
-  const { readiness, delayMs, deadlineMs, drainSockets, sleep = (ms: number) => delay(ms) } = options;
+  const { readiness, delayMs, deadlineMs, drainSockets, idleGraceMs = IDLE_GRACE_MS } = options;
+  const { sleep = (ms: number) => delay(ms) } = options;
   readiness.set('draining');
   if (delayMs > 0) await sleep(delayMs);
 
@@ -39,7 +42,7 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
   const closed = new Promise<void>((resolve) => {
     net.Server.prototype.close.call(server, () => resolve());
   });
-  const idle = setInterval(() => server.closeIdleConnections(), IDLE_GRACE_MS);
+  const idle = setInterval(() => server.closeIdleConnections(), idleGraceMs);
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
   await Promise.all([closed, drainSockets?.(deadlineMs)]);
   // The server is closed when no connection is left to count; that it was cut, a request learns at the end of the event loop's

@@ -76,6 +76,17 @@ test('any twelve characters of a secret are found, in the clear and encoded', as
   }
 });
 
+test('any twelve characters of a secret are found wherever they stand, to the last byte', async (t) => {
+  const detector = new Detector();
+  detector.add(canary);
+  for (let at = 0; at + 12 <= canary.value.length; at += 1) {
+    const part = canary.value.slice(at, at + 12);
+    const places = Array.from({ length: 20 }, (_, place) => place);
+    const missed = places.filter((place) => detector.search('.'.repeat(place) + part).length !== 1);
+    t.strictSame(missed, [], `from ${at}`);
+  }
+});
+
 test('what is no secret is not found', async (t) => {
   const detector = new Detector();
   detector.add(canary, 'sk_car_'.length);

@@ -215,12 +215,12 @@ export function testClients(transport: Transport): void {
       await t.test(path, async (t) => {
         const running = await startCarrying(t, {
           transport,
-          seams: { carrying: { deadlines: { idleMs: 300 }, lookMs: 20 } },
+          seams: { carrying: { deadlines: { idleMs: 800 }, lookMs: 20 } }, // more than a busy machine is away for
         });
-        const json = { ...SPEECH, transcript: SPEECH.transcript.repeat(85) };
+        const json = { ...SPEECH, transcript: SPEECH.transcript.repeat(150) }; // more than the buffers of two connections hold
         const response = await open(`${running.broker.url}${path}`, { credential: running.token, json });
         let received = 0;
-        for (const start = performance.now(); performance.now() - start < 1_500; await sleep(100))
+        for (const start = performance.now(); performance.now() - start < 2_500; await sleep(100))
           received += (response.read(100) as Buffer | null)?.length ?? 0;
         const entry = running.simulator.journal.entries({ path }).at(-1);
         t.equal(entry?.outcome, 'open', 'upstream waits');

@@ -90,7 +90,7 @@ export async function startRunningBroker(t: Test, options: RunningBrokerOptions 
   for (const url of [broker.url, broker.managementUrl]) ports.add(Number(new URL(url).port));
   t.teardown(async () => {
     watch.record('metrics', await broker.metrics.registry.metrics());
-    await broker.stop({ delayMs: 0 });
+    await broker.stop({ delayMs: 0, idleGraceMs: 5 }); // nobody sends anything more
   });
   logs.length = 0; // what it says while it starts stays in `logText`
   return { broker, simulator, appKey, logs, logText: () => text, certificate, watch };

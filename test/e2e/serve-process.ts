@@ -30,14 +30,15 @@ export interface ServeOptions {
   readonly watch?: OutputWatch;
 }
 
-/** Killed with the test where it still runs. Nothing of this process's environment but PATH is handed on. */
+/** Killed with the test where it still runs. Of this process's environment nothing is handed on but PATH and where compiled code is kept. */
 export function serveProcess(t: Test, { env, nodeOptions = [], openFiles, watch }: ServeOptions): ServeProcess {
   const node = [process.execPath, ...nodeOptions, MAIN, 'serve'];
   // Node takes all that it may have; only the shell in front can take some away.
   const limited = openFiles === undefined ? node : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, ...node];
   const [command = '', ...rest] = limited;
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   const child = spawn(command, rest, {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH, ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }), ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let stdout = '';
