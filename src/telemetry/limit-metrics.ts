@@ -1,5 +1,6 @@
 // What limits do, in Prometheus' words. Labels have few values: kinds, client apps, outcomes; never a subject.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Histogram, type Registry } from 'prom-client';
+import { hotCounter, hotHistogram } from './hot-metrics.ts';
 
 /** What is looked at when somebody asks for the metrics. */
 export interface LimitReadings {
@@ -48,13 +49,13 @@ const STORE_CALLS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0
 export function createLimitMetrics(registry: Registry): LimitMetrics {
   const registers = [registry];
   return {
-    leases: new Counter({
+    leases: hotCounter({
       name: 'broker_leases_total',
       help: 'Leases asked for, by kind, client app and outcome.',
       labelNames: ['kind', 'client', 'outcome'],
       registers,
     }),
-    leaseWaitSeconds: new Histogram({
+    leaseWaitSeconds: hotHistogram({
       name: 'broker_lease_wait_seconds',
       help: 'Time from asking for a lease to the answer, whatever it was.',
       labelNames: ['kind', 'client'],
@@ -67,13 +68,13 @@ export function createLimitMetrics(registry: Registry): LimitMetrics {
       labelNames: ['kind'],
       registers,
     }),
-    budgetsBooked: new Counter({
+    budgetsBooked: hotCounter({
       name: 'broker_budget_booked_total',
       help: 'What was booked on budgets, by client app and unit.',
       labelNames: ['client', 'unit'],
       registers,
     }),
-    budgetsReturned: new Counter({
+    budgetsReturned: hotCounter({
       name: 'broker_budget_returned_total',
       help: 'What was booked on budgets and given back, because less was consumed.',
       labelNames: ['client', 'unit'],
@@ -97,7 +98,7 @@ export function createLimitMetrics(registry: Registry): LimitMetrics {
       labelNames: ['client', 'reason'],
       registers,
     }),
-    storeSeconds: new Histogram({
+    storeSeconds: hotHistogram({
       name: 'broker_store_call_duration_seconds',
       help: 'Time of calls to Redis that were made, by call.',
       labelNames: ['call'],

@@ -1,5 +1,6 @@
 // What the broker counts, in Prometheus' words. Labels have few values: never a subject, an address, a path as sent.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Histogram, Registry } from 'prom-client';
+import { hotCounter, hotHistogram } from './hot-metrics.ts';
 import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
 
 export interface Metrics {
@@ -44,13 +45,13 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   return {
     registry,
-    requests: new Counter({
+    requests: hotCounter({
       name: 'broker_http_requests_total',
       help: 'Requests answered, by route template, method and status.',
       labelNames: ['route', 'method', 'status'],
       registers,
     }),
-    requestSeconds: new Histogram({
+    requestSeconds: hotHistogram({
       name: 'broker_http_request_duration_seconds',
       help: 'Time from the header block to the last byte of the answer.',
       labelNames: ['route'],
@@ -75,7 +76,7 @@ export function createMetrics(): Metrics {
       labelNames: ['outcome'],
       registers,
     }),
-    usage: new Counter({
+    usage: hotCounter({
       name: 'broker_usage_total',
       help: "What carried requests consumed, in Cartesia's units, by client app and endpoint.",
       labelNames: ['client', 'endpoint', 'unit'],
@@ -93,7 +94,7 @@ export function createMetrics(): Metrics {
       labelNames: ['endpoint', 'outcome'],
       registers,
     }),
-    upstreamSeconds: new Histogram({
+    upstreamSeconds: hotHistogram({
       name: 'broker_upstream_duration_seconds',
       help: 'Time of calls to Cartesia, by outcome.',
       labelNames: ['outcome'],

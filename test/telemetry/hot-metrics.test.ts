@@ -1,0 +1,75 @@
+// What is counted the quick way reads as if prom-client had counted it.
+import fc from 'fast-check';
+import { Counter, Histogram, Registry } from 'prom-client';
+import { test } from 'tap';
+import { hotCounter, hotHistogram } from '../../src/telemetry/hot-metrics.ts';
+
+const CONFIGURATION = { name: 'things', help: 'Things.', labelNames: ['client', 'status'] } as const;
+const BUCKETS = [0.1, 1, 10];
+
+const labels = fc.record({
+  client: fc.constantFrom('web', 'ios', 'a,b', '200'),
+  status: fc.constantFrom(200, '200', 404, ''),
+});
+/** How much is counted for whom; `null`: somebody looks. */
+const history = fc.array(
+  fc.option(fc.record({ labels, amount: fc.constantFrom(0, 0.1, 0.25, 1, 3, 10, 11, 1e6) }), { freq: 5 }),
+  { maxLength: 60 },
+);
+
+test('a counter reads as one of prom-client does, however often somebody looks', async (t) => {
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(history, async (steps) => {
+        const [quick, plain] = [new Registry(), new Registry()];
+        const settings = { ...CONFIGURATION, labelNames: [...CONFIGURATION.labelNames] };
+        const hot = hotCounter({ ...settings, registers: [quick] });
+        const cold = new Counter({ ...settings, registers: [plain] });
+        for (const step of [...steps, null]) {
+          if (step === null) {
+            const [a, b] = await Promise.all([lines(quick), lines(plain)]);
+            if (a !== b) throw new Error(`${a}\ninstead of\n${b}`);
+          } else {
+            hot.inc(step.labels, step.amount);
+            cold.inc(step.labels, step.amount);
+          }
+        }
+      }),
+    ),
+  );
+});
+
+test('a histogram reads as one of prom-client does', async (t) => {
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(history, async (steps) => {
+        const [quick, plain] = [new Registry(), new Registry()];
+        const settings = { ...CONFIGURATION, labelNames: [...CONFIGURATION.labelNames], buckets: BUCKETS };
+        const hot = hotHistogram({ ...settings, registers: [quick] });
+        const cold = new Histogram({ ...settings, registers: [plain] });
+        for (const step of [...steps, null]) {
+          if (step === null) {
+            const [a, b] = await Promise.all([lines(quick), lines(plain)]);
+            if (a !== b) throw new Error(`${a}\ninstead of\n${b}`);
+          } else {
+            hot.observe(step.labels, step.amount);
+            cold.observe(step.labels, step.amount);
+          }
+        }
+      }),
+    ),
+  );
+});
+
+test('what is no amount is refused where it is counted, and not when somebody looks', async (t) => {
+  const counter = hotCounter({ ...CONFIGURATION, labelNames: ['client'], registers: [] });
+  t.throws(() => counter.inc({ client: 'web' }, -1), TypeError);
+  t.throws(() => counter.inc({ client: 'web' }, Number.NaN), TypeError);
+  counter.inc({ client: 'web' });
+  t.match((await counter.get()).values, [{ labels: { client: 'web' }, value: 1 }]);
+});
+
+/** Series in no order: prom-client lists those that came first, and quick ones come when somebody looks. */
+async function lines(registry: Registry): Promise<string> {
+  return (await registry.metrics()).split('\n').sort().join('\n');
+}
