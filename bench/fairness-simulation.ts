@@ -1,6 +1,8 @@
 // A day of an account's concurrency in a moment: subjects that ask, a pool that gives, time that is only counted.
+
+import { createLeaseTable } from '../src/store/lease-entries.ts';
 import { LEASE_TIMES, type LeaseAsk, type PoolRules } from '../src/store/lease-rules.ts';
-import { acquire, createLeaseTable, release } from '../src/store/lease-table.ts';
+import { acquire, release } from '../src/store/lease-table.ts';
 
 /** How a pool gives: ours; first come, first served; or at once or not at all. */
 export type Discipline = 'fair' | 'fifo' | 'none';

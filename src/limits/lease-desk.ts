@@ -1,28 +1,14 @@
 // Where one replica's leases of one kind are asked for, held and given back.
-import { type Listed, LiveList } from '../collections/live-list.ts';
+import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
-import type { LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from '../store/lease-rules.ts';
+import type { LeaseAnswer, LeaseAsk, LeaseKind, PoolRules, PoolView } from '../store/lease-rules.ts';
+import type { Soon } from '../store/soon.ts';
 import type { LeasePool } from '../store/store.ts';
+import { mayHaveBeenDone } from '../store/unanswered.ts';
+import { HeldLease, type Lease, type LeaseKeeper, type LeaseRequest } from './lease.ts';
 import type { LeaseShare } from './lease-shares.ts';
+import { LeaseWaits, type Waiting } from './lease-waits.ts';
 import type { LeaseOutcome, LimitObserver } from './limit-event.ts';
-
-/** One unit of upstream concurrency, ours until it is released. */
-export interface Lease {
-  /** Safe to call twice. */
-  release(): void;
-  /** Upstream refused in spite of it: fewer are given out for a while. */
-  refusedUpstream(): void;
-}
-
-export interface LeaseRequest {
-  /**
-   * `null` = cancelled before it was granted.
-   * Rejects with the Problem `concurrency_limited` when nothing became free in time, `store_unavailable` when nobody could say.
-   */
-  readonly granted: Promise<Lease | null>;
-  /** Whoever asked is gone. What was granted is released. */
-  cancel(): void;
-}
 
 export interface LeaseDeskOptions {
   readonly kind: LeaseKind;
@@ -41,26 +27,16 @@ export interface LeaseLoad {
   readonly waiting: number;
 }
 
-interface Held extends LeaseHolder, Listed {}
-
-interface Waiting extends Listed {
-  readonly ask: LeaseAsk;
-  readonly untilMs: number;
-  readonly timer: NodeJS.Timeout;
-  readonly settle: (lease: Lease | null | Problem) => void;
-}
-
 /** What becomes of one question. */
 interface Course {
   isCancelled: boolean;
   hasWaited: boolean;
+  lease: Lease | null;
 }
 
-/** What is waited for is also looked at this often: a word of the store's may have been lost. */
-const POLL_MS = 250;
-
-/** In one call: the store serves nobody else meanwhile. */
-const CONFIRMED_MAX = 500;
+/** Names in one call: the store serves nobody else meanwhile. */
+const NAMED_MAX = 500;
+const RETRY_GUESS_MS = 1_000;
 
 export class LeaseDesk {
   readonly #kind: LeaseKind;
@@ -68,12 +44,24 @@ export class LeaseDesk {
   readonly #rules: PoolRules;
   readonly #replica: string;
   readonly #onEvent: LimitObserver;
-  readonly #held = new LiveList<Held>();
-  readonly #waiting = new LiveList<Waiting>();
+  readonly #held = new LiveList<HeldLease>();
+  readonly #waits = new LeaseWaits({
+    onLook: () => void this.#look([], this.#waits.ids()),
+    onLate: (waiting) => void this.#giveUp(waiting),
+  });
+  readonly #keeper: LeaseKeeper = {
+    giveBack: (lease) => {
+      this.#held.delete(lease);
+      void this.#release([lease.id]);
+    },
+    refusedUpstream: () => {
+      this.#onEvent({ type: 'refused_upstream', kind: this.#kind });
+      this.#pool.lower(this.#rules).catch(() => {}); // the next refusal says it again
+    },
+  };
   /** Given back, but the store did not hear it; or asked for, and its answer was not heard. */
   readonly #owed = new Set<string>();
   #woken: string[] = [];
-  #poll: NodeJS.Timeout | null = null;
   #asked = 0;
   #isClosed = false;
 
@@ -92,7 +80,7 @@ export class LeaseDesk {
 
   /** Held or waited for. */
   get open(): number {
-    return this.#held.size + this.#waiting.size;
+    return this.#held.size + this.#waits.size;
   }
 
   load(clients: Iterable<string>): readonly LeaseLoad[] {
@@ -101,8 +89,8 @@ export class LeaseDesk {
       const load = loads.get(client);
       if (load !== undefined) load.held += 1;
     }
-    for (const { ask } of this.#waiting.all()) {
-      const load = loads.get(ask.client);
+    for (const { client } of this.#waits.asks()) {
+      const load = loads.get(client);
       if (load !== undefined) load.waiting += 1;
     }
     return [...loads.values()];
@@ -114,24 +102,17 @@ export class LeaseDesk {
     const { client, subject } = taker;
     const { clientMax, subjectMax, weight } = share;
     const ask: LeaseAsk = { id, client, subject, owner: this.#replica, clientMax, subjectMax, weight, waitMs };
-    const course: Course = { isCancelled: false, hasWaited: false };
-    let lease: Lease | null = null;
-    return {
-      granted: this.#observed(ask, course).then((got) => {
-        lease = got;
-        return got;
-      }),
-      cancel: () => {
-        course.isCancelled = true;
-        lease?.release();
-        this.#abandon(id);
-      },
-    };
+    const startedMs = performance.now();
+    const answer = this.#pool.acquire(this.#rules, ask);
+    if (answer instanceof Promise || answer.outcome !== 'granted') return this.#pending(ask, answer, startedMs);
+    this.#onEvent({ type: 'lease', kind: this.#kind, client, outcome: 'granted', waitedMs: 0 });
+    const lease = this.#hold(ask);
+    return { granted: lease, cancel: () => lease.release() };
   }
 
   /** The store says that a wait may be over. What comes in one turn of the loop is asked about together. */
   async wake(id: string): Promise<void> {
-    if (this.#waitingFor(id) === undefined) return;
+    if (this.#waits.find(id) === undefined) return;
     this.#woken.push(id);
     if (this.#woken.length > 1) return;
     await Promise.resolve();
@@ -144,9 +125,9 @@ export class LeaseDesk {
   async beat(): Promise<void> {
     if (this.#isClosed) return;
     const held = this.#held.all();
-    await this.#look(held.slice(0, CONFIRMED_MAX), this.#waitingIds());
-    for (let from = CONFIRMED_MAX; from < held.length; from += CONFIRMED_MAX)
-      await this.#look(held.slice(from, from + CONFIRMED_MAX), []);
+    await this.#look(held.slice(0, NAMED_MAX), this.#waits.ids());
+    for (let from = NAMED_MAX; from < held.length; from += NAMED_MAX)
+      await this.#look(held.slice(from, from + NAMED_MAX), []);
     await this.#pay();
   }
 
@@ -156,7 +137,7 @@ export class LeaseDesk {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const id of this.#waitingIds()) this.#abandon(id);
+    for (const id of this.#waits.ids()) this.#abandon(id);
     for (const held of this.#held.all()) {
       this.#held.delete(held);
       this.#owed.add(held.id);
@@ -164,13 +145,25 @@ export class LeaseDesk {
     await this.#pay();
   }
 
-  async #observed(ask: LeaseAsk, course: Course): Promise<Lease | null> {
-    const startedMs = performance.now();
+  /** Nothing was free at once, or the store has not said so yet. */
+  #pending(ask: LeaseAsk, answer: Soon<LeaseAnswer>, startedMs: number): LeaseRequest {
+    const course: Course = { isCancelled: false, hasWaited: false, lease: null };
+    return {
+      granted: this.#observed(ask, answer, course, startedMs),
+      cancel: () => {
+        course.isCancelled = true;
+        course.lease?.release();
+        this.#abandon(ask.id);
+      },
+    };
+  }
+
+  async #observed(ask: LeaseAsk, answer: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
     let outcome: LeaseOutcome = 'left';
     try {
-      const lease = await this.#acquire(ask, course, startedMs);
-      if (lease !== null) outcome = course.hasWaited ? 'waited' : 'granted';
-      return lease;
+      course.lease = await this.#granted(ask, answer, course, startedMs);
+      if (course.lease !== null) outcome = course.hasWaited ? 'waited' : 'granted';
+      return course.lease;
     } catch (error) {
       outcome = refusalOf(error, course.hasWaited || ask.waitMs <= 0);
       throw error;
@@ -180,65 +173,38 @@ export class LeaseDesk {
     }
   }
 
-  async #acquire(ask: LeaseAsk, course: Course, startedMs: number): Promise<Lease | null> {
-    let answer: Awaited<ReturnType<LeasePool['acquire']>>;
+  async #granted(ask: LeaseAsk, soon: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
+    let answer: LeaseAnswer;
     try {
-      answer = await this.#pool.acquire(this.#rules, ask);
+      answer = await soon;
     } catch (error) {
-      this.#owed.add(ask.id); // it may have been granted all the same
+      if (mayHaveBeenDone(error)) this.#owed.add(ask.id);
       throw error;
     }
     if (answer.outcome === 'refused') throw limited(answer.retryAfterMs);
     if (course.isCancelled) {
-      this.#giveBack(ask.id);
+      void this.#release([ask.id]);
       return null;
     }
     if (answer.outcome === 'granted') return this.#hold(ask);
     course.hasWaited = true;
-    return this.#wait(ask, startedMs + ask.waitMs);
-  }
-
-  #wait(ask: LeaseAsk, untilMs: number): Promise<Lease | null> {
-    return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
-        ask,
-        untilMs,
-        timer: setTimeout(() => void this.#giveUp(waiting), Math.max(0, untilMs - performance.now())),
-        settle: (result) => {
-          clearTimeout(waiting.timer);
-          this.#waiting.delete(waiting);
-          if (result instanceof Problem) reject(result);
-          else resolve(result);
-        },
-        place: -1,
-      };
-      this.#waiting.add(waiting);
-      this.#poll ??= setInterval(() => this.#pollWaiting(), POLL_MS);
-    });
-  }
-
-  #pollWaiting(): void {
-    if (this.#waiting.size > 0) void this.#look([], this.#waitingIds());
-    else if (this.#poll !== null) {
-      clearInterval(this.#poll);
-      this.#poll = null;
-    }
+    return this.#waits.wait(ask, startedMs + ask.waitMs);
   }
 
   /** The wait is over. The store is told, so that a lease granted in this very moment is not lost, and says when to come again. */
   async #giveUp(waiting: Waiting): Promise<void> {
-    this.#waiting.delete(waiting);
+    this.#waits.leave(waiting);
     waiting.settle(limited(await this.#release([waiting.ask.id])));
   }
 
   #abandon(id: string): void {
-    const waiting = this.#waitingFor(id);
+    const waiting = this.#waits.find(id);
     if (waiting === undefined) return;
     waiting.settle(null);
-    this.#giveBack(id);
+    void this.#release([id]);
   }
 
-  async #look(held: readonly Held[], waiting: readonly string[]): Promise<void> {
+  async #look(held: readonly HeldLease[], waiting: readonly string[]): Promise<void> {
     let beat: Awaited<ReturnType<LeasePool['beat']>>;
     try {
       beat = await this.#pool.beat(this.#rules, this.#replica, held, waiting);
@@ -249,16 +215,16 @@ export class LeaseDesk {
     const ended = held.filter(({ place }) => place === -1).map(({ id }) => id);
     if (ended.length > 0) void this.#release(ended);
     for (const id of beat.granted) {
-      const one = this.#waitingFor(id);
+      const one = this.#waits.find(id);
       if (one !== undefined) one.settle(this.#hold(one.ask));
-      else if (!this.#holds(id)) this.#giveBack(id);
+      else if (!this.#holds(id)) void this.#release([id]);
     }
     for (const id of beat.lost) void this.#askAgain(id);
   }
 
   /** The store knows nothing of a wait that is not over: it began anew in between. */
   async #askAgain(id: string): Promise<void> {
-    const waiting = this.#waitingFor(id);
+    const waiting = this.#waits.find(id);
     if (waiting === undefined) return;
     const waitMs = Math.floor(waiting.untilMs - performance.now());
     if (waitMs <= 0) return;
@@ -266,39 +232,30 @@ export class LeaseDesk {
       const answer = await this.#pool.acquire(this.#rules, { ...waiting.ask, waitMs });
       if (answer.outcome === 'queued') return;
       if (waiting.place === -1) {
-        if (answer.outcome === 'granted' && !this.#holds(id)) this.#giveBack(id);
+        if (answer.outcome === 'granted' && !this.#holds(id)) void this.#release([id]);
       } else if (answer.outcome === 'granted') waiting.settle(this.#hold(waiting.ask));
       else waiting.settle(limited(answer.retryAfterMs));
-    } catch {
-      this.#owed.add(id); // it is asked for again at the next look, or paid back
+    } catch (error) {
+      if (mayHaveBeenDone(error)) this.#owed.add(id); // it is asked for again at the next look, or paid back
     }
   }
 
-  #hold({ id, client, subject }: LeaseAsk): Lease {
-    this.#owed.delete(id);
-    const held: Held = { id, client, subject, place: -1 };
+  #hold(ask: LeaseAsk): HeldLease {
+    if (this.#owed.size > 0) this.#owed.delete(ask.id);
+    const held = new HeldLease(ask, this.#keeper);
     this.#held.add(held);
-    return {
-      release: () => {
-        if (held.place === -1) return;
-        this.#held.delete(held);
-        this.#giveBack(id);
-      },
-      refusedUpstream: () => {
-        this.#onEvent({ type: 'refused_upstream', kind: this.#kind });
-        this.#pool.lower(this.#rules).catch(() => {}); // the next refusal says it again
-      },
-    };
+    return held;
   }
 
-  #giveBack(id: string): void {
-    void this.#release([id]);
+  /** @returns when asking anew may help, milliseconds. Never rejects. */
+  #release(ids: readonly string[]): Soon<number> {
+    const answer = this.#pool.release(this.#rules, ids);
+    return answer instanceof Promise ? this.#heard(ids, answer) : answer;
   }
 
-  /** @returns when asking anew may help, milliseconds */
-  async #release(ids: readonly string[]): Promise<number> {
+  async #heard(ids: readonly string[], answer: Promise<number>): Promise<number> {
     try {
-      const retryAfterMs = await this.#pool.release(this.#rules, ids);
+      const retryAfterMs = await answer;
       for (const id of ids) this.#owed.delete(id);
       return retryAfterMs;
     } catch {
@@ -309,26 +266,15 @@ export class LeaseDesk {
 
   async #pay(): Promise<void> {
     if (this.#owed.size === 0) return;
-    const kept = new Set([...this.#held.all().map(({ id }) => id), ...this.#waitingIds()]);
+    const kept = new Set([...this.#held.all().map(({ id }) => id), ...this.#waits.ids()]);
     const owed = [...this.#owed].filter((id) => !kept.has(id));
-    if (owed.length > 0) await this.#release(owed);
-  }
-
-  /** Few wait, and their number is bounded: a walk is cheaper than a table that is filled and emptied all the time. */
-  #waitingFor(id: string): Waiting | undefined {
-    return this.#waiting.find(({ ask }) => ask.id === id);
-  }
-
-  #waitingIds(): readonly string[] {
-    return this.#waiting.all().map(({ ask }) => ask.id);
+    for (let from = 0; from < owed.length; from += NAMED_MAX) await this.#release(owed.slice(from, from + NAMED_MAX));
   }
 
   #holds(id: string): boolean {
     return this.#held.find((held) => held.id === id) !== undefined;
   }
 }
-
-const RETRY_GUESS_MS = 1_000;
 
 function limited(retryAfterMs: number): Problem {
   return new Problem('concurrency_limited', undefined, { retryAfterSeconds: retryAfterMs / 1000 });

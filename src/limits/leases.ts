@@ -4,7 +4,8 @@ import type { Config } from '../config/config.ts';
 import type { LeaseKind, PoolView } from '../store/lease-rules.ts';
 import { LEASE_KINDS } from '../store/lease-rules.ts';
 import type { Store } from '../store/store.ts';
-import { LeaseDesk, type LeaseLoad, type LeaseRequest } from './lease-desk.ts';
+import type { LeaseRequest } from './lease.ts';
+import { LeaseDesk, type LeaseLoad } from './lease-desk.ts';
 import { poolRules, shareOf } from './lease-shares.ts';
 import type { LimitObserver } from './limit-event.ts';
 

@@ -1,11 +1,13 @@
 // Budgets as requests meet them: booked before, corrected after. For what is measured while it runs, booked as it goes.
-import { randomUUID } from 'node:crypto';
 import { type Budget, QUOTA_UNITS, type QuotaUnit } from '../config/budget.ts';
 import type { ClientConfig, Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
-import type { BookedCounters, BookingAnswer, BudgetLine } from '../store/budgets.ts';
+import type { BookedCounters, BookingAnswer, BudgetAsk, BudgetLine } from '../store/budgets.ts';
+import type { Soon } from '../store/soon.ts';
 import type { Store } from '../store/store.ts';
 import { storeKey } from '../store/store-key.ts';
+import { mayHaveBeenDone } from '../store/unanswered.ts';
+import { createDebts } from './debts.ts';
 import type { LeaseTaker } from './leases.ts';
 import type { BudgetOwner, LimitObserver } from './limit-event.ts';
 
@@ -20,9 +22,10 @@ export interface Quotas {
   isLimited(unit: QuotaUnit, client: string): boolean;
   /**
    * Books on every budget that concerns it, or on none. An amount of 0 asks whether anything is left.
+   * @returns at once where the store is in this process
    * @throws Problem `quota_exceeded`, `store_unavailable`
    */
-  book(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Booking>;
+  book(unit: QuotaUnit, taker: LeaseTaker, amount: number): Soon<Booking>;
   /** Books what is consumed already. Never rejects: the Problem it may resolve to is the end of a budget. */
   consume(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Problem | null>;
   /** Corrections that the store has not heard yet. */
@@ -37,13 +40,30 @@ interface OwnedLine extends BudgetLine {
 interface Shard {
   readonly name: string;
   readonly lines: readonly OwnedLine[];
+  /** Each subject's own line comes to them. */
+  readonly hasSubject: boolean;
 }
 
-/** What is made once, for a unit and a client app; each subject's own line comes to it. */
+/** What is made once, for a unit and a client app. */
 interface Plan {
   readonly subjectBudget: Budget | null;
+  /** Begins the names of subjects' lines. */
+  readonly subjectPrefix: string;
   /** That of the client app, also where only its subjects have budgets, and that of the account. */
   readonly shards: readonly Shard[];
+}
+
+/** One shard's part in a booking. */
+interface Part {
+  readonly shard: string;
+  readonly ask: BudgetAsk & { readonly lines: readonly OwnedLine[] };
+}
+
+/** For whom, and of what. */
+interface Bill {
+  readonly unit: QuotaUnit;
+  readonly client: string;
+  readonly amount: number;
 }
 
 /** Counters hold whole numbers: thousandths, so that seconds of audio add up. */
@@ -59,94 +79,118 @@ export interface QuotasOptions {
 
 export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas {
   const plans = new Map(config.clients.map((client) => [client.name, plansOf(client, config)]));
-  const { budgets } = store;
-  /** What the store did not hear; told again when it is back. */
-  const owed: (() => Promise<unknown>)[] = [];
-  store.listen({
-    onRenewed: () => {
-      for (const pay of owed.splice(0)) pay().catch(() => owed.push(pay));
-    },
-  });
+  const { budgets, replica } = store;
+  const debts = createDebts();
+  let booked = 0;
+  store.listen({ onRenewed: () => debts.pay() });
 
-  function shardsOf(unit: QuotaUnit, { client, subject }: LeaseTaker): readonly Shard[] {
-    const plan = plans.get(client)?.[unit];
-    if (plan === undefined || plan === null) return [];
-    const { subjectBudget, shards } = plan;
-    if (subjectBudget === null) return shards;
-    const mine = lineOf('subject', storeKey(unit, 'subject', subject), subjectBudget);
-    return shards.map((shard) => (shard.name === client ? { name: client, lines: [mine, ...shard.lines] } : shard));
+  function partsOf({ unit, client, amount }: Bill, subject: string): readonly Part[] {
+    const plan = plans.get(client)?.[unit] ?? null;
+    if (plan === null) return [];
+    const { subjectBudget, subjectPrefix, shards } = plan;
+    booked += 1;
+    const id = `${replica}/${booked}`;
+    const scaledAmount = scaled(amount);
+    const parts: Part[] = [];
+    for (const { name, lines, hasSubject } of shards) {
+      const all =
+        hasSubject && subjectBudget !== null
+          ? [lineOf('subject', subjectPrefix + storeKey(subject), subjectBudget), ...lines]
+          : lines;
+      parts.push({ shard: name, ask: { id, lines: all, amount: scaledAmount } });
+    }
+    return parts;
   }
 
-  function settle(shard: string, counters: BookedCounters, by: number): void {
+  function settle({ shard, ask }: Part, counters: BookedCounters, by: number): void {
     if (by === 0) return;
-    const id = randomUUID();
-    const pay = (): Promise<void> => budgets.settle(shard, id, counters, by);
-    pay().catch(() => owed.push(pay));
+    const pay = (): Soon<void> => budgets.settle(shard, ask.id, counters, by);
+    const paid = pay();
+    if (paid instanceof Promise) paid.catch(() => debts.add(pay));
   }
 
-  function spent(unit: QuotaUnit, client: string, { lines }: Shard, { line, endsInMs }: Exceeded): Problem {
-    onEvent({ type: 'spent', unit, client, budget: lines[line]?.owner ?? 'client' });
+  function spent({ unit, client }: Bill, { ask }: Part, { line, endsInMs }: Exceeded): Problem {
+    onEvent({ type: 'spent', unit, client, budget: ask.lines[line]?.owner ?? 'client' });
     return exceeded(unit, endsInMs);
   }
-  function report(type: 'booked' | 'returned', unit: QuotaUnit, client: string, amount: number): void {
+  function report(type: 'booked' | 'returned', { unit, client }: Bill, amount: number): void {
     if (amount > 0) onEvent({ type, unit, client, amount });
+  }
+
+  /** What all shards have answered together. @throws Problem where one has refused; the others have it back then */
+  function decided(bill: Bill, parts: readonly Part[], answers: readonly (BookingAnswer | Failure)[]): Booking {
+    const give = (by: number): void => {
+      for (const [i, part] of parts.entries()) {
+        const answer = answers[i];
+        if (answer?.outcome === 'booked') settle(part, answer.counters, by);
+      }
+    };
+    const whole = scaled(bill.amount);
+    for (const [i, part] of parts.entries()) {
+      const answer = answers[i];
+      if (answer === undefined || answer.outcome === 'booked') continue;
+      give(-whole);
+      throw answer.outcome === 'exceeded' ? spent(bill, part, answer) : answer.problem;
+    }
+    report('booked', bill, bill.amount);
+    return {
+      settle(consumed) {
+        give(scaled(consumed) - whole);
+        report('booked', bill, consumed - bill.amount);
+        report('returned', bill, bill.amount - consumed);
+      },
+    };
+  }
+
+  async function heard({ shard, ask }: Part, soon: Soon<BookingAnswer>): Promise<BookingAnswer | Failure> {
+    try {
+      return await soon;
+    } catch (problem) {
+      if (mayHaveBeenDone(problem) && ask.amount > 0) debts.add(() => budgets.withdraw(shard, ask));
+      return { outcome: 'failed', problem };
+    }
   }
 
   return {
     isLimited: (unit, client) => (plans.get(client)?.[unit] ?? null) !== null,
     get owed() {
-      return owed.length;
+      return debts.open;
     },
-    async book(unit, taker, amount) {
-      const { client } = taker;
-      const shards = shardsOf(unit, taker);
-      const booked = scaled(amount);
-      const answers = await Promise.allSettled(shards.map(({ name, lines }) => budgets.book(name, lines, booked)));
-      const give = (by: number): void => {
-        for (const [i, { name }] of shards.entries()) {
-          const answer = answers[i];
-          if (answer?.status !== 'fulfilled' || answer.value.outcome !== 'booked') continue;
-          settle(name, answer.value.counters, by);
-        }
-      };
-      for (const [i, shard] of shards.entries()) {
-        const answer = answers[i];
-        if (answer?.status === 'rejected') {
-          give(-booked);
-          throw answer.reason;
-        }
-        if (answer?.value.outcome === 'exceeded') {
-          give(-booked);
-          throw spent(unit, client, shard, answer.value);
-        }
-      }
-      report('booked', unit, client, amount);
-      return {
-        settle(consumed) {
-          give(scaled(consumed) - booked);
-          report('booked', unit, client, consumed - amount);
-          report('returned', unit, client, amount - consumed);
-        },
-      };
+    book(unit, { client, subject }, amount) {
+      const bill = { unit, client, amount };
+      const parts = partsOf(bill, subject);
+      const answers = parts.map(({ shard, ask }) => budgets.book(shard, ask));
+      if (answers.every(isAtHand)) return decided(bill, parts, answers);
+      return Promise.all(parts.map((part, i) => heard(part, answers[i] as Soon<BookingAnswer>))) // one for each part
+        .then((all) => decided(bill, parts, all));
     },
-    async consume(unit, taker, amount) {
+    async consume(unit, { client, subject }, amount) {
+      const bill = { unit, client, amount };
       let problem: Problem | null = null;
-      const whole = scaled(amount);
-      report('booked', unit, taker.client, amount);
+      report('booked', bill, amount);
       await Promise.all(
-        shardsOf(unit, taker).map(async (shard) => {
-          const { name, lines } = shard;
+        partsOf(bill, subject).map(async (part) => {
+          const { shard, ask } = part;
           try {
-            const answer = await budgets.consume(name, lines, whole);
-            if (answer.outcome === 'exceeded') problem ??= spent(unit, taker.client, shard, answer);
+            const answer = await budgets.consume(shard, ask);
+            if (answer.outcome === 'exceeded') problem ??= spent(bill, part, answer);
           } catch {
-            owed.push(() => budgets.consume(name, lines, whole)); // what runs goes on
+            debts.add(() => budgets.consume(shard, ask)); // what runs goes on
           }
         }),
       );
       return problem;
     },
   };
+}
+
+interface Failure {
+  readonly outcome: 'failed';
+  readonly problem: unknown;
+}
+
+function isAtHand<T extends object>(soon: Soon<T>): soon is T {
+  return !(soon instanceof Promise);
 }
 
 type Exceeded = Extract<BookingAnswer, { outcome: 'exceeded' }>;
@@ -165,10 +209,10 @@ function planOf(unit: QuotaUnit, { name, limits }: ClientConfig, config: Pick<Co
   const own = client === null ? [] : [lineOf('client', storeKey(unit, 'client'), client)];
   const all = account === null ? [] : [lineOf('account', storeKey(unit, 'account'), account)];
   const shards = [
-    ...(subject === null && own.length === 0 ? [] : [{ name, lines: own }]),
-    ...(all.length === 0 ? [] : [{ name: ACCOUNT, lines: all }]),
+    ...(subject === null && own.length === 0 ? [] : [{ name, lines: own, hasSubject: subject !== null }]),
+    ...(all.length === 0 ? [] : [{ name: ACCOUNT, lines: all, hasSubject: false }]),
   ];
-  return { subjectBudget: subject, shards };
+  return { subjectBudget: subject, subjectPrefix: storeKey(unit, 'subject'), shards };
 }
 
 function lineOf(owner: BudgetOwner, name: string, { window, max }: Budget): OwnedLine {

@@ -1,5 +1,6 @@
 // What is asked of budgets: counters by window, checked and booked in one step.
 import type { BudgetWindow } from '../config/budget.ts';
+import type { Soon } from './soon.ts';
 
 /** One counter that a booking touches. */
 export interface BudgetLine {
@@ -18,18 +19,27 @@ export type BookingAnswer =
   /** `line` is the position of the first budget that does not cover it. */
   | { readonly outcome: 'exceeded'; readonly line: number; readonly endsInMs: number };
 
+/** What is asked of the budgets of one shard. */
+export interface BudgetAsk {
+  /** Unique. What was booked under it is not booked again for two minutes. */
+  readonly id: string;
+  /** Of the shard. */
+  readonly lines: readonly BudgetLine[];
+  /** Whole units. */
+  readonly amount: number;
+}
+
+/** Lines of one shard are booked in one step. A shard is a client app's name, or empty for the account. */
 export interface BudgetStore {
-  /**
-   * Books the amount on all lines, or on none. An amount of 0 asks whether anything is left.
-   * @param shard lines of one shard are booked in one step; the client app's name, or empty for the account
-   * @param amount whole units
-   */
-  book(shard: string, lines: readonly BudgetLine[], amount: number): Promise<BookingAnswer>;
+  /** Books the amount on all lines, or on none. An amount of 0 asks whether anything is left. */
+  book(shard: string, ask: BudgetAsk): Soon<BookingAnswer>;
   /** Books what is consumed already, on all lines, whatever is left; the answer says whether it was too much. */
-  consume(shard: string, lines: readonly BudgetLine[], amount: number): Promise<BookingAnswer>;
+  consume(shard: string, ask: BudgetAsk): Soon<BookingAnswer>;
+  /** Takes back a booking whose answer was not heard, if there was one, and keeps it from being made later. */
+  withdraw(shard: string, ask: BudgetAsk): Soon<void>;
   /**
    * Corrects a booking once it is known what was consumed.
    * @param id of the correction: given again, nothing is changed
    */
-  settle(shard: string, id: string, counters: BookedCounters, by: number): Promise<void>;
+  settle(shard: string, id: string, counters: BookedCounters, by: number): Soon<void>;
 }

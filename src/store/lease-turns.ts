@@ -11,10 +11,16 @@ export function newTurns(): Turns {
 }
 
 export function turnsTaken(turns: Turns | undefined, name: string): number {
-  return turns === undefined ? 0 : Math.max(turns.floor, turns.taken.get(name) ?? 0);
+  return turns?.taken.get(name) ?? 0;
+}
+
+/** Its first ask waits: what it did not use while it did not wait is forgotten. What it does not get from now on is not. */
+export function beginWaiting(turns: Turns, name: string): void {
+  turns.taken.set(name, Math.max(turns.floor, turnsTaken(turns, name)));
 }
 
 export function takeTurn(turns: Turns, name: string, cost: number): void {
-  turns.floor = turnsTaken(turns, name);
-  turns.taken.set(name, turns.floor + cost);
+  const taken = turnsTaken(turns, name);
+  turns.floor = Math.max(turns.floor, taken);
+  turns.taken.set(name, taken + cost);
 }

@@ -1,7 +1,7 @@
 // Budgets of a single replica.
 import type { BudgetWindow } from '../config/budget.ts';
 import { windowOf } from './budget-window.ts';
-import type { BookingAnswer, BudgetLine, BudgetStore } from './budgets.ts';
+import type { BookingAnswer, BudgetAsk, BudgetStore } from './budgets.ts';
 
 type Window = ReturnType<typeof windowOf>;
 
@@ -56,13 +56,12 @@ export function createMemoryBudgets(now: () => number): BudgetStore {
         for (const [name, { endMs }] of counters) if (endMs <= at) counters.delete(name);
   }
 
-  function put(name: string, lines: readonly BudgetLine[], amount: number, isConsumed: boolean): BookingAnswer {
+  function put(name: string, { lines, amount }: BudgetAsk, isConsumed: boolean): BookingAnswer {
     const shard = shardOf(name);
     const at = now();
     const counters: Counter[] = [];
     let exceeded: BookingAnswer | null = null;
-    for (let line = 0; line < lines.length; line += 1) {
-      const { name: whose, window, limit } = lines[line] as BudgetLine; // below the length
+    for (const [line, { name: whose, window, limit }] of lines.entries()) {
       const endMs = endOf(window, at);
       const counter = counterOf(shard[window], whose, endMs);
       if (amount === 0 ? counter.used >= limit : counter.used + amount > limit) {
@@ -75,11 +74,12 @@ export function createMemoryBudgets(now: () => number): BudgetStore {
     return exceeded ?? { outcome: 'booked', counters };
   }
 
+  // An answer of this store is always heard: nothing is asked twice, nothing withdrawn, nothing settled twice.
   return {
-    book: async (shard, lines, amount) => put(shard, lines, amount, false),
-    consume: async (shard, lines, amount) => put(shard, lines, amount, true),
-    // Its answer cannot be lost, so nothing is ever settled twice.
-    async settle(_shard, _id, counters, by) {
+    book: (shard, ask) => put(shard, ask, false),
+    consume: (shard, ask) => put(shard, ask, true),
+    withdraw() {},
+    settle(_shard, _id, counters, by) {
       for (const counter of counters as readonly Counter[]) counter.used = Math.max(0, counter.used + by); // made by `put`
     },
   };

@@ -1,7 +1,9 @@
 // The store of a single replica: what it knows ends with the process, and so does everybody who holds something.
 import { randomUUID } from 'node:crypto';
+import { createLeaseTable } from './lease-entries.ts';
+import type { Granted } from './lease-queue.ts';
 import { LEASE_TIMES, type LeaseKind, type LeaseTimes } from './lease-rules.ts';
-import { acquire, beat, createLeaseTable, type Granted, lower, release, view } from './lease-table.ts';
+import { acquire, beat, lower, release, view } from './lease-table.ts';
 import { createMemoryBudgets } from './memory-budgets.ts';
 import { createMemoryPeers } from './memory-peers.ts';
 import { createMemoryRevocations } from './memory-revocations.ts';
@@ -16,7 +18,8 @@ export interface MemoryStoreOptions {
   readonly times?: Partial<LeaseTimes>;
 }
 
-const steadyNow = (): number => performance.timeOrigin + performance.now();
+const { timeOrigin } = performance;
+const steadyNow = (): number => timeOrigin + performance.now();
 
 export function createMemoryStore({ now = steadyNow, times: given }: MemoryStoreOptions = {}): Store {
   const times: LeaseTimes = {
@@ -65,8 +68,8 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
 function createPool(times: LeaseTimes, now: () => number, wake: (one: Granted) => void): LeasePool {
   const table = createLeaseTable();
   return {
-    acquire: async (rules, ask) => acquire(table, rules, times, ask, now(), wake),
-    release: async (rules, ids) => release(table, rules, times, ids, now(), wake),
+    acquire: (rules, ask) => acquire(table, rules, times, ask, now(), wake),
+    release: (rules, ids) => release(table, rules, times, ids, now(), wake),
     beat: async (rules, owner, held, waiting) => beat(table, rules, times, owner, held, waiting, now(), wake),
     lower: async () => lower(table, times, now()),
     view: async () => view(table, now()),

@@ -8,13 +8,14 @@ import type { Peers } from './peers.ts';
 import type { RateStore } from './rates.ts';
 import type { RevocationStore } from './revocations.ts';
 import type { SingleUseStore } from './single-use.ts';
+import type { Soon } from './soon.ts';
 import type { UsageRecords } from './usage-records.ts';
 
 /** One pool of leases. */
 export interface LeasePool {
-  acquire(rules: PoolRules, ask: LeaseAsk): Promise<LeaseAnswer>;
+  acquire(rules: PoolRules, ask: LeaseAsk): Soon<LeaseAnswer>;
   /** @returns after how many milliseconds somebody who asks anew may have luck */
-  release(rules: PoolRules, ids: readonly string[]): Promise<number>;
+  release(rules: PoolRules, ids: readonly string[]): Soon<number>;
   /** Confirms what a replica holds, and tells what became of what it has waiting. */
   beat(rules: PoolRules, owner: string, held: readonly LeaseHolder[], waiting: readonly string[]): Promise<Beat>;
   /** Upstream refused in spite of a lease. */

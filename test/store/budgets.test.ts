@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import t, { test } from 'tap';
+import t, { type Test, test } from 'tap';
 import { windowOf } from '../../src/store/budget-window.ts';
-import type { BudgetLine } from '../../src/store/budgets.ts';
-import { everyStore } from './stores.ts';
+import type { BudgetAsk, BudgetLine } from '../../src/store/budgets.ts';
+import { everyStore, type StoreUnderTest } from './stores.ts';
 
 const line = (name: string, limit: number, window: BudgetLine['window'] = 'day'): BudgetLine => ({
   name,
@@ -10,31 +10,47 @@ const line = (name: string, limit: number, window: BudgetLine['window'] = 'day')
   limit,
 });
 
-for (const { name, make } of everyStore(t)) {
+let made = 0;
+/** Under an id of its own. */
+function asking(lines: readonly BudgetLine[], amount: number): BudgetAsk {
+  made += 1;
+  return { id: `booking ${made}`, lines, amount };
+}
+
+const STORES = everyStore(t);
+
+/** Only there an answer can be lost. */
+function inRedis(own: Test): Promise<StoreUnderTest> {
+  const kind = STORES.find(({ name }) => name === 'Redis');
+  if (kind === undefined) throw new TypeError('there is no Redis');
+  return kind.make(own);
+}
+
+for (const { name, make } of STORES) {
   test(`${name}: a budget is spent to its last unit and not beyond`, async (t) => {
     const { budgets } = (await make(t)).store;
     const lines = [line('characters', 10)];
-    t.match(await budgets.book('web', lines, 6), { outcome: 'booked' });
-    t.match(await budgets.book('web', lines, 5), { outcome: 'exceeded', line: 0 });
-    t.match(await budgets.book('web', lines, 4), { outcome: 'booked' });
-    t.match(await budgets.book('web', lines, 0), { outcome: 'exceeded', line: 0 });
-    t.match(await budgets.book('ios', lines, 10), { outcome: 'booked' }, 'another client app has its own');
+    t.match(await budgets.book('web', asking(lines, 6)), { outcome: 'booked' });
+    t.match(await budgets.book('web', asking(lines, 5)), { outcome: 'exceeded', line: 0 });
+    t.match(await budgets.book('web', asking(lines, 4)), { outcome: 'booked' });
+    t.match(await budgets.book('web', asking(lines, 0)), { outcome: 'exceeded', line: 0 });
+    t.match(await budgets.book('ios', asking(lines, 10)), { outcome: 'booked' }, 'another client app has its own');
   });
 
   test(`${name}: all lines or none, and the first that does not cover it is named`, async (t) => {
     const { budgets } = (await make(t)).store;
     const [mine, all] = [line('subject', 5, 'hour'), line('client', 8, 'month')];
-    await budgets.book('web', [all], 6);
-    const answer = await budgets.book('web', [mine, all], 3);
+    await budgets.book('web', asking([all], 6));
+    const answer = await budgets.book('web', asking([mine, all], 3));
     t.match(answer, { outcome: 'exceeded', line: 1 });
-    t.match(await budgets.book('web', [mine], 5), { outcome: 'booked' }, 'nothing was booked on the other');
+    t.match(await budgets.book('web', asking([mine], 5)), { outcome: 'booked' }, 'nothing was booked on the other');
   });
 
   test(`${name}: a window says when it ends`, async (t) => {
     const { budgets } = (await make(t)).store;
     for (const window of ['hour', 'day', 'month'] as const) {
       const before = windowOf(window, Date.now());
-      const answer = await budgets.book('web', [line(window, 0, window)], 1);
+      const answer = await budgets.book('web', asking([line(window, 0, window)], 1));
       const after = windowOf(window, Date.now());
       const ends = answer.outcome === 'exceeded' ? answer.endsInMs : 0;
       t.ok(ends > 0 && ends <= before.endMs - before.startMs, window);
@@ -47,22 +63,33 @@ for (const { name, make } of everyStore(t)) {
   test(`${name}: a booking is settled once, up or down`, async (t) => {
     const { budgets } = (await make(t)).store;
     const lines = [line('characters', 10)];
-    const booked = await budgets.book('web', lines, 8);
+    const booked = await budgets.book('web', asking(lines, 8));
     const counters = booked.outcome === 'booked' ? booked.counters : [];
     await budgets.settle('web', 'one', counters, -5);
     if (name === 'Redis') await budgets.settle('web', 'one', counters, -5);
-    t.match(await budgets.book('web', lines, 8), { outcome: 'exceeded' });
-    t.match(await budgets.book('web', lines, 7), { outcome: 'booked' });
+    t.match(await budgets.book('web', asking(lines, 8)), { outcome: 'exceeded' });
+    t.match(await budgets.book('web', asking(lines, 7)), { outcome: 'booked' });
     await budgets.settle('web', 'two', counters, 100);
-    t.match(await budgets.book('web', lines, 0), { outcome: 'exceeded' });
+    t.match(await budgets.book('web', asking(lines, 0)), { outcome: 'exceeded' });
     await budgets.settle('web', 'three', counters, -1_000);
-    t.match(await budgets.book('web', lines, 10), { outcome: 'booked' }, 'never less than nothing');
-    t.match(await budgets.book('web', lines, 1), { outcome: 'exceeded' });
+    t.match(await budgets.book('web', asking(lines, 10)), { outcome: 'booked' }, 'never less than nothing');
+    t.match(await budgets.book('web', asking(lines, 1)), { outcome: 'exceeded' });
+  });
+
+  test(`${name}: what is consumed is booked whatever is left`, async (t) => {
+    const { budgets } = (await make(t)).store;
+    const lines = [line('characters', 10), line('all', 100)];
+    t.match(await budgets.consume('web', asking(lines, 10)), { outcome: 'booked' });
+    t.match(await budgets.consume('web', asking(lines, 5)), { outcome: 'exceeded', line: 0 });
+    t.match(await budgets.book('web', asking([line('all', 20)], 5)), { outcome: 'booked' });
+    t.match(await budgets.book('web', asking([line('all', 20)], 1)), { outcome: 'exceeded' });
   });
 
   test(`${name}: many at once do not overspend`, async (t) => {
     const { budgets } = (await make(t)).store;
-    const answers = await Promise.all(Array.from({ length: 50 }, () => budgets.book('web', [line('x', 100)], 7)));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => budgets.book('web', asking([line('x', 100)], 7))),
+    );
     t.equal(answers.filter(({ outcome }) => outcome === 'booked').length, 14);
   });
 
@@ -103,6 +130,33 @@ for (const { name, make } of everyStore(t)) {
     t.ok(told > 0);
   });
 }
+
+test('Redis: what was booked under an id is not booked again, however often it is asked', async (t) => {
+  const { budgets } = (await inRedis(t)).store;
+  const lines = [line('characters', 10), line('all', 100, 'month')];
+  for (const how of ['book', 'consume'] as const) {
+    const ask = asking(lines, 5);
+    const first = await budgets[how]('web', ask);
+    t.match(first, { outcome: 'booked' });
+    t.strictSame(await budgets[how]('web', ask), first, 'it has the same answer');
+  }
+  t.match(await budgets.book('web', asking(lines, 1)), { outcome: 'exceeded', line: 0 }, 'both were booked once');
+  t.match(await budgets.book('web', asking([line('all', 11, 'month')], 1)), { outcome: 'booked' });
+  t.match(await budgets.book('web', asking([line('all', 11, 'month')], 1)), { outcome: 'exceeded' });
+});
+
+test('Redis: a booking whose answer was not heard is withdrawn, also where it comes after its withdrawal', async (t) => {
+  const { budgets } = (await inRedis(t)).store;
+  const lines = [line('characters', 10), line('all', 10, 'hour')];
+  const [made, late] = [asking(lines, 6), asking(lines, 10)];
+  await budgets.book('web', made);
+  await budgets.withdraw('web', made);
+  await budgets.withdraw('web', made);
+  await budgets.withdraw('web', late);
+  await budgets.book('web', late);
+  t.match(await budgets.book('web', asking(lines, 10)), { outcome: 'booked' }, 'nothing is left of either');
+  t.match(await budgets.book('web', asking(lines, 1)), { outcome: 'exceeded' });
+});
 
 test('windows follow each other without a gap', async (t) => {
   fc.assert(

@@ -41,8 +41,9 @@ test('every call of the store is one that a cluster takes: its keys are in one s
   }
   const lines = (['hour', 'day', 'month'] as const).map((window) => ({ name: `n-${window}`, window, limit: 10 }));
   for (const shard of ['web', '', 'with {braces} and : colons', '}']) {
-    const booked = await store.budgets.book(shard, lines, 5);
-    await store.budgets.consume(shard, lines, 1);
+    const booked = await store.budgets.book(shard, { id: 'one', lines, amount: 5 });
+    await store.budgets.consume(shard, { id: 'two', lines, amount: 1 });
+    await store.budgets.withdraw(shard, { id: 'two', lines, amount: 1 });
     if (booked.outcome === 'booked') await store.budgets.settle(shard, randomUUID(), booked.counters, -1);
   }
   await store.rates?.hit('address', 1_000);
@@ -59,7 +60,7 @@ test('every call of the store is one that a cluster takes: its keys are in one s
   t.strictSame(
     [...calls].sort(),
     [
-      ...['budget_book', 'budget_consume', 'budget_settle'],
+      ...['budget_book', 'budget_consume', 'budget_settle', 'budget_withdraw'],
       ...['lease_acquire', 'lease_beat', 'lease_lower', 'lease_release', 'lease_view'],
       ...['peer_ask', 'presence', 'rate_hit', 'revocation_change', 'revocation_list', 'revocation_version'],
       ...['single_use', 'usage_add', 'usage_list'],

@@ -1,8 +1,9 @@
 // The rules of a pool, under loads that nobody would think of.
 import fc from 'fast-check';
 import { test } from 'tap';
+import { createLeaseTable, type LeaseTable } from '../../src/store/lease-entries.ts';
 import { LEASE_TIMES, type LeaseAsk, type PoolRules } from '../../src/store/lease-rules.ts';
-import { acquire, beat, createLeaseTable, type LeaseTable, lower, release, view } from '../../src/store/lease-table.ts';
+import { acquire, beat, lower, release, view } from '../../src/store/lease-table.ts';
 import { ask, pool } from './lease-ask.ts';
 
 type Step =
@@ -94,7 +95,7 @@ test('counts are always those of the entries', async (t) => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, queueMax }) => {
       play(steps, pool(limit, { queueMax }), (table) => {
-        const [leases, waiters] = [[...table.leases.values()], [...table.waiters.values()]];
+        const [leases, waiters] = [table.leases.all(), table.waiters.all().map(({ ask }) => ask)];
         for (const whose of WHOSE) {
           const { client, subject } = table.counts.of(whose);
           const isClient = (one: Whose): boolean => one.client === whose.client;
@@ -123,13 +124,15 @@ test('nobody starves: whoever waits is served before anybody has had two turns m
         for (const subject of subjects) acquire(table, rules, LEASE_TIMES, ask(`c/s${subject}`), 0, () => {});
         const turns = new Map<string, number>();
         for (let i = 0; table.waiters.size > 0; i += 1) {
-          const [oldest] = table.leases.values();
+          const [oldest] = table.leases.all().toSorted((a, b) => a.grantedAt - b.grantedAt);
           if (oldest === undefined) throw new Error('nothing is leased while somebody waits');
           release(table, rules, LEASE_TIMES, [oldest.id], i, ({ id }) => {
             const { subject = '' } = table.leases.get(id) ?? {};
             turns.set(subject, (turns.get(subject) ?? 0) + 1);
           });
-          for (const { subject } of table.waiters.values()) {
+          for (const {
+            ask: { subject },
+          } of table.waiters.all()) {
             const behind = Math.max(0, ...turns.values()) - (turns.get(subject) ?? 0);
             if (behind > 1) throw new Error(`${subject} is ${behind} turns behind`);
           }

@@ -2,7 +2,7 @@
 import { BriefMap } from '../../collections/brief-map.ts';
 import type { QuotaUnit } from '../../config/budget.ts';
 import { Problem } from '../../errors/problems.ts';
-import type { Lease, LeaseRequest } from '../../limits/lease-desk.ts';
+import type { Lease, LeaseRequest } from '../../limits/lease.ts';
 import type { Limits } from '../../limits/limits.ts';
 import type { LeaseKind } from '../../store/lease-rules.ts';
 import type { SocketUsage } from './protocol.ts';

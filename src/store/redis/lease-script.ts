@@ -4,15 +4,30 @@
 // KEYS 1 about the pool   hash  epoch, warm, seen, order, hold, low, low_until
 //      2 leases           zset  id -> expiry
 //      3 holders          hash  id -> [client, subject, owner, granted]
-//      4 counts           hash  how many a client app (c) and a subject (s) hold, how many of a subject wait (w)
+//      4 counts           hash  how many a client app (c) and a subject (s) hold, how many of them wait (q, w)
 //      5 queue            zset  id -> until when it waits
 //      6 waiters          hash  id -> [client, subject, owner, client max, subject max, weight, order]
-//      7 turns            hash  floors and turns taken of client apps and subjects
+//      7 turns            hash  floors (V, v) and turns taken of client apps (c) and subjects (s), and a subject's place in ready (r)
+//      8 line             zset  subject and order and id, in this order: who is the first of a subject
+//      9 ready            zset  client app, turns and leases of the subject, order and id of its first, in this order: who is next
+//     10 clients          zset  client app that has somebody waiting -> turns taken
+// Whoever is next is looked up in three steps, however many wait.
 // ARGV 1 operation, 2 what the pool is (JSON, see poolArgument), 3 what the operation is about (JSON)
 import { HOLD_GUESS_MS, HOLD_SHARE } from '../lease-rules.ts';
 
 /** Number of keys that the script takes. */
-export const LEASE_KEYS = ['pool', 'leases', 'holders', 'counts', 'queue', 'waiters', 'turns'] as const;
+export const LEASE_KEYS = [
+  'pool',
+  'leases',
+  'holders',
+  'counts',
+  'queue',
+  'waiters',
+  'turns',
+  'line',
+  'ready',
+  'clients',
+] as const;
 
 /** Nobody was heard of for longer than this: it was the store that stood still, and every holder gets the grace to say so. */
 export const STILL_MS = 5_000;
@@ -25,7 +40,7 @@ const EXPIRED_MAX = 500;
 const FORGET_MS = 3_600_000;
 
 export const LEASE_SCRIPT = `
-local POOL, LEASES, HOLDERS, COUNTS, QUEUE, WAITERS, TURNS = unpack(KEYS)
+local POOL, LEASES, HOLDERS, COUNTS, QUEUE, WAITERS, TURNS, LINE, READY, CLIENTS = unpack(KEYS)
 local op, rules, ask = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -46,6 +61,10 @@ if about.seen and now - about.seen > ${STILL_MS} then
 end
 if not about.seen or now - about.seen > 100 then redis.call('HSET', POOL, 'seen', now) end
 
+local held = redis.call('ZCARD', LEASES)
+local waiting = redis.call('ZCARD', QUEUE)
+local had_waiting = waiting > 0
+
 local counts = {}
 local function count(name)
   if counts[name] == nil then counts[name] = tonumber(redis.call('HGET', COUNTS, name) or '0') end
@@ -55,59 +74,11 @@ local function add(name, by)
   local is = redis.call('HINCRBY', COUNTS, name, by)
   if is == 0 then redis.call('HDEL', COUNTS, name) end
   counts[name] = is
+  return is
 end
-local function flow(client, subject) return #client .. ':' .. client .. subject end
-
-local function grant(id, client, subject, owner, expiry)
-  redis.call('ZADD', LEASES, expiry, id)
-  redis.call('HSET', HOLDERS, id, cjson.encode({ client, subject, owner, now }))
-  add('c' .. client, 1)
-  add('s' .. flow(client, subject), 1)
-end
-local function drop_lease(id)
-  local text = redis.call('HGET', HOLDERS, id)
-  redis.call('ZREM', LEASES, id)
-  if not text then return nil end
-  redis.call('HDEL', HOLDERS, id)
-  local holder = cjson.decode(text)
-  add('c' .. holder[1], -1)
-  add('s' .. flow(holder[1], holder[2]), -1)
-  return holder
-end
-local function drop_waiter(id)
-  local text = redis.call('HGET', WAITERS, id)
-  redis.call('ZREM', QUEUE, id)
-  if not text then return end
-  redis.call('HDEL', WAITERS, id)
-  local waiter = cjson.decode(text)
-  add('w' .. flow(waiter[1], waiter[2]), -1)
-end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, ${EXPIRED_MAX})) do drop_lease(id) end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', QUEUE, '-inf', now, 'LIMIT', 0, ${EXPIRED_MAX})) do drop_waiter(id) end
-
-local limit = rules.limit
-local low = nil
-if about.low_until and tonumber(about.low_until) > now then low = tonumber(about.low) end
-if limit >= 0 and low then limit = math.min(limit, low) end
-local is_warming = now < tonumber(about.warm)
-
-local function is_full() return is_warming or (limit >= 0 and redis.call('ZCARD', LEASES) >= limit) end
-local function is_free(client, subject, client_max, subject_max)
-  local of_client = count('c' .. client)
-  if client_max >= 0 and of_client >= client_max then return false end
-  if subject_max >= 0 and count('s' .. flow(client, subject)) >= subject_max then return false end
-  if is_warming then return false end
-  if limit < 0 then return true end
-  local total = redis.call('ZCARD', LEASES)
-  if total >= limit then return false end
-  local kept, own = 0, 0
-  for _, pair in ipairs(rules.reserved) do
-    if pair[1] == client then own = pair[2]
-    else kept = kept + math.max(0, pair[2] - count('c' .. pair[1])) end
-  end
-  if of_client < own then return true end
-  return limit - total - kept >= 1
-end
+-- Behind its length no name is the beginning of another.
+local function tagged(name) return #name .. ':' .. name end
+local function flow(client, subject) return tagged(client) .. tagged(subject) end
 
 local turns = {}
 local function turn(name)
@@ -118,73 +89,159 @@ local function set_turn(name, value)
   turns[name] = value
   redis.call('HSET', TURNS, name, string.format('%.17g', value))
 end
-local function turns_taken(floor, name) return math.max(turn(floor), turn(name)) end
+local function begin_waiting(floor, name) set_turn(name, math.max(turn(floor), turn(name))) end
 local function take_turn(floor, name, cost)
-  local taken = turns_taken(floor, name)
-  set_turn(floor, taken)
+  local taken = turn(name)
+  set_turn(floor, math.max(turn(floor), taken))
   set_turn(name, taken + cost)
 end
 
--- One call for up to a thousand names: with hundreds that wait, a call for each would be most of the time.
-local function load(key, cache, names)
-  for first = 1, #names, 1000 do
-    local last = math.min(first + 999, #names)
-    local values = redis.call('HMGET', key, unpack(names, first, last))
-    for i = first, last do cache[names[i]] = tonumber(values[i - first + 1] or '0') end
+-- The first that stands behind a prefix, without it. Digits follow, and ':' comes after them.
+local function first(key, prefix)
+  local member = redis.call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. prefix .. ':', 'LIMIT', 0, 1)[1]
+  return member and string.sub(member, #prefix + 1)
+end
+local function ordered(number) return string.format('%016.0f', number) end
+-- The first of a subject is among those that may be next, unless the subject has as many as it may.
+local function set_ready(client, subject)
+  local name, is = flow(client, subject), false
+  local head = first(LINE, name)
+  if head then
+    local subject_max = cjson.decode(redis.call('HGET', WAITERS, string.sub(head, 17)))[5]
+    local of_subject = count('s' .. name)
+    if subject_max < 0 or of_subject < subject_max then
+      is = tagged(client) .. ordered(turn('s' .. name)) .. ordered(of_subject) .. head
+    end
   end
+  local was = redis.call('HGET', TURNS, 'r' .. name)
+  if was == is then return end
+  if was then redis.call('ZREM', READY, was) end
+  if is then
+    redis.call('ZADD', READY, 0, is)
+    redis.call('HSET', TURNS, 'r' .. name, is)
+  else redis.call('HDEL', TURNS, 'r' .. name) end
+end
+local function next_of(client)
+  local member = first(READY, tagged(client))
+  return member and string.sub(member, 49)
 end
 
-local function serve()
-  if redis.call('ZCARD', QUEUE) == 0 then redis.call('DEL', TURNS) return end
-  if is_full() then return end
-  local waiters = {}
-  local flat = redis.call('HGETALL', WAITERS)
-  local wanted = { turns = {}, counts = {} }
-  local function want(list, cache, name)
-    if cache[name] ~= nil then return end
-    cache[name] = 0
-    list[#list + 1] = name
+local function set_held(client, subject, by)
+  local name = flow(client, subject)
+  held = held + by
+  add('c' .. client, by)
+  add('s' .. name, by)
+  if waiting > 0 and count('w' .. name) > 0 then set_ready(client, subject) end
+end
+local function grant(id, client, subject, owner, expiry)
+  redis.call('ZADD', LEASES, expiry, id)
+  redis.call('HSET', HOLDERS, id, cjson.encode({ client, subject, owner, now }))
+  set_held(client, subject, 1)
+end
+local function drop_lease(id)
+  local text = redis.call('HGET', HOLDERS, id)
+  local was_there = redis.call('ZREM', LEASES, id)
+  if not text then
+    held = held - was_there
+    return nil
   end
-  want(wanted.turns, turns, 'V')
-  for i = 1, #flat, 2 do
-    local w = cjson.decode(flat[i + 1])
-    local one = { id = flat[i], client = w[1], subject = w[2], owner = w[3], client_max = w[4], subject_max = w[5],
-      weight = w[6], order = w[7], floor = 'v' .. w[1], of_client = 'c' .. w[1], of_subject = 's' .. flow(w[1], w[2]) }
-    waiters[#waiters + 1] = one
-    want(wanted.turns, turns, one.floor)
-    want(wanted.turns, turns, one.of_client)
-    want(wanted.turns, turns, one.of_subject)
-    want(wanted.counts, counts, one.of_client)
-    want(wanted.counts, counts, one.of_subject)
+  redis.call('HDEL', HOLDERS, id)
+  local holder = cjson.decode(text)
+  set_held(holder[1], holder[2], -1)
+  return holder
+end
+local function enqueue(id, client, subject, waiter, expiry)
+  local name = flow(client, subject)
+  if count('q' .. client) == 0 then begin_waiting('V', 'c' .. client) end
+  if count('w' .. name) == 0 then begin_waiting('v' .. client, 's' .. name) end
+  waiting = waiting + 1
+  had_waiting = true
+  add('q' .. client, 1)
+  add('w' .. name, 1)
+  redis.call('ZADD', QUEUE, expiry, id)
+  redis.call('HSET', WAITERS, id, cjson.encode(waiter))
+  redis.call('ZADD', LINE, 0, name .. ordered(waiter[7]) .. id)
+  redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client)
+  set_ready(client, subject)
+end
+-- Where nobody waits, nobody has to be remembered.
+local function forget_turns()
+  if waiting > 0 or not had_waiting then return end
+  had_waiting = false
+  turns = {}
+  redis.call('DEL', TURNS, LINE, READY, CLIENTS)
+end
+local function drop_waiter(id)
+  local text = redis.call('HGET', WAITERS, id)
+  local was_there = redis.call('ZREM', QUEUE, id)
+  waiting = waiting - was_there
+  if not text then return end
+  local waiter = cjson.decode(text)
+  local client, name = waiter[1], flow(waiter[1], waiter[2])
+  redis.call('HDEL', WAITERS, id)
+  redis.call('ZREM', LINE, name .. ordered(waiter[7]) .. id)
+  add('w' .. name, -1)
+  if add('q' .. client, -1) == 0 then redis.call('ZREM', CLIENTS, client) end
+  set_ready(client, waiter[2])
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, ${EXPIRED_MAX})) do drop_lease(id) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', QUEUE, '-inf', now, 'LIMIT', 0, ${EXPIRED_MAX})) do drop_waiter(id) end
+forget_turns()
+
+local limit = rules.limit
+local low = nil
+if about.low_until and tonumber(about.low_until) > now then low = tonumber(about.low) end
+if limit >= 0 and low then limit = math.min(limit, low) end
+local is_warming = now < tonumber(about.warm)
+
+local function is_full() return is_warming or (limit >= 0 and held >= limit) end
+local function is_free(client, subject, client_max, subject_max)
+  local of_client = count('c' .. client)
+  if client_max >= 0 and of_client >= client_max then return false end
+  if subject_max >= 0 and count('s' .. flow(client, subject)) >= subject_max then return false end
+  if is_warming then return false end
+  if limit < 0 then return true end
+  if held >= limit then return false end
+  local kept, own = 0, 0
+  for _, pair in ipairs(rules.reserved) do
+    if pair[1] == client then own = pair[2]
+    else kept = kept + math.max(0, pair[2] - count('c' .. pair[1])) end
   end
-  load(TURNS, turns, wanted.turns)
-  load(COUNTS, counts, wanted.counts)
-  while #waiters > 0 and not is_full() do
-    local best, at, best_a, best_b, best_c = nil, nil, 0, 0, 0
-    for i, w in ipairs(waiters) do
-      local a, b, c = turns_taken('V', w.of_client), turns_taken(w.floor, w.of_subject), count(w.of_subject)
-      local is_before = best == nil or a < best_a or (a == best_a and (b < best_b or (b == best_b and
-        (c < best_c or (c == best_c and w.order < best.order)))))
-      if is_before and is_free(w.client, w.subject, w.client_max, w.subject_max) then
-        best, at, best_a, best_b, best_c = w, i, a, b, c
-      end
+  if of_client < own then return true end
+  return limit - held - kept >= 1
+end
+
+-- Client apps in the order of their turns, of equals the first by name; there are as many as are configured.
+local function next_waiter()
+  for _, client in ipairs(redis.call('ZRANGE', CLIENTS, 0, -1)) do
+    local id = next_of(client)
+    if id then
+      local waiter = cjson.decode(redis.call('HGET', WAITERS, id))
+      if is_free(client, waiter[2], waiter[4], waiter[5]) then return id, waiter end
     end
-    if not best then return end
-    table.remove(waiters, at)
-    drop_waiter(best.id)
-    grant(best.id, best.client, best.subject, best.owner, now + rules.offer)
-    take_turn('V', best.of_client, 1 / best.weight)
-    take_turn(best.floor, best.of_subject, 1)
-    if best.id ~= ask.id then redis.call('PUBLISH', rules.wake .. best.owner, best.id) end
   end
-  if #waiters == 0 then redis.call('DEL', TURNS) end
+end
+local function serve()
+  while waiting > 0 do
+    if is_full() then return end
+    local id, waiter = next_waiter()
+    if not id then return end
+    local client, subject, owner = waiter[1], waiter[2], waiter[3]
+    drop_waiter(id)
+    take_turn('V', 'c' .. client, 1 / waiter[6])
+    take_turn('v' .. client, 's' .. flow(client, subject), 1)
+    if count('q' .. client) > 0 then redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client) end
+    grant(id, client, subject, owner, now + rules.offer)
+    if id ~= ask.id then redis.call('PUBLISH', rules.wake .. owner, id) end
+  end
+  forget_turns()
 end
 
 local function retry_after()
   local hold = tonumber(about.hold or '${HOLD_GUESS_MS}')
   local servers = rules.limit
-  if servers < 0 then servers = redis.call('ZCARD', LEASES) end
-  return math.ceil(hold * (redis.call('ZCARD', QUEUE) + 1) / math.max(1, servers))
+  if servers < 0 then servers = held end
+  return math.ceil(hold * (waiting + 1) / math.max(1, servers))
 end
 
 if op == 'acquire' then
@@ -193,16 +250,13 @@ if op == 'acquire' then
     outcome = 'granted'
   elseif redis.call('HEXISTS', WAITERS, ask.id) == 1 then
     outcome = 'queued'
-  elseif redis.call('ZCARD', QUEUE) == 0 and is_free(ask.client, ask.subject, ask.client_max, ask.subject_max) then
+  elseif waiting == 0 and is_free(ask.client, ask.subject, ask.client_max, ask.subject_max) then
     grant(ask.id, ask.client, ask.subject, ask.owner, now + rules.ttl)
-  elseif ask.wait <= 0 or count('w' .. flow(ask.client, ask.subject)) >= rules.queue_max - redis.call('ZCARD', QUEUE) then
+  elseif ask.wait <= 0 or count('w' .. flow(ask.client, ask.subject)) >= rules.queue_max - waiting then
     outcome, wait = 'refused', retry_after()
   else
-    local order = redis.call('HINCRBY', POOL, 'order', 1)
-    redis.call('ZADD', QUEUE, now + ask.wait, ask.id)
-    redis.call('HSET', WAITERS, ask.id, cjson.encode({ ask.client, ask.subject, ask.owner, ask.client_max,
-      ask.subject_max, ask.weight, order }))
-    add('w' .. flow(ask.client, ask.subject), 1)
+    enqueue(ask.id, ask.client, ask.subject, { ask.client, ask.subject, ask.owner, ask.client_max, ask.subject_max,
+      ask.weight, redis.call('HINCRBY', POOL, 'order', 1) }, now + ask.wait)
     serve()
     if redis.call('HEXISTS', HOLDERS, ask.id) == 1 then redis.call('ZADD', LEASES, now + rules.ttl, ask.id)
     else outcome = 'queued' end
@@ -249,7 +303,7 @@ elseif op == 'beat' then
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ${FORGET_MS}) end
   return { about.epoch, granted, lost }
 elseif op == 'lower' then
-  redis.call('HSET', POOL, 'low', math.max(1, redis.call('ZCARD', LEASES) - 1), 'low_until', now + rules.lowered)
+  redis.call('HSET', POOL, 'low', math.max(1, held - 1), 'low_until', now + rules.lowered)
   return { about.epoch }
 else
   local leases = {}
@@ -258,6 +312,6 @@ else
     local h = cjson.decode(flat[i + 1])
     leases[#leases + 1] = { flat[i], h[1], h[2], h[3], now - h[4] }
   end
-  return { about.epoch, leases, redis.call('ZCARD', QUEUE), low or -1 }
+  return { about.epoch, leases, waiting, low or -1 }
 end
 `;

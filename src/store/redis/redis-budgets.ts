@@ -1,15 +1,23 @@
 // Budgets in Redis: checked and booked in one run, in windows of Redis' clock.
-import type { BookingAnswer, BudgetLine, BudgetStore } from '../budgets.ts';
+import type { BookingAnswer, BudgetAsk, BudgetStore } from '../budgets.ts';
 import { storeKey } from '../store-key.ts';
 import { type RedisLink, redisScript } from './redis-link.ts';
 
+/** For how long a booking or a correction is known by its id. Whoever did not hear the answer asks again sooner, if Redis can be asked. */
+const KNOWN_MS = 120_000;
+
 /**
- * KEYS: a counter for each line, without its window. ARGV: the amount, `book` or `consume`, then window and limit of each line.
+ * KEYS: a mark that it was booked, then a counter for each line, without its window. ARGV: the amount, `book`, `consume` or `withdraw`,
+ * then window and limit of each line.
  * The window's beginning is put behind the key here, where the clock is; the hash tag keeps it in the same slot.
+ * The mark holds the time of the booking, so that the same windows are found again, or `withdrawn`.
  */
 const BOOK = redisScript(`
+local amount, how, MARK = tonumber(ARGV[1]), ARGV[2], KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local mark = redis.call('GET', MARK)
+local at = mark and mark ~= 'withdrawn' and tonumber(mark) or now
 local DAY = 86400000
 local function month_start(ms)
   local days = math.floor(ms / DAY) + 719468
@@ -22,29 +30,42 @@ local function month_start(ms)
 end
 local function window(name)
   if name == 'month' then
-    local start = month_start(now)
+    local start = month_start(at)
     return start, month_start(start + 32 * DAY)
   end
   local length = name == 'hour' and 3600000 or DAY
-  local start = math.floor(now / length) * length
+  local start = math.floor(at / length) * length
   return start, start + length
 end
-local amount = tonumber(ARGV[1])
 local counters, ends, exceeded = {}, {}, nil
-for i, key in ipairs(KEYS) do
-  local start, finish = window(ARGV[2 * i + 1])
-  local limit = tonumber(ARGV[2 * i + 2])
-  counters[i], ends[i] = key .. ':' .. string.format('%.0f', start), finish
-  local used = tonumber(redis.call('GET', counters[i]) or '0')
-  if (amount == 0 and used >= limit) or used + amount > limit then
-    exceeded = exceeded or { 'exceeded', i - 1, finish - now }
-    if ARGV[2] == 'book' then return exceeded end
+for i = 2, #KEYS do
+  local line = i - 1
+  local start, finish = window(ARGV[2 * line + 1])
+  local limit = tonumber(ARGV[2 * line + 2])
+  counters[line], ends[line] = KEYS[i] .. ':' .. string.format('%.0f', start), finish
+  if not mark and how ~= 'withdraw' then
+    local used = tonumber(redis.call('GET', counters[line]) or '0')
+    if (amount == 0 and used >= limit) or used + amount > limit then
+      exceeded = exceeded or { 'exceeded', line - 1, finish - now }
+      if how == 'book' then return exceeded end
+    end
   end
 end
-for i, counter in ipairs(counters) do
-  if amount > 0 then
+if how == 'withdraw' then
+  redis.call('SET', MARK, 'withdrawn', 'PX', ${KNOWN_MS})
+  if not mark or mark == 'withdrawn' then return { 'withdrawn' } end
+  for _, counter in ipairs(counters) do
+    if redis.call('EXISTS', counter) == 1 and redis.call('DECRBY', counter, amount) < 0 then
+      redis.call('SET', counter, '0', 'KEEPTTL')
+    end
+  end
+  return { 'withdrawn' }
+end
+if amount > 0 and not mark then
+  redis.call('SET', MARK, string.format('%.0f', now), 'PX', ${KNOWN_MS})
+  for line, counter in ipairs(counters) do
     redis.call('INCRBY', counter, amount)
-    redis.call('PEXPIREAT', counter, ends[i] + 3600000)
+    redis.call('PEXPIREAT', counter, ends[line] + 3600000)
   end
 end
 return exceeded or { 'booked', counters }
@@ -52,7 +73,7 @@ return exceeded or { 'booked', counters }
 
 /** KEYS: a mark that it was done, then counters. ARGV: the difference, and until when a counter that is new lives, milliseconds. */
 const SETTLE = redisScript(`
-if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', 600000) then return 0 end
+if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ${KNOWN_MS}) then return 0 end
 for i = 2, #KEYS do
   if redis.call('INCRBY', KEYS[i], ARGV[1]) < 0 then redis.call('SET', KEYS[i], '0', 'KEEPTTL') end
   if redis.call('PTTL', KEYS[i]) < 0 then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
@@ -66,23 +87,24 @@ const KEPT_MS = 32 * 86_400_000;
 /** @param prefix before the hash tag */
 export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore {
   const tagged = (shard: string): string => `${prefix}:{${shard === '' ? 'account' : `client:${shard}`}}:budget`;
-  async function put(
-    how: 'book' | 'consume',
-    shard: string,
-    lines: readonly BudgetLine[],
-    amount: number,
-  ): Promise<BookingAnswer> {
+  async function run(how: 'book' | 'consume' | 'withdraw', shard: string, ask: BudgetAsk): Promise<unknown> {
+    const { id, lines, amount } = ask;
     const keys = lines.map(({ name, window }) => `${tagged(shard)}:${storeKey(name, window)}`);
     const args = lines.flatMap(({ window, limit }) => [window, String(limit)]);
-    const answer = await link.run(`budget_${how}`, BOOK, keys, [String(amount), how, ...args]);
-    const [outcome, second, third] = answer as [string, unknown, unknown]; // the script's
+    return link.run(`budget_${how}`, BOOK, [`${tagged(shard)}:booked:${id}`, ...keys], [String(amount), how, ...args]);
+  }
+  async function put(how: 'book' | 'consume', shard: string, ask: BudgetAsk): Promise<BookingAnswer> {
+    const [outcome, second, third] = (await run(how, shard, ask)) as [string, unknown, unknown]; // the script's
     if (outcome === 'exceeded') return { outcome, line: Number(second), endsInMs: Number(third) };
     return { outcome: 'booked', counters: second as readonly string[] };
   }
 
   return {
-    book: (shard, lines, amount) => put('book', shard, lines, amount),
-    consume: (shard, lines, amount) => put('consume', shard, lines, amount),
+    book: (shard, ask) => put('book', shard, ask),
+    consume: (shard, ask) => put('consume', shard, ask),
+    async withdraw(shard, ask) {
+      await run('withdraw', shard, ask);
+    },
     async settle(shard, id, counters, by) {
       await link.run(
         'budget_settle',

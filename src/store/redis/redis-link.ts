@@ -4,6 +4,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { CurrentSecret } from '../../config/secret.ts';
 import { Problem } from '../../errors/problems.ts';
 import type { StoreCall, StoreObserver } from '../store-call.ts';
+import { Unanswered } from '../unanswered.ts';
 
 /** A script with its name in Redis' cache. */
 export interface RedisScript {
@@ -130,7 +131,8 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       failures += 1;
       if (failures >= FAILURES_TO_OPEN) openUntil = now() + OPEN_MS;
       end(now() - startedMs >= commandTimeoutMs ? 'timeout' : 'failed');
-      throw unavailable(error);
+      const isAnswer = error instanceof Error && error.name === 'ReplyError';
+      throw unavailable(isAnswer ? error : new Unanswered('sent, and not answered', { cause: error }));
     }
   }
 

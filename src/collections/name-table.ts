@@ -1,0 +1,88 @@
+// What is open, found by its name.
+//
+// A Map that is filled and emptied all the time leaves a chain of old hash tables behind, and all that stood in them (see live-list.ts).
+// Here entries with the same hash hang on each other: to leave is to be unhooked, and nothing is made anew but when the table grows.
+
+/** Belongs to one table at a time. */
+export interface Named<T> {
+  readonly id: string;
+  /** The next with the same hash. Only the table writes it. */
+  next: T | null;
+}
+
+const SLOTS = 64;
+/** The end of a name tells it from others: names are counted, or random. */
+const HASHED = 12;
+
+export class NameTable<T extends Named<T>> {
+  #slots: (T | null)[] = Array.from({ length: SLOTS }, () => null);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(id: string): T | undefined {
+    let entry = this.#slots[this.#slotOf(id)] ?? null;
+    while (entry !== null && entry.id !== id) entry = entry.next;
+    return entry ?? undefined;
+  }
+
+  has(id: string): boolean {
+    return this.get(id) !== undefined;
+  }
+
+  /** Its name is in nobody's use. */
+  add(entry: T): void {
+    if (this.#size >= 2 * this.#slots.length) this.#grow();
+    this.#size += 1;
+    this.#hook(entry);
+  }
+
+  /** Nothing happens where it is not in the table. */
+  delete(entry: T): void {
+    const slot = this.#slotOf(entry.id);
+    let before: T | null = null;
+    let at = this.#slots[slot] ?? null;
+    while (at !== null && at !== entry) {
+      before = at;
+      at = at.next;
+    }
+    if (at === null) return;
+    if (before === null) this.#slots[slot] = entry.next;
+    else before.next = entry.next;
+    entry.next = null;
+    this.#size -= 1;
+  }
+
+  /** A copy, in no order: entries may leave while it is walked. */
+  all(): readonly T[] {
+    const all: T[] = [];
+    for (let entry of this.#slots)
+      while (entry !== null) {
+        all.push(entry);
+        entry = entry.next;
+      }
+    return all;
+  }
+
+  #hook(entry: T): void {
+    const slot = this.#slotOf(entry.id);
+    entry.next = this.#slots[slot] ?? null;
+    this.#slots[slot] = entry;
+  }
+
+  #grow(): void {
+    const all = this.all();
+    this.#slots = Array.from({ length: 4 * this.#slots.length }, () => null);
+    for (const entry of all) this.#hook(entry);
+  }
+
+  /** FNV-1a over the end of the name. */
+  #slotOf(id: string): number {
+    let hash = 0x811c9dc5;
+    for (let at = Math.max(0, id.length - HASHED); at < id.length; at += 1)
+      hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
+    return (hash ^ (hash >>> 15)) & (this.#slots.length - 1);
+  }
+}

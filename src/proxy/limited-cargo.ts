@@ -1,0 +1,133 @@
+// A cargo on its way, with all that has to be given back when it is over: its lease, its budgets, its place on the list of what is open.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { admitted } from '../admission/admitted.ts';
+import type { Lease } from '../limits/lease.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { Booking } from '../limits/quotas.ts';
+import type { Endpoint } from '../upstream/endpoints.ts';
+import type { Cargo, Passed, UpstreamBody } from './cargo.ts';
+import type { Carrier } from './carrier.ts';
+import { grantedTo } from './granted-to.ts';
+
+/** How it travels. */
+export interface Journey {
+  readonly carrier: Carrier;
+  readonly limits: Limits;
+  readonly endpoint: Endpoint;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** What it holds. */
+export interface Holding {
+  /** `null`: nothing limits how many there are at a time. */
+  readonly lease: Lease | null;
+  /** `null`: no budget concerns it. */
+  readonly booking: Booking | null;
+  /** Until then it may be tried again with another lease, monotonic milliseconds. */
+  readonly untilMs: number;
+}
+
+/** Upstream notices an end that is not its own a moment after us; until then it counts. Milliseconds. */
+const LINGER_MS = 250;
+
+export class LimitedCargo implements Cargo {
+  readonly endpoint: Endpoint;
+  readonly target: string;
+  readonly version: string;
+  readonly body: UpstreamBody;
+  readonly contextId: string | null;
+  readonly observe?: (chunk: Buffer) => void;
+  readonly #journey: Journey;
+  readonly #cargo: Cargo;
+  readonly #booking: Booking | null;
+  readonly #untilMs: number;
+  #lease: Lease | null;
+  #left: (() => void) | null = null;
+  #state: 'ready' | 'carried' | 'taken back' | 'over' = 'ready';
+
+  constructor(journey: Journey, cargo: Cargo, { lease, booking, untilMs }: Holding) {
+    this.endpoint = cargo.endpoint;
+    this.target = cargo.target;
+    this.version = cargo.version;
+    this.body = cargo.body;
+    this.contextId = cargo.contextId;
+    if (cargo.observe !== undefined) this.observe = cargo.observe;
+    this.#journey = journey;
+    this.#cargo = cargo;
+    this.#lease = lease;
+    this.#booking = booking;
+    this.#untilMs = untilMs;
+  }
+
+  /** From now on the operator can see and end it. */
+  setOff(): void {
+    const { carrier, limits, endpoint, request, reply } = this.#journey;
+    this.#state = 'carried';
+    const carried = carrier.carry(request, reply, this);
+    if (this.#state !== 'carried') return;
+    const { principal } = admitted(request);
+    const cut = (): void => carried.cut();
+    this.#left = limits.sessions.add({ id: request.id, principal, endpoint: endpoint.path, cut });
+  }
+
+  /** Somebody else uses the account too. Nothing was generated, so it may be tried again, if it can be sent again. */
+  takeBack(): boolean {
+    if (this.#lease === null) return false;
+    this.#lease.refusedUpstream();
+    if (!Buffer.isBuffer(this.body.content) || this.#journey.reply.raw.destroyed) return false;
+    if (performance.now() >= this.#untilMs) return false;
+    this.#state = 'taken back';
+    return true;
+  }
+
+  settle(passed: Passed): void {
+    const isTakenBack = this.#state === 'taken back';
+    this.#state = isTakenBack ? 'ready' : 'over';
+    this.#left?.();
+    this.#left = null;
+    if (this.#lease !== null) giveBack(this.#lease, passed);
+    this.#lease = null;
+    if (isTakenBack) void this.#tryAgain();
+    else this.#end(passed);
+  }
+
+  async #tryAgain(): Promise<void> {
+    const { limits, endpoint, request, reply } = this.#journey;
+    if (endpoint.concurrency === 'none') throw new TypeError('it had a lease');
+    const waitMs = Math.max(1, Math.floor(this.#untilMs - performance.now()));
+    try {
+      this.#lease = await grantedTo(
+        reply,
+        limits.leases.ask(endpoint.concurrency, admitted(request).principal, waitMs),
+      );
+      if (this.#lease !== null) return this.setOff();
+      reply.hijack(); // there is nobody to answer
+    } catch (error) {
+      this.#lease?.release();
+      reply.send(error);
+    }
+    this.#end(NOTHING_PASSED);
+  }
+
+  /** It is over for good. What it consumed is known now. */
+  #end(passed: Passed): void {
+    const { limits, endpoint, request } = this.#journey;
+    this.#cargo.settle(passed);
+    const { usage } = request.record;
+    this.#booking?.settle(endpoint.cost === 'characters' ? (usage?.characters ?? 0) : (usage?.audioSeconds ?? 0));
+    if (usage === null || usage.characters + usage.audioSeconds === 0) return;
+    const { client, subject } = admitted(request).principal;
+    const { characters, audioSeconds } = usage;
+    limits.usage
+      .add({ atMs: Date.now(), client, subject, endpoint: endpoint.path, characters, audioSeconds, callSeconds: 0 })
+      .catch(() => {}); // what cannot be recorded is in the log
+  }
+}
+
+const NOTHING_PASSED: Passed = { audioBytes: 0, outcome: 'refused' };
+
+function giveBack(lease: Lease, { outcome }: Passed): void {
+  if (outcome === 'answered' || outcome === 'refused') lease.release();
+  else setTimeout(() => lease.release(), LINGER_MS);
+}
