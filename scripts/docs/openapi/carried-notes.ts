@@ -1,7 +1,7 @@
 // Cartesia's own paths as the broker carries them: what they take and give, as far as an app needs it to begin.
 import type { ProblemCode } from '../../../src/errors/problems.ts';
 import type { MediaType, Schema } from '../../../src/reference/openapi-document.ts';
-import type { EndpointNotes } from './endpoint-notes.ts';
+import type { EndpointNotes } from './notes.ts';
 
 const VOICE = '6ccbfb76-1fc6-48f7-b71d-91ac6298247b';
 

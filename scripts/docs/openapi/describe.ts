@@ -19,7 +19,7 @@ import {
   PARAMETERS,
   SECURITY_SCHEMES,
 } from './components.ts';
-import { type EndpointNotes, PROBLEMS_EVERYWHERE } from './endpoint-notes.ts';
+import { type EndpointNotes, PROBLEMS_EVERYWHERE } from './notes.ts';
 
 /** What a route says of itself, as @fastify/swagger writes it down. */
 export interface RouteOperation {

@@ -3,7 +3,7 @@ import type { Delivery } from '../../../src/config/config.ts';
 import type { Grant } from '../../../src/config/grant.ts';
 import type { Example } from '../../../src/reference/openapi-document.ts';
 import { accessTokenAnswer, destination } from '../../../src/tokens/access-token.ts';
-import type { EndpointNotes } from './endpoint-notes.ts';
+import type { EndpointNotes } from './notes.ts';
 
 /** Any moment will do, as long as it is always the same. */
 const EXPIRES_AT_MS = Date.UTC(2026, 10, 22, 12, 5, 0);
