@@ -1,6 +1,5 @@
 // The head of an HTTP/1.1 answer, read strictly: what two readers could understand in two ways is no answer at all.
 import { UpstreamFailure } from '../upstream-failure.ts';
-import { isName } from './field-name.ts';
 
 /** How the end of a body is known. */
 export type BodyFraming =
@@ -23,8 +22,12 @@ export interface ParsedHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-/** Lines of what may stand in a head, and nothing but CR LF between them. */
-const LINES = /^[\t\x20-\x7e\x80-\xff]+(?:\r\n[\t\x20-\x7e\x80-\xff]+)*$/;
+/**
+ * A first line, and fields: a name, a colon and what may stand in a value, with nothing but CR LF between them. No white space before the
+ * colon, no folding: such a line does not begin with a name.
+ * @see RFC 9112 §5, RFC 9110 §5.1 (a token), §5.5
+ */
+const LINES = /^[\t\x20-\x7e\x80-\xff]+(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*)*$/;
 /** Fewer digits than would lose precision. */
 const LENGTH = /^\d{1,15}$/;
 
@@ -51,10 +54,8 @@ export function parseHead(text: string): ParsedHead {
   let keepAliveSeconds: number | null = null;
   for (let at = 1; at < lines.length; at += 1) {
     const line = lines[at] ?? '';
-    // No white space before the colon, no folding: such a line does not begin with a name.
     const colon = line.indexOf(':');
     const name = line.slice(0, colon);
-    if (colon === -1 || !isName(name)) throw malformed('header field');
     const value = trimmed(line, colon + 1);
     headers.push(name, value);
     // By length first: this runs for every field of every answer.

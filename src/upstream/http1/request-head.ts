@@ -2,7 +2,6 @@
 
 import type { UpstreamRequest } from '../transport.ts';
 import { UpstreamFailure } from '../upstream-failure.ts';
-import { isName } from './field-name.ts';
 
 export interface RequestHead {
   /** One character for each byte. */
@@ -13,6 +12,8 @@ export interface RequestHead {
   readonly length: number;
 }
 
+/** @see RFC 9110 §5.1 (a token) */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]*$/;
 const TARGET = /^[\x21-\x7e]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
@@ -26,11 +27,13 @@ export function requestHead(request: UpstreamRequest, host: string): RequestHead
   if (!TARGET.test(target)) throw new UpstreamFailure('internal', 'target');
   let text = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
   let length: number | null = null;
+  let names = '';
   let values = '';
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? '';
     const value = headers[at + 1] ?? '';
-    if (!isName(name)) throw new UpstreamFailure('internal', 'header');
+    if (name === '') throw new UpstreamFailure('internal', 'header');
+    names += name;
     if (name === 'content-length') {
       if (!LENGTH.test(value)) throw new UpstreamFailure('internal', 'header');
       length = Number(value);
@@ -39,8 +42,8 @@ export function requestHead(request: UpstreamRequest, host: string): RequestHead
       values += value;
     }
   }
-  // All of them at once: what no value may have, their sum does not have either.
-  if (!VALUE.test(values)) throw new UpstreamFailure('internal', 'header');
+  // All of them at once: what none may have, their sum does not have either.
+  if (!NAME.test(names) || !VALUE.test(values)) throw new UpstreamFailure('internal', 'header');
   if (body === null)
     return { text: method === 'POST' ? `${text}content-length: 0\r\n\r\n` : `${text}\r\n`, ...NO_BODY };
   if (Buffer.isBuffer(body)) return { text: `${text}content-length: ${body.length}\r\n\r\n`, ...NO_BODY };
