@@ -52,10 +52,9 @@ test('two replicas, many callers, some of whom leave: never more live than the l
   t.equal(simulator.counters().tts.highWater, limit, 'with leavers too');
   const served = statuses.get(200) ?? 0;
   const unsure = statuses.get(503) ?? 0; // a call to Redis that a busy machine has made too slow
-  t.equal(
-    served + unsure,
-    statuses.values().reduce((sum, count) => sum + count, 0),
-    `${[...statuses]}`,
+  t.strictSame(
+    [...statuses.keys()].filter((status) => status !== 200 && status !== 503),
+    [],
   );
   t.ok(unsure < served / 2, `${unsure} of ${served + unsure} were told to come again`);
 });
