@@ -3,7 +3,7 @@ import { CONFIG_FILE_DESCRIPTION, CONFIG_FILE_VARIABLE, SETTINGS_SCHEMA } from '
 import { SETTINGS, type Setting } from '../../src/config/setting-index.ts';
 import { variablePresetText, variableSentence } from './setting-words.ts';
 
-const INTRODUCTION = `# Settings of cartesia-broker. Copy this file to .env and fill in the API key; everything else may stay as it is.
+const INTRODUCTION = `# Settings of cartesia-broker. Copy this file to .env, which npm start reads, and fill in the API key and who may call.
 # Lines that begin with # show the default. An empty variable counts as not set.
 # A secret X can be read from a file instead: X_FILE=/run/secrets/x. All of it: docs/configuration.md
 `;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { test } from 'tap';
 import { Value } from 'typebox/value';
 import { parse } from 'yaml';
@@ -28,12 +29,10 @@ test('.env.example explains every variable in a line, and no other', async (t) =
 });
 
 test('.env.example with its defaults switched on means what the defaults mean', async (t) => {
-  const shown = [...onDisk('.env.example').matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [
-    name,
-    value,
-  ]);
+  const shown = parseEnv(onDisk('.env.example').replace(/^#(?=[A-Z_]+=)/gm, '')); // as Node reads a copy of it
+  t.ok(Object.keys(shown).length > 30);
   const known = { CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: `web=${KEY_HASH}` };
-  t.strictSame(await configOf({ ...Object.fromEntries(shown), ...known }), await configOf(known));
+  t.strictSame(await configOf({ ...shown, ...known }), await configOf(known));
 });
 
 test('docs/configuration.md names every setting and every variable', async (t) => {

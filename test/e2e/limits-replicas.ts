@@ -19,6 +19,10 @@ export interface Deployment {
   readonly redis: RedisServer;
   readonly replicas: readonly [Replica, Replica];
   readonly adminToken: string;
+  /** Of the client app `kiosk`. */
+  readonly appKey: string;
+  /** One more replica. */
+  start(): Promise<Replica>;
   /** A generation in the name of a subject. */
   speak(replica: Replica, subject: string): ReturnType<typeof send>;
   /** The same, as far as its head. */
@@ -32,11 +36,12 @@ export interface DeploymentOptions {
   /** Where the replicas find Redis, if not at Redis itself. */
   readonly redisUrl?: (redis: RedisServer) => string | Promise<string>;
   readonly isRedisDown?: boolean;
+  readonly listen?: Readonly<Record<string, unknown>>;
 }
 
 /** The plan of the simulated account is far above the limit, so that too many would be counted, not refused. */
 export async function deploy(t: Test, options: DeploymentOptions): Promise<Deployment> {
-  const { limit, waitSeconds = 2, client = {}, isRedisDown = false } = options;
+  const { limit, waitSeconds = 2, client = {}, isRedisDown = false, listen = {} } = options;
   const redis = await redisServer(t, { isDown: isRedisDown });
   const redisUrl = (await options.redisUrl?.(redis)) ?? redis.url.reveal();
   const simulator = await startSimulator({ tlsPort: null, settings: { limits: { tts: 10_000 } } });
@@ -44,6 +49,7 @@ export async function deploy(t: Test, options: DeploymentOptions): Promise<Deplo
   const appKey = createAppKey();
   const adminToken = randomBytes(24).toString('hex');
   const file = {
+    listen,
     limits: { queue: { wait: waitSeconds } },
     clients: {
       kiosk: { auth: { keys: [`sha256:${appKeyDigest(appKey)}`] }, trusted: true, limits: { mint: 'off' }, ...client },
@@ -74,6 +80,8 @@ export async function deploy(t: Test, options: DeploymentOptions): Promise<Deplo
     redis,
     replicas,
     adminToken,
+    appKey,
+    start,
     speak: ({ url }, subject) =>
       send(`${url}/tts/bytes`, { credential: appKey, json: SPEECH, headers: headers(subject) }),
     begin: ({ url }, subject) =>

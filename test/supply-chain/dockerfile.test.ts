@@ -40,11 +40,11 @@ test('the image is built in stages and ends as a numeric user, without a shell',
   t.match(last('STOPSIGNAL'), 'STOPSIGNAL SIGTERM');
 });
 
-test('npm start runs Node with the options of the image', async (t) => {
+test('npm start runs Node with the options of the image, and reads .env', async (t) => {
   const words = JSON.parse(last('ENTRYPOINT').replace('ENTRYPOINT ', '')) as readonly string[];
   const options = words.filter((word) => word.startsWith('--')).join(' ');
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-  t.match(scripts['start'], `exec node ${options} dist/main.js serve`);
+  t.match(scripts['start'], `exec node ${options} --env-file-if-exists=.env dist/main.js serve`);
 });
 
 test('no package runs a script in the build, and no secret can get into it', async (t) => {

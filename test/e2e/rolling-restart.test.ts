@@ -1,0 +1,140 @@
+// Every replica is replaced while everything is going on, as an orchestrator does it. Real processes, one Redis, and a balancer between.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Test, test } from 'tap';
+import { SPEECH, send } from './carried-broker.ts';
+import { metricsOf, until } from './limits-answers.ts';
+import { deploy, type Replica } from './limits-replicas.ts';
+import { closeFrameOf, openRawSocket, type RawSocket } from './raw-socket.ts';
+
+const STREAMS = 10;
+const SOCKETS = 10;
+const LOOK_MS = 50;
+
+/** Passes connections on to replicas that are ready, in turn. It asks them as any balancer does. @returns its URL */
+async function startBalancer(t: Test, replicas: readonly Replica[]): Promise<string> {
+  let ready: readonly Replica[] = replicas;
+  let isOver = false;
+  let turn = 0;
+  const looking = (async () => {
+    while (!isOver) {
+      const statuses = await Promise.all(
+        replicas.map(({ url }) =>
+          send(`${url}/readyz`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        ),
+      );
+      ready = replicas.filter((_, n) => statuses[n] === 200);
+      await sleep(LOOK_MS);
+    }
+  })();
+  const server = createServer((down) => {
+    turn += 1;
+    const chosen = ready[turn % ready.length];
+    if (chosen === undefined) return void down.destroy();
+    const up = connect(Number(new URL(chosen.url).port), '127.0.0.1');
+    for (const [from, to] of [
+      [down, up],
+      [up, down],
+    ] as const) {
+      from.on('error', () => to.destroy());
+      from.on('close', () => to.end());
+      from.pipe(to);
+    }
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(async () => {
+    isOver = true;
+    server.close();
+    await looking;
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP listener has one
+}
+
+/** The code of the close frame that comes one day. */
+async function closeOf(socket: RawSocket): Promise<number> {
+  for (;;) {
+    const { opcode, payload } = await socket.frame(60_000);
+    if (opcode === 8) return payload.readUInt16BE(0);
+  }
+}
+
+test('a rolling restart of two replicas: no request fails, every socket is closed with a frame, and no lease is left', async (t) => {
+  const deployment = await deploy(t, { limit: 100, listen: { drain_delay: 1, drain_deadline: 10 } });
+  const { simulator, appKey } = deployment;
+  const replicas: Replica[] = [...deployment.replicas];
+  const url = await startBalancer(t, replicas);
+  const credential = { credential: appKey, headers: { 'x-broker-subject': 'user' } };
+  simulator.configure({ latency: { perChunkMs: 100 } });
+  let isOver = false;
+  const over = Promise.withResolvers<null>();
+  const mints: Promise<number>[] = [];
+  const outcomes = new Map<string, number>();
+  const count = (outcome: string): void => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+
+  async function mintAllTheTime(): Promise<void> {
+    while (!isOver) {
+      mints.push(
+        send(`${url}/access-token`, { ...credential, json: {} }).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      );
+      await sleep(20);
+    }
+  }
+  async function listenAllTheTime(n: number): Promise<void> {
+    for (let turn = 0; !isOver; turn += 1) {
+      const json = { ...SPEECH, context_id: `stream-${n}-${turn}` };
+      const { status, isComplete, body } = await send(`${url}/tts/sse`, { ...credential, json });
+      count(`stream ${status} ${isComplete && body.includes('"type":"done"') ? 'whole' : 'broken'}`);
+    }
+  }
+  async function keepSocket(): Promise<void> {
+    const headers = { Authorization: `Bearer ${appKey}`, 'Cartesia-Version': '2026-08-14', 'X-Broker-Subject': 'user' };
+    while (!isOver) {
+      const socket = await openRawSocket(t, url, '/tts/websocket', headers);
+      const closing = closeOf(socket);
+      const code = await Promise.race([closing, over.promise]);
+      socket.send(closeFrameOf(1000));
+      if (code === null)
+        await closing; // the answer to ours
+      else count(`socket ${code}`);
+      await socket.ended();
+    }
+  }
+  const traffic = [
+    mintAllTheTime(),
+    ...Array.from({ length: STREAMS }, (_, n) => listenAllTheTime(n)),
+    ...Array.from({ length: SOCKETS }, keepSocket),
+  ];
+  const restarted = (async () => {
+    for (const [n, old] of replicas.entries()) {
+      await sleep(500);
+      old.child.kill('SIGTERM');
+      t.strictSame(await old.ended, { code: 0, signal: null });
+      t.equal(old.stderr(), '');
+      replicas[n] = await deployment.start();
+      await until(async () => (await send(`${replicas[n]?.url}/readyz`)).status === 200);
+      await sleep(2 * LOOK_MS); // and the balancer knows
+    }
+  })().finally(() => {
+    isOver = true;
+    over.resolve(null);
+  });
+  await Promise.all([...traffic, restarted]);
+
+  t.strictSame([...new Set(await Promise.all(mints))], [200], `${mints.length} mints`);
+  t.strictSame([...outcomes.keys()].sort(), ['socket 1012', 'stream 200 whole'], JSON.stringify([...outcomes]));
+  t.ok((outcomes.get('socket 1012') ?? 0) >= SOCKETS, 'every socket was closed at least once');
+  await until(() => simulator.counters().tts.active === 0);
+  for (const { managementUrl } of replicas) {
+    await until(async () => {
+      const held = [...(await metricsOf(managementUrl))].filter(([name]) => name.startsWith('broker_leases_held'));
+      return held.every(([, value]) => value === 0);
+    });
+  }
+});
