@@ -1,5 +1,13 @@
 // Who of those that wait is next when something becomes free.
-import { dropWaiter, forgetTurns, grant, type LeaseTable, turnsOfSubjects, type Waiter } from './lease-entries.ts';
+import {
+  dropWaiter,
+  forgetTurns,
+  grant,
+  type LeaseTable,
+  turnsOfSubjects,
+  type Waiter,
+  type WaitingTurns,
+} from './lease-entries.ts';
 import { isFree, isFull } from './lease-rights.ts';
 import type { LeaseTimes, PoolRules } from './lease-rules.ts';
 import { takeTurn, turnsTaken } from './lease-turns.ts';
@@ -38,29 +46,22 @@ export function serve(
  */
 function nextWaiter(table: LeaseTable, rules: PoolRules, now: number): Waiter | null {
   let best: Waiter | null = null;
-  let bestRank: Rank = [0, '', 0, 0, 0];
   for (const waiter of table.waiters.all()) {
-    const { ask, counts, order } = waiter;
-    const rank: Rank = [
-      turnsTaken(table.turns.clients, ask.client),
-      ask.client,
-      turnsTaken(table.turns.subjects.get(ask.client), ask.subject),
-      counts.subject.held,
-      order,
-    ];
-    if (best !== null && !isBefore(rank, bestRank)) continue;
-    if (!isFree(table, rules, ask, counts, now)) continue;
-    best = waiter;
-    bestRank = rank;
+    if (best !== null && !isBefore(waiter, best, table.turns)) continue;
+    if (isFree(table, rules, waiter.ask, waiter.counts, now)) best = waiter;
   }
   return best;
 }
 
-type Rank = readonly [clientTurns: number, client: string, subjectTurns: number, held: number, order: number];
-
-function isBefore(a: Rank, b: Rank): boolean {
-  if (a[0] !== b[0]) return a[0] < b[0];
-  if (a[1] !== b[1]) return a[1] < b[1];
-  if (a[2] !== b[2]) return a[2] < b[2];
-  return a[3] !== b[3] ? a[3] < b[3] : a[4] < b[4];
+function isBefore(a: Waiter, b: Waiter, { clients, subjects }: WaitingTurns): boolean {
+  const client = a.ask.client;
+  if (client !== b.ask.client) {
+    const turns = turnsTaken(clients, client) - turnsTaken(clients, b.ask.client);
+    return turns === 0 ? client < b.ask.client : turns < 0;
+  }
+  const ofClient = subjects.get(client);
+  const turns = turnsTaken(ofClient, a.ask.subject) - turnsTaken(ofClient, b.ask.subject);
+  if (turns !== 0) return turns < 0;
+  const held = a.counts.subject.held - b.counts.subject.held;
+  return held === 0 ? a.order < b.order : held < 0;
 }

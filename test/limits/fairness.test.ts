@@ -1,6 +1,8 @@
 // One greedy subject among modest ones, in simulated time.
+import { readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { jainsIndex, median, simulate } from '../../bench/fairness-simulation.ts';
+import { fairnessTable } from '../../bench/fairness-table.ts';
 
 const modest = Array.from({ length: 10 }, (_, i) => ({ name: `modest-${i}`, parallel: 1, pauseMs: 500 }));
 const greedy = { name: 'greedy', parallel: 200, pauseMs: 0.1 };
@@ -23,4 +25,10 @@ test('nothing is idle while somebody waits, and everybody has the same', async (
   const { subjects, utilisation } = simulate({ ...BASE, subjects: [...modest, greedy], seed: 4 }, 'fair');
   t.equal(utilisation, 1);
   t.ok(jainsIndex(subjects.map(({ served }) => served)) > 0.95);
+});
+
+test('docs/scale.md has the table that the simulation prints', async (t) => {
+  const text = readFileSync(new URL('../../docs/scale.md', import.meta.url), 'utf8').split('\n');
+  const missing = fairnessTable(['fair', 'fifo']).filter((line) => !text.includes(line)); // `none` takes seconds
+  t.strictSame(missing, [], 'run node bench/fairness.ts');
 });
