@@ -1,27 +1,27 @@
 // TLS on both legs: the upstream's certificate is verified against the operator's authorities, and large audio arrives byte for byte.
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { createServer } from 'node:tls';
-import { test } from 'tap';
+import { type Test, test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createCertificate } from '../../src/simulator/certificate.ts';
 import { createAuthority } from '../upstream/certificates.ts';
-import { openRawSocket } from './raw-socket.ts';
+import { frameOf, openRawSocket } from './raw-socket.ts';
 import { clientOf, logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 
-const MESSAGES = 400;
-
-test('speech over TLS on both legs, also for a reader that pauses', async (t) => {
+/** A Cartesia over TLS. @param speak called for each request for speech. @returns its address, and its certificate as a file and as text */
+async function startSpeaker(t: Test, speak: (socket: WebSocket, raw: Duplex) => void) {
   const identity = createCertificate(Date.now());
   const directory = t.testdir({ 'ca.pem': identity.cert, 'tls.crt': identity.cert, 'tls.key': identity.key });
   const upstream = createServer({ cert: identity.cert, key: identity.key });
   const sockets = new WebSocketServer({ noServer: true });
-  const { createServer: createHttp } = await import('node:http');
-  const http = createHttp();
-  http.on('upgrade', (request, socket, head) =>
-    sockets.handleUpgrade(request, socket, head, (one) => sockets.emit('connection', one)),
+  const http = createHttpServer();
+  http.on('upgrade', (request, raw, head) =>
+    sockets.handleUpgrade(request, raw, head, (socket) => socket.on('message', () => speak(socket, raw))),
   );
   upstream.on('secureConnection', (socket) => http.emit('connection', socket));
   await once(upstream.listen(0, '127.0.0.1'), 'listening');
@@ -29,63 +29,91 @@ test('speech over TLS on both legs, also for a reader that pauses', async (t) =>
     for (const one of sockets.clients) one.terminate();
     upstream.close();
   });
-  const sent = createHash('sha256');
-  sockets.on('connection', (socket: WebSocket) => {
-    socket.on('message', (message: Buffer) => {
-      t.equal(JSON.parse(message.toString('utf8')).context_id, 'a');
-      for (let n = 0; n < MESSAGES; n += 1) {
+  const address = upstream.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  return { url: `https://localhost:${port}`, caFile: join(directory, 'ca.pem'), directory, cert: identity.cert };
+}
+
+for (const [leg, messages] of [
+  ['over TLS', 400],
+  ['in the clear', 60], // all of it is searched for secrets
+] as const) {
+  test(`speech over TLS, to a client ${leg} that pauses: nothing is lost, changed or moved`, async (t) => {
+    const sent = createHash('sha256');
+    const { url, caFile, directory, cert } = await startSpeaker(t, (socket) => {
+      for (let n = 0; n < messages; n += 1) {
         // Below, at and above what is looked at in one piece.
-        const text = JSON.stringify({
-          type: 'chunk',
-          data: randomBytes(1000 + ((n * 7919) % 60_000)).toString('base64'),
-          n,
-        });
+        const numbers = n % 40 === 39 ? 32_000 : 150 + ((n * 7919) % 10_000);
+        const text = JSON.stringify({ type: 'chunk', data: countTo(numbers), n });
         sent.update(text);
         socket.send(text);
       }
       socket.send(JSON.stringify({ type: 'done', done: true, context_id: 'a' }));
     });
+    const own =
+      leg === 'over TLS'
+        ? { TLS_CERT_FILE: join(directory, 'tls.crt'), TLS_KEY_FILE: join(directory, 'tls.key') }
+        : { TLS_CERT_FILE: undefined, TLS_KEY_FILE: undefined };
+    const { broker, appKey } = await startSocketBroker(t, {
+      file: (digest) => ({ ...clientOf(digest), upstream: { ca_file: caFile } }),
+      env: { CARTESIA_BASE_URL: url, CARTESIA_ALLOW_INSECURE: undefined, ...own },
+    });
+    const client = new WebSocket(`${broker.url.replace('http', 'ws')}/tts/websocket`, {
+      ca: cert,
+      headers: { authorization: `Bearer ${appKey}` },
+    });
+    t.teardown(() => client.terminate());
+    await once(client, 'open');
+    const heard = createHash('sha256');
+    let count = 0;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    client.on('message', (message: Buffer) => {
+      const text = message.toString('utf8');
+      if (text.includes('"done"')) {
+        resolve();
+        return;
+      }
+      count += 1;
+      heard.update(text);
+      if (count % 15 !== 0) return;
+      client.pause();
+      setTimeout(() => client.resume(), 30);
+    });
+    client.send(speech('a', 'Hello.'));
+    await done;
+    t.equal(count, messages);
+    t.equal(heard.digest('hex'), sent.digest('hex'));
+    client.close(1000);
+    const [code] = await once(client, 'close');
+    t.equal(code, 1000);
   });
-  const address = upstream.address();
-  const port = typeof address === 'object' ? address?.port : 0;
-  const { broker, appKey } = await startSocketBroker(t, {
-    file: (digest) => ({ ...clientOf(digest), upstream: { ca_file: join(directory, 'ca.pem') } }),
-    env: {
-      CARTESIA_BASE_URL: `https://localhost:${port}`,
-      CARTESIA_ALLOW_INSECURE: undefined,
-      TLS_CERT_FILE: join(directory, 'tls.crt'),
-      TLS_KEY_FILE: join(directory, 'tls.key'),
-    },
-  });
-  const client = new WebSocket(`${broker.url.replace('http', 'ws')}/tts/websocket`, {
-    ca: identity.cert,
-    headers: { authorization: `Bearer ${appKey}` },
-  });
-  t.teardown(() => client.terminate());
-  await once(client, 'open');
-  const heard = createHash('sha256');
-  let count = 0;
-  const { promise: done, resolve } = Promise.withResolvers<void>();
-  client.on('message', (message: Buffer) => {
-    const text = message.toString('utf8');
-    if (text.includes('"done"')) {
-      resolve();
-      return;
+}
+
+test('what came right before the end of an upstream over TLS is heard before the error', async (t) => {
+  const count = 5;
+  const { url, caFile } = await startSpeaker(t, (socket, raw) => {
+    for (let n = 0; n < count; n += 1) {
+      socket.send(JSON.stringify({ type: 'chunk', data: randomBytes(6000).toString('base64'), context_id: 'a', n }));
     }
-    count += 1;
-    heard.update(text);
-    if (count % 50 !== 0) return;
-    client.pause();
-    setTimeout(() => client.resume(), 30);
+    raw.end();
   });
-  client.send(speech('a', 'Hello.'));
-  await done;
-  t.equal(count, MESSAGES);
-  t.equal(heard.digest('hex'), sent.digest('hex'));
-  client.close(1000);
-  const [code] = await once(client, 'close');
-  t.equal(code, 1000);
+  const { broker, headers } = await startSocketBroker(t, {
+    file: (digest) => ({ ...clientOf(digest), upstream: { ca_file: caFile } }),
+    env: { CARTESIA_BASE_URL: url, CARTESIA_ALLOW_INSECURE: undefined },
+  });
+  const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+  socket.send(frameOf(1, speech('a', 'Hello.')));
+  for (let n = 0; n < count; n += 1) t.match(await socket.event(), { type: 'chunk', n });
+  t.match(await socket.event(), { type: 'error', context_id: 'a', error_code: 'upstream_unavailable' });
+  t.strictSame(await socket.closing(), { code: 1011, reason: 'upstream connection lost' });
 });
+
+/** About eight bytes a number, no two places alike. Nothing that a secret could be encoded in, so that it is searched in no time. */
+function countTo(last: number): string {
+  let text = '';
+  for (let number = 0; number < last; number += 1) text += `${number} ! `;
+  return text;
+}
 
 const HOUR_MS = 3_600_000;
 

@@ -140,7 +140,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     if (upstream === null || this.#phase === 'connecting') return;
     const { received } = upstream;
     this.#liveness.isUpstreamAlive = true;
-    const taken = this.#down.read(received.bytes, received.end);
+    const taken = this.#down.read(received.bytes, received.start, received.end);
     const at = this.isOpen ? taken : received.end;
     this.#pressure.passed(upstream, at);
   }

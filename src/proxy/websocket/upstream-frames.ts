@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { makeFrame, makeTextFrame, OPCODE } from './frame.ts';
 import { FrameHeader, type FrameRules, VIOLATION } from './frame-header.ts';
-import { LARGE_BYTES } from './read-buffer.ts';
+import { LARGE_BYTES } from './large-buffers.ts';
 import { Utf8Check } from './utf8-check.ts';
 
 export interface UpstreamFramesOwner {
@@ -56,13 +56,13 @@ export class UpstreamFrames {
   }
 
   /**
-   * @param bytes from 0 to `end`: what was not taken the last time, and what has come since
+   * @param bytes from `start` to `end`: what was not taken the last time, and what has come since
    * @returns how far they were taken: up to the beginning of a frame that is not whole
    */
-  read(bytes: Buffer, end: number): number {
+  read(bytes: Buffer, start: number, end: number): number {
     this.#bytes = bytes;
-    this.#from = 0;
-    this.#at = 0;
+    this.#from = start;
+    this.#at = start;
     this.#walk(bytes, end);
     this.flush();
     this.#bytes = null;

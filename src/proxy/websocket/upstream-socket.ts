@@ -6,7 +6,7 @@ import { readAuthorities, trustOf } from '../../upstream/connection-pool.ts';
 import { readRequestId } from '../../upstream/error-body.ts';
 import { toUpstreamFailure, UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
-import { ReadBuffer } from './read-buffer.ts';
+import { ReadBuffer, SMALL_BYTES } from './read-buffer.ts';
 import {
   type AnswerHead,
   HEAD_MAX_BYTES,
@@ -39,6 +39,8 @@ export interface UpstreamConnector {
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Of an error answer; longer ones say enough by their status. */
 const ERROR_BODY_MAX_BYTES = 16_384;
+/** What TLS gives at a time, RFC 8446 §5.1. */
+const RECORD_MAX_BYTES = 16_384;
 
 /** @throws Error when `caFile` cannot be read, or is no certificate */
 export function createUpstreamConnector(
@@ -71,9 +73,9 @@ export function createUpstreamConnector(
   return {
     connect(target, headers, owner) {
       const opening = openingRequest(target, host, headers);
-      const socket = new UpstreamSocket(opening, owner, timeoutMs);
+      const socket = new UpstreamSocket(opening, owner, { timeoutMs, isSecure });
       trust.then(
-        (context) => socket.start((onread) => open(onread, context), isSecure ? 'secureConnect' : 'connect'),
+        (context) => socket.start((onread) => open(onread, context)),
         () => socket.fail(new UpstreamFailure('tls', 'CA_FILE')),
       );
       return socket;
@@ -90,10 +92,18 @@ export class UpstreamSocket {
   #timer: NodeJS.Timeout | null;
   #phase: 'opening' | 'open' | 'over' = 'opening';
   #isPaused = false;
+  readonly #isSecure: boolean;
+  /** Records have come that the owner has not been told of yet. */
+  #isUntold = false;
 
-  constructor(opening: Opening, owner: UpstreamSocketOwner, timeoutMs: number) {
+  constructor(
+    opening: Opening,
+    owner: UpstreamSocketOwner,
+    { timeoutMs, isSecure }: { readonly timeoutMs: number; readonly isSecure: boolean },
+  ) {
     this.#opening = opening;
     this.#owner = owner;
+    this.#isSecure = isSecure;
     this.#timer = setTimeout(() => this.fail(new UpstreamFailure('deadline', `${timeoutMs} ms`)), timeoutMs);
   }
 
@@ -102,7 +112,7 @@ export class UpstreamSocket {
     return this.#socket?.writableLength ?? 0;
   }
 
-  start(open: (onread: net.OnReadOpts) => net.Socket, connected: 'connect' | 'secureConnect'): void {
+  start(open: (onread: net.OnReadOpts) => net.Socket): void {
     if (this.#phase === 'over') return;
     const socket = open({
       buffer: () => this.received.room,
@@ -110,7 +120,7 @@ export class UpstreamSocket {
     });
     this.#socket = socket;
     socket.on('error', (error) => this.fail(toUpstreamFailure(error)));
-    socket.once(connected, () => socket.write(this.#opening?.text ?? '', 'latin1'));
+    socket.once(this.#isSecure ? 'secureConnect' : 'connect', () => socket.write(this.#opening?.text ?? '', 'latin1'));
     socket.on('drain', () => this.#owner.upstreamDrained());
     socket.on('end', () => this.#ended());
     socket.on('close', () => {
@@ -169,13 +179,37 @@ export class UpstreamSocket {
   #read(length: number): boolean {
     const { received } = this;
     received.filled(length);
-    if (this.#phase === 'open') this.#owner.upstreamRead();
-    else if (this.#phase === 'opening') this.#readAnswer(false);
-    else received.consume(received.end, false);
+    if (this.#phase === 'opening') this.#readAnswer(false);
+    else if (this.#phase === 'over') received.consume(received.end, false);
+    else if (this.#isSecure && this.#mayWait(length)) this.#tellLater();
+    else this.#tell();
     return !this.#isPaused;
   }
 
+  /** Whether a record may wait for those behind it. Little goes on as it comes. */
+  #mayWait(length: number): boolean {
+    return (this.#isUntold || length >= SMALL_BYTES) && this.received.hasRoomFor(RECORD_MAX_BYTES);
+  }
+
+  /** The owner is told of all records that came together, at once: TLS gives them one by one, and each write to the client costs more. */
+  #tellLater(): void {
+    if (this.#isUntold) return;
+    this.#isUntold = true;
+    setImmediate(tellWhatCame, this);
+  }
+
+  /** The owner is told of what it was not told yet. */
+  tellWhatCame(): void {
+    if (this.#isUntold && this.#phase === 'open') this.#tell();
+  }
+
+  #tell(): void {
+    this.#isUntold = false;
+    this.#owner.upstreamRead();
+  }
+
   #ended(): void {
+    this.tellWhatCame();
     if (this.#phase === 'open') {
       this.#phase = 'over';
       this.#owner.upstreamEnded();
@@ -251,4 +285,9 @@ export class UpstreamSocket {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
+}
+
+/** One function for all sockets, so that none holds another. */
+function tellWhatCame(socket: UpstreamSocket): void {
+  socket.tellWhatCame();
 }

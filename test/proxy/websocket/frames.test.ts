@@ -62,7 +62,7 @@ function walkDown(bytes: Buffer, sizes: readonly number[]) {
   let waiting: Buffer = Buffer.alloc(0);
   inPieces(bytes, sizes, (piece) => {
     waiting = Buffer.concat([waiting, piece]);
-    waiting = waiting.subarray(frames.read(waiting, waiting.length));
+    waiting = waiting.subarray(frames.read(waiting, 0, waiting.length));
   });
   return { out: Buffer.concat(out), controls, violation };
 }

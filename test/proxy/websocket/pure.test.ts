@@ -6,7 +6,6 @@ import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket
 import { passedClosing, readClose } from '../../../src/proxy/websocket/close-code.ts';
 import { acceptOf } from '../../../src/proxy/websocket/handshake.ts';
 import { readFields } from '../../../src/proxy/websocket/message-fields.ts';
-import { giveBack, LARGE_BYTES, ReadBuffer } from '../../../src/proxy/websocket/read-buffer.ts';
 import { recordedBytesPerSecond } from '../../../src/proxy/websocket/stt-protocol.ts';
 import { TtsContexts } from '../../../src/proxy/websocket/tts-contexts.ts';
 import { isAcceptance, openingRequest, readBody, readHead } from '../../../src/proxy/websocket/upstream-handshake.ts';
@@ -175,51 +174,4 @@ test('a single-use token is spent once, and forgotten when it is long past', asy
   t.notOk(spent.spend({ id: 'a', expiresAt: 60 }), 'for as long as it could be used');
   now = 60_001;
   t.ok(spent.spend({ id: 'a', expiresAt: 60 }), 'by then it has expired, which others check');
-});
-
-test('a read buffer keeps what is not taken, grows when it is filled, and leaves what is lent alone', async (t) => {
-  const buffer = new ReadBuffer();
-  const put = (text: string, into = buffer): void => {
-    into.filled(into.room.write(text, 'latin1'));
-  };
-  const seen = ({ bytes, end } = buffer): string => bytes.toString('latin1', 0, end);
-  put('abcdef');
-  t.equal(buffer.consume(4, false), null);
-  put('gh');
-  t.equal(seen(), 'efgh');
-  const lent = buffer.consume(1, true);
-  t.equal(lent?.toString('latin1', 0, 4), 'efgh');
-  put('ij');
-  t.equal(seen(), 'fghij');
-  t.equal(lent?.toString('latin1', 0, 4), 'efgh', 'the write that it was lent to still sees it');
-  t.equal(buffer.bytes.length, LARGE_BYTES);
-  t.equal(buffer.consume(0, true), null, 'of what has not been passed on nothing is lent');
-  const large = buffer.consume(5, true);
-  if (large !== null) giveBack(large);
-  t.ok(buffer.room.length < LARGE_BYTES, 'a small read that leaves nothing behind: it holds nothing any more');
-
-  const full = 'x'.repeat(buffer.room.length);
-  put(full);
-  buffer.consume(full.length, false);
-  t.equal(buffer.room.length, LARGE_BYTES, 'more is on its way than the common place takes');
-  put(full);
-  buffer.consume(1, false);
-  t.equal(buffer.room.length, LARGE_BYTES - full.length + 1);
-  put('.');
-  buffer.consume(buffer.end, false);
-  t.equal(buffer.room.length, LARGE_BYTES, 'the last byte of much is not little: TLS cuts frames at 16 kB');
-  buffer.release();
-});
-
-test('silent sockets read into one common place, and what they read is theirs', async (t) => {
-  const [one, other] = [new ReadBuffer(), new ReadBuffer()];
-  t.equal(one.room, other.room);
-  one.filled(one.room.write('of one', 'latin1'));
-  other.filled(other.room.write('of the other', 'latin1'));
-  t.equal(one.bytes.toString('latin1', 0, one.end), 'of one');
-  const kept = one.bytes.subarray(0, 6);
-  t.equal(one.consume(6, true), null, 'a write may keep it');
-  other.consume(12, false);
-  one.filled(one.room.write('again!', 'latin1'));
-  t.equal(kept.toString('latin1'), 'of one');
 });

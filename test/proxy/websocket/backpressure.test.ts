@@ -1,0 +1,77 @@
+// Who is held back until when.
+import type { Socket } from 'node:net';
+import { type Test, test } from 'tap';
+import { Backpressure } from '../../../src/proxy/websocket/backpressure.ts';
+import { ReadBuffer } from '../../../src/proxy/websocket/read-buffer.ts';
+import type { UpstreamSocket } from '../../../src/proxy/websocket/upstream-socket.ts';
+
+/** A client that takes what it is given when the test says so, and an upstream that notes whether it is read. */
+function setUp(t: Test, kind: object = {}) {
+  const queue: { readonly length: number; readonly told: (() => void) | undefined }[] = [];
+  const client = {
+    ...kind,
+    get writableLength(): number {
+      return queue.reduce((sum, { length }) => sum + length, 0);
+    },
+    write(bytes: Buffer, told?: () => void): void {
+      queue.push({ length: bytes.length, told });
+    },
+  };
+  const upstream = {
+    received: new ReadBuffer(),
+    isRead: true,
+    pause(): void {
+      this.isRead = false;
+    },
+    resume(): void {
+      this.isRead = true;
+    },
+  };
+  t.teardown(() => upstream.received.release());
+  const pressure = new Backpressure(client as unknown as Socket, { nowMs: 1 });
+  return {
+    pressure,
+    upstream,
+    /** Comes from upstream and is passed on. */
+    pass(bytes: number): void {
+      upstream.received.filled(Math.min(bytes, upstream.received.room.length));
+      pressure.write(Buffer.alloc(bytes));
+      pressure.passed(upstream as unknown as UpstreamSocket, upstream.received.end);
+    },
+    /** The client has taken so many writes. */
+    take(writes: number): void {
+      for (const { told } of queue.splice(0, writes)) told?.();
+    },
+  };
+}
+
+test('upstream is read again when the client has taken what it was given, whatever was written behind it', async (t) => {
+  const { pressure, upstream, pass, take } = setUp(t);
+  pass(100);
+  t.notOk(upstream.isRead);
+  pressure.write(Buffer.from('a ping'));
+  t.ok(pressure.isClientFull);
+  take(2);
+  t.ok(upstream.isRead);
+  t.notOk(pressure.isClientFull);
+});
+
+test('what comes all the same while upstream is not read has to be taken too', async (t) => {
+  const { upstream, pass, take } = setUp(t);
+  pass(100);
+  pass(100);
+  take(2);
+  t.notOk(upstream.isRead);
+  take(2);
+  t.ok(upstream.isRead);
+});
+
+test('a client behind TLS may be behind by some reads', async (t) => {
+  const { upstream, pass, take } = setUp(t, { encrypted: true });
+  for (let n = 0; n < 2; n += 1) pass(128 * 1024);
+  t.ok(upstream.isRead);
+  pass(1);
+  t.notOk(upstream.isRead);
+  take(20);
+  t.ok(upstream.isRead);
+});
