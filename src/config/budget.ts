@@ -1,7 +1,7 @@
 // A budget as operators write it: `20000/day`.
 
 /** Calendar windows in UTC. */
-export const BUDGET_WINDOWS = ['hour', 'day', 'month'] as const;
+const BUDGET_WINDOWS = ['hour', 'day', 'month'] as const;
 export type BudgetWindow = (typeof BUDGET_WINDOWS)[number];
 
 /** What is metered, in Cartesia's units, and tokens that are minted. */

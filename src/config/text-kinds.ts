@@ -16,7 +16,7 @@ export interface TextKind {
   readonly mistake?: (text: string) => string | undefined;
 }
 
-export const SIGNING_SECRET_MIN_BYTES = 32;
+const SIGNING_SECRET_MIN_BYTES = 32;
 
 export const TEXT_KINDS = {
   line: {

@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { Problem } from '../errors/problems.ts';
 
 /** Most header fields a request may have. Node drops surplus fields without a word, so its own limit is off and we count. */
-export const HEADER_FIELDS_MAX = 100;
+const HEADER_FIELDS_MAX = 100;
 /** Digits of a Content-Length. More are an attempt at somebody's overflow, zeros in front or not. */
 const LENGTH_DIGITS_MAX = 15;
 /** Parameters of a query string: no endpoint has more than a handful. */
 const PARAMETERS_MAX = 100;
 /** Longest request target, bytes. Query strings of the mirrored endpoints are far below. */
-export const TARGET_MAX = 8192;
+const TARGET_MAX = 8192;
 
 /**
  * Looks at one request before anything else does.

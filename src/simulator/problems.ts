@@ -176,7 +176,7 @@ export function sttErrorEvent(
 }
 
 /** `Title: Message`, what versions before 2026-03-01 read. */
-export function legacyText({ title, message }: Problem): string {
+function legacyText({ title, message }: Problem): string {
   return `${title}: ${message}`;
 }
 

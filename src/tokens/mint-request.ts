@@ -6,7 +6,7 @@ import { isJsonObject } from '../json/strict-json.ts';
 import type { Wish } from '../policy/policy.ts';
 
 /** Upstream's cap on the life of an access token, seconds. */
-export const EXPIRES_IN_MAX_SECONDS = 3600;
+const EXPIRES_IN_MAX_SECONDS = 3600;
 
 const flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
 

@@ -64,7 +64,7 @@ export function grantsFromClaims(claims: Claims, rule: JwtConfig['grantsFrom']):
 }
 
 /** OpenID Connect Core §2 bounds `sub` by 255 ASCII characters. */
-export const MAX_CLAIMED_SUBJECT_LENGTH = 255;
+const MAX_CLAIMED_SUBJECT_LENGTH = 255;
 
 /** The user's name for logs, limits and tokens; `null` where the claim is missing or no printable ASCII text. */
 export function subjectFromClaims(claims: Claims, path: string): string | null {

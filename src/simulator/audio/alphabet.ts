@@ -6,7 +6,7 @@
  */
 
 /** One past the largest sign. */
-export const SIGNS = 16 * 16 * 17;
+const SIGNS = 16 * 16 * 17;
 
 const SINGLE_END = 2_048;
 const LOW_SIGNS = 1_024;

@@ -31,9 +31,6 @@ export const BANDS = [
 export const FIRST_TONE = 7;
 export const END_TONE = 64;
 
-export const MIN_SAMPLE_RATE = 8_000;
-export const MAX_SAMPLE_RATE = 48_000;
-
 /** Samples in one base period, which is also the recogniser's window. */
 export function periodSamples(sampleRate: number): number {
   return Math.round(sampleRate / BASE_HZ);

@@ -8,7 +8,7 @@ const FORMAT_TAGS = { pcm_s16le: 1, pcm_f32le: 3, pcm_alaw: 6, pcm_mulaw: 7 } as
 >;
 const EXTENSIBLE = 0xfffe;
 /** What a length says when the header is sent before the audio is known, as Cartesia's streamed files do. */
-export const STREAMED_LENGTH = 0xffffffff;
+const STREAMED_LENGTH = 0xffffffff;
 
 /** The header of a mono file whose length is not known yet. */
 export function wavHeader(encoding: OutputEncoding, sampleRate: number): Buffer {
@@ -111,7 +111,7 @@ function decoded(data: Uint8Array, { tag, bits }: WavFormat): Float32Array | und
 }
 
 /** Interleaved channels to one. */
-export function mixDown(interleaved: Float32Array, channels: number): Float32Array {
+function mixDown(interleaved: Float32Array, channels: number): Float32Array {
   if (channels === 1) return interleaved;
   return Float32Array.from({ length: Math.floor(interleaved.length / channels) }, (_, n) => {
     let sum = 0;

@@ -15,8 +15,6 @@ const FORMATS = {
   pcm_44100: { encoding: 'pcm_s16le', sampleRate: 44_100, bytesPerSecond: 88_200 },
 } as const satisfies Record<string, AgentFormat>;
 
-export const AGENT_FORMAT_NAMES: readonly string[] = Object.keys(FORMATS);
-
 export function agentFormat(name: unknown): AgentFormat | undefined {
   return typeof name === 'string' && Object.hasOwn(FORMATS, name) ? FORMATS[name as keyof typeof FORMATS] : undefined;
 }

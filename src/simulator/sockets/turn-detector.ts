@@ -7,7 +7,7 @@ export interface TurnThresholds {
   readonly end: number;
 }
 
-export const DEFAULT_THRESHOLDS: TurnThresholds = { start: 0.8, eagerEnd: 0.6, end: 0.3 };
+const DEFAULT_THRESHOLDS: TurnThresholds = { start: 0.8, eagerEnd: 0.6, end: 0.3 };
 
 export type TurnEvent =
   | { readonly type: 'start' | 'resume' }
