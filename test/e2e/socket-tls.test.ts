@@ -5,7 +5,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { createServer } from 'node:tls';
+import tls, { createServer } from 'node:tls';
 import { type Test, test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createCertificate } from '../../src/simulator/certificate.ts';
@@ -123,7 +123,7 @@ test('an upstream whose certificate is not to be trusted: the upgrade is refused
   const directory = t.testdir({ 'ca.pem': authority.cert });
   const host = 'localhost';
   const past = { notBefore: new Date(Date.now() - 2 * HOUR_MS), notAfter: new Date(Date.now() - HOUR_MS) };
-  for (const [name, tls, path, code] of [
+  for (const [name, identity, path, code] of [
     ['self-signed', createCertificate(Date.now()), '/tts/websocket', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
     ["another authority's", await stranger.issue({ host }), STT_PATH, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
     [
@@ -144,7 +144,7 @@ test('an upstream whose certificate is not to be trusted: the upgrade is refused
   ] as const) {
     await t.test(name, async (t) => {
       const running = await startSocketBroker(t, {
-        simulator: { tlsPort: 0, tls },
+        simulator: { tlsPort: 0, tls: identity },
         env: ({ tlsUrl }) => ({ CARTESIA_BASE_URL: tlsUrl, CARTESIA_ALLOW_INSECURE: undefined }),
         file: (digest) => ({ ...clientOf(digest), upstream: { ca_file: join(directory, 'ca.pem') } }),
       });
@@ -173,6 +173,19 @@ test('an upstream whose certificate is not to be trusted: the upgrade is refused
       t.match(counted, /status="502"[^\n]*} 1$/m);
     });
   }
+});
+
+test('where only public authorities are trusted: 502 too, and what is trusted is made ready once for all sockets', async (t) => {
+  const { broker, headers, simulator } = await startSocketBroker(t, {
+    simulator: { tlsPort: 0 },
+    env: ({ tlsUrl }) => ({ CARTESIA_BASE_URL: tlsUrl, CARTESIA_ALLOW_INSECURE: undefined }),
+  });
+  const made = t.capture(tls, 'createSecureContext', tls.createSecureContext);
+  for (let n = 0; n < 2; n += 1) {
+    await t.rejects(openRawSocket(t, broker.url, '/tts/websocket', headers), /HTTP\/1.1 502 /);
+  }
+  t.equal(made().length, 1);
+  t.strictSame(simulator.journal.entries(), []);
 });
 
 test('an upstream that does not speak TLS where it should: 502, and nothing but a ClientHello was sent', async (t) => {

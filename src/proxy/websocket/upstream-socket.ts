@@ -56,12 +56,22 @@ export function createUpstreamConnector(
   const address = hostname.replace(/^\[|\]$/g, '');
   const place = { host: address, port: Number(port) || (isSecure ? 443 : 80), noDelay: true };
 
-  const open = (onread: net.OnReadOpts, context: Awaited<typeof trust>): net.Socket =>
+  /** Of Node's own authorities: made for the first connection, because it takes a while, and only once, because each takes 25 kB. */
+  let usual: tls.SecureContext | undefined;
+  const usualContext = (): tls.SecureContext => {
+    usual ??= tls.createSecureContext({ minVersion: 'TLSv1.2' });
+    return usual;
+  };
+
+  const open = (
+    onread: net.OnReadOpts,
+    { secureContext }: { readonly secureContext?: tls.SecureContext },
+  ): net.Socket =>
     isSecure
       ? tls.connect({
           ...({ onread } as object), // documented by Node, not known to @types/node
           ...place,
-          ...context,
+          secureContext: secureContext ?? usualContext(),
           ...(net.isIP(address) === 0 ? { servername: address } : {}),
           // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
           rejectUnauthorized: true,
