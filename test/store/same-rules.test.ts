@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { test } from 'tap';
+import type { LeaseHolder } from '../../src/store/lease-rules.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
 import { createRedisStore } from '../../src/store/redis/redis-store.ts';
 import type { LeasePool, Store } from '../../src/store/store.ts';
@@ -19,11 +20,17 @@ const question = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.record({ end: fc.nat(40) }) },
+  { weight: 1, arbitrary: fc.record({ beats: fc.boolean(), isLowered: fc.boolean() }) },
 );
+
+function holder(id: string): LeaseHolder {
+  const [, client = '', subject = ''] = /^(\w+)\/(\w+)#/.exec(id) ?? [];
+  return { id, client, subject };
+}
 
 test('memory and Redis give the same answers', async (t) => {
   const server = await redisServer(t);
-  const times = { ttlMs: 600_000, offerMs: 600_000, warmMs: 0 }; // time plays no part here
+  const times = { ttlMs: 600_000, offerMs: 600_000, loweredMs: 600_000, warmMs: 0 }; // time plays no part here
   await fc.assert(
     fc.asyncProperty(
       fc.array(question, { maxLength: 60 }),
@@ -49,7 +56,12 @@ test('memory and Redis give the same answers', async (t) => {
             if (a !== b) throw new Error(`memory says ${a}, Redis ${b}`);
           };
           for (const one of questions) {
-            if ('end' in one) {
+            if ('beats' in one) {
+              if (one.isLowered) await Promise.all(pools.map((leases) => leases.lower(rules)));
+              // Of one that was held before, whatever became of it: it is running.
+              const held = one.beats && asked[0] !== undefined ? [holder(asked[0])] : [];
+              await both(async (leases) => leases.beat(rules, 'replica', held, asked));
+            } else if ('end' in one) {
               const id = asked[one.end % Math.max(1, asked.length)];
               if (id !== undefined) await Promise.all(pools.map((leases) => leases.release(rules, [id])));
             } else {

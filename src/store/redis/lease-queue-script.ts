@@ -1,0 +1,116 @@
+// The part of the lease script that knows who waits and who is next, in Lua: the rules of ../lease-queue.ts. It walks nothing that grows with
+// the queue: the first of each subject is looked up in LINE, the next of each client app in READY, and client apps in CLIENTS.
+//
+// Members of LINE and READY are texts that are compared from the left, so they begin with names behind their length and with numbers of
+// a fixed width; their scores are all the same.
+
+/** Behind: `count`, `add`, `tagged` and `flow`, and what is held and waits. Before: whatever holds leases. */
+export const QUEUE = `local turns = {}
+local function turn(name)
+  if turns[name] == nil then turns[name] = tonumber(redis.call('HGET', TURNS, name) or '0') end
+  return turns[name]
+end
+local function set_turn(name, value)
+  turns[name] = value
+  redis.call('HSET', TURNS, name, string.format('%.17g', value))
+end
+local function begin_waiting(floor, name) set_turn(name, math.max(turn(floor), turn(name))) end
+local function take_turn(floor, name, cost)
+  local taken = turn(name)
+  set_turn(floor, math.max(turn(floor), taken))
+  set_turn(name, taken + cost)
+end
+
+-- The first that stands behind a prefix, without it. Digits follow, and ':' comes after them.
+local function first(key, prefix)
+  local member = redis.call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. prefix .. ':', 'LIMIT', 0, 1)[1]
+  return member and string.sub(member, #prefix + 1)
+end
+local function ordered(number) return string.format('%016.0f', number) end
+-- The first of a subject is among those that may be next, unless the subject has as many as it may.
+local function set_ready(client, subject)
+  local name, is = flow(client, subject), false
+  local head = first(LINE, name)
+  if head then
+    local subject_max = cjson.decode(redis.call('HGET', WAITERS, string.sub(head, 17)))[5]
+    local of_subject = count('s' .. name)
+    if subject_max < 0 or of_subject < subject_max then
+      is = tagged(client) .. ordered(turn('s' .. name)) .. ordered(of_subject) .. head
+    end
+  end
+  local was = redis.call('HGET', TURNS, 'r' .. name)
+  if was == is then return end
+  if was then redis.call('ZREM', READY, was) end
+  if is then
+    redis.call('ZADD', READY, 0, is)
+    redis.call('HSET', TURNS, 'r' .. name, is)
+  else redis.call('HDEL', TURNS, 'r' .. name) end
+end
+local function next_of(client)
+  local member = first(READY, tagged(client))
+  return member and string.sub(member, 49)
+end
+
+local function enqueue(id, client, subject, waiter, expiry)
+  local name = flow(client, subject)
+  if count('q' .. client) == 0 then begin_waiting('V', 'c' .. client) end
+  if count('w' .. name) == 0 then begin_waiting('v' .. client, 's' .. name) end
+  waiting = waiting + 1
+  had_waiting = true
+  add('q' .. client, 1)
+  add('w' .. name, 1)
+  redis.call('ZADD', QUEUE, expiry, id)
+  redis.call('HSET', WAITERS, id, cjson.encode(waiter))
+  redis.call('ZADD', LINE, 0, name .. ordered(waiter[7]) .. id)
+  redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client)
+  set_ready(client, subject)
+end
+-- Where nobody waits, nobody has to be remembered.
+local function forget_turns()
+  if waiting > 0 or not had_waiting then return end
+  had_waiting = false
+  turns = {}
+  redis.call('DEL', TURNS, LINE, READY, CLIENTS)
+end
+local function drop_waiter(id)
+  local text = redis.call('HGET', WAITERS, id)
+  local was_there = redis.call('ZREM', QUEUE, id)
+  waiting = waiting - was_there
+  if not text then return end
+  local waiter = cjson.decode(text)
+  local client, name = waiter[1], flow(waiter[1], waiter[2])
+  redis.call('HDEL', WAITERS, id)
+  redis.call('ZREM', LINE, name .. ordered(waiter[7]) .. id)
+  add('w' .. name, -1)
+  if add('q' .. client, -1) == 0 then redis.call('ZREM', CLIENTS, client) end
+  set_ready(client, waiter[2])
+end
+`;
+
+/** Behind: `is_full`, `is_free` and `grant`. */
+export const SERVE = `-- Client apps in the order of their turns, of equals the first by name; there are as many as are configured.
+local function next_waiter()
+  for _, client in ipairs(redis.call('ZRANGE', CLIENTS, 0, -1)) do
+    local id = next_of(client)
+    if id then
+      local waiter = cjson.decode(redis.call('HGET', WAITERS, id))
+      if is_free(client, waiter[2], waiter[4], waiter[5]) then return id, waiter end
+    end
+  end
+end
+local function serve()
+  while waiting > 0 do
+    if is_full() then return end
+    local id, waiter = next_waiter()
+    if not id then return end
+    local client, subject, owner = waiter[1], waiter[2], waiter[3]
+    drop_waiter(id)
+    take_turn('V', 'c' .. client, 1 / waiter[6])
+    take_turn('v' .. client, 's' .. flow(client, subject), 1)
+    if count('q' .. client) > 0 then redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client) end
+    grant(id, client, subject, owner, now + rules.offer)
+    if id ~= ask.id then redis.call('PUBLISH', rules.wake .. owner, id) end
+  end
+  forget_turns()
+end
+`;
