@@ -36,7 +36,7 @@ export function broker(name: string, dist: string, delivery: 'direct' | 'proxied
 
 /** The same broker with its own HTTP client to upstream instead of undici. */
 export const withNativeTransport = (dist: string): Contender => ({
-  name: 'broker, native transport',
+  name: WITH_NATIVE_TRANSPORT,
   kind: 'broker',
   launch: (site) =>
     brokerLaunch({ ...site, dist, delivery: 'proxied', transport: 'native', upstreamUrl: upstreamUrl(site) }),
@@ -51,6 +51,7 @@ export const withLimits = (dist: string): Contender => ({
 });
 
 export const LIMITED = 'limited';
+export const WITH_NATIVE_TRANSPORT = 'broker-native';
 
 export const NO_SERVER: Contender = { name: 'no proxy', kind: 'none', launch: () => ({ command: [] }) };
 

@@ -10,6 +10,7 @@ import {
   NO_SERVER,
   obstacle,
   SOCKET_PACKAGES,
+  WITH_NATIVE_TRANSPORT,
   withLimits,
   withNativeTransport,
 } from './contenders.ts';
@@ -72,7 +73,9 @@ export async function runLoadSuite(
   try {
     for (const contender of [
       ...contendersFor(parts, options, dist, print),
-      ...(suite === 'http' && options.only === null ? [withNativeTransport(dist)] : []),
+      ...(suite === 'http' && (options.only?.includes(WITH_NATIVE_TRANSPORT) ?? true)
+        ? [withNativeTransport(dist)]
+        : []),
       ...(suite === 'http' && options.only?.includes(LIMITED) ? [withLimits(dist)] : []),
     ])
       servers.push(await around.start(contender));

@@ -43,7 +43,7 @@ export const USAGE = `npm run bench -- SUITE... [options]
   --rounds N       measurements of each contender, the best counts (5)
   --duration S     seconds of one measurement (1)
   --warm S         seconds of CPU time before, per contender and workload (2)
-  --only A,B       contenders beside the broker, by name; \`limited\` is the broker with leases and budgets (http)
+  --only A,B       contenders beside the broker, by name; http: \`broker-native\` has the other transport, \`limited\` leases and budgets
   --workloads A,B  workloads of the suite, by name
   --tls            TLS on both legs (needs haproxy)
   --baseline DIR   another build of the broker to compare with, such as ../before/dist

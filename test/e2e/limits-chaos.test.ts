@@ -1,7 +1,7 @@
 // What callers and the death of a replica do to leases, on real processes, with the simulated Cartesia as the judge.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
-import { until } from './limits-answers.ts';
+import { problemOf, until } from './limits-answers.ts';
 import { deploy } from './limits-replicas.ts';
 
 const GENERATION_MS = 800;
@@ -11,12 +11,13 @@ test('two replicas, many callers, some of whom leave: never more live than the l
   const { simulator, replicas, speak, begin } = await deploy(t, { limit, waitSeconds: 20 });
   simulator.configure({ latency: { firstByteMs: GENERATION_MS } });
   let isOver = false;
-  const statuses = new Map<number, number>();
+  const outcomes = new Map<string | null, number>();
   const caller = async (at: number): Promise<void> => {
     const replica = replicas[at % 2 === 0 ? 0 : 1];
     while (!isOver) {
-      const { status } = await speak(replica, `user-${at}`);
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      const answer = await speak(replica, `user-${at}`);
+      const outcome = answer.status === 200 ? 'served' : problemOf(answer).error_code;
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     }
   };
   const callers = Array.from({ length: 16 }, (_, at) => caller(at));
@@ -50,13 +51,15 @@ test('two replicas, many callers, some of whom leave: never more live than the l
   isOver = true;
   await Promise.all([...callers, ...leavers]);
   t.equal(simulator.counters().tts.highWater, limit, 'with leavers too');
-  const served = statuses.get(200) ?? 0;
-  const unsure = statuses.get(503) ?? 0; // a call to Redis that a busy machine has made too slow
-  t.strictSame(
-    [...statuses.keys()].filter((status) => status !== 200 && status !== 503),
-    [],
+  // A machine that is busy enough makes a call to Redis too slow; nobody is refused for another reason.
+  const unsure = outcomes.get('store_unavailable') ?? 0;
+  const served = outcomes.get('served') ?? 0;
+  t.equal(
+    [...outcomes.values()].reduce((sum, count) => sum + count),
+    served + unsure,
+    [...outcomes.keys()].join(),
   );
-  t.ok(unsure < served / 2, `${unsure} of ${served + unsure} were told to come again`);
+  t.ok(unsure <= served / 5, `${unsure} of ${served + unsure} were told to come again`);
 });
 
 test('a replica is killed: what it held is free for the other within fifteen seconds', async (t) => {

@@ -22,10 +22,10 @@ export interface ClientFramesOwner {
 }
 
 /** The longest text message that a client may send; it is held until it is whole. */
-export const CLIENT_TEXT_MAX_BYTES = 256 * 1024;
+const CLIENT_TEXT_MAX_BYTES = 256 * 1024;
 /** Audio is sent in pieces of a tenth of a second, some kilobytes. */
-export const CLIENT_BINARY_MAX_BYTES = 1024 * 1024;
-export const CLIENT_FRAGMENTS_MAX = 128;
+const CLIENT_BINARY_MAX_BYTES = 1024 * 1024;
+const CLIENT_FRAGMENTS_MAX = 128;
 
 const RULES: FrameRules = {
   masked: true,

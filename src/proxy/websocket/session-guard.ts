@@ -37,10 +37,6 @@ export interface SessionGuard {
 }
 
 /** No limits. */
-export const OPEN_GUARDS: SessionGuards = {
-  open: () => OPEN_GUARD,
-};
-
 export const OPEN_GUARD: SessionGuard = {
   beginContext: () => 'go',
   endContext: () => {},

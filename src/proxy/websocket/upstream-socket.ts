@@ -36,7 +36,7 @@ export interface UpstreamConnector {
 }
 
 /** For the whole of it: name, connection, TLS, answer. Milliseconds. */
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Of an error answer; longer ones say enough by their status. */
 const ERROR_BODY_MAX_BYTES = 16_384;
 /** What TLS gives at a time, RFC 8446 §5.1. */

@@ -31,8 +31,8 @@ export const LEASE_KEYS = [
 ] as const;
 
 /** Nobody was heard of for longer than this: it was the store that stood still, and every holder gets the grace to say so. */
-export const STILL_MS = 5_000;
-export const GRACE_MS = 4_000;
+const STILL_MS = 5_000;
+const GRACE_MS = 4_000;
 
 /** Most that one call drops: so many at a time that a replica with thousands has died does not stop Redis. The rest still counts. */
 const EXPIRED_MAX = 500;
