@@ -84,9 +84,13 @@ test('an upstream that is not there, refuses, resets or says nothing', async (t)
   simulator.faults.add({ match: {}, times: 1, action: { type: 'answer', status: 429, retryAfter: 7 } });
   await t.rejects(open(), /retry-after: 7/, 'its hint is kept');
   await simulator.close();
-  const start = performance.now();
-  await t.rejects(open(), /HTTP\/1.1 502 /);
-  t.ok(performance.now() - start < 500);
+  const times: number[] = [];
+  for (let i = 0; i < 5; i += 1) {
+    const start = performance.now();
+    await t.rejects(open(), /HTTP\/1.1 502 /);
+    times.push(performance.now() - start);
+  }
+  t.ok(Math.min(...times) < 100, `${times.map(Math.round).join()} ms`);
 });
 
 test('an upstream that is silent: 504 at the deadline of the handshake', async (t) => {
@@ -261,15 +265,20 @@ test('a client that goes without a word: upstream is told to stop, and let go', 
 
 test('a client that leaves while upstream is being connected ends that at once', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t);
-  simulator.faults.add({ match: {}, times: 1, action: { type: 'hang' } });
-  const opening = openRawSocket(t, broker.url, '/tts/websocket', headers);
-  opening.catch(() => {});
-  await simulator.journal.waitFor({}, () => true);
-  const start = performance.now();
-  for (const handle of openClientSockets(broker.url)) handle.resetAndDestroy();
-  await simulator.journal.waitFor({}, ({ outcome }) => outcome !== 'open');
-  t.ok(performance.now() - start < 300);
-  await t.rejects(opening);
+  const times: number[] = [];
+  for (let i = 0; i < 5; i += 1) {
+    simulator.journal.clear();
+    simulator.faults.add({ match: {}, times: 1, action: { type: 'hang' } });
+    const opening = openRawSocket(t, broker.url, '/tts/websocket', headers);
+    opening.catch(() => {});
+    await simulator.journal.waitFor({}, () => true);
+    const start = performance.now();
+    for (const handle of openClientSockets(broker.url)) handle.resetAndDestroy();
+    await simulator.journal.waitFor({}, ({ outcome }) => outcome !== 'open');
+    times.push(performance.now() - start);
+    await t.rejects(opening);
+  }
+  t.ok(Math.min(...times) < 100, `${times.map(Math.round).join()} ms`);
 });
 
 function openClientSockets(url: string): Socket[] {
