@@ -61,6 +61,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   'an empty chunk size': `${CHUNKED}\r\n{}\r\n0\r\n\r\n`,
   'a chunk size of 17 digits': `${CHUNKED}10000000000000002\r\n{}\r\n0\r\n\r\n`,
   'a chunk size line that ends in LF': `${CHUNKED}2\n{}\r\n0\r\n\r\n`,
+  'a chunk extension without a name': `${CHUNKED}2;\r\n{}\r\n0\r\n\r\n`,
+  'a semicolon behind a chunk extension': `${CHUNKED}2;a;\r\n{}\r\n0\r\n\r\n`,
   'a chunk that is longer than it says': `${CHUNKED}2\r\n{}x\r\n0\r\n\r\n`,
   'an upgrade that nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
 };

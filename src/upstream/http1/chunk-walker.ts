@@ -23,7 +23,17 @@ const CR = 0x0d;
 const LF = 0x0a;
 const SEMICOLON = 0x3b;
 
-type State = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailer' | 'trailer-lf' | 'end';
+type State =
+  | 'size'
+  | 'extension-name'
+  | 'extension'
+  | 'size-lf'
+  | 'data'
+  | 'data-cr'
+  | 'data-lf'
+  | 'trailer'
+  | 'trailer-lf'
+  | 'end';
 
 /** @see RFC 9112 §7.1 */
 export class ChunkWalker {
@@ -57,16 +67,24 @@ export class ChunkWalker {
           else if (byte === CR) this.#state = 'size-lf';
           else if (byte === SEMICOLON) {
             this.#spend(sink, at);
-            this.#state = 'extension';
+            this.#state = 'extension-name';
           } else throw malformed('chunk size');
           at += 1;
           break;
         }
+        case 'extension-name': // behind a semicolon there is one, of one character at least
+          if (!isTokenByte(bytes[at] ?? 0)) throw malformed('chunk extension');
+          this.#spend(sink, at);
+          this.#state = 'extension';
+          at += 1;
+          break;
         case 'extension': {
           const byte = bytes[at] ?? 0;
           if (byte === CR) this.#state = 'size-lf';
-          else if (isExtensionByte(byte)) this.#spend(sink, at);
-          else throw malformed('chunk extension');
+          else if (isExtensionByte(byte)) {
+            this.#spend(sink, at);
+            if (byte === SEMICOLON) this.#state = 'extension-name';
+          } else throw malformed('chunk extension');
           at += 1;
           break;
         }
@@ -134,7 +152,11 @@ export class ChunkWalker {
 
 /** Tokens, `=` and `;`: names with and without values. Quoted values, which nobody sends, are refused. */
 function isExtensionByte(byte: number): boolean {
-  return byte === SEMICOLON || byte === EQUALS || TOKEN.test(String.fromCharCode(byte));
+  return byte === SEMICOLON || byte === EQUALS || isTokenByte(byte);
+}
+
+function isTokenByte(byte: number): boolean {
+  return TOKEN.test(String.fromCharCode(byte));
 }
 
 const EQUALS = 0x3d;
