@@ -32,13 +32,16 @@ test('any single slip in a long name is found', async (t) => {
     letter: fc.constantFrom('q', '7', '_', 'Z'),
     kind: fc.constantFrom('drop', 'insert', 'replace'),
   });
-  fc.assert(
-    fc.property(slip, ({ name, at, letter, kind }) => {
-      const i = at % name.length;
-      const rest = name.slice(kind === 'insert' ? i : i + 1);
-      const written = name.slice(0, i) + (kind === 'drop' ? '' : letter) + rest;
-      return nameFinder([name])(written) === name;
-    }),
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(slip, ({ name, at, letter, kind }) => {
+          const i = at % name.length;
+          const rest = name.slice(kind === 'insert' ? i : i + 1);
+          const written = name.slice(0, i) + (kind === 'drop' ? '' : letter) + rest;
+          return nameFinder([name])(written) === name;
+        }),
+      ),
+    'held for every case tried',
   );
-  t.pass('held for every case tried');
 });

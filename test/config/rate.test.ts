@@ -22,15 +22,18 @@ test('what is no rate is undefined', async (t) => {
 });
 
 test('text that is taken comes back the same', async (t) => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: 999_999_999 }),
-      fc.constantFrom('second', 'minute', 'hour', 'day'),
-      (max, window) => {
-        const rate = parseRate(`${max}/${window}`);
-        return rate !== undefined && formatRate(rate) === `${max}/${window}`;
-      },
-    ),
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 1, max: 999_999_999 }),
+          fc.constantFrom('second', 'minute', 'hour', 'day'),
+          (max, window) => {
+            const rate = parseRate(`${max}/${window}`);
+            return rate !== undefined && formatRate(rate) === `${max}/${window}`;
+          },
+        ),
+      ),
+    'held for every case tried',
   );
-  t.pass('held for every case tried');
 });

@@ -41,28 +41,32 @@ async function everythingSaid(env: Record<string, string>): Promise<string> {
 }
 
 test('no secret of the environment is printed, right or wrong', async (t) => {
-  await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...SECRET_VARIABLES), secret, async (variable, { random, text }) => {
-      const said = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [variable]: text });
-      return !said.includes(random);
-    }),
-    { numRuns: 200 },
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(fc.constantFrom(...SECRET_VARIABLES), secret, async (variable, { random, text }) => {
+        const said = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [variable]: text });
+        return !said.includes(random);
+      }),
+      { numRuns: 200 },
+    ),
+    'held for every case tried',
   );
-  t.pass('held for every case tried');
 });
 
 test('no secret in a file is printed, nor one that stands where the path of its file belongs', async (t) => {
   const path = join(t.testdir({}), 'secret');
-  await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...SECRET_VARIABLES), secret, async (variable, { random, text }) => {
-      writeFileSync(path, text);
-      const inFile = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [`${variable}_FILE`]: path });
-      const asPath = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [`${variable}_FILE`]: text });
-      return !inFile.includes(random) && !asPath.includes(random);
-    }),
-    { numRuns: 100 },
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(fc.constantFrom(...SECRET_VARIABLES), secret, async (variable, { random, text }) => {
+        writeFileSync(path, text);
+        const inFile = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [`${variable}_FILE`]: path });
+        const asPath = await everythingSaid({ ALLOW_ANONYMOUS: 'true', [`${variable}_FILE`]: text });
+        return !inFile.includes(random) && !asPath.includes(random);
+      }),
+      { numRuns: 100 },
+    ),
+    'held for every case tried',
   );
-  t.pass('held for every case tried');
 });
 
 /** The places of secrets in the file, and how a line about one can go wrong. (The name of a client app is none: it is shown.) */
@@ -182,14 +186,16 @@ test('the loader never throws, whatever the environment and the file hold', asyn
       )
       .map((parts) => parts.join('')),
   );
-  await fc.assert(
-    fc.asyncProperty(environment, anyFile, async (env, source) => {
-      writeFileSync(path, source);
-      const withFile = await loadConfig({ ...env, BROKER_CONFIG: path });
-      const without = await loadConfig(env);
-      return [withFile, without].every(({ outcome }) => outcome === 'refused' || outcome === 'loaded');
-    }),
-    { numRuns: 300 },
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(environment, anyFile, async (env, source) => {
+        writeFileSync(path, source);
+        const withFile = await loadConfig({ ...env, BROKER_CONFIG: path });
+        const without = await loadConfig(env);
+        return [withFile, without].every(({ outcome }) => outcome === 'refused' || outcome === 'loaded');
+      }),
+      { numRuns: 300 },
+    ),
+    'held for every case tried',
   );
-  t.pass('held for every case tried');
 });
