@@ -26,7 +26,12 @@ export class AnswerBody {
   /** @returns whether more may be written at once; if not, `onDrain` tells when */
   write(bytes: Buffer): boolean {
     const out = this.#out;
-    if (this.#isBegun) return out.write(bytes);
+    if (!this.#isFramed || this.#isBegun) {
+      this.#isBegun = true;
+      // Node's response lets all that is written in one turn leave together, the head and the end too. It must not be corked for that:
+      // when it is uncorked it writes size, line end, chunk and line end by themselves, four system calls and four packets.
+      return out.write(bytes);
+    }
     out.cork();
     this.sendHead();
     const isTaken = out.write(bytes);
@@ -51,6 +56,11 @@ export class AnswerBody {
     if (!this.#isBegun && bytes.length <= SMALL_BYTES) {
       // As text it is one piece with the head: one system call, and no list of buffers to make for it.
       this.#response.end(bytes.toString('latin1'), 'latin1');
+      return;
+    }
+    if (!this.#isFramed) {
+      this.#isBegun = true;
+      this.#response.end(bytes);
       return;
     }
     const out = this.#out;
