@@ -31,6 +31,8 @@ const LINES = /^[\t\x20-\x7e\x80-\xff]+(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x
 /** Fewer digits than would lose precision. */
 const LENGTH = /^\d{1,15}$/;
 
+const LINE_END = '\r\n';
+
 const NONE: BodyFraming = { kind: 'none' };
 const CHUNKED: BodyFraming = { kind: 'chunked' };
 const CLOSE: BodyFraming = { kind: 'close' };
@@ -42,8 +44,8 @@ const CLOSE: BodyFraming = { kind: 'close' };
  */
 export function parseHead(text: string): ParsedHead {
   if (!LINES.test(text)) throw malformed('head');
-  const lines = text.split('\r\n');
-  const start = STATUS_LINE.exec(lines[0] ?? '');
+  let end = endOfLine(text, 0);
+  const start = STATUS_LINE.exec(text.slice(0, end));
   if (start === null) throw malformed('status line');
   const isOld = start[1] === '0';
   const status = Number(start[2]);
@@ -52,11 +54,12 @@ export function parseHead(text: string): ParsedHead {
   let isChunked = false;
   let isReusable = !isOld;
   let keepAliveSeconds: number | null = null;
-  for (let at = 1; at < lines.length; at += 1) {
-    const line = lines[at] ?? '';
-    const colon = line.indexOf(':');
-    const name = line.slice(0, colon);
-    const value = trimmed(line, colon + 1);
+  while (end < text.length) {
+    const from = end + LINE_END.length;
+    end = endOfLine(text, from);
+    const colon = text.indexOf(':', from);
+    const name = text.slice(from, colon);
+    const value = trimmed(text, colon + 1, end);
     headers.push(name, value);
     // By length first: this runs for every field of every answer.
     switch (name.length) {
@@ -73,12 +76,12 @@ export function parseHead(text: string): ParsedHead {
       case 14:
         if (name.toLowerCase() !== 'content-length') break;
         // White space behind the number would be allowed; undici refuses it, and so does this.
-        if (length !== null || !LENGTH.test(value) || !line.endsWith(value)) throw malformed('Content-Length');
+        if (length !== null || !LENGTH.test(value) || !text.endsWith(value, end)) throw malformed('Content-Length');
         length = Number(value);
         break;
       case 17:
         if (name.toLowerCase() !== 'transfer-encoding') break;
-        if (isChunked || isOld || value.toLowerCase() !== 'chunked' || !line.endsWith(value)) {
+        if (isChunked || isOld || value.toLowerCase() !== 'chunked' || !text.endsWith(value, end)) {
           throw malformed('Transfer-Encoding');
         }
         isChunked = true;
@@ -90,13 +93,18 @@ export function parseHead(text: string): ParsedHead {
   return { status, headers, framing, isReusable: isReusable && framing.kind !== 'close', keepAliveSeconds };
 }
 
-/** What stands from there on, without spaces and tabs around it. */
-function trimmed(line: string, from: number): string {
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf(LINE_END, from);
+  return end === -1 ? text.length : end;
+}
+
+/** What stands there, without spaces and tabs around it. */
+function trimmed(text: string, from: number, to: number): string {
   let start = from;
-  let end = line.length;
-  while (start < end && isBlank(line.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(line.charCodeAt(end - 1))) end -= 1;
-  return line.slice(start, end);
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 function isBlank(code: number): boolean {

@@ -44,11 +44,13 @@ export function requestHead(request: UpstreamRequest, host: string): RequestHead
   }
   // All of them at once: what none may have, their sum does not have either.
   if (!NAME.test(names) || !VALUE.test(values)) throw new UpstreamFailure('internal', 'header');
-  if (body === null)
-    return { text: method === 'POST' ? `${text}content-length: 0\r\n\r\n` : `${text}\r\n`, ...NO_BODY };
-  if (Buffer.isBuffer(body)) return { text: `${text}content-length: ${body.length}\r\n\r\n`, ...NO_BODY };
+  if (body === null) return whole(method === 'POST' ? `${text}content-length: 0\r\n\r\n` : `${text}\r\n`);
+  if (Buffer.isBuffer(body)) return whole(`${text}content-length: ${body.length}\r\n\r\n`);
   if (length === null) return { text: `${text}transfer-encoding: chunked\r\n\r\n`, isChunked: true, length: 0 };
   return { text: `${text}content-length: ${length}\r\n\r\n`, isChunked: false, length };
 }
 
-const NO_BODY = { isChunked: false, length: 0 } as const;
+/** Nothing is streamed behind it. */
+function whole(text: string): RequestHead {
+  return { text, isChunked: false, length: 0 };
+}
