@@ -98,7 +98,7 @@ export class LeaseDesk {
 
   ask(taker: { readonly client: string; readonly subject: string }, share: LeaseShare, waitMs: number): LeaseRequest {
     this.#asked += 1;
-    const id = `${this.#replica}/${this.#asked.toString(36)}`;
+    const id = `${this.#replica}/${this.#asked}`;
     const { client, subject } = taker;
     const { clientMax, subjectMax, weight } = share;
     const ask: LeaseAsk = { id, client, subject, owner: this.#replica, clientMax, subjectMax, weight, waitMs };

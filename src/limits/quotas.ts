@@ -40,18 +40,10 @@ interface OwnedLine extends BudgetLine {
 interface Shard {
   readonly name: string;
   readonly lines: readonly OwnedLine[];
-  /** Each subject's own line comes to them. */
-  readonly hasSubject: boolean;
 }
 
-/** What is made once, for a unit and a client app. */
-interface Plan {
-  readonly subjectBudget: Budget | null;
-  /** Begins the names of subjects' lines. */
-  readonly subjectPrefix: string;
-  /** That of the client app, also where only its subjects have budgets, and that of the account. */
-  readonly shards: readonly Shard[];
-}
+/** What is made once, for a unit and a client app: that of the client app, where it or its subjects have budgets, and that of the account. */
+type Plan = readonly Shard[];
 
 /** One shard's part in a booking. */
 interface Part {
@@ -85,21 +77,11 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
   store.listen({ onRenewed: () => debts.pay() });
 
   function partsOf({ unit, client, amount }: Bill, subject: string): readonly Part[] {
-    const plan = plans.get(client)?.[unit] ?? null;
-    if (plan === null) return [];
-    const { subjectBudget, subjectPrefix, shards } = plan;
+    const plan = plans.get(client)?.[unit] ?? NO_PLAN;
     booked += 1;
     const id = `${replica}/${booked}`;
     const scaledAmount = scaled(amount);
-    const parts: Part[] = [];
-    for (const { name, lines, hasSubject } of shards) {
-      const all =
-        hasSubject && subjectBudget !== null
-          ? [lineOf('subject', subjectPrefix + storeKey(subject), subjectBudget), ...lines]
-          : lines;
-      parts.push({ shard: name, ask: { id, lines: all, amount: scaledAmount } });
-    }
-    return parts;
+    return plan.map(({ name, lines }) => ({ shard: name, ask: { id, lines, subject, amount: scaledAmount } }));
   }
 
   function settle({ shard, ask }: Part, counters: BookedCounters, by: number): void {
@@ -152,7 +134,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
   }
 
   return {
-    isLimited: (unit, client) => (plans.get(client)?.[unit] ?? null) !== null,
+    isLimited: (unit, client) => (plans.get(client)?.[unit] ?? NO_PLAN).length > 0,
     get owed() {
       return debts.open;
     },
@@ -184,6 +166,8 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
   };
 }
 
+const NO_PLAN: Plan = [];
+
 interface Failure {
   readonly outcome: 'failed';
   readonly problem: unknown;
@@ -197,26 +181,26 @@ type Exceeded = Extract<BookingAnswer, { outcome: 'exceeded' }>;
 
 const scaled = (amount: number): number => Math.round(amount * SCALE);
 
-function plansOf(client: ClientConfig, config: Pick<Config, 'limits'>): Readonly<Record<QuotaUnit, Plan | null>> {
+function plansOf(client: ClientConfig, config: Pick<Config, 'limits'>): Readonly<Record<QuotaUnit, Plan>> {
   const entries = QUOTA_UNITS.map((unit) => [unit, planOf(unit, client, config)] as const);
-  return Object.fromEntries(entries) as Record<QuotaUnit, Plan | null>; // of all units
+  return Object.fromEntries(entries) as Record<QuotaUnit, Plan>; // of all units
 }
 
-function planOf(unit: QuotaUnit, { name, limits }: ClientConfig, config: Pick<Config, 'limits'>): Plan | null {
+function planOf(unit: QuotaUnit, { name, limits }: ClientConfig, config: Pick<Config, 'limits'>): Plan {
   const { subject, client } = limits.quota[unit];
   const account = config.limits.quota[unit];
-  if (subject === null && client === null && account === null) return null;
-  const own = client === null ? [] : [lineOf('client', storeKey(unit, 'client'), client)];
-  const all = account === null ? [] : [lineOf('account', storeKey(unit, 'account'), account)];
-  const shards = [
-    ...(subject === null && own.length === 0 ? [] : [{ name, lines: own, hasSubject: subject !== null }]),
-    ...(all.length === 0 ? [] : [{ name: ACCOUNT, lines: all, hasSubject: false }]),
+  const own = [
+    ...(subject === null ? [] : [lineOf('subject', unit, subject)]),
+    ...(client === null ? [] : [lineOf('client', unit, client)]),
   ];
-  return { subjectBudget: subject, subjectPrefix: storeKey(unit, 'subject'), shards };
+  return [
+    ...(own.length === 0 ? [] : [{ name, lines: own }]),
+    ...(account === null ? [] : [{ name: ACCOUNT, lines: [lineOf('account', unit, account)] }]),
+  ];
 }
 
-function lineOf(owner: BudgetOwner, name: string, { window, max }: Budget): OwnedLine {
-  return { owner, name, window, limit: scaled(max) };
+function lineOf(owner: BudgetOwner, unit: QuotaUnit, { window, max }: Budget): OwnedLine {
+  return { owner, name: storeKey(unit, owner, window), isOfSubject: owner === 'subject', window, limit: scaled(max) };
 }
 
 const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {

@@ -4,8 +4,10 @@ import type { Soon } from './soon.ts';
 
 /** One counter that a booking touches. */
 export interface BudgetLine {
-  /** Unambiguous: whose budget, of what. */
+  /** Unambiguous: whose budget, of what, in windows of which length. */
   readonly name: string;
+  /** Each subject has one of its own. */
+  readonly isOfSubject: boolean;
   readonly window: BudgetWindow;
   /** Whole units. */
   readonly limit: number;
@@ -25,6 +27,8 @@ export interface BudgetAsk {
   readonly id: string;
   /** Of the shard. */
   readonly lines: readonly BudgetLine[];
+  /** In whose name; it counts for the lines of subjects. */
+  readonly subject: string;
   /** Whole units. */
   readonly amount: number;
 }

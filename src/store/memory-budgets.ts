@@ -11,39 +11,50 @@ interface Counter {
   readonly endMs: number;
 }
 
-/** By the name of the line, for each window of each shard: names are looked up as they come, and no key is made. */
-type Shard = Readonly<Record<BudgetWindow, Map<string, Counter>>>;
+/** By subject; what is nobody's own stands under no name. */
+type Line = Map<string, Counter>;
+/** By the name of the line: names and subjects are looked up as they come, and no key is made. */
+type Shard = Map<string, Line>;
 
 /** Swept when this many were added since the last time. */
 const SWEEP_EVERY = 10_000;
-const NEVER: Window = { startMs: 0, endMs: 0 };
+const NOBODY = '';
 
 /** @param now epoch milliseconds */
 export function createMemoryBudgets(now: () => number): BudgetStore {
   const shards = new Map<string, Shard>();
-  const windows: Record<BudgetWindow, Window> = { hour: NEVER, day: NEVER, month: NEVER };
+  // A map and no record: the names of windows come from the configuration, each a text of its own, and V8 knows the keys of records by
+  // their identity. It compiled the function that reads them anew ten times a second, for ever.
+  const windows = new Map<BudgetWindow, Window>();
   let added = 0;
 
   /** Asked for with every booking, and the same one for an hour at least. */
   function endOf(window: BudgetWindow, at: number): number {
-    const { startMs, endMs } = windows[window];
-    if (at >= startMs && at < endMs) return endMs;
-    windows[window] = windowOf(window, at);
-    return windows[window].endMs;
+    let known = windows.get(window);
+    if (known === undefined || at < known.startMs || at >= known.endMs) {
+      known = windowOf(window, at);
+      windows.set(window, known);
+    }
+    return known.endMs;
   }
   function shardOf(name: string): Shard {
     let shard = shards.get(name);
     if (shard === undefined) {
-      shard = { hour: new Map(), day: new Map(), month: new Map() };
+      shard = new Map();
       shards.set(name, shard);
     }
     return shard;
   }
-  function counterOf(counters: Map<string, Counter>, name: string, endMs: number): Counter {
-    let counter = counters.get(name);
+  function counterOf(lines: Shard, name: string, subject: string, endMs: number): Counter {
+    let line = lines.get(name);
+    if (line === undefined) {
+      line = new Map();
+      lines.set(name, line);
+    }
+    let counter = line.get(subject);
     if (counter === undefined || counter.endMs !== endMs) {
       counter = { used: 0, endMs };
-      counters.set(name, counter);
+      line.set(subject, counter);
       added += 1;
       if (added % SWEEP_EVERY === 0) sweep();
     }
@@ -51,19 +62,18 @@ export function createMemoryBudgets(now: () => number): BudgetStore {
   }
   function sweep(): void {
     const at = now();
-    for (const shard of shards.values())
-      for (const counters of Object.values(shard))
-        for (const [name, { endMs }] of counters) if (endMs <= at) counters.delete(name);
+    for (const lines of shards.values())
+      for (const line of lines.values()) for (const [subject, { endMs }] of line) if (endMs <= at) line.delete(subject);
   }
 
-  function put(name: string, { lines, amount }: BudgetAsk, isConsumed: boolean): BookingAnswer {
+  function put(name: string, { lines, subject, amount }: BudgetAsk, isConsumed: boolean): BookingAnswer {
     const shard = shardOf(name);
     const at = now();
     const counters: Counter[] = [];
     let exceeded: BookingAnswer | null = null;
-    for (const [line, { name: whose, window, limit }] of lines.entries()) {
+    for (const [line, { name: whose, isOfSubject, window, limit }] of lines.entries()) {
       const endMs = endOf(window, at);
-      const counter = counterOf(shard[window], whose, endMs);
+      const counter = counterOf(shard, whose, isOfSubject ? subject : NOBODY, endMs);
       if (amount === 0 ? counter.used >= limit : counter.used + amount > limit) {
         exceeded ??= { outcome: 'exceeded', line, endsInMs: endMs - at };
         if (!isConsumed) return exceeded;

@@ -6,15 +6,16 @@ import { everyStore, type StoreUnderTest } from './stores.ts';
 
 const line = (name: string, limit: number, window: BudgetLine['window'] = 'day'): BudgetLine => ({
   name,
+  isOfSubject: false,
   window,
   limit,
 });
 
 let made = 0;
 /** Under an id of its own. */
-function asking(lines: readonly BudgetLine[], amount: number): BudgetAsk {
+function asking(lines: readonly BudgetLine[], amount: number, subject = 'ann'): BudgetAsk {
   made += 1;
-  return { id: `booking ${made}`, lines, amount };
+  return { id: `booking ${made}`, lines, subject, amount };
 }
 
 const STORES = everyStore(t);
@@ -44,6 +45,18 @@ for (const { name, make } of STORES) {
     const answer = await budgets.book('web', asking([mine, all], 3));
     t.match(answer, { outcome: 'exceeded', line: 1 });
     t.match(await budgets.book('web', asking([mine], 5)), { outcome: 'booked' }, 'nothing was booked on the other');
+  });
+
+  test(`${name}: each subject has its own line, and no name makes two of them one`, async (t) => {
+    const { budgets } = (await make(t)).store;
+    const own = { ...line('characters', 10), isOfSubject: true };
+    const lines = [own, line('all', 25)];
+    for (const subject of ['ann', '3:ann3:day'])
+      t.match(await budgets.book('web', asking(lines, 10, subject)), { outcome: 'booked' }, subject);
+    t.match(await budgets.book('web', asking(lines, 1, 'ann')), { outcome: 'exceeded', line: 0 });
+    t.match(await budgets.book('web', asking(lines, 6, 'bob')), { outcome: 'exceeded', line: 1 }, 'of all');
+    t.match(await budgets.book('web', asking([own], 10, 'bob')), { outcome: 'booked' });
+    t.match(await budgets.book('web', asking([{ ...own, isOfSubject: false }], 10)), { outcome: 'booked' }, "nobody's");
   });
 
   test(`${name}: a window says when it ends`, async (t) => {

@@ -39,11 +39,17 @@ test('every call of the store is one that a cluster takes: its keys are in one s
     await leases.lower(rules);
     await leases.view(rules);
   }
-  const lines = (['hour', 'day', 'month'] as const).map((window) => ({ name: `n-${window}`, window, limit: 10 }));
+  const lines = (['hour', 'day', 'month'] as const).map((window) => ({
+    name: `n-${window}`,
+    isOfSubject: window === 'hour',
+    window,
+    limit: 10,
+  }));
+  const subject = 'with {braces}';
   for (const shard of ['web', '', 'with {braces} and : colons', '}']) {
-    const booked = await store.budgets.book(shard, { id: 'one', lines, amount: 5 });
-    await store.budgets.consume(shard, { id: 'two', lines, amount: 1 });
-    await store.budgets.withdraw(shard, { id: 'two', lines, amount: 1 });
+    const booked = await store.budgets.book(shard, { id: 'one', lines, subject, amount: 5 });
+    await store.budgets.consume(shard, { id: 'two', lines, subject, amount: 1 });
+    await store.budgets.withdraw(shard, { id: 'two', lines, subject, amount: 1 });
     if (booked.outcome === 'booked') await store.budgets.settle(shard, randomUUID(), booked.counters, -1);
   }
   await store.rates?.hit('address', 1_000);

@@ -88,8 +88,10 @@ const KEPT_MS = 32 * 86_400_000;
 export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore {
   const tagged = (shard: string): string => `${prefix}:{${shard === '' ? 'account' : `client:${shard}`}}:budget`;
   async function run(how: 'book' | 'consume' | 'withdraw', shard: string, ask: BudgetAsk): Promise<unknown> {
-    const { id, lines, amount } = ask;
-    const keys = lines.map(({ name, window }) => `${tagged(shard)}:${storeKey(name, window)}`);
+    const { id, lines, subject, amount } = ask;
+    const keys = lines.map(
+      ({ name, isOfSubject }) => `${tagged(shard)}:${isOfSubject ? storeKey(name, subject) : storeKey(name)}`,
+    );
     const args = lines.flatMap(({ window, limit }) => [window, String(limit)]);
     return link.run(`budget_${how}`, BOOK, [`${tagged(shard)}:booked:${id}`, ...keys], [String(amount), how, ...args]);
   }
