@@ -1,5 +1,5 @@
 // Results against goals: pure arithmetic.
-import type { Result } from './rounds.ts';
+import { median, type Result } from './rounds.ts';
 import { BEST_PACKAGE, type Figure, type Goal, type Workload } from './workloads.ts';
 
 export interface Verdict {
@@ -34,6 +34,28 @@ export function verdicts(workload: Workload, results: readonly Result[]): readon
     return [{ goal, against: best.result.contender, ratio, isMet: ratio <= goal.atMost }];
   });
 }
+
+/** What another build of the broker, or other settings of it, cost more. */
+export interface Difference {
+  readonly contender: string;
+  readonly unit: string;
+  /** Median of the starts, microseconds per unit. */
+  readonly us: number;
+  /** Start by start, each beside the broker's of the same minute. */
+  readonly each: readonly number[];
+}
+
+/** Says something from three starts on: two processes of the very same program differ by more than most changes make. */
+export function differences({ unit }: Workload, results: readonly Result[]): readonly Difference[] {
+  const [broker, ...others] = results.filter(({ kind }) => kind === 'broker');
+  if (broker === undefined || broker.cpuUsOfStarts.length < STARTS_MIN) return [];
+  return others.map(({ contender, cpuUsOfStarts }) => {
+    const each = cpuUsOfStarts.map((us, start) => us - (broker.cpuUsOfStarts[start] ?? us));
+    return { contender, unit, us: median(each), each };
+  });
+}
+
+const STARTS_MIN = 3;
 
 function figureOf(figure: Figure, result: Result, bare: Result | undefined): number | null {
   if (figure === 'cpu') return result.cpuUs;

@@ -15,12 +15,12 @@ import {
   withNativeTransport,
 } from './contenders.ts';
 import { carriedCredentials, mintCredentials } from './credentials.ts';
-import { measure } from './measurement.ts';
+import { type Measurement, measure } from './measurement.ts';
 import type { Options } from './options.ts';
 import type { Print } from './print.ts';
 import { writeRequest } from './requests.ts';
-import { type Result, runRounds, type Server } from './rounds.ts';
-import { createSurroundings } from './surroundings.ts';
+import { type Result, runRounds, type Server, summary } from './rounds.ts';
+import { createSurroundings, type Surroundings } from './surroundings.ts';
 import { workloadTable } from './tables.ts';
 import { HTTP_WORKLOADS, MINT_WORKLOADS, SOCKET_WORKLOADS, type Workload } from './workloads.ts';
 
@@ -67,40 +67,62 @@ export async function runLoadSuite(
   print: Print,
 ): Promise<readonly Result[]> {
   const parts = PARTS[suite];
-  const around = await createSurroundings(options.tls);
-  const servers: Server[] = [];
+  const workloads = parts.workloads.filter(({ name }) => options.workloads?.includes(name) ?? true);
+  const contenders = [
+    ...contendersFor(parts, options, dist, print),
+    ...(suite === 'http' ? variants(options, dist) : []),
+  ];
+  const measured = new Map<Workload, Map<Contender, (readonly Measurement[])[]>>(
+    workloads.map((workload) => [workload, new Map()]),
+  );
   const results: Result[] = [];
+  const around = await createSurroundings(options.tls);
   try {
-    for (const contender of [
-      ...contendersFor(parts, options, dist, print),
-      ...(suite === 'http' && (options.only?.includes(WITH_NATIVE_TRANSPORT) ?? true)
-        ? [withNativeTransport(dist)]
-        : []),
-      ...(suite === 'http' && options.only?.includes(LIMITED) ? [withLimits(dist)] : []),
-    ])
-      servers.push(await around.start(contender));
-    const [{ port = 0 } = {}] = servers;
-    const carried = suite === 'mint' ? null : await carriedCredentials(around.callers, port);
-    for (const workload of parts.workloads) {
-      if (options.workloads !== null && !options.workloads.includes(workload.name)) continue;
-      const credentialsFile =
-        carried === null ? mintCredentials(around.callers, workload.credentials, options) : (): string => carried;
-      const requestFile = writeRequest(workload.name, workload.request);
-      const able = await serving(servers, { workload, requestFile, lines: credentialsFile(-1), print });
-      const found = await runRounds(able, workload, {
-        ...options,
-        requestFile,
-        credentialsFile,
-        setUrgent: around.setUrgent,
-      });
-      print(`\n${workloadTable(suite, workload, found)}`);
-      results.push(...found);
+    for (let start = 1; start <= options.starts; start += 1) {
+      const servers = await startAll(contenders, around);
+      try {
+        const carried = suite === 'mint' ? null : await carriedCredentials(around.callers, servers[0]?.port ?? 0);
+        for (const [workload, ofContenders] of measured) {
+          const credentialsFile =
+            carried === null ? mintCredentials(around.callers, workload.credentials, options) : (): string => carried;
+          const requestFile = writeRequest(workload.name, workload.request);
+          const able = await serving(servers, { workload, requestFile, lines: credentialsFile(-1), print });
+          const plan = { ...options, requestFile, credentialsFile, setUrgent: around.setUrgent };
+          for (const [{ contender }, rounds] of await runRounds(able, workload, plan))
+            ofContenders.set(contender, [...(ofContenders.get(contender) ?? []), rounds]);
+          if (start < options.starts) continue;
+          const found = [...ofContenders].map(([contender, starts]) => summary(workload, contender, starts));
+          print(`\n${workloadTable(suite, workload, found)}`);
+          results.push(...found);
+        }
+      } finally {
+        await Promise.all(servers.map((server) => server.stop()));
+      }
     }
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
     await around.close();
   }
   return results;
+}
+
+/** Other settings of the same build. */
+function variants({ only }: Options, dist: string): readonly Contender[] {
+  return [
+    ...((only?.includes(WITH_NATIVE_TRANSPORT) ?? true) ? [withNativeTransport(dist)] : []),
+    ...(only?.includes(LIMITED) ? [withLimits(dist)] : []),
+  ];
+}
+
+/** One after the other, side by side when they are measured. */
+async function startAll(contenders: readonly Contender[], around: Surroundings): Promise<readonly Server[]> {
+  const servers: Server[] = [];
+  try {
+    for (const contender of contenders) servers.push(await around.start(contender));
+    return servers;
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.stop()));
+    throw error;
+  }
 }
 
 interface Probe {

@@ -8,6 +8,8 @@ export interface Options {
   readonly suites: readonly Suite[];
   /** Times that each contender is measured for each workload; the best one counts. */
   readonly rounds: number;
+  /** Times that all contenders are started anew: what V8 makes of the same program differs from process to process. */
+  readonly starts: number;
   /** Of one measurement. */
   readonly seconds: number;
   /** CPU time of load before the first measurement, per contender and workload: Node compiles what is hot meanwhile. */
@@ -41,6 +43,7 @@ export const USAGE = `npm run bench -- SUITE... [options]
   simulator  what the offline Cartesia of this repository can do
 
   --rounds N       measurements of each contender, the best counts (5)
+  --starts N       processes of each contender, one after the other, each measured so often (1)
   --duration S     seconds of one measurement (1)
   --warm S         seconds of CPU time before, per contender and workload (2)
   --only A,B       contenders beside the broker, by name; http: \`broker-native\` has the other transport, \`limited\` leases and budgets
@@ -59,6 +62,7 @@ export function readOptions(args: readonly string[]): Options {
     allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '5' },
+      starts: { type: 'string', default: '1' },
       duration: { type: 'string', default: '1' },
       warm: { type: 'string', default: '2' },
       only: { type: 'string' },
@@ -75,6 +79,7 @@ export function readOptions(args: readonly string[]): Options {
   return {
     suites: positionals.map(suiteNamed),
     rounds: positive(values.rounds, 'rounds'),
+    starts: positive(values.starts, 'starts'),
     seconds: positive(values.duration, 'duration'),
     warmSeconds: positive(values.warm, 'warm'),
     only: values.only?.split(',') ?? null,

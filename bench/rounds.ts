@@ -18,6 +18,8 @@ export interface Result {
   /** Best and median of the rounds. */
   readonly cpuUs: number;
   readonly cpuUsMedian: number;
+  /** Median of each start's rounds. */
+  readonly cpuUsOfStarts: readonly number[];
   readonly latencyUs: Durations | null;
   readonly chunkUs: Durations | null;
   /** Median. */
@@ -46,11 +48,12 @@ const PACED_FACTOR = 2;
 /** Paced workloads never use much CPU. */
 const WARM_RUNS_MAX = 10;
 
+/** What was measured of each server, round by round. */
 export async function runRounds(
   servers: readonly Server[],
   workload: Workload,
   plan: Round,
-): Promise<readonly Result[]> {
+): Promise<ReadonlyMap<Server, readonly Measurement[]>> {
   const found = new Map<Server, Measurement[]>(servers.map((server) => [server, []]));
   const run = async (server: Server, round: number): Promise<Measurement> => {
     const seconds = plan.seconds * (workload.isPaced === true ? PACED_FACTOR : 1);
@@ -75,11 +78,18 @@ export async function runRounds(
       if (server !== undefined) found.get(server)?.push(await run(server, round));
     }
   }
-  return servers.map((server) => summary(workload, server.contender, found.get(server) ?? []));
+  return found;
 }
 
-function summary(workload: Workload, { name, kind }: Contender, all: readonly Measurement[]): Result {
-  const cpu = all.map((one) => one.cpuUs / Math.max(1, workload.unitsOf(one)));
+/** @param starts rounds of one process after the other */
+export function summary(
+  workload: Workload,
+  { name, kind }: Contender,
+  starts: readonly (readonly Measurement[])[],
+): Result {
+  const cpuOf = (one: Measurement): number => one.cpuUs / Math.max(1, workload.unitsOf(one));
+  const all = starts.flat();
+  const cpu = all.map(cpuOf);
   return {
     workload: workload.name,
     contender: name,
@@ -87,6 +97,7 @@ function summary(workload: Workload, { name, kind }: Contender, all: readonly Me
     unitsPerSecond: Math.max(...all.map((one) => workload.unitsOf(one) / one.seconds)),
     cpuUs: Math.min(...cpu),
     cpuUsMedian: median(cpu),
+    cpuUsOfStarts: starts.map((rounds) => median(rounds.map(cpuOf))),
     latencyUs: best(all.map(({ latencyUs }) => latencyUs)),
     chunkUs: best(all.map(({ chunkUs }) => chunkUs)),
     rssMb: median(all.map(({ rssKb }) => rssKb / 1024)),

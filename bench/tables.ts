@@ -1,5 +1,5 @@
 // Results as Markdown.
-import { TIE, type Verdict, verdicts } from './goals.ts';
+import { type Difference, differences, TIE, type Verdict, verdicts } from './goals.ts';
 import type { Result } from './rounds.ts';
 import type { Workload } from './workloads.ts';
 
@@ -16,6 +16,7 @@ export function workloadTable(suite: string, workload: Workload, results: readon
     ...results.map((result) => row(result, broker)),
     '',
     ...verdicts(workload, results).map(verdictLine),
+    ...differences(workload, results).map(differenceLine),
     ...warnings(results),
   ].join('\n');
 }
@@ -45,6 +46,15 @@ export function verdictLine({ goal, against, ratio, isMet }: Verdict): string {
       ? 'missed by less than the measurements scatter'
       : '**missed**';
   return `- ${goal.figure}, against ${goal.against}${goal.against === against ? '' : ` (${against})`}: ${ratio.toFixed(2)}, goal ≤ ${goal.atMost}: ${word}`;
+}
+
+function differenceLine({ contender, unit, us, each }: Difference): string {
+  const list = each.map((one) => signed(one)).join(', ');
+  return `- ${contender}: ${signed(us)} µs of CPU per ${unit} beside the broker, median of ${each.length} starts (${list})`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '−' : '+'}${number(Math.abs(value))}`;
 }
 
 /** Where the load generator was the limit, units per second say nothing of the server. CPU per unit still does. */

@@ -1,6 +1,6 @@
 // Results against goals.
 import { test } from 'tap';
-import { verdicts } from '../../bench/goals.ts';
+import { differences, verdicts } from '../../bench/goals.ts';
 import type { Result } from '../../bench/rounds.ts';
 import { verdictLine } from '../../bench/tables.ts';
 import { BEST_PACKAGE, type Goal, type Workload } from '../../bench/workloads.ts';
@@ -12,6 +12,7 @@ const result = (contender: string, kind: Result['kind'], cpuUs: number, p50: num
   unitsPerSecond: 1,
   cpuUs,
   cpuUsMedian: cpuUs,
+  cpuUsOfStarts: [cpuUs],
   latencyUs: { p50, p99: p50 },
   chunkUs: null,
   rssMb: 1,
@@ -72,4 +73,15 @@ test('a goal that is missed is said to be', async (t) => {
   t.equal(line(0.4), '- cpu, against the best package (quick): 0.40, goal ≤ 0.45: met');
   t.match(line(0.5), 'missed by less than the measurements scatter');
   t.match(line(0.6), '**missed**');
+});
+
+test('what other settings cost is told start by start, and only where there were some', async (t) => {
+  const started = (contender: string, ...cpuUsOfStarts: readonly number[]): Result => ({
+    ...result(contender, 'broker', 1, 1),
+    cpuUsOfStarts,
+  });
+  t.strictSame(differences(workload(), [started('broker', 100, 200, 150), started('limited', 110, 190, 155)]), [
+    { contender: 'limited', unit: 'request', us: 5, each: [10, -10, 5] },
+  ]);
+  t.strictSame(differences(workload(), [started('broker', 100, 200), started('limited', 110, 190)]), []);
 });

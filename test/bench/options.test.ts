@@ -6,6 +6,7 @@ test('what is not said has its default', async (t) => {
   t.strictSame(readOptions(['mint']), {
     suites: ['mint'],
     rounds: 5,
+    starts: 1,
     seconds: 1,
     warmSeconds: 2,
     only: null,
