@@ -69,7 +69,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     requireHostHeader: false, // Node would answer in its own shape; framing.ts asks for it
     insecureHTTPParser: false,
     noDelay: true,
-    // A request without a body has no stream to be read, ended and closed: 3 % of what a small one costs.
+    // A request without a body has no stream to be read, ended and closed.
     optimizeEmptyRequests: true,
     // Not in every Node that we run on; where it is missing, the listener below sorts them out.
     shouldUpgradeCallback: asksForWebSocket,
