@@ -6,6 +6,7 @@ import type { Identification, Identity, RequestFacts } from '../identity/chain.t
 import { singleUseOf } from '../identity/single-use.ts';
 import { addressLimiter, type RateLimiter, type RateVerdict } from '../limits/rate-limits.ts';
 import type { Revocations } from '../limits/revocations.ts';
+import { queryOf } from '../listener/request-target.ts';
 import { upgradeOf } from '../listener/upgrade.ts';
 import type { RateStore } from '../store/rates.ts';
 import { requireHttps } from './https.ts';
@@ -94,13 +95,11 @@ function sayLimit(reply: FastifyReply, verdict: RateVerdict): void {
 
 function factsOf(request: FastifyRequest): RequestFacts {
   const { raw } = request;
-  const target = raw.url ?? '';
-  const mark = target.indexOf('?');
   const isUpgrade = raw[upgradeOf] !== undefined;
   return {
     headers: raw.headers,
     rawHeaders: raw.rawHeaders,
-    query: mark === -1 ? '' : target.slice(mark + 1),
+    query: queryOf(raw.url ?? ''),
     isUpgrade,
     connection: isUpgrade ? null : raw.socket,
   };

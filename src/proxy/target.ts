@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
+import { queryOf } from '../listener/request-target.ts';
 import { type Endpoint, upstreamPath } from '../upstream/endpoints.ts';
 import { resolveVersion } from '../upstream/version.ts';
 
@@ -29,12 +30,6 @@ export function targetOf(
   });
   if ('invalid' in version) throw new Problem('invalid_version');
   return { target: path + query.text, version: version.version };
-}
-
-/** What stands behind the `?`, raw; empty where there is none. */
-export function queryOf(target: string): string {
-  const mark = target.indexOf('?');
-  return mark === -1 ? '' : target.slice(mark + 1);
 }
 
 /** Credentials and the version are ours to send; a client's must not reach upstream under any spelling. Lower case, `-` as `_`. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { passQuery, queryOf, targetOf } from '../../src/proxy/target.ts';
+import { queryOf } from '../../src/listener/request-target.ts';
+import { passQuery, targetOf } from '../../src/proxy/target.ts';
 
 test('what is not ours to send passes as it was written', async (t) => {
   for (const query of [

@@ -5,11 +5,12 @@ import { type Admission, admitted } from '../../admission/admitted.ts';
 import type { ClientConfig, Config } from '../../config/config.ts';
 import { Problem } from '../../errors/problems.ts';
 import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
+import { queryOf } from '../../listener/request-target.ts';
 import { type Upgrade, upgradeOf } from '../../listener/upgrade.ts';
 import { checkContent } from '../../policy/content.ts';
 import { allowsEndpoint } from '../../policy/endpoint.ts';
 import type { SocketEndpoint } from '../../upstream/endpoints.ts';
-import { queryOf, type Target, targetOf } from '../target.ts';
+import { type Target, targetOf } from '../target.ts';
 import { checkHandshake } from './handshake.ts';
 
 export interface PassageOptions {
