@@ -74,6 +74,29 @@ test('what comes in another turn does not wait, and is one write again', async (
   t.equal(writes(), 3);
 });
 
+test('chunks of every size arrive as they were, and one of none does not end the answer', async (t) => {
+  const { response, answer } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  const body = new AnswerBody(response, false);
+  const pieces = [0, 1, 15, 16, 4_079, 4_080, 4_081, 70_000, 0].map((length) => Buffer.alloc(length, `${length} `));
+  for (const piece of pieces) {
+    body.write(piece);
+    if (piece.length > 4_080) await new Promise(setImmediate);
+  }
+  body.endWith(Buffer.from('!'));
+  const { body: received, isComplete } = await answer;
+  t.strictSame(received, Buffer.concat([...pieces, Buffer.from('!')]));
+  t.equal(isComplete, true);
+});
+
+test('an answer of no bytes has a head and an end, in one write', async (t) => {
+  const { response, answer, writes } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  new AnswerBody(response, false).end();
+  t.match(await answer, { status: 200, isComplete: true });
+  t.equal(writes(), 1);
+});
+
 for (const [name, bytes] of Object.entries({ small: Buffer.from('{"voices":[]}'), large: LARGE })) {
   test(`a ${name} body with its length leaves in one write with its head`, async (t) => {
     const { response, answer, writes } = await stage(t);
