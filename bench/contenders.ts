@@ -59,7 +59,10 @@ export const NATIVE: readonly Contender[] = [
   {
     name: 'nginx',
     kind: 'native',
-    launch: (site) => ({ command: ['nginx', '-c', filledIn('nginx.conf', site, nginxTls(site.certificate))] }),
+    launch: (site) => ({
+      command: ['nginx', '-c', filledIn('nginx.conf', site, nginxTls(site.certificate))],
+      workers: 1,
+    }),
   },
   {
     name: 'haproxy',

@@ -10,6 +10,8 @@ import { pinnedTo } from './machine.ts';
 export interface Launch {
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Children that do the work; a server may listen before it has them. */
+  readonly workers?: number;
 }
 
 export interface Running {
@@ -37,7 +39,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Resolves once something listens on the port; rejects when the process ends first. */
+/** Resolves once something listens on the port and its workers are there; rejects when the process ends first. */
 export async function start(
   launch: Launch,
   { port, cpu }: { readonly port: number; readonly cpu: number },
@@ -52,7 +54,7 @@ export async function start(
     clearTimeout(late);
   };
   const until = performance.now() + PATIENCE_MS;
-  while (!(await accepts(port))) {
+  while (!(await accepts(port)) || childrenOf(child.pid).length < (launch.workers ?? 0)) {
     if (!running.has(child))
       throw new Error(`${launch.command.join(' ')} ended with ${child.exitCode ?? child.signalCode}`);
     if (performance.now() > until) {
