@@ -43,6 +43,12 @@ export function checkFraming(request: IncomingMessage): Problem | null {
   return checkTarget(request.url ?? '');
 }
 
+/** Whether a body follows the head, of a request whose framing is clear. */
+export function announcesBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers;
+  return (length !== undefined && Number(length) > 0) || encoding !== undefined;
+}
+
 /** Ambiguous targets are refused, never normalised: what we route must be what anyone in front of us saw. */
 function checkTarget(target: string): Problem | null {
   if (target.length > TARGET_MAX) return new Problem('invalid_request', 'The request target is too long.');

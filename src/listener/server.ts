@@ -9,7 +9,7 @@ import { refusedWith } from '../errors/refused-with.ts';
 import { errorBody, errorHeaders } from '../errors/wire.ts';
 import { type Certificate, secureOptions } from './certificate.ts';
 import { endConnection } from './end-connection.ts';
-import { checkFraming } from './framing.ts';
+import { announcesBody, checkFraming } from './framing.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
 import { asksForWebSocket, beginAnswer, responseTo } from './upgrade.ts';
@@ -160,9 +160,9 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
 
 /** Without `shouldUpgradeCallback` every kind of upgrade comes here, and Node has stopped reading: a body would be taken for frames. */
 function checkUpgrade(request: IncomingMessage): Problem | null {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  const hasBody = (length !== undefined && length !== '0') || encoding !== undefined;
-  return checkFraming(request) ?? (hasBody ? new Problem('invalid_request', 'An upgrade has no body.') : null);
+  return (
+    checkFraming(request) ?? (announcesBody(request) ? new Problem('invalid_request', 'An upgrade has no body.') : null)
+  );
 }
 
 /** Fastify would add a second answer of its own to everything that `createServer` has answered already. */

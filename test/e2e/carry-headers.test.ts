@@ -12,6 +12,7 @@ import {
   type Transport,
   untilQuiet,
 } from './carried-broker.ts';
+import { mintBytes } from './mint-bytes.ts';
 import { openRaw } from './raw-connection.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -351,3 +352,26 @@ for (const transport of ['undici', 'native'] as const) {
     t.strictSame(running.simulator.journal.entries(), []);
   });
 }
+
+test('a refusal ends the connection only where it leaves a body unread', async (t) => {
+  const { broker, token } = await startCarrying(t);
+  const reading = (target: string, credential: string): string =>
+    mintBytes({ method: 'GET', target, credential, framing: [], contentType: '', body: '' });
+  const connection = await openRaw(t, broker.url);
+  for (const [bytes, status] of [
+    [reading('/voices', 'nobody'), 401],
+    [reading('/voices/a~b', token), 404],
+    [reading('/voices', token), 200],
+  ] as const) {
+    connection.send(bytes);
+    const answer = await connection.response();
+    t.equal(answer.status, status);
+    t.not(answer.headers['connection'], 'close', `${status} leaves it open`);
+  }
+  connection.send(
+    mintBytes({ target: '/tts/bytes', credential: 'nobody', framing: ['Content-Length: 9000'], body: '{' }),
+  );
+  const refused = await connection.response();
+  t.match(refused, { status: 401, headers: { connection: 'close' } });
+  await t.resolves(connection.ended());
+});
