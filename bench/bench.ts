@@ -9,6 +9,7 @@ import { describeMachine, missing } from './machine.ts';
 import { type Options, readOptions, type Suite, USAGE } from './options.ts';
 import { measureSimulator } from './simulator.ts';
 import { runSlowReaders } from './slow-readers.ts';
+import { runSoak } from './soak.ts';
 import { runStartUp } from './start-up.ts';
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main(process.argv.slice(2));
@@ -55,6 +56,8 @@ async function runSuite(suite: Suite, options: Options, dist: string): Promise<r
       return options.replicas > 1 ? runIdleReplicas(options, dist, console.log) : runIdle(options, dist, console.log);
     case 'slow-readers':
       return runSlowReaders(options, dist, console.log);
+    case 'soak':
+      return runSoak(options, dist, console.log);
     case 'simulator':
       return measureSimulator(options);
     default:

@@ -20,11 +20,14 @@ export interface BrokerSettings {
   /** Every carried request takes a lease and books on three budgets, none of which is ever used up. */
   readonly isLimited?: boolean;
   readonly certificate: Certificate | null;
+  /** Of the listener with the metrics; default: any. */
+  readonly managementPort?: number;
 }
 
 /** Brokers of one run take each other's access tokens. */
 const SIGNING_SECRET = randomBytes(32).toString('base64url');
-const API_KEY = 'sk_car_bench';
+/** The one that the simulator takes. */
+const API_KEY = 'sk_car_simulated';
 const ORIGIN = 'https://app.example.com';
 const ALGORITHMS: readonly Algorithm[] = ['ES256', 'RS256'];
 /** Access tokens outlive a run. */
@@ -99,7 +102,15 @@ function environment({ port, upstreamUrl, callers, certificate }: BrokerSettings
 }
 
 function configuration(settings: BrokerSettings): object {
-  const { port, upstreamUrl, callers, certificate, transport = 'undici', isLimited = false } = settings;
+  const {
+    port,
+    upstreamUrl,
+    callers,
+    certificate,
+    transport = 'undici',
+    isLimited = false,
+    managementPort = 0,
+  } = settings;
   const jwt = {
     issuer: ISSUER,
     audience: AUDIENCE,
@@ -115,7 +126,7 @@ function configuration(settings: BrokerSettings): object {
       drain_deadline: 0,
       ...(certificate === null ? {} : { tls: { cert_file: certificate.certFile, key_file: certificate.keyFile } }),
     },
-    management: { port: 0 },
+    management: { port: managementPort },
     upstream: {
       base_url: upstreamUrl,
       api_key: API_KEY,

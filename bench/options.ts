@@ -1,7 +1,7 @@
 // What may be asked of `npm run bench`.
 import { parseArgs } from 'node:util';
 
-export const SUITES = ['mint', 'startup', 'http', 'sockets', 'idle', 'slow-readers', 'simulator'] as const;
+export const SUITES = ['mint', 'startup', 'http', 'sockets', 'idle', 'slow-readers', 'soak', 'simulator'] as const;
 export type Suite = (typeof SUITES)[number];
 
 export interface Options {
@@ -26,7 +26,7 @@ export interface Options {
   readonly sockets: number;
   /** Of the broker, among which idle sockets are divided; 1 = the broker beside the others. */
   readonly replicas: number;
-  /** For how long replicas hold them, seconds. */
+  /** For how long replicas hold them, and a soak lasts, seconds. */
   readonly holdSeconds: number;
   /** File for the raw numbers, as JSON. */
   readonly json: string | null;
@@ -40,6 +40,7 @@ export const USAGE = `npm run bench -- SUITE... [options]
   sockets    relayed WebSockets: speech, paced speech, recordings
   idle       memory per idle relayed WebSocket; with --replicas: whether they are held
   slow-readers  what 20 slow readers cost 180 fast ones, and memory
+  soak       mixed traffic with aborts and failures: memory, losses, meters against what Cartesia has charged
   simulator  what the offline Cartesia of this repository can do
 
   --rounds N       measurements of each contender, the best counts (5)
@@ -52,7 +53,7 @@ export const USAGE = `npm run bench -- SUITE... [options]
   --baseline DIR   another build of the broker to compare with, such as ../before/dist
   --sockets N      idle sockets (5000)
   --replicas N     idle: divide them among so many brokers, and no others (1)
-  --hold S         idle: seconds for which replicas hold them (120)
+  --hold S         idle: seconds for which replicas hold them; soak: its length (120)
   --json FILE      the raw numbers too`;
 
 /** @throws TypeError with a text for the user */

@@ -10,6 +10,7 @@ import { type LoadSuite, runLoadSuite } from '../../bench/load-suite.ts';
 import { has } from '../../bench/machine.ts';
 import { readOptions } from '../../bench/options.ts';
 import { runSlowReaders } from '../../bench/slow-readers.ts';
+import { runSoak } from '../../bench/soak.ts';
 import { runStartUp } from '../../bench/start-up.ts';
 import { HTTP_WORKLOADS, MINT_WORKLOADS, SOCKET_WORKLOADS } from '../../bench/workloads.ts';
 
@@ -59,6 +60,13 @@ test('slow readers: the fast ones lose nothing, and no slow one is cut', async (
     ],
   );
   for (const { chunksPerSecond } of found) t.ok(chunksPerSecond > 0);
+});
+
+test('soak: nothing fails that was not told to, and the meters say what Cartesia has charged', async (t) => {
+  const [found] = await runSoak(readOptions(['soak', ...BRIEF, '--hold', '5']), dist, quietly);
+  t.match(found, { requests: 400, errors: 0 });
+  t.equal(found.charactersMetered, found.charactersCharged);
+  t.ok(found.charactersCharged > 0 && found.aborted > 0 && found.faults > 0 && found.failed > 0);
 });
 
 test('idle over replicas: all open, and none is lost', async (t) => {
