@@ -1,30 +1,12 @@
 // What of an answer leaves together.
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';
 import { type Test, test } from 'tap';
 import { AnswerBody } from '../../src/proxy/answer-body.ts';
-import { send } from '../e2e/carried-broker.ts';
+import { realResponse } from './real-response.ts';
 
-interface Stage {
-  readonly response: ServerResponse;
-  /** What the client gets. */
-  readonly answer: ReturnType<typeof send>;
-  /** Times that the connection was written to. */
-  readonly writes: () => number;
-}
-
-async function stage(t: Test): Promise<Stage> {
-  const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  t.teardown(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const arrived = once(server, 'request');
-  const answer = send(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  const [, response] = (await arrived) as [unknown, ServerResponse];
+/** `writes`: how often the connection was written to. */
+async function stage(t: Test) {
+  const { response, answer } = await realResponse(t);
   if (response.socket === null) throw new Error('no connection');
   return { response, answer, writes: countWrites(response.socket) };
 }

@@ -1,33 +1,19 @@
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type Test, test } from 'tap';
 import { Forwarding, type ForwardingOutcome } from '../../src/proxy/forwarding.ts';
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
-import { send } from '../e2e/carried-broker.ts';
+import { type RealResponse, realResponse } from './real-response.ts';
 
-interface Stage {
+interface Stage extends RealResponse {
   readonly forwarding: Forwarding;
   /** What was asked of its surroundings, in order. */
   readonly calls: string[];
   readonly outcomes: ForwardingOutcome['outcome'][];
-  readonly response: ServerResponse;
-  /** What the client gets. */
-  readonly answer: ReturnType<typeof send>;
   readonly clock: { now: number };
 }
 
 /** A forwarding on a real response, with upstream played by the test. */
 async function stage(t: Test): Promise<Stage> {
-  const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  t.teardown(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const arrived = once(server, 'request');
-  const answer = send(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  const [, response] = (await arrived) as [unknown, ServerResponse];
+  const { response, answer } = await realResponse(t);
   const calls: string[] = [];
   const outcomes: ForwardingOutcome['outcome'][] = [];
   const clock = { now: 0 };
