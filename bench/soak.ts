@@ -3,11 +3,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent, type IncomingMessage, request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { WebSocket } from 'ws';
 import { brokerLaunch } from './broker.ts';
 import { createCallers } from './callers.ts';
 import { SERVER_CPU } from './machine.ts';
@@ -15,14 +12,10 @@ import type { Options } from './options.ts';
 import type { Print } from './print.ts';
 import { freePort, type Running, start } from './processes.ts';
 import type { Order, Report } from './simulator-process.ts';
+import { REQUESTS_PER_SECOND, Traffic, type TrafficCounts } from './soak-traffic.ts';
 
-export interface Soak {
-  readonly requests: number;
-  /** Clients that went away after the first byte, sockets among them. */
-  readonly aborted: number;
-  /** Answers that were refused or cut. */
-  readonly failed: number;
-  /** Of those, what Cartesia was told to get wrong; some meet a client that goes away. */
+export interface Soak extends TrafficCounts {
+  /** Of what failed, what Cartesia was told to get wrong; some meet a client that goes away. */
   readonly faults: number;
   readonly charactersMetered: number;
   readonly charactersCharged: number;
@@ -32,35 +25,12 @@ export interface Soak {
   readonly errors: number;
 }
 
-const REQUESTS_PER_SECOND = 80;
 const SOCKETS = 20;
-/** Each socket speaks that often. */
-const CONTEXT_MS = 2_000;
-const ABORTED_EVERY = 20;
-/** Not in step with those that go away: else they alone would meet the faults. */
-const FAILING_EVERY = 101;
 const PER_CHUNK_MS = 20;
 const SAMPLE_MS = 5_000;
 /** In which the last answers end. */
 const CALM_MS = 2_000;
 const GOAL_MB_PER_10_MIN = 1;
-
-const GENERATION = {
-  model_id: 'sonic-3',
-  transcript: 'Good morning.',
-  voice: { mode: 'id', id: 'a0e99841-438c-4a64-b679-ae501e7d6091' },
-  language: 'en',
-  output_format: { container: 'raw', encoding: 'pcm_s16le', sample_rate: 16_000 },
-};
-const SPEAKING = { method: 'POST', body: JSON.stringify(GENERATION) };
-/** What is asked for in turn. */
-const TURNS = [
-  { ...SPEAKING, path: '/tts/bytes' },
-  { ...SPEAKING, path: '/tts/bytes' },
-  { ...SPEAKING, path: '/tts/sse' },
-  { method: 'GET', path: '/voices' },
-  { method: 'POST', path: '/access-token', body: '{}' },
-] as const;
 
 export async function runSoak({ holdSeconds }: Options, dist: string, print: Print): Promise<readonly [Soak]> {
   const callers = await createCallers();
@@ -76,7 +46,7 @@ export async function runSoak({ holdSeconds }: Options, dist: string, print: Pri
     });
     const traffic = new Traffic(port, callers.tokens('ES256', SOCKETS));
     const samples: number[] = [];
-    const sampling = setInterval(() => samples.push(residentMb(server)), SAMPLE_MS);
+    const sampling = setInterval(() => samples.push(residentMb(server)), SAMPLE_MS).unref();
     const before = await ask(upstream, { perChunkMs: PER_CHUNK_MS });
     await traffic.run(holdSeconds, () => void ask(upstream, { failing: 1 }));
     await sleep(CALM_MS);
@@ -84,15 +54,17 @@ export async function runSoak({ holdSeconds }: Options, dist: string, print: Pri
     const { creditsSpent, faults } = await ask(upstream, {});
     const metered = await charactersMetered(managementPort);
     const charged = creditsSpent - before.creditsSpent;
-    const unexpected = Math.max(0, traffic.failed - faults);
+    const { requests, aborted, failed } = traffic;
     const found: Soak = {
-      ...traffic.counts(),
+      requests,
+      aborted,
+      failed,
       faults,
       charactersMetered: metered,
       charactersCharged: charged,
       rssGrowthMbPer10Min: slopePerSample(samples.slice(samples.length >> 2)) * (600_000 / SAMPLE_MS),
       rssMb: residentMb(server),
-      errors: unexpected + Math.abs(metered - charged),
+      errors: Math.max(0, failed - faults) + Math.abs(metered - charged),
     };
     show(found, holdSeconds, print);
     return [found];
@@ -101,118 +73,6 @@ export async function runSoak({ holdSeconds }: Options, dist: string, print: Pri
     upstream.disconnect();
     callers.close();
   }
-}
-
-/** Requests at fixed times, and sockets that speak now and then. */
-class Traffic {
-  requests = 0;
-  aborted = 0;
-  failed = 0;
-  readonly #port: number;
-  readonly #callers: readonly string[];
-  readonly #agent = new Agent({ keepAlive: true });
-  readonly #open = new Set<Promise<void>>();
-  #contexts = 0;
-
-  constructor(port: number, callers: readonly string[]) {
-    this.#port = port;
-    this.#callers = callers;
-  }
-
-  counts(): Pick<Soak, 'requests' | 'aborted' | 'failed'> {
-    const { requests, aborted, failed } = this;
-    return { requests, aborted, failed };
-  }
-
-  /** @param fail one of the next requests is to go wrong */
-  async run(seconds: number, fail: () => void): Promise<void> {
-    const began = performance.now();
-    const sockets = this.#callers.map((caller) => this.#speakNowAndThen(caller, began + seconds * 1_000));
-    for (let n = 0; n < seconds * REQUESTS_PER_SECOND; n += 1) {
-      await sleep(Math.max(0, began + (n * 1_000) / REQUESTS_PER_SECOND - performance.now()));
-      if (n % FAILING_EVERY === 0) fail();
-      const one = this.#ask(n).finally(() => this.#open.delete(one));
-      this.#open.add(one);
-    }
-    await Promise.all([...this.#open, ...sockets]);
-    this.#agent.destroy();
-  }
-
-  async #ask(n: number): Promise<void> {
-    this.requests += 1;
-    const turn = TURNS[n % TURNS.length] ?? TURNS[0];
-    const asked = request({
-      port: this.#port,
-      agent: this.#agent,
-      method: turn.method,
-      path: turn.path,
-      headers: {
-        authorization: `Bearer ${this.#callers[n % this.#callers.length]}`,
-        ...('body' in turn ? { 'content-type': 'application/json' } : {}),
-      },
-    });
-    asked.end('body' in turn ? turn.body : undefined);
-    try {
-      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-      const isAborted = turn.path.startsWith('/tts/') && Math.floor(n / TURNS.length) % ABORTED_EVERY === 0;
-      if (isAborted && answer.statusCode === 200) {
-        await once(answer, 'data');
-        this.aborted += 1;
-        answer.destroy();
-        return;
-      }
-      await text(answer);
-      if (answer.statusCode !== 200) this.failed += 1;
-    } catch {
-      this.failed += 1;
-    }
-  }
-
-  async #speakNowAndThen(caller: string, until: number): Promise<void> {
-    let socket: WebSocket | null = null;
-    while (performance.now() < until) {
-      try {
-        socket ??= await this.#connect(caller);
-        this.#contexts += 1;
-        const isAborted = this.#contexts % ABORTED_EVERY === 0;
-        await speak(socket, `context-${this.#contexts}`, isAborted);
-        if (isAborted) {
-          this.aborted += 1;
-          socket = null;
-        }
-      } catch {
-        this.failed += 1;
-        socket = null;
-      }
-      await sleep(CONTEXT_MS);
-    }
-    socket?.close();
-  }
-
-  async #connect(caller: string): Promise<WebSocket> {
-    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/tts/websocket`, {
-      headers: { authorization: `Bearer ${caller}` },
-    });
-    await once(socket, 'open');
-    return socket;
-  }
-}
-
-/** Resolves when all has come; where it is aborted, with the first that came, and the connection is gone. */
-function speak(socket: WebSocket, contextId: string, isAborted: boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const closed = (): void => reject(new Error('closed'));
-    const heard = (data: Buffer): void => {
-      const { type } = JSON.parse(data.toString()) as { readonly type: string };
-      if (!isAborted && type !== 'done' && type !== 'error') return;
-      socket.off('message', heard).off('close', closed);
-      if (isAborted) socket.terminate();
-      if (type === 'error') reject(new Error(data.toString()));
-      else resolve();
-    };
-    socket.on('message', heard).on('close', closed);
-    socket.send(JSON.stringify({ ...GENERATION, context_id: contextId, continue: false }));
-  });
 }
 
 async function ask(child: ChildProcess, order: Order): Promise<Report> {
