@@ -75,13 +75,6 @@ export function hotHistogram<T extends string>(
   return Object.assign(histogram, { observe });
 }
 
-/** What prom-client keeps for each set of labels; its version is fixed, and a test compares the outcome with prom-client's own. */
-interface Kept {
-  readonly bucketValues: Record<string, number>;
-  sum: number;
-  count: number;
-}
-
 interface Places<T extends string, P> {
   readonly all: readonly P[];
   /** The same one for the same values; made when they come for the first time. */
