@@ -7,7 +7,7 @@ import type { Options } from './options.ts';
 import type { Print } from './print.ts';
 import { CALL, handshake, writeRequest } from './requests.ts';
 import { createSurroundings } from './surroundings.ts';
-import { number } from './tables.ts';
+import { metOrMissed, number } from './tables.ts';
 
 export interface IdleReplica {
   readonly open: number;
@@ -77,11 +77,10 @@ function show(found: readonly IdleReplica[], { sockets, holdSeconds }: Options, 
     kib: Math.max(...found.map(({ kibPerSocket }) => kibPerSocket)),
     lost: found.reduce((sum, { errors }) => sum + errors, 0),
   };
-  const verdict = (isMet: boolean): string => (isMet ? 'met' : '**missed**');
   print('');
   print(
-    `- open within ${number(worst.seconds)} s, goal ≤ ${GOAL_OPEN_SECONDS}: ${verdict(worst.seconds <= GOAL_OPEN_SECONDS)}`,
+    `- open within ${number(worst.seconds)} s, goal ≤ ${GOAL_OPEN_SECONDS}: ${metOrMissed(worst.seconds <= GOAL_OPEN_SECONDS)}`,
   );
-  print(`- ${worst.lost} lost, goal 0: ${verdict(worst.lost === 0)}`);
-  print(`- ${number(worst.kib)} KiB, goal ≤ ${GOAL_KIB}: ${verdict(worst.kib <= GOAL_KIB)}`);
+  print(`- ${worst.lost} lost, goal 0: ${metOrMissed(worst.lost === 0)}`);
+  print(`- ${number(worst.kib)} KiB, goal ≤ ${GOAL_KIB}: ${metOrMissed(worst.kib <= GOAL_KIB)}`);
 }

@@ -100,6 +100,14 @@ function childrenOf(pid: number | undefined): number[] {
   );
 }
 
+/** Memory of processes that run, all together. */
+export function residentKib(pids: readonly number[]): number {
+  return pids.reduce(
+    (sum, pid) => sum + Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0),
+    0,
+  );
+}
+
 /** Delays of a server that mostly waits are the scheduler's where the machine is busy. Only root may put it first; else nothing happens. */
 export function setUrgent(pids: readonly number[], isUrgent: boolean): void {
   if (process.getuid?.() !== 0) return;

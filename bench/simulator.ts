@@ -3,13 +3,13 @@
 // It runs in a process of its own, on one thread; this process is the client. Three runs: speech at a given pace, speech as
 // fast as it can be made, and transcription in real time.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import { encodeSamples } from '../src/simulator/audio/encodings.ts';
 import { synthesise } from '../src/simulator/audio/synthesiser.ts';
+import { ask, forkSimulator } from './simulator-child.ts';
 import type { Report } from './simulator-process.ts';
 
 const SOCKETS = 1_000;
@@ -17,8 +17,7 @@ const CHUNKS_PER_SECOND = 5;
 
 /** Prints a line for each run. */
 export async function measureSimulator({ seconds }: { readonly seconds: number }): Promise<readonly never[]> {
-  const child = fork(fileURLToPath(new URL('./simulator-process.ts', import.meta.url)));
-  const [url] = (await once(child, 'message')) as [string];
+  const { child, url } = await forkSimulator();
   const base = url.replace('http', 'ws');
   console.log(`\n### simulator\n\nOn one thread, client on another; ${SOCKETS} sockets.\n`);
   const paced = { count: SOCKETS, perChunkMs: 1_000 / CHUNKS_PER_SECOND, seconds };
@@ -110,13 +109,6 @@ async function closeAll(clients: readonly WebSocket[]): Promise<void> {
   const closed = clients.map((socket) => once(socket, 'close'));
   for (const socket of clients) socket.terminate();
   await Promise.all(closed);
-}
-
-async function ask(child: ChildProcess, message: { readonly perChunkMs?: number }): Promise<Report> {
-  const answer = once(child, 'message');
-  child.send(message);
-  const [report] = (await answer) as [Report];
-  return report;
 }
 
 function print(title: string, done: string, { cpuPercent, loopDelayP99Ms, loopDelayMaxMs, rssMb }: Report): void {

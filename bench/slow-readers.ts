@@ -10,9 +10,11 @@ import { contendersFor } from './load-suite.ts';
 import { measure } from './measurement.ts';
 import type { Options } from './options.ts';
 import type { Print } from './print.ts';
+import { residentKib } from './processes.ts';
 import { speech, writeRequest } from './requests.ts';
 import type { Server } from './rounds.ts';
 import { createSurroundings } from './surroundings.ts';
+import { metOrMissed } from './tables.ts';
 
 export interface SlowReaders {
   readonly contender: string;
@@ -67,10 +69,10 @@ export async function runSlowReaders(options: Options, dist: string, print: Prin
         settings: { ...load.settings, chunks: 200, warm: 0, seconds: TIMES.rush * options.seconds },
       };
       await measure(rush, server, rushFile);
-      const before = residentKib(server);
+      const before = residentKib(server.pids);
       const slow = await openSlowReaders(server, lines);
       await sleep(FILL_MS);
-      const taken = residentKib(server) - before;
+      const taken = residentKib(server.pids) - before;
       const { chunks = 0, seconds, errors } = await measure(load, server, requestFile);
       const left = slow.filter(({ destroyed }) => destroyed).length;
       for (const socket of slow) socket.destroy();
@@ -105,13 +107,6 @@ async function openSlowReaders({ port }: Server, lines: string): Promise<readonl
   );
 }
 
-function residentKib({ pids }: Server): number {
-  return pids.reduce(
-    (sum, pid) => sum + Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0),
-    0,
-  );
-}
-
 function show(found: readonly SlowReaders[], print: Print): void {
   const direct = found.find(({ contender }) => contender === NO_SERVER.name);
   print('\n### slow-readers\n');
@@ -127,11 +122,10 @@ function show(found: readonly SlowReaders[], print: Print): void {
   const [ours] = found;
   if (ours === undefined || direct === undefined) return;
   const share = ours.chunksPerSecond / direct.chunksPerSecond;
-  const verdict = (isMet: boolean): string => (isMet ? 'met' : '**missed**');
   print('');
   print(
-    `- ${(share * 100).toFixed(1)} % of direct, goal ≥ ${GOAL_OF_DIRECT * 100} %: ${verdict(share >= GOAL_OF_DIRECT)}`,
+    `- ${(share * 100).toFixed(1)} % of direct, goal ≥ ${GOAL_OF_DIRECT * 100} %: ${metOrMissed(share >= GOAL_OF_DIRECT)}`,
   );
   const kib = ours.kibPerSlowReader ?? 0;
-  print(`- ${kib.toFixed(0)} KiB per slow reader, goal ≤ ${GOAL_KIB}: ${verdict(kib <= GOAL_KIB)}`);
+  print(`- ${kib.toFixed(0)} KiB per slow reader, goal ≤ ${GOAL_KIB}: ${metOrMissed(kib <= GOAL_KIB)}`);
 }

@@ -1,18 +1,15 @@
 // Mixed traffic for as long as one likes, with clients that go away and a Cartesia that fails: does memory grow, is anything lost that
 // should not be, and do the meters say what Cartesia has charged?
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { brokerLaunch } from './broker.ts';
 import { createCallers } from './callers.ts';
 import { SERVER_CPU } from './machine.ts';
 import type { Options } from './options.ts';
 import type { Print } from './print.ts';
-import { freePort, type Running, start } from './processes.ts';
-import type { Order, Report } from './simulator-process.ts';
+import { freePort, type Running, residentKib, start } from './processes.ts';
+import { ask, forkSimulator } from './simulator-child.ts';
 import { REQUESTS_PER_SECOND, Traffic, type TrafficCounts } from './soak-traffic.ts';
+import { metOrMissed } from './tables.ts';
 
 export interface Soak extends TrafficCounts {
   /** Of what failed, what Cartesia was told to get wrong; some meet a client that goes away. */
@@ -34,8 +31,7 @@ const GOAL_MB_PER_10_MIN = 1;
 
 export async function runSoak({ holdSeconds }: Options, dist: string, print: Print): Promise<readonly [Soak]> {
   const callers = await createCallers();
-  const upstream = fork(fileURLToPath(new URL('./simulator-process.ts', import.meta.url)));
-  const [upstreamUrl] = (await once(upstream, 'message')) as [string];
+  const { child: upstream, url: upstreamUrl } = await forkSimulator();
   const [port, managementPort] = [await freePort(), await freePort()];
   const settings = { dist, port, managementPort, upstreamUrl, callers, certificate: null } as const;
   let server: Running | null = null;
@@ -44,9 +40,10 @@ export async function runSoak({ holdSeconds }: Options, dist: string, print: Pri
       port,
       cpu: SERVER_CPU,
     });
+    const { pids } = server;
     const traffic = new Traffic(port, callers.tokens('ES256', SOCKETS));
     const samples: number[] = [];
-    const sampling = setInterval(() => samples.push(residentMb(server)), SAMPLE_MS).unref();
+    const sampling = setInterval(() => samples.push(residentKib(pids) / 1024), SAMPLE_MS).unref();
     const before = await ask(upstream, { perChunkMs: PER_CHUNK_MS });
     await traffic.run(holdSeconds, () => void ask(upstream, { failing: 1 }));
     await sleep(CALM_MS);
@@ -63,7 +60,7 @@ export async function runSoak({ holdSeconds }: Options, dist: string, print: Pri
       charactersMetered: metered,
       charactersCharged: charged,
       rssGrowthMbPer10Min: slopePerSample(samples.slice(samples.length >> 2)) * (600_000 / SAMPLE_MS),
-      rssMb: residentMb(server),
+      rssMb: residentKib(pids) / 1024,
       errors: Math.max(0, failed - faults) + Math.abs(metered - charged),
     };
     show(found, holdSeconds, print);
@@ -75,23 +72,12 @@ export async function runSoak({ holdSeconds }: Options, dist: string, print: Pri
   }
 }
 
-async function ask(child: ChildProcess, order: Order): Promise<Report> {
-  child.send(order);
-  const [report] = (await once(child, 'message')) as [Report];
-  return report;
-}
-
 async function charactersMetered(managementPort: number): Promise<number> {
   const metrics = await (await fetch(`http://127.0.0.1:${managementPort}/metrics`)).text();
   return [...metrics.matchAll(/^broker_usage_total\{.*unit="characters".*\} (\d+)$/gm)].reduce(
     (sum, [, amount]) => sum + Number(amount),
     0,
   );
-}
-
-function residentMb(server: Running | null): number {
-  const status = readFileSync(`/proc/${server?.pids[0]}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
 }
 
 /** Least squares. */
@@ -107,7 +93,6 @@ function slopePerSample(values: readonly number[]): number {
 }
 
 function show(found: Soak, seconds: number, print: Print): void {
-  const verdict = (isMet: boolean): string => (isMet ? 'met' : '**missed**');
   print(`\n### soak: ${REQUESTS_PER_SECOND} requests a second and ${SOCKETS} sockets for ${seconds} s\n`);
   print(
     '| requests | aborted | failed | told to fail | characters metered | charged | RSS, MB | growth, MB in 10 min |',
@@ -118,11 +103,11 @@ function show(found: Soak, seconds: number, print: Print): void {
     `| ${requests} | ${aborted} | ${failed} | ${faults} | ${charactersMetered} | ${charactersCharged} | ${rssMb.toFixed(0)} | ${rssGrowthMbPer10Min.toFixed(2)} |`,
   );
   print('');
-  print(`- failed without being told to: ${Math.max(0, failed - faults)}, goal 0: ${verdict(failed <= faults)}`);
+  print(`- failed without being told to: ${Math.max(0, failed - faults)}, goal 0: ${metOrMissed(failed <= faults)}`);
   print(
-    `- meters: ${charactersMetered - charactersCharged} off, goal 0: ${verdict(charactersMetered === charactersCharged)}`,
+    `- meters: ${charactersMetered - charactersCharged} off, goal 0: ${metOrMissed(charactersMetered === charactersCharged)}`,
   );
   print(
-    `- growth: ${rssGrowthMbPer10Min.toFixed(2)} MB in 10 min, goal < ${GOAL_MB_PER_10_MIN}: ${verdict(rssGrowthMbPer10Min < GOAL_MB_PER_10_MIN)}`,
+    `- growth: ${rssGrowthMbPer10Min.toFixed(2)} MB in 10 min, goal < ${GOAL_MB_PER_10_MIN}: ${metOrMissed(rssGrowthMbPer10Min < GOAL_MB_PER_10_MIN)}`,
   );
 }

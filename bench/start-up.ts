@@ -10,7 +10,7 @@ import { SERVER_CPU } from './machine.ts';
 import { measure } from './measurement.ts';
 import type { Options } from './options.ts';
 import type { Print } from './print.ts';
-import { freePort, launchOn } from './processes.ts';
+import { freePort, launchOn, residentKib } from './processes.ts';
 import { MINT, SMALL, writeRequest } from './requests.ts';
 import { median } from './rounds.ts';
 import { createSurroundings, type Surroundings } from './surroundings.ts';
@@ -93,7 +93,7 @@ async function begin(contender: Contender, around: Surroundings, compileCache: s
     pid,
     firstAnswerMs,
     cpuMs: cpuMs(pid),
-    rssMb: rssMb(pid),
+    rssMb: residentKib([pid]) / 1024,
     async stop() {
       child.kill('SIGKILL');
       await ended;
@@ -112,11 +112,6 @@ async function answers(port: number): Promise<boolean> {
     });
     socket.on('error', () => resolve(false));
   });
-}
-
-function rssMb(pid: number): number {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) / 1024;
 }
 
 function cpuMs(pid: number): number {

@@ -65,6 +65,10 @@ function warnings(results: readonly Result[]): string[] {
   return limited.length === 0 ? [] : [`- the load generator was the limit for ${limited.join(', ')}`];
 }
 
+export function metOrMissed(isMet: boolean): string {
+  return isMet ? 'met' : '**missed**';
+}
+
 /** Three digits that count; a dash for what was not measured. */
 export function number(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '–';
