@@ -72,13 +72,16 @@ test('no spelling of a stripped name survives: any characters escaped, any case'
             .join(''),
         ),
     );
-  fc.assert(
-    fc.property(spelled, (name) => {
-      if (passQuery(`a=1&${name}=2026-03-01`).text !== '?a=1') throw new Error(name);
-    }),
-    { numRuns: 300 },
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(spelled, (name) => {
+          if (passQuery(`a=1&${name}=2026-03-01`).text !== '?a=1') throw new Error(name);
+        }),
+        { numRuns: 300 },
+      ),
+    '300 spellings',
   );
-  t.pass('300 spellings');
 });
 
 test('the version that the query names is read', async (t) => {

@@ -21,15 +21,17 @@ async function passed(upload: Upload, pieces: readonly Buffer[]): Promise<{ byte
 const watch = (parts: Partial<FormWatch>): FormWatch => ({ write: () => {}, end: async () => {}, ...parts });
 
 test('a form passes byte for byte, however it arrives', async (t) => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }), async (list) => {
-      const pieces = list.map((piece) => Buffer.from(piece));
-      const { bytes, error } = await passed(new Upload(10_000, null), pieces);
-      if (error !== null || !bytes.equals(Buffer.concat(pieces))) throw new Error('changed');
-    }),
-    { numRuns: 100 },
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }), async (list) => {
+        const pieces = list.map((piece) => Buffer.from(piece));
+        const { bytes, error } = await passed(new Upload(10_000, null), pieces);
+        if (error !== null || !bytes.equals(Buffer.concat(pieces))) throw new Error('changed');
+      }),
+      { numRuns: 100 },
+    ),
+    '100 forms',
   );
-  t.pass('100 forms');
 });
 
 test('the newest piece waits for the next one, or for the end', async (t) => {

@@ -26,13 +26,16 @@ test('pieces are put together as they are meant', async (t) => {
 });
 
 test('whatever the text, the escaped one holds no character that HTML gives a meaning to', async (t) => {
-  fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...PIECES) }), (text) => {
-      const escaped = escapeHtml(text);
-      return !/[<>"'`]/.test(escaped) && readBack(escaped) === text;
-    }),
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(fc.string({ unit: fc.constantFrom(...PIECES) }), (text) => {
+          const escaped = escapeHtml(text);
+          return !/[<>"'`]/.test(escaped) && readBack(escaped) === text;
+        }),
+      ),
+    'for every text tried',
   );
-  t.pass('for every text tried');
 });
 
 const PIECES = ['&', '<', '>', '"', "'", '`', ';', '#', '39', 'amp', 'lt', 'é', ' '];

@@ -172,15 +172,16 @@ test('Redis: a booking whose answer was not heard is withdrawn, also where it co
 });
 
 test('windows follow each other without a gap', async (t) => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 4_102_444_800_000 }),
-      fc.constantFrom('hour' as const, 'day' as const, 'month' as const),
-      (now, window) => {
-        const { startMs, endMs } = windowOf(window, now);
-        return startMs <= now && now < endMs && windowOf(window, endMs).startMs === endMs;
-      },
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 4_102_444_800_000 }),
+        fc.constantFrom('hour' as const, 'day' as const, 'month' as const),
+        (now, window) => {
+          const { startMs, endMs } = windowOf(window, now);
+          return startMs <= now && now < endMs && windowOf(window, endMs).startMs === endMs;
+        },
+      ),
     ),
   );
-  t.pass();
 });

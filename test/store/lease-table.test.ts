@@ -59,27 +59,30 @@ function play(steps: readonly Step[], rules: PoolRules, look: (table: LeaseTable
 }
 
 test('never more than the limit, nor than any share; whoever could go is not kept waiting', async (t) => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, reserve, queueMax }) => {
-      const rules = pool(limit, { reserved: new Map([['c0', Math.min(reserve, limit)]]), queueMax });
-      play(steps, rules, (table, now) => {
-        const { leases, waiting, loweredTo } = view(table, now);
-        const of = (key: (one: (typeof leases)[number]) => string): number[] =>
-          Array.from(Map.groupBy(leases, key).values(), ({ length }) => length);
-        if (leases.length > limit) throw new Error('more leases than the limit');
-        if (of(({ client }) => client).some((count) => count > CLIENT_MAX))
-          throw new Error('a client app has too many');
-        if (of(({ client, subject }) => `${client}/${subject}`).some((count) => count > SUBJECT_MAX))
-          throw new Error('a subject has too many');
-        if (waiting > queueMax) throw new Error('the queue is too long');
-        const others = leases.filter(({ client }) => client !== 'c0').length;
-        if (loweredTo === null && others > limit - Math.min(reserve, limit))
-          throw new Error('the reserve was given away');
-      });
-    }),
-    { numRuns: 300 },
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, reserve, queueMax }) => {
+          const rules = pool(limit, { reserved: new Map([['c0', Math.min(reserve, limit)]]), queueMax });
+          play(steps, rules, (table, now) => {
+            const { leases, waiting, loweredTo } = view(table, now);
+            const of = (key: (one: (typeof leases)[number]) => string): number[] =>
+              Array.from(Map.groupBy(leases, key).values(), ({ length }) => length);
+            if (leases.length > limit) throw new Error('more leases than the limit');
+            if (of(({ client }) => client).some((count) => count > CLIENT_MAX))
+              throw new Error('a client app has too many');
+            if (of(({ client, subject }) => `${client}/${subject}`).some((count) => count > SUBJECT_MAX))
+              throw new Error('a subject has too many');
+            if (waiting > queueMax) throw new Error('the queue is too long');
+            const others = leases.filter(({ client }) => client !== 'c0').length;
+            if (loweredTo === null && others > limit - Math.min(reserve, limit))
+              throw new Error('the reserve was given away');
+          });
+        }),
+        { numRuns: 300 },
+      ),
+    '300 histories',
   );
-  t.pass('300 histories');
 });
 
 interface Whose {
@@ -92,54 +95,60 @@ const WHOSE: readonly Whose[] = [0, 1, 2, 3].flatMap((client) =>
 );
 
 test('counts are always those of the entries', async (t) => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, queueMax }) => {
-      play(steps, pool(limit, { queueMax }), (table) => {
-        const [leases, waiters] = [table.leases.all(), table.waiters.all().map(({ ask }) => ask)];
-        for (const whose of WHOSE) {
-          const { client, subject } = table.counts.of(whose);
-          const isClient = (one: Whose): boolean => one.client === whose.client;
-          const isSubject = (one: Whose): boolean => isClient(one) && one.subject === whose.subject;
-          if (client.held !== leases.filter(isClient).length) throw new Error('held by a client app');
-          if (subject.held !== leases.filter(isSubject).length) throw new Error('held by a subject');
-          if (client.queued !== waiters.filter(isClient).length) throw new Error('queued of a client app');
-          if (subject.queued !== waiters.filter(isSubject).length) throw new Error('queued of a subject');
-        }
-      });
-    }),
-    { numRuns: 200 },
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 120 }), rulesOf, (steps, { limit, queueMax }) => {
+          play(steps, pool(limit, { queueMax }), (table) => {
+            const [leases, waiters] = [table.leases.all(), table.waiters.all().map(({ ask }) => ask)];
+            for (const whose of WHOSE) {
+              const { client, subject } = table.counts.of(whose);
+              const isClient = (one: Whose): boolean => one.client === whose.client;
+              const isSubject = (one: Whose): boolean => isClient(one) && one.subject === whose.subject;
+              if (client.held !== leases.filter(isClient).length) throw new Error('held by a client app');
+              if (subject.held !== leases.filter(isSubject).length) throw new Error('held by a subject');
+              if (client.queued !== waiters.filter(isClient).length) throw new Error('queued of a client app');
+              if (subject.queued !== waiters.filter(isSubject).length) throw new Error('queued of a subject');
+            }
+          });
+        }),
+        { numRuns: 200 },
+      ),
+    '200 histories',
   );
-  t.pass('200 histories');
 });
 
 test('nobody starves: whoever waits is served before anybody has had two turns more', async (t) => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.nat(5), { minLength: 10, maxLength: 80 }),
-      fc.integer({ min: 1, max: 4 }),
-      (subjects, limit) => {
-        const table = createLeaseTable();
-        const rules = pool(limit);
-        for (let i = 0; i < limit; i += 1) acquire(table, rules, LEASE_TIMES, ask('c/first'), 0, () => {});
-        for (const subject of subjects) acquire(table, rules, LEASE_TIMES, ask(`c/s${subject}`), 0, () => {});
-        const turns = new Map<string, number>();
-        for (let i = 0; table.waiters.size > 0; i += 1) {
-          const [oldest] = table.leases.all().toSorted((a, b) => a.grantedAt - b.grantedAt);
-          if (oldest === undefined) throw new Error('nothing is leased while somebody waits');
-          release(table, rules, LEASE_TIMES, [oldest.id], i, ({ id }) => {
-            const { subject = '' } = table.leases.get(id) ?? {};
-            turns.set(subject, (turns.get(subject) ?? 0) + 1);
-          });
-          for (const {
-            ask: { subject },
-          } of table.waiters.all()) {
-            const behind = Math.max(0, ...turns.values()) - (turns.get(subject) ?? 0);
-            if (behind > 1) throw new Error(`${subject} is ${behind} turns behind`);
-          }
-        }
-      },
-    ),
-    { numRuns: 200 },
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(
+          fc.array(fc.nat(5), { minLength: 10, maxLength: 80 }),
+          fc.integer({ min: 1, max: 4 }),
+          (subjects, limit) => {
+            const table = createLeaseTable();
+            const rules = pool(limit);
+            for (let i = 0; i < limit; i += 1) acquire(table, rules, LEASE_TIMES, ask('c/first'), 0, () => {});
+            for (const subject of subjects) acquire(table, rules, LEASE_TIMES, ask(`c/s${subject}`), 0, () => {});
+            const turns = new Map<string, number>();
+            for (let i = 0; table.waiters.size > 0; i += 1) {
+              const [oldest] = table.leases.all().toSorted((a, b) => a.grantedAt - b.grantedAt);
+              if (oldest === undefined) throw new Error('nothing is leased while somebody waits');
+              release(table, rules, LEASE_TIMES, [oldest.id], i, ({ id }) => {
+                const { subject = '' } = table.leases.get(id) ?? {};
+                turns.set(subject, (turns.get(subject) ?? 0) + 1);
+              });
+              for (const {
+                ask: { subject },
+              } of table.waiters.all()) {
+                const behind = Math.max(0, ...turns.values()) - (turns.get(subject) ?? 0);
+                if (behind > 1) throw new Error(`${subject} is ${behind} turns behind`);
+              }
+            }
+          },
+        ),
+        { numRuns: 200 },
+      ),
+    '200 queues',
   );
-  t.pass('200 queues');
 });

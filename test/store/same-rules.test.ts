@@ -31,57 +31,59 @@ function holder(id: string): LeaseHolder {
 test('memory and Redis give the same answers', async (t) => {
   const server = await redisServer(t);
   const times = { ttlMs: 600_000, offerMs: 600_000, loweredMs: 600_000, warmMs: 0 }; // time plays no part here
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(question, { maxLength: 60 }),
-      fc.record({ limit: fc.option(fc.integer({ min: 1, max: 5 })), reserve: fc.nat(2), queueMax: fc.nat(10) }),
-      async (questions, { limit, reserve, queueMax }) => {
-        const stores: Store[] = [
-          createMemoryStore({ times }),
-          await createRedisStore({
-            url: { current: server.url },
-            prefix: randomUUID(),
-            commandTimeoutMs: 5_000,
-            times,
-          }),
-        ];
-        try {
-          await Promise.all(stores.map(({ reached }) => reached));
-          const pools = stores.map((store) => store.leases('tts'));
-          const rules = pool(limit, { reserved: new Map([['c0', Math.min(reserve, limit ?? 0)]]), queueMax });
-          const asked: string[] = [];
-          const both = async <T>(put: (one: LeasePool) => Promise<T>): Promise<void> => {
-            const [inMemory, inRedis] = await Promise.all(pools.map(put));
-            const [a, b] = [JSON.stringify(inMemory), JSON.stringify(inRedis)];
-            if (a !== b) throw new Error(`memory says ${a}, Redis ${b}`);
-          };
-          for (const one of questions) {
-            if ('beats' in one) {
-              if (one.isLowered) await Promise.all(pools.map((leases) => leases.lower(rules)));
-              // Of one that was held before, whatever became of it: it is running.
-              const held = one.beats && asked[0] !== undefined ? [holder(asked[0])] : [];
-              await both(async (leases) => leases.beat(rules, 'replica', held, asked));
-            } else if ('end' in one) {
-              const id = asked[one.end % Math.max(1, asked.length)];
-              if (id !== undefined) await Promise.all(pools.map((leases) => leases.release(rules, [id])));
-            } else {
-              const { client, subject, weight, canWait } = one;
-              const shares = { clientMax: 3, subjectMax: 2, weight, waitMs: canWait ? 60_000 : 0 };
-              const next = ask(`c${client}/s${subject}`, shares);
-              asked.push(next.id);
-              await both(async (leases) => (await leases.acquire(rules, next)).outcome);
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(question, { maxLength: 60 }),
+        fc.record({ limit: fc.option(fc.integer({ min: 1, max: 5 })), reserve: fc.nat(2), queueMax: fc.nat(10) }),
+        async (questions, { limit, reserve, queueMax }) => {
+          const stores: Store[] = [
+            createMemoryStore({ times }),
+            await createRedisStore({
+              url: { current: server.url },
+              prefix: randomUUID(),
+              commandTimeoutMs: 5_000,
+              times,
+            }),
+          ];
+          try {
+            await Promise.all(stores.map(({ reached }) => reached));
+            const pools = stores.map((store) => store.leases('tts'));
+            const rules = pool(limit, { reserved: new Map([['c0', Math.min(reserve, limit ?? 0)]]), queueMax });
+            const asked: string[] = [];
+            const both = async <T>(put: (one: LeasePool) => Promise<T>): Promise<void> => {
+              const [inMemory, inRedis] = await Promise.all(pools.map(put));
+              const [a, b] = [JSON.stringify(inMemory), JSON.stringify(inRedis)];
+              if (a !== b) throw new Error(`memory says ${a}, Redis ${b}`);
+            };
+            for (const one of questions) {
+              if ('beats' in one) {
+                if (one.isLowered) await Promise.all(pools.map((leases) => leases.lower(rules)));
+                // Of one that was held before, whatever became of it: it is running.
+                const held = one.beats && asked[0] !== undefined ? [holder(asked[0])] : [];
+                await both(async (leases) => leases.beat(rules, 'replica', held, asked));
+              } else if ('end' in one) {
+                const id = asked[one.end % Math.max(1, asked.length)];
+                if (id !== undefined) await Promise.all(pools.map((leases) => leases.release(rules, [id])));
+              } else {
+                const { client, subject, weight, canWait } = one;
+                const shares = { clientMax: 3, subjectMax: 2, weight, waitMs: canWait ? 60_000 : 0 };
+                const next = ask(`c${client}/s${subject}`, shares);
+                asked.push(next.id);
+                await both(async (leases) => (await leases.acquire(rules, next)).outcome);
+              }
+              await both(async (leases) => {
+                const view = await leases.view(rules);
+                return { ...view, leases: view.leases.map(({ id }) => id).sort() };
+              });
             }
-            await both(async (leases) => {
-              const view = await leases.view(rules);
-              return { ...view, leases: view.leases.map(({ id }) => id).sort() };
-            });
+          } finally {
+            await Promise.all(stores.map((store) => store.close()));
           }
-        } finally {
-          await Promise.all(stores.map((store) => store.close()));
-        }
-      },
+        },
+      ),
+      { numRuns: 60 },
     ),
-    { numRuns: 60 },
+    '60 histories',
   );
-  t.pass('60 histories');
 });

@@ -250,7 +250,6 @@ for (const { path, message, works } of KINDS) {
     t.ok(sent >= RUNS * MESSAGES, `${sent} messages`);
     const { tts: contexts } = simulator.counters();
     if (path === '/tts/websocket') t.ok(contexts.granted > 500, `${contexts.granted} contexts were among them`);
-    await works(await connect(t, simulator, path));
-    t.pass('and it still works');
+    await t.resolves(works(await connect(t, simulator, path)), 'and it still works');
   });
 }

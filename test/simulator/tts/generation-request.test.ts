@@ -92,15 +92,18 @@ test('whatever is sent is read or refused with 4xx, never a failure', async (t) 
     { requiredKeys: [] },
   );
   const versions = fc.constantFrom('2024-06-10', '2025-04-16', '2026-08-14', null);
-  fc.assert(
-    fc.property(fc.oneof(known, fc.dictionary(fc.string(), fc.anything())), versions, (body, date) => {
-      const read = readGeneration(WORLD, body as Record<string, unknown>, {
-        ...RULES,
-        version: { date, structured: true },
-      });
-      return read.outcome === 'read' || (read.problem.status >= 400 && read.problem.status < 500);
-    }),
-    { numRuns: 10_000 },
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(fc.oneof(known, fc.dictionary(fc.string(), fc.anything())), versions, (body, date) => {
+          const read = readGeneration(WORLD, body as Record<string, unknown>, {
+            ...RULES,
+            version: { date, structured: true },
+          });
+          return read.outcome === 'read' || (read.problem.status >= 400 && read.problem.status < 500);
+        }),
+        { numRuns: 10_000 },
+      ),
+    '10,000 bodies',
   );
-  t.pass('10,000 bodies');
 });
