@@ -29,7 +29,8 @@ export function jsonSchemaOf(node: SettingNode): JsonSchema {
       return { type: 'array', ...notes, items: jsonSchemaOf(items), ...given({ minItems, uniqueItems }) };
     }
     case 'integer':
-      return { type: 'integer', ...notes, minimum: node.minimum, maximum: node.maximum };
+    case 'number':
+      return { type: node.type, ...notes, minimum: node.minimum, maximum: node.maximum };
     case 'boolean':
       return { type: 'boolean', ...notes };
     case 'string': {

@@ -113,5 +113,7 @@ function typeText({ node }: Setting): string {
   if (node.type === 'array') return 'list';
   if (node.type === 'integer') return `${node.minimum}–${node.maximum}`;
   if (node.type === 'boolean') return '`true` or `false`';
-  return node.enum === undefined ? 'text' : node.enum.map((word) => `\`${word}\``).join(', ');
+  if (node.type === 'string' && node.enum !== undefined) return node.enum.map((word) => code(word)).join(', ');
+  const [example] = node.examples ?? [];
+  return `${node.type === 'number' ? 'number' : 'text'}${example === undefined ? '' : `, such as ${code(String(example))}`}`;
 }

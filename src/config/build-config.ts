@@ -63,9 +63,9 @@ export function buildConfig(settings: Settings, secretFiles: readonly SecretFile
     store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url), prefix: store.prefix },
     usage: {
       prices: {
-        characters: price(usage.prices.million_characters),
-        audioSeconds: price(usage.prices.hour_of_audio),
-        callSeconds: price(usage.prices.hour_of_calls),
+        characters: usage.prices.million_characters ?? null,
+        audioSeconds: usage.prices.hour_of_audio ?? null,
+        callSeconds: usage.prices.hour_of_calls ?? null,
       },
     },
     log: { level: log.level },
@@ -128,10 +128,6 @@ function buildConcurrency(settings: ClientSettings['limits']['concurrency']): Co
     perSubject: settings?.per_subject ?? null,
     weight: (settings?.weight ?? 1) * PRIORITY_WEIGHTS[settings?.priority ?? 'normal'],
   };
-}
-
-function price(text: string | undefined): number | null {
-  return text === undefined ? null : Number(text);
 }
 
 function buildQuota(settings: ClientSettings['limits']['quota']): QuotaConfig {

@@ -3,14 +3,13 @@ import { nameFinder } from './near-name.ts';
 import { emptyTree, isTree, Report, type SettingPath, type Tree } from './report.ts';
 import { SETTINGS_SCHEMA, type Settings } from './schema.ts';
 import {
-  type FlagNode,
   type GroupNode,
-  type IntegerNode,
   isGroup,
   isMap,
   type ListNode,
   type MapNode,
   type OneOrManyNode,
+  type ScalarNode,
   type SettingNode,
   type TextNode,
 } from './schema-nodes.ts';
@@ -120,10 +119,11 @@ function checkList(node: ListNode, value: unknown, path: SettingPath, report: Re
   return items.length < (node.minItems ?? 0) ? UNUSABLE : items;
 }
 
-function wrongScalar(node: TextNode | IntegerNode | FlagNode, value: unknown): string | undefined {
+function wrongScalar(node: ScalarNode, value: unknown): string | undefined {
   if (node.type === 'boolean') return typeof value === 'boolean' ? undefined : expectation(node);
-  if (node.type === 'integer') {
-    const fits = Number.isInteger(value) && Number(value) >= node.minimum && Number(value) <= node.maximum;
+  if (node.type === 'integer' || node.type === 'number') {
+    const isOfType = node.type === 'integer' ? Number.isInteger(value) : Number.isFinite(value);
+    const fits = isOfType && Number(value) >= node.minimum && Number(value) <= node.maximum;
     return fits ? undefined : expectation(node);
   }
   if (typeof value !== 'string') return `${expectation(node)} (as text)`;
@@ -140,6 +140,8 @@ export function expectation(node: SettingNode): string {
       return expectation(node.items);
     case 'boolean':
       return 'expected true or false';
+    case 'number':
+      return `expected a number from ${node.minimum} to ${node.maximum}`;
     case 'integer': {
       const unit = node['x-unit'] === undefined ? '' : ` (${node['x-unit']})`;
       return `expected an integer from ${node.minimum} to ${node.maximum}${unit}`;

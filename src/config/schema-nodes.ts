@@ -32,6 +32,13 @@ export interface IntegerNode extends Notes {
   readonly maximum: number;
   readonly default?: number;
 }
+export interface NumberNode extends Notes {
+  readonly type: 'number';
+  /** In the file only. */
+  readonly 'x-env'?: never;
+  readonly minimum: number;
+  readonly maximum: number;
+}
 export interface FlagNode extends Notes {
   readonly type: 'boolean';
   readonly default?: boolean;
@@ -59,7 +66,8 @@ export interface MapNode extends Notes {
   readonly propertyNames: TextNode;
   readonly additionalProperties: SettingNode;
 }
-export type SettingNode = TextNode | IntegerNode | FlagNode | ListNode | OneOrManyNode | GroupNode | MapNode;
+export type ScalarNode = TextNode | IntegerNode | NumberNode | FlagNode;
+export type SettingNode = ScalarNode | ListNode | OneOrManyNode | GroupNode | MapNode;
 
 type OptionalKeys<P> = { [K in keyof P]: P[K] extends { readonly 'x-optional': true } ? K : never }[keyof P];
 type RequiredKeys<P> = Exclude<keyof P, OptionalKeys<P>> & string;
@@ -79,6 +87,10 @@ export function choice<const V extends readonly string[], const N extends Notes 
 
 export function integer<const N extends Omit<IntegerNode, 'type'>>(notes: N) {
   return { type: 'integer', ...notes } as const;
+}
+
+export function number<const N extends Omit<NumberNode, 'type'>>(notes: N) {
+  return { type: 'number', ...notes } as const;
 }
 
 export function flag<const N extends Notes & { readonly default?: boolean }>(notes: N) {

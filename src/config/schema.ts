@@ -2,7 +2,7 @@
 // config.schema.json, docs/configuration.md and the reading of both sources are made from it.
 import type { Static } from 'typebox';
 import { GRANTS } from './grant.ts';
-import { choice, flag, group, integer, list, map, oneOrMany, text } from './schema-nodes.ts';
+import { choice, flag, group, integer, list, map, number, oneOrMany, text } from './schema-nodes.ts';
 
 /** Names the configuration file; the only variable without a place in it. */
 export const CONFIG_FILE_VARIABLE = 'BROKER_CONFIG';
@@ -265,7 +265,7 @@ const jwt = group(
     grants_from: group(
       {
         claim: text('line', {
-          description: 'The claim, such as `scope`: a text with spaces or a list.',
+          description: 'The claim: a text with spaces or a list.',
           examples: ['scope'],
         }),
         map: map(
@@ -283,11 +283,22 @@ const jwt = group(
 const quota = (what: string) =>
   group(
     {
-      subject: text('budget', { description: 'For each subject.', 'x-optional': true, examples: ['20000/day'] }),
-      client: text('budget', { description: 'For the whole client app.', 'x-optional': true }),
+      subject: text('budget', {
+        description: `${what}, for each subject.`,
+        'x-optional': true,
+        examples: ['20000/day'],
+      }),
+      client: text('budget', {
+        description: `${what}, for the whole client app.`,
+        'x-optional': true,
+        examples: ['1000000/month'],
+      }),
     },
     { description: `${what}: a budget per hour, day or month of the calendar (UTC).`, 'x-optional': true },
   );
+
+const price = (description: string) =>
+  number({ description, minimum: 0, maximum: 1_000_000_000, 'x-optional': true, examples: [49.5] });
 
 const accountBudget = (what: string) =>
   text('budget', {
@@ -584,16 +595,9 @@ export const SETTINGS_SCHEMA = group(
       {
         prices: group(
           {
-            million_characters: text('price', {
-              description: 'Price of a million characters that are spoken.',
-              'x-optional': true,
-              examples: ['50'],
-            }),
-            hour_of_audio: text('price', {
-              description: 'Price of an hour of audio that is transcribed.',
-              'x-optional': true,
-            }),
-            hour_of_calls: text('price', { description: 'Price of an hour of calls with agents.', 'x-optional': true }),
+            million_characters: price('Price of a million characters that are spoken.'),
+            hour_of_audio: price('Price of an hour of audio that is transcribed.'),
+            hour_of_calls: price('Price of an hour of calls with agents.'),
           },
           { description: 'What your plan costs, in any currency: `GET /admin/usage` then shows costs.' },
         ),

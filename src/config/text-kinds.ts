@@ -103,7 +103,6 @@ export const TEXT_KINDS = {
     isValid: isCalendarDate,
   },
   budget: { expected: 'a budget such as 20000/day (hour, day or month)', pattern: `^${BUDGET_PATTERN}$` },
-  price: { expected: 'a price such as 49.50', pattern: '^[0-9]{1,9}(?:\\.[0-9]{1,6})?$' },
   rate_or_off: {
     expected: 'a rate such as 30/minute (second, minute, hour or day), or off',
     pattern: `^(?:${RATE_PATTERN}|off)$`,

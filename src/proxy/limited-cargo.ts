@@ -5,6 +5,7 @@ import type { Lease } from '../limits/lease.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Booking } from '../limits/quotas.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
+import { recordUsage } from '../usage/record-usage.ts';
 import type { Cargo, Passed, UpstreamBody } from './cargo.ts';
 import type { Carrier } from './carrier.ts';
 import { grantedTo } from './granted-to.ts';
@@ -119,9 +120,7 @@ export class LimitedCargo implements Cargo {
     if (usage === null || usage.characters + usage.audioSeconds === 0) return;
     const { client, subject } = admitted(request).principal;
     const { characters, audioSeconds } = usage;
-    limits.usage
-      .add({ atMs: Date.now(), client, subject, endpoint: endpoint.path, characters, audioSeconds, callSeconds: 0 })
-      .catch(() => {}); // what cannot be recorded is in the log
+    recordUsage(limits.usage, { client, subject, endpoint }, { requests: 1, characters, audioSeconds, callSeconds: 0 });
   }
 }
 

@@ -8,7 +8,12 @@ export interface UsageRecord {
   readonly subject: string;
   /** Template of the path. */
   readonly endpoint: string;
+  /** 1, or 0 for all records of a socket but its first. */
+  readonly requests: number;
   readonly characters: number;
+  /** Of speech that was made, where its format tells. It is billed by its characters. */
+  readonly spokenSeconds: number;
+  /** Of audio that was transcribed. */
   readonly audioSeconds: number;
   readonly callSeconds: number;
 }

@@ -111,6 +111,8 @@ function fittingFor(node: SettingNode): fc.Arbitrary<unknown> {
       return fc.boolean();
     case 'integer':
       return fc.integer({ min: node.minimum, max: node.maximum });
+    case 'number':
+      return fc.double({ min: node.minimum, max: node.maximum, noNaN: true });
     case 'string':
       return fc.constantFrom(...(node.enum ?? FITTING[node['x-kind'] ?? 'line']));
     default:
@@ -149,7 +151,6 @@ const FITTING: { readonly [kind in TextKindName]: readonly string[] } = {
   origin: ['https://a.example', 'http://localhost:3000'],
   date: ['2026-03-01', '2025-11-04'],
   budget: ['30/hour', '20000/day', '1/month'],
-  price: ['50', '0.015'],
   rate_or_off: ['off', '1/second'],
 };
 

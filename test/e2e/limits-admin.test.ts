@@ -5,7 +5,16 @@ import { runAdmin } from '../../src/commands/admin.ts';
 import { capturedIo } from '../commands/captured-io.ts';
 import { connect } from '../simulator/sockets/socket-client.ts';
 import { redisServer } from '../store/redis-server.ts';
-import { type Answer, type CarryingBroker, mintProxied, open, SPEECH, send, startCarrying } from './carried-broker.ts';
+import {
+  type Answer,
+  type CarryingBroker,
+  mintProxied,
+  open,
+  recordingForm,
+  SPEECH,
+  send,
+  startCarrying,
+} from './carried-broker.ts';
 import { problemOf, until } from './limits-answers.ts';
 import { speech } from './socket-broker.ts';
 
@@ -20,7 +29,7 @@ async function setUp(t: Test, env: Readonly<Record<string, string>> = {}): Promi
   const running = await startCarrying(t, {
     env: { ADMIN_TOKEN: adminToken, ...env },
     client: { trusted: true },
-    file: { usage: { prices: { million_characters: '50' } } },
+    file: { usage: { prices: { million_characters: 50, hour_of_audio: 0.36 } } },
   });
   running.watch.add({ name: 'admin token', value: adminToken });
   return {
@@ -181,20 +190,55 @@ test('one replica revokes, and the sockets of another are closed', async (t) => 
   t.match(problemOf(await speak(there)), { error_code: 'token_revoked' });
 });
 
+async function usageLines(running: Managed): Promise<readonly Record<string, unknown>[]> {
+  const { usage } = jsonOf(await running.admin('GET', '/admin/usage')) as { usage: Record<string, unknown>[] };
+  return usage;
+}
+
 test('usage is told by day, client app and subject, with its cost', async (t) => {
   const running = await setUp(t);
   for (let i = 0; i < 3; i += 1) await speak(running);
   const characters = 3 * [...SPEECH.transcript].length;
-  const { usage } = jsonOf(await running.admin('GET', '/admin/usage')) as { usage: Record<string, unknown>[] };
-  t.equal(usage.length, 1);
-  t.match(usage[0], {
+  const [line, ...others] = await usageLines(running);
+  t.strictSame(others, []);
+  t.match(line, {
     day: new Date().toISOString().slice(0, 10),
     client: 'kiosk',
     subject: 'kiosk',
     requests: 3,
     characters,
+    audio_seconds: 0,
     cost: (characters * 50) / 1_000_000,
   });
+  t.ok(Number(line?.['spoken_seconds']) > 3, 'speech is billed by its characters, however long it lasts');
+});
+
+test('transcription costs by its seconds', async (t) => {
+  const running = await setUp(t);
+  const { broker, simulator, token } = running;
+  const wav = await send(`${simulator.url}/tts/bytes`, {
+    credential: simulator.apiKey,
+    json: { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } },
+  });
+  const heard = await send(`${broker.url}/stt`, { credential: token, ...recordingForm(wav.body) });
+  const { duration } = jsonOf(heard);
+  const [line, ...others] = await usageLines(running);
+  t.strictSame(others, []);
+  t.match(line, { requests: 1, characters: 0, spoken_seconds: 0 });
+  t.ok(Math.abs(Number(line?.['audio_seconds']) - Number(duration)) < 1e-6);
+  t.ok(Math.abs(Number(line?.['cost']) - Number(duration) * 0.000_1) < 1e-6);
+});
+
+test('a socket is one request, however often it tells what it has used', async (t) => {
+  const running = await setUp(t);
+  const socket = await connect(t, { ...running.simulator, url: running.broker.url }, '/tts/websocket', {
+    credential: running.token,
+  });
+  for (const [at, text] of ['Once.', 'Twice.'].entries()) {
+    socket.send(speech(`c${at}`, text));
+    await until(async () => (await usageLines(running))[0]?.['characters'] === [5, 11][at]); // a socket tells every five seconds
+  }
+  t.match(await usageLines(running), [{ requests: 1, characters: 11 }]);
 });
 
 test('the command does the same', async (t) => {

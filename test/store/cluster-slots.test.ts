@@ -58,8 +58,8 @@ test('every call of the store is one that a cluster takes: its keys are in one s
   await store.revocations.version();
   await store.revocations.remove({ scope: 'client', client: 'web' });
   await store.singleUse.use('name', Date.now() + 1_000);
-  const record = { atMs: 1, client: 'web', subject: 'ann', endpoint: '/tts/bytes' };
-  await store.usage.add({ ...record, characters: 1, audioSeconds: 0, callSeconds: 0 });
+  const record = { atMs: 1, client: 'web', subject: 'ann', endpoint: '/tts/bytes', requests: 1 };
+  await store.usage.add({ ...record, characters: 1, spokenSeconds: 0, audioSeconds: 0, callSeconds: 0 });
   await store.usage.list(10);
   await store.peers.ask('who');
   t.strictSame(failed, []);

@@ -7,8 +7,12 @@ export interface UsageLine {
   readonly day: string;
   readonly client: string;
   readonly subject: string;
+  /** Requests and sockets. */
   readonly requests: number;
   readonly characters: number;
+  /** Of speech that was made. It is billed by its characters. */
+  readonly spoken_seconds: number;
+  /** Of audio that was transcribed. */
   readonly audio_seconds: number;
   readonly call_seconds: number;
   /** In the currency of the prices; `null` where none is set. */
@@ -21,7 +25,7 @@ type Sum = { -readonly [K in keyof UsageLine]: UsageLine[K] };
 /** In the order of days, then of client apps and subjects. */
 export function summarise(records: readonly UsageRecord[], prices: Prices): readonly UsageLine[] {
   const sums = new Map<string, Sum>();
-  for (const { atMs, client, subject, characters, audioSeconds, callSeconds } of records) {
+  for (const { atMs, client, subject, ...used } of records) {
     const day = new Date(atMs).toISOString().slice(0, 10);
     const key = JSON.stringify([day, client, subject]);
     const sum = sums.get(key) ?? {
@@ -30,20 +34,23 @@ export function summarise(records: readonly UsageRecord[], prices: Prices): read
       subject,
       requests: 0,
       characters: 0,
+      spoken_seconds: 0,
       audio_seconds: 0,
       call_seconds: 0,
       cost: null,
     };
-    sum.requests += 1;
-    sum.characters += characters;
-    sum.audio_seconds += audioSeconds;
-    sum.call_seconds += callSeconds;
+    sum.requests += used.requests;
+    sum.characters += used.characters;
+    sum.spoken_seconds += used.spokenSeconds;
+    sum.audio_seconds += used.audioSeconds;
+    sum.call_seconds += used.callSeconds;
     sums.set(key, sum);
   }
   return [...sums]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, sum]) => ({
       ...sum,
+      spoken_seconds: round(sum.spoken_seconds),
       audio_seconds: round(sum.audio_seconds),
       call_seconds: round(sum.call_seconds),
       cost: costOf(sum, prices),

@@ -5,6 +5,7 @@ import { Problem } from '../../errors/problems.ts';
 import type { Lease, LeaseRequest } from '../../limits/lease.ts';
 import type { Limits } from '../../limits/limits.ts';
 import type { LeaseKind } from '../../store/lease-rules.ts';
+import { recordUsage } from '../../usage/record-usage.ts';
 import type { SocketUsage } from './protocol.ts';
 import type { SessionFacts, SessionGuard, SessionGuards } from './session-guard.ts';
 
@@ -47,6 +48,7 @@ class LimitedSession implements SessionGuard {
   /** Of contexts, by their id. */
   readonly #asked = new BriefMap<LeaseRequest>();
   readonly #held = new BriefMap<Lease>();
+  #isRecorded = false;
 
   constructor(limits: Limits, facts: SessionFacts, unit: QuotaUnit, left: () => void) {
     this.#limits = limits;
@@ -75,11 +77,8 @@ class LimitedSession implements SessionGuard {
     const { quotas, usage: records } = this.#limits;
     const { principal, endpoint, cut } = this.#facts;
     const { client, subject } = principal;
-    const { characters, audioSeconds, callSeconds } = usage;
-    // What cannot be recorded is in the log.
-    records
-      .add({ atMs: Date.now(), client, subject, endpoint: endpoint.path, characters, audioSeconds, callSeconds })
-      .catch(() => {});
+    recordUsage(records, { client, subject, endpoint }, { ...usage, requests: this.#isRecorded ? 0 : 1 });
+    this.#isRecorded = true;
     const amount = amountOf(this.#unit, usage);
     if (amount <= 0 || !quotas.isLimited(this.#unit, principal.client)) return;
     void quotas.consume(this.#unit, principal, amount).then((problem) => problem !== null && cut(problem));
