@@ -22,16 +22,10 @@ test('two replicas, many callers, some of whom leave: never more live than the l
   };
   const callers = Array.from({ length: 16 }, (_, at) => caller(at));
   await until(() => simulator.counters().tts.active === limit);
-  const utilisationOf = async (lastsMs: number): Promise<number> => {
-    const samples: number[] = [];
-    for (const endMs = performance.now() + lastsMs; performance.now() < endMs; await sleep(5))
-      samples.push(simulator.counters().tts.active);
-    return samples.reduce((sum, active) => sum + active, 0) / samples.length / limit;
-  };
-  // A busy machine takes its time to hand a place on: the best of some counts, and only where the first is not good enough.
-  let utilisation = 0;
-  for (let tries = 0; tries < 5 && utilisation < 0.95; tries += 1)
-    utilisation = Math.max(utilisation, await utilisationOf(4_000));
+  const samples: number[] = [];
+  for (const endMs = performance.now() + 8_000; performance.now() < endMs; await sleep(5))
+    samples.push(simulator.counters().tts.active);
+  const utilisation = samples.reduce((sum, active) => sum + active, 0) / samples.length / limit;
   t.ok(utilisation >= 0.95, `utilisation ${utilisation.toFixed(3)}`);
   t.equal(simulator.counters().tts.highWater, limit);
 
@@ -51,15 +45,7 @@ test('two replicas, many callers, some of whom leave: never more live than the l
   isOver = true;
   await Promise.all([...callers, ...leavers]);
   t.equal(simulator.counters().tts.highWater, limit, 'with leavers too');
-  // A machine that is busy enough makes a call to Redis too slow; nobody is refused for another reason.
-  const unsure = outcomes.get('store_unavailable') ?? 0;
-  const served = outcomes.get('served') ?? 0;
-  t.equal(
-    [...outcomes.values()].reduce((sum, count) => sum + count),
-    served + unsure,
-    [...outcomes.keys()].join(),
-  );
-  t.ok(unsure <= served / 5, `${unsure} of ${served + unsure} were told to come again`);
+  t.strictSame([...outcomes.keys()], ['served'], JSON.stringify([...outcomes]));
 });
 
 test('a replica is killed: what it held is free for the other within fifteen seconds', async (t) => {

@@ -100,18 +100,11 @@ test('Redis is slow: what it answers in time is served, the rest is told within 
     for (let i = 0; i < 20; i += 1) answers.push(await speak(replicas[0], `user-${i}`));
     return answers;
   };
-  const servedOf = (answers: readonly { readonly status: number }[]): number =>
-    answers.filter(({ status }) => status === 200).length;
   for (const delayMs of [50, 100, 200, 300]) {
     way.delayMs = delayMs;
-    let answers = await twenty();
-    // A machine that is busy for a moment trips the breaker, which then refuses the others: again once it has closed.
-    for (let tries = 1; delayMs < 100 && servedOf(answers) <= 10 && tries < 5; tries += 1) {
-      await until(async () => (await speak(replicas[0], 'again')).status === 200);
-      answers = await twenty();
-    }
-    const served = servedOf(answers);
-    if (delayMs < 100) t.ok(served > 10, `${delayMs} ms: ${served} of 20 served`);
+    const answers = await twenty();
+    const served = answers.filter(({ status }) => status === 200).length;
+    if (delayMs < 100) t.ok(served >= 18, `${delayMs} ms: ${served} of 20 served`);
     if (delayMs > 100) t.equal(served, 0);
     const refusals = answers.filter(({ status }) => status !== 200);
     t.ok(

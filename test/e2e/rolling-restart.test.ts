@@ -130,14 +130,7 @@ test('a rolling restart of two replicas: no request fails, every socket is close
   await Promise.all([...traffic, restarted]);
 
   await Promise.all(mints);
-  // A machine that is busy enough makes a call to Redis too slow now and then; nothing fails for another reason.
-  const unsure = ['stream', 'mint'].reduce((sum, kind) => sum + (outcomes.get(`${kind} store_unavailable`) ?? 0), 0);
-  t.ok(unsure <= mints.length / 50, `${unsure} were told to come again`);
-  t.strictSame(
-    [...outcomes.keys()].filter((outcome) => !outcome.endsWith(' store_unavailable')).sort(),
-    ['minted', 'socket 1012', 'stream whole'],
-    JSON.stringify([...outcomes]),
-  );
+  t.strictSame([...outcomes.keys()].sort(), ['minted', 'socket 1012', 'stream whole'], JSON.stringify([...outcomes]));
   t.ok((outcomes.get('socket 1012') ?? 0) >= SOCKETS, 'every socket was closed at least once');
   await until(() => simulator.counters().tts.active === 0);
   for (const { managementUrl } of replicas) {

@@ -49,7 +49,10 @@ const COMMAND_TIMEOUT_MS = 100;
 const CONNECT_TIMEOUT_MS = 1_000;
 /** A store that is back is found within this. */
 const RECONNECT_MAX_MS = 500;
-/** Failures in a row after which Redis is left alone for a moment: callers then learn at once what they would learn after the timeout. */
+/**
+ * Failures in a row after which Redis is left alone for a moment: callers then learn at once what they would learn after the timeout.
+ * One after the other: what was on its way together and failed together is one hitch.
+ */
 const FAILURES_TO_OPEN = 3;
 const OPEN_MS = 250;
 /** A connection on which nothing comes back for this long is given up: a new one may fare better. */
@@ -73,7 +76,6 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   } satisfies RedisOptions;
   const commands = new Redis(options.url.current.reveal(), {
     ...common,
-    commandTimeout: commandTimeoutMs,
     socketTimeout: SILENT_MS,
   });
   const hearing = new Redis(options.url.current.reveal(), { ...common, autoResubscribe: false });
@@ -81,6 +83,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   const listeners: (() => void)[] = [];
   let wasUp = false;
   let failures = 0;
+  let failedMs = 0;
   let openUntil = 0;
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
 
@@ -123,14 +126,18 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       throw unavailable(new Error('left alone after failures'));
     }
     try {
-      const result = await work();
+      const result = await within(commandTimeoutMs, work());
       failures = 0;
       end('ok');
       return result;
     } catch (error) {
-      failures += 1;
-      if (failures >= FAILURES_TO_OPEN) openUntil = now() + OPEN_MS;
-      end(now() - startedMs >= commandTimeoutMs ? 'timeout' : 'failed');
+      const endedMs = now();
+      if (failures === 0 || startedMs >= failedMs) {
+        failures += 1;
+        failedMs = endedMs;
+      }
+      if (failures >= FAILURES_TO_OPEN) openUntil = endedMs + OPEN_MS;
+      end(endedMs - startedMs >= commandTimeoutMs ? 'timeout' : 'failed');
       const isAnswer = error instanceof Error && error.name === 'ReplyError';
       throw unavailable(isAnswer ? error : new Unanswered('sent, and not answered', { cause: error }));
     }
@@ -167,6 +174,18 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
 /** The first attempt fails where Redis is not up yet; the client goes on trying. */
 function connect(redis: Redis): void {
   redis.connect().catch(() => {});
+}
+
+/** An answer that has come and was not read yet is in time: timers run before what was received, and a busy process must not blame Redis. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => setImmediate(reject, new Error('not answered in time')), ms);
+  work.then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const RETRY_SECONDS = 1;
