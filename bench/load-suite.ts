@@ -59,6 +59,17 @@ export function contendersFor(
   ];
 }
 
+/** The rounds of each start. */
+type Starts = Map<Contender, (readonly Measurement[])[]>;
+type Measured = ReadonlyMap<Workload, Starts>;
+
+interface Run {
+  readonly suite: LoadSuite;
+  readonly options: Options;
+  readonly around: Surroundings;
+  readonly print: Print;
+}
+
 /** Prints a table for each workload. @returns all that was measured */
 export async function runLoadSuite(
   suite: LoadSuite,
@@ -72,37 +83,47 @@ export async function runLoadSuite(
     ...contendersFor(parts, options, dist, print),
     ...(suite === 'http' ? variants(options, dist) : []),
   ];
-  const measured = new Map<Workload, Map<Contender, (readonly Measurement[])[]>>(
-    workloads.map((workload) => [workload, new Map()]),
-  );
+  const measured: Measured = new Map(workloads.map((workload) => [workload, new Map()]));
   const results: Result[] = [];
+  const whenComplete = (workload: Workload, rounds: Starts): void => {
+    const found = [...rounds].map(([contender, starts]) => summary(workload, contender, starts));
+    print(`\n${workloadTable(suite, workload, found)}`);
+    results.push(...found);
+  };
   const around = await createSurroundings(options.tls);
   try {
-    for (let start = 1; start <= options.starts; start += 1) {
-      const servers = await startAll(contenders, around);
-      try {
-        const carried = suite === 'mint' ? null : await carriedCredentials(around.callers, servers[0]?.port ?? 0);
-        for (const [workload, ofContenders] of measured) {
-          const credentialsFile =
-            carried === null ? mintCredentials(around.callers, workload.credentials, options) : (): string => carried;
-          const requestFile = writeRequest(workload.name, workload.request);
-          const able = await serving(servers, { workload, requestFile, lines: credentialsFile(-1), print });
-          const plan = { ...options, requestFile, credentialsFile, setUrgent: around.setUrgent };
-          for (const [{ contender }, rounds] of await runRounds(able, workload, plan))
-            ofContenders.set(contender, [...(ofContenders.get(contender) ?? []), rounds]);
-          if (start < options.starts) continue;
-          const found = [...ofContenders].map(([contender, starts]) => summary(workload, contender, starts));
-          print(`\n${workloadTable(suite, workload, found)}`);
-          results.push(...found);
-        }
-      } finally {
-        await Promise.all(servers.map((server) => server.stop()));
-      }
-    }
+    const run = { suite, options, around, print };
+    for (let start = 1; start < options.starts; start += 1) await measureOnce(run, contenders, measured, () => {});
+    await measureOnce(run, contenders, measured, whenComplete);
   } finally {
     await around.close();
   }
   return results;
+}
+
+/** Starts all contenders, measures every workload and stops them. */
+async function measureOnce(
+  { suite, options, around, print }: Run,
+  contenders: readonly Contender[],
+  measured: Measured,
+  whenMeasured: (workload: Workload, rounds: Starts) => void,
+): Promise<void> {
+  const servers = await startAll(contenders, around);
+  try {
+    const carried = suite === 'mint' ? null : await carriedCredentials(around.callers, servers[0]?.port ?? 0);
+    for (const [workload, rounds] of measured) {
+      const credentialsFile =
+        carried === null ? mintCredentials(around.callers, workload.credentials, options) : (): string => carried;
+      const requestFile = writeRequest(workload.name, workload.request);
+      const able = await serving(servers, { workload, requestFile, lines: credentialsFile(-1), print });
+      const plan = { ...options, requestFile, credentialsFile, setUrgent: around.setUrgent };
+      for (const [{ contender }, more] of await runRounds(able, workload, plan))
+        rounds.set(contender, [...(rounds.get(contender) ?? []), more]);
+      whenMeasured(workload, rounds);
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
 }
 
 /** Other settings of the same build. */
