@@ -2,7 +2,7 @@
 import type { UsageRecord, UsageRecords } from '../usage-records.ts';
 import type { RedisLink } from './redis-link.ts';
 
-/** About 150 bytes each. */
+/** About 230 bytes each. */
 const KEPT_MAX = 100_000;
 
 export function createRedisUsageRecords(link: RedisLink, prefix: string): UsageRecords {
