@@ -102,10 +102,10 @@ export class Carriage implements ForwardingParts {
       record.outcome = code;
       onEvent({ type: 'attempt', outcome: code, status: null, durationMs: forwarding.ageMs });
     }
-    cargo.settle({
-      audioBytes: events === null ? forwarding.bytes : events.audioBytes,
-      outcome: outcome.outcome,
-    });
+    if (events !== null && events.upstreamError !== null) record.outcome = events.upstreamError;
+    const audioBytes = events === null ? forwarding.bytes : events.audioBytes;
+    const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;
+    cargo.settle({ audioBytes, outcome: isRefusedInside ? 'refused' : outcome.outcome });
   }
 }
 
