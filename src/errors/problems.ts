@@ -152,7 +152,7 @@ export const PROBLEMS = {
   concurrency_limited: {
     status: 429,
     title: 'Concurrency limited',
-    message: 'Everything this account may run at once is in use.',
+    message: 'As much as this account, app or user may run at once is running.',
     retryable: true,
     when: 'No lease became free within the wait.',
   },
