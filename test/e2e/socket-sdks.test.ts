@@ -176,6 +176,7 @@ for (const [name, Sdk] of SDKS) {
             socket.send('close');
           }
         }
+        if (event.type === 'error') seen.push({ error: event.error.message });
         if (event.type === 'close') seen.push({ closed: event.code });
       }
       t.ok(seen.length > 3);
@@ -191,6 +192,7 @@ for (const [name, Sdk] of SDKS) {
       const seen: object[] = [];
       for await (const event of socket.stream()) {
         if (event.type === 'open') for (const frame of spoken('Did you hear that?', 1)) socket.sendRaw(frame);
+        if (event.type === 'error') seen.push({ error: event.error.message });
         if (event.type === 'close') seen.push({ closed: event.code });
         if (event.type !== 'message') continue;
         seen.push(comparable(event.message));

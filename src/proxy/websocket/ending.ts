@@ -18,6 +18,8 @@ export interface Ending extends Pick<RelayEnd, 'by' | 'outcome'> {
   readonly toUpstream: Closing;
   /** What the errors say that go before the client's; `null` = it ends it itself, or nothing is going on. */
   readonly problem: Problem | null;
+  /** Upstream has ended it by a close frame, and has said before what it had to say: only readers that would wait all the same are told. */
+  readonly isSaidByUpstream?: boolean;
 }
 
 const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
@@ -75,6 +77,7 @@ export function closedByUpstream(closing: Closing, isRevealing: (text: string) =
     toClient: { code, reason: isRevealing(reason) ? '' : reason },
     toUpstream: { code: closing.code, reason: '' },
     problem: new Problem('upstream_unavailable', 'Cartesia closed the connection.'),
+    isSaidByUpstream: true,
     by: 'upstream',
     outcome: 'ok',
   };

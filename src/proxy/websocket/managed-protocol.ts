@@ -53,7 +53,8 @@ export class ManagedProtocol implements SocketProtocol {
     return JSON.stringify(agentErrorEvent('agent_failed', 'The agent reported an error.', false));
   }
 
-  farewell(problem: Problem): readonly string[] {
+  farewell(problem: Problem, isSaid: boolean): readonly string[] {
+    if (isSaid) return [];
     return [JSON.stringify(agentErrorEvent(problem.errorCode ?? problem.code, problem.message, true))];
   }
 

@@ -296,12 +296,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   /** Upstream is told to stop, then the client gets the errors that its readers wait for, and the close frame. */
-  #end({ toClient, toUpstream, problem, by, outcome }: Ending): void {
+  #end({ toClient, toUpstream, problem, isSaidByUpstream = false, by, outcome }: Ending): void {
     const protocol = this.#protocol;
     const upstream = this.#upstream;
     if (!this.isOpen || protocol === null || upstream === null) return;
     const { account, times } = this.#parts;
-    const errors = problem === null ? [] : protocol.farewell(problem);
+    const errors = problem === null ? [] : protocol.farewell(problem, isSaidByUpstream);
     closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
     protocol.end();
     account.used(protocol.usage);

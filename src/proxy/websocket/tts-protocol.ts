@@ -93,6 +93,7 @@ export class TtsProtocol implements SocketProtocol {
     return null;
   }
 
+  /** Who reads a context looks at nothing but its events. */
   farewell(problem: Problem): readonly string[] {
     return this.#contexts.all().map(({ id }) => this.#eventOf(problem, id));
   }
