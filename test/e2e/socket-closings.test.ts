@@ -119,3 +119,33 @@ test('a speech socket that Cartesia closes: every open context is told, whatever
     t.strictSame(errors.map((event) => event['context_id']).sort(), ['a', 'b']);
   }
 });
+
+test('a client that breaks the protocol while it is spoken to: its readers are told, as the socket tells errors', async (t) => {
+  const { broker, headers } = await startSocketBroker(t, {
+    simulator: { plan: 'scale', settings: { latency: { perChunkMs: 60_000 } } },
+  });
+  const fragments = Array.from({ length: 130 }, () => frameOf(0, 'a', { isFinal: false }));
+  const violations: readonly [number, readonly Buffer[], string, number][] = [
+    [1002, [frameOf(3)], 'invalid_request', 400],
+    [1007, [frameOf(1, Buffer.from([0xff]))], 'invalid_request', 400],
+    [1008, [frameOf(1, 'a', { isFinal: false }), ...fragments], 'invalid_request', 400],
+    [1009, [frameOf(1, '', { length: 256 * 1024 + 1 })], 'payload_too_large', 413],
+  ];
+  for (const [code, frames, errorCode, status] of violations) {
+    const error = { type: 'error', status_code: status, error_code: errorCode, source: 'broker' };
+    const speaking = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+    speaking.send(frameOf(1, speech('a', LONG)));
+    t.match(await speaking.event(), { type: 'chunk' });
+    speaking.send(...frames);
+    const { events, code: told } = await lastWords(speaking);
+    t.equal(told, code);
+    t.match(events, [{ ...error, done: true, context_id: 'a' }], `${code}`);
+
+    const listening = await openRawSocket(t, broker.url, STT_PATH, headers);
+    listening.send(...frames);
+    t.match(await lastWords(listening), { code, events: [error] });
+    const call = await openRawSocket(t, broker.url, MANAGED_PATH, headers);
+    call.send(...frames);
+    t.match(await lastWords(call), { code, events: [{ type: 'error', code: errorCode, fatal: true }] });
+  }
+});

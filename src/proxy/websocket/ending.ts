@@ -2,6 +2,7 @@
 import { Problem } from '../../errors/problems.ts';
 import { UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import { CLOSE, type Closing, passedClosing } from './close-code.ts';
+import { VIOLATION } from './frame-header.ts';
 
 /** How a socket ended. */
 export interface RelayEnd {
@@ -26,10 +27,10 @@ const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
 
 /** What the reason of a close frame says, by the code of the rule that was broken. */
 const VIOLATION_REASONS: Readonly<Record<number, string>> = {
-  1002: 'protocol error',
-  1007: 'not UTF-8',
-  1008: 'too many fragments',
-  1009: 'message too big',
+  [VIOLATION.protocol]: 'protocol error',
+  [VIOLATION.notUtf8]: 'not UTF-8',
+  [VIOLATION.policy]: 'too many fragments',
+  [VIOLATION.tooBig]: 'message too big',
 };
 
 /** Nothing was said for too long: Cartesia's own words. */
@@ -101,11 +102,10 @@ export function brokenByUpstream(code: number): Ending {
 
 /** @param code of the rule that the client broke */
 export function brokenByClient(code: number): Ending {
-  return {
-    toClient: { code, reason: VIOLATION_REASONS[code] ?? '' },
-    toUpstream: GOING_AWAY,
-    problem: null,
-    by: 'broker',
-    outcome: 'invalid_request',
-  };
+  const reason = VIOLATION_REASONS[code] ?? '';
+  const problem =
+    code === VIOLATION.tooBig
+      ? new Problem('payload_too_large', 'The message is larger than this socket takes.')
+      : new Problem('invalid_request', `The client broke the WebSocket protocol: ${reason}.`);
+  return { toClient: { code, reason }, toUpstream: GOING_AWAY, problem, by: 'broker', outcome: problem.code };
 }

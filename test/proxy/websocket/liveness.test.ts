@@ -79,6 +79,10 @@ test('what an end says to either side', async (t) => {
   const told = closedByUpstream(closing, (text) => text.includes('key'));
   t.strictSame(told.toClient, { code: 1011, reason: '' }, 'our key is in no reason');
   t.strictSame(told.toUpstream, { code: 1003, reason: '' });
-  t.match(brokenByClient(1009), { toClient: { code: 1009, reason: 'message too big' }, problem: null, by: 'broker' });
+  const tooBig = { toClient: { code: 1009, reason: 'message too big' }, outcome: 'payload_too_large', by: 'broker' };
+  t.match(brokenByClient(1009), { ...tooBig, problem: { code: 'payload_too_large', status: 413 } });
+  for (const code of [1002, 1007, 1008]) {
+    t.match(brokenByClient(code), { toClient: { code, reason: /./ }, problem: { code: 'invalid_request' } }, `${code}`);
+  }
   t.match(brokenByUpstream(1002), { toClient: { code: 1011 }, toUpstream: { code: 1002 }, by: 'upstream' });
 });
