@@ -3,7 +3,7 @@ import { type Test, test } from 'tap';
 import { makeCloseFrame, makeTextFrame } from '../../src/proxy/websocket/frame.ts';
 import { spoken } from '../simulator/sockets/speech.ts';
 import { frameOf, openRawSocket, type RawSocket } from './raw-socket.ts';
-import { STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
+import { logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 import { startRawUpstream, switching } from './socket-upstream.ts';
 
 const TURNS_PATH = STT_PATH.replace('/stt/', '/stt/turns/');
@@ -105,10 +105,13 @@ test('a refusal of Cartesia arrives once, in its own words', async (t) => {
 });
 
 test('a speech socket that Cartesia closes: every open context is told, whatever the code', async (t) => {
-  for (const code of [1000, 1011]) {
-    const { broker, headers, simulator } = await startSocketBroker(t, {
-      simulator: { settings: { latency: { perChunkMs: 60_000 } } },
-    });
+  for (const [code, outcome] of [
+    [1000, 'ok'],
+    [1008, 'upstream_rejected'],
+    [1011, 'upstream_unavailable'],
+  ] as const) {
+    const running = await startSocketBroker(t, { simulator: { settings: { latency: { perChunkMs: 60_000 } } } });
+    const { broker, headers, simulator } = running;
     simulator.faults.add({ match: {}, times: 1, action: { type: 'close_socket', code, afterFrames: 2 } });
     const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
     socket.send(frameOf(1, speech('a', LONG)), frameOf(1, speech('b', LONG)));
@@ -117,6 +120,9 @@ test('a speech socket that Cartesia closes: every open context is told, whatever
     const errors = events.filter(({ type }) => type === 'error');
     for (const error of errors) t.match(error, { done: true, status_code: 502, error_code: 'upstream_unavailable' });
     t.strictSame(errors.map((event) => event['context_id']).sort(), ['a', 'b']);
+    t.match(await logged(running, ({ msg }) => msg === 'socket closed'), { outcome, close_code: code });
+    const metrics = await broker.metrics.registry.metrics();
+    t.match(metrics, `broker_sockets_closed_total{endpoint="/tts/websocket",outcome="${outcome}"} 1`);
   }
 });
 

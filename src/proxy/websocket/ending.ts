@@ -9,7 +9,10 @@ export interface RelayEnd {
   readonly by: 'client' | 'upstream' | 'broker';
   /** What the client was told, or has said; 1006 where nothing was said. */
   readonly code: number;
-  /** `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem. */
+  /**
+   * `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem; where Cartesia
+   * closed it, `upstream_rejected` for 1008 and `upstream_unavailable` for every other code but 1000.
+   */
   readonly outcome: string;
 }
 
@@ -80,8 +83,14 @@ export function closedByUpstream(closing: Closing, isRevealing: (text: string) =
     problem: new Problem('upstream_unavailable', 'Cartesia closed the connection.'),
     isSaidByUpstream: true,
     by: 'upstream',
-    outcome: 'ok',
+    outcome: outcomeOf(closing.code),
   };
+}
+
+/** Of a close frame of upstream's: only an end that it calls normal, or none at all, is one. */
+function outcomeOf(code: number | null): string {
+  if (code === null || code === CLOSE.normal) return 'ok';
+  return code === CLOSE.policy ? 'upstream_rejected' : 'upstream_unavailable';
 }
 
 export function closedByClient(closing: Closing): Ending {

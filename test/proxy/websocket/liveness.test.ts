@@ -86,3 +86,18 @@ test('what an end says to either side', async (t) => {
   }
   t.match(brokenByUpstream(1002), { toClient: { code: 1011 }, toUpstream: { code: 1002 }, by: 'upstream' });
 });
+
+test('only what upstream calls a normal end is recorded as one', async (t) => {
+  for (const [code, outcome] of [
+    [null, 'ok'],
+    [1000, 'ok'],
+    [1008, 'upstream_rejected'],
+    ...[1001, 1002, 1003, 1009, 1011, 1012, 1013, 3000, 4999].map((code) => [code, 'upstream_unavailable'] as const),
+  ] as const) {
+    t.match(
+      closedByUpstream({ code, reason: '' }, () => false),
+      { outcome, by: 'upstream' },
+      `${code}`,
+    );
+  }
+});
