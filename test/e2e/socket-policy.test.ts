@@ -249,3 +249,41 @@ test('what was said and heard is counted, and told in metrics and in a line', as
   t.match(metrics, /broker_sockets_open\{endpoint="\/tts\/websocket"\} 0/);
   t.match(metrics, /broker_sockets_closed_total\{endpoint="\/tts\/websocket",outcome="ok"\} 1/);
 });
+
+test('a call is counted from its first message to its end, however short it is', async (t) => {
+  let now = 10_000;
+  const running = await startSocketBroker(t, { seams: { relays: { now: () => now } } });
+  const { broker, headers } = running;
+  const starts: readonly [string, string, object, object][] = [
+    [
+      '/v1/agents/websocket/agent_a',
+      '/v1/agents/websocket/:id',
+      { type: 'session_create', audio: { input_format: 'pcm_16000' } },
+      { type: 'session_ready' },
+    ],
+    [
+      '/agents/stream/agent_a',
+      '/agents/stream/:id',
+      { event: 'start', config: { input_format: 'pcm_16000' } },
+      { event: 'ack' },
+    ],
+  ];
+  for (const [path, route, start, answer] of starts) {
+    const socket = await openRawSocket(t, broker.url, path, headers);
+    now += 700; // open, but not called
+    socket.send(frameOf(1, JSON.stringify(start)));
+    t.match(await socket.event(), answer);
+    now += 350;
+    socket.send(closeFrameOf(1000));
+    const line = await logged(running, (entry) => entry['msg'] === 'socket closed' && entry['route'] === route);
+    t.equal(line['call_seconds'], 0.35, route);
+    const metrics = await broker.metrics.registry.metrics();
+    t.match(metrics, `broker_usage_total{client="kiosk",endpoint="${route}",unit="call_seconds"} 0.35\n`);
+  }
+
+  const refused = await openRawSocket(t, broker.url, '/agents/stream/agent_b', headers);
+  running.logs.length = 0;
+  refused.send(frameOf(1, JSON.stringify({ event: 'start', agent: { system_prompt: 'You are a pirate.' } })));
+  t.equal((await refused.closing()).code, 1008);
+  t.notOk('call_seconds' in (await logged(running, ({ msg }) => msg === 'socket closed')), 'no call, no time');
+});

@@ -67,7 +67,7 @@ export class ManagedProtocol implements SocketProtocol {
   }
 
   end(): void {
-    this.look();
+    this.#call.look(this.#host.touch());
   }
 
   #tell(problem: Problem): void {
@@ -83,7 +83,7 @@ export class ManagedProtocol implements SocketProtocol {
       }
       const refused = checkSessionCreate(fields, this.#overrides);
       if (refused !== null) return new Problem('content_not_allowed', `This caller may not set ${refused}.`);
-      this.#call.begin(this.#host.nowMs);
+      this.#call.begin(this.#host.touch());
       return null;
     } catch (error) {
       return error as Problem; // nothing else is thrown there

@@ -7,6 +7,8 @@ export interface ProtocolHost {
   readonly requestId: string;
   /** Monotonic milliseconds, read about once a second. */
   readonly nowMs: number;
+  /** The same, read now. */
+  touch(): number;
   /** A text message of ours, at the next place where one may stand. */
   toClient(text: string): void;
   toUpstream(text: string): void;

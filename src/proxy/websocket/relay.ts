@@ -78,6 +78,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     return this.#parts.clock.nowMs;
   }
 
+  touch(): number {
+    return this.#parts.clock.touch();
+  }
+
   get isOpen(): boolean {
     return this.#phase === 'open';
   }
