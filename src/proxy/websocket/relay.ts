@@ -114,7 +114,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   upstreamAccepted(requestId: string | null): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'open';
-    this.#liveness.lastActiveMs = this.nowMs;
+    this.#liveness.isClientActive = true;
     const start = this.#start;
     this.#start = null;
     this.#client.write(start?.opening.accepted(requestId) ?? '', 'latin1');
@@ -181,12 +181,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   textUp(payload: Buffer, keep: () => Buffer): boolean {
-    this.#liveness.lastActiveMs = this.nowMs;
+    this.#liveness.isClientActive = true;
     return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
   }
 
   binaryUp(payloadBytes: number, isFirst: boolean): boolean {
-    this.#liveness.lastActiveMs = this.nowMs;
+    this.#liveness.isClientActive = true;
     if (!this.isOpen || this.#protocol === null) return false;
     this.#protocol.clientBinary(payloadBytes, isFirst);
     return this.#protocol.takesBinary;
@@ -194,7 +194,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   controlUp(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping && this.isOpen) {
-      if (this.#parts.pingsCount) this.#liveness.lastActiveMs = this.nowMs;
+      if (this.#parts.pingsCount) this.#liveness.isClientActive = true;
       this.#down.send(makeFrame(OPCODE.pong, payload, false), true);
     }
     if (opcode !== OPCODE.close) return;

@@ -71,6 +71,26 @@ test('a socket ends for one reason, the first of these, and otherwise stays', as
   });
 });
 
+test('silence begins with the last message, or with the end of what was going on, and never earlier', async (t) => {
+  const idle = { outcome: 'idle' };
+  const look = (liveness: Liveness, nowMs: number, isBusy = false) => liveness.due(nowMs, isBusy, false, FLOWING);
+  const speaking = new Liveness(LIFESPAN, 0);
+  speaking.isClientActive = true; // at any moment up to the look
+  t.equal(look(speaking, 999), null);
+  t.equal(look(speaking, 60_999), null);
+  t.match(look(speaking, 61_000), idle);
+
+  const spokenTo = new Liveness({ ...LIFESPAN, expiresAtMs: 1_000_000, endsAtMs: 1_000_000 }, 0);
+  for (const [nowMs, isBusy] of [
+    [80_000, true], // for longer than it may be silent
+    [81_000, false], // it ended at any moment up to here
+    [141_000, false],
+  ] as const) {
+    t.equal(look(spokenTo, nowMs, isBusy), null, `${nowMs}`);
+  }
+  t.match(look(spokenTo, 141_001), idle);
+});
+
 test('what an end says to either side', async (t) => {
   const problem = new Problem('quota_exceeded', 'A sentence that is no code.');
   t.match(cutOff(problem, 1008), { toClient: { code: 1008, reason: 'quota_exceeded' }, outcome: 'quota_exceeded' });
