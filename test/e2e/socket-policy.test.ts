@@ -47,11 +47,17 @@ test('a message outside the policy gets an error event for its context and is no
       JSON.stringify({ ...good, context_id: 'x' }).replace('{', '{"model_id":"sonic-2",'),
       'invalid_request',
     ],
+    [
+      'a context twice',
+      JSON.stringify({ ...good, context_id: 'x' }).replace('{', '{"context_id":"y",'),
+      'invalid_request',
+    ],
     ['a prototype', '{"__proto__":{"a":1},"context_id":"x"}', 'invalid_request'],
     ['no object', '[]', 'invalid_request'],
     ['no JSON', '{', 'invalid_request'],
     ['nothing', '', 'invalid_request'],
   ];
+  const nameless: ReadonlySet<string> = new Set(['a context twice', 'no object', 'no JSON', 'nothing']);
   for (const [name, message, code] of refused) {
     await t.test(name, async (t) => {
       const text = typeof message === 'string' ? message : JSON.stringify({ ...message, context_id: 'x' });
@@ -67,6 +73,8 @@ test('a message outside the policy gets an error event for its context and is no
         message: /./,
       });
       t.equal(event['status_code'], code === 'invalid_request' ? 400 : 403);
+      t.equal(event['context_id'], nameless.has(name) ? undefined : 'x');
+      t.notMatch(event['message'], /body/);
     });
   }
   socket.send(frameOf(2, JSON.stringify({ ...good, context_id: 'x' })));
@@ -99,6 +107,20 @@ test('transcripts count together: by context, by session; a context that went to
   socket.send(closeFrameOf(1000));
   const line = await logged(running, ({ msg }) => msg === 'socket closed');
   t.match(line, { audit: 'usage', characters: 51, outcome: 'ok', close_code: 1000, closed_by: 'client' });
+});
+
+test('a message that cannot be read for certain ends the context that it names', async (t) => {
+  const { broker, headers, simulator } = await startSocketBroker(t, {
+    simulator: { settings: { latency: { perChunkMs: 60_000 } } },
+  });
+  const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+  socket.send(frameOf(1, speech('a', 'A sentence with more than one chunk, so that it stays unfinished.')));
+  t.match(await socket.event(), { type: 'chunk', context_id: 'a' });
+  socket.send(frameOf(1, speech('a', 'And more.', { Model_ID: 'sonic-2' })));
+  t.match(await ended(socket, 'a'), { type: 'error', error_code: 'invalid_request' });
+  await simulator.journal.waitFor({}, ({ frames }) =>
+    frames.some(({ text = '' }) => text === '{"context_id":"a","cancel":true}'),
+  );
 });
 
 test('a socket has so many contexts at a time, and no more', async (t) => {
@@ -195,6 +217,12 @@ test('an agent is called as it was made, unless the operator allows overrides', 
     fatal: false,
     message: /dynamic_variables/,
   });
+  managed.send(frameOf(1, JSON.stringify({ ...create, temperature: 2 })));
+  t.match(await managed.event(), {
+    message: 'This caller may not set a field of session_create that is not known here.',
+  });
+  managed.send(frameOf(1, '{'));
+  t.match(await managed.event(), { code: 'invalid_request', message: 'The message is not valid JSON in UTF-8.' });
   managed.send(frameOf(1, JSON.stringify({ type: 'session_update', instructions: 'x' })));
   t.match(await managed.event(), { type: 'error', code: 'content_not_allowed', fatal: false });
   managed.send(frameOf(1, JSON.stringify(create)));

@@ -82,7 +82,10 @@ export class ManagedProtocol implements SocketProtocol {
         return new Problem('content_not_allowed', 'This caller may not send messages of this type.');
       }
       const refused = checkSessionCreate(fields, this.#overrides);
-      if (refused !== null) return new Problem('content_not_allowed', `This caller may not set ${refused}.`);
+      if (refused !== null) {
+        const what = refused === 'other' ? 'a field of session_create that is not known here' : refused;
+        return new Problem('content_not_allowed', `This caller may not set ${what}.`);
+      }
       this.#call.begin(this.#host.touch());
       return null;
     } catch (error) {
