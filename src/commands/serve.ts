@@ -2,17 +2,24 @@
 import { type Broker, startBroker } from '../broker.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 import { untilStopped } from './until-stopped.ts';
 
 /** Added to the drain, so that it is the drain that ends first. Milliseconds. */
 const STOP_RESERVE_MS = 2000;
 
+const USAGE = `usage: cartesia-broker serve
+
+Runs the broker until a signal ends it. It takes no arguments: settings come from the environment, see .env.example.
+`;
+
 /** Resolves only when it cannot start; a broker that runs ends with the process. */
 export async function runServe(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
   if (argv.length > 0) {
-    io.stderr.write('serve takes no arguments: settings come from the environment, see .env.example\n');
-    return 2;
+    const isAsked = isHelp(argv);
+    (isAsked ? io.stdout : io.stderr).write(USAGE);
+    return isAsked ? 0 : 2;
   }
   const loaded = await loadConfig(io.env);
   if (loaded.outcome === 'refused') {
