@@ -96,7 +96,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
   const redisUrl = config.store.redisUrl === null ? null : { current: config.store.redisUrl };
-  const store = await openStore(redisUrl, config.store.prefix, observeStore(metrics.limits));
+  const store = await openStore(redisUrl, config.store.prefix, observeStore(logger, metrics.limits));
   const limits = createLimits({ config, store, onEvent: observeLimits(metrics.limits) });
   measureLimits(metrics.limits, limits, store);
   const onEvent = observeUpstream(logger, metrics);
