@@ -8,6 +8,8 @@ export interface Metrics {
   /** `route` is the template, `status` the number. */
   readonly requests: Counter<'route' | 'method' | 'status'>;
   readonly requestSeconds: Histogram<'route'>;
+  /** Answers that had begun and were not whole; their status says nothing of it. `outcome` is the error code. */
+  readonly brokenOff: Counter<'route' | 'outcome'>;
   /** `outcome`: `minted`, `reused`, `aborted` and, where the token came all the same, `undelivered`; or the error code. */
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
   /** `reason` is from a fixed list, for the operator; callers see one body for all. */
@@ -19,6 +21,7 @@ export interface Metrics {
   readonly socketsOpen: Gauge<'endpoint'>;
   /** `outcome`: `ok`, `idle`, `aborted`, `dead_peer`, or an error code. */
   readonly socketsClosed: Counter<'endpoint' | 'outcome'>;
+  /** Mints only: what is carried lasts as long as it speaks. */
   readonly upstreamSeconds: Histogram<'outcome'>;
   /** The alarm: Cartesia refuses a key of ours. */
   readonly upstreamKeyRejected: Counter;
@@ -56,6 +59,12 @@ export function createMetrics(): Metrics {
       help: 'Time from the header block to the last byte of the answer.',
       labelNames: ['route'],
       buckets: SECONDS,
+      registers,
+    }),
+    brokenOff: new Counter({
+      name: 'broker_answers_broken_off_total',
+      help: 'Answers that broke off after their head was sent, other than by the caller, by route template and outcome.',
+      labelNames: ['route', 'outcome'],
       registers,
     }),
     mints: new Counter({
@@ -96,7 +105,7 @@ export function createMetrics(): Metrics {
     }),
     upstreamSeconds: hotHistogram({
       name: 'broker_upstream_duration_seconds',
-      help: 'Time of calls to Cartesia, by outcome.',
+      help: 'Time that Cartesia takes for a mint, by outcome.',
       labelNames: ['outcome'],
       buckets: SECONDS,
       registers,

@@ -46,6 +46,7 @@ export const requestLog = fp<RequestLogOptions>(
       const route = request.routeOptions.url ?? '(none)';
       metrics.requests.inc({ route, method: request.method, status });
       metrics.requestSeconds.observe({ route }, ms / 1000);
+      if (status === 200 && record.outcome !== 'ok') metrics.brokenOff.inc({ route, outcome: record.outcome });
       if (route === '/access-token') countMint(metrics, record);
       if (record.reason !== null && record.outcome !== 'rate_limited')
         metrics.authenticationFailures.inc({ reason: record.reason });
