@@ -31,6 +31,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { observeSecrets } from './telemetry/observe-secrets.ts';
 import { observeStrain } from './telemetry/observe-strain.ts';
+import { createSubjectHash } from './telemetry/subject-hash.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
 import { createDirectMinter } from './tokens/direct-minter.ts';
 import type { Minter } from './tokens/minter.ts';
@@ -154,6 +155,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     direct: () => destination('direct', config.upstream.baseUrl),
     proxied: () => destination('proxied', publicUrl),
   };
+  const subjectHash = createSubjectHash();
   const app = await buildApp({
     config,
     identity,
@@ -165,6 +167,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     readiness,
     logger,
     metrics,
+    subjectHash,
     certificate,
     ...(seams.timeouts === undefined ? {} : { timeouts: seams.timeouts }),
   });
@@ -172,7 +175,17 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const management = await buildManagement({
     readiness,
     metrics,
-    admin: adminToken === null ? null : { token: adminToken, limits, prices: config.usage.prices, logger },
+    admin:
+      adminToken === null
+        ? null
+        : {
+            token: adminToken,
+            limits,
+            prices: config.usage.prices,
+            logger,
+            subjectHash,
+            clients: config.clients.map(({ name }) => name),
+          },
     details: () => ({ upstream: tokenClient.health, store: store.state }),
   });
 

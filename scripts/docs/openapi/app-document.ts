@@ -10,6 +10,7 @@ import { createReadiness } from '../../../src/listener/readiness.ts';
 import { createMemoryStore } from '../../../src/store/memory-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { createSubjectHash } from "../../../src/telemetry/subject-hash.ts";
 import { destination } from '../../../src/tokens/access-token.ts';
 import type { RoutePaths } from './describe.ts';
 
@@ -60,6 +61,7 @@ export function appParts(): AppParts {
     readiness: createReadiness(),
     logger: createLogger('silent'),
     metrics: createMetrics(),
+    subjectHash: createSubjectHash(),
     certificate: null,
     carrier: { carry: neverUsed, open: 0, close: async () => {} },
     sockets: null,
