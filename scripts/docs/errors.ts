@@ -19,7 +19,7 @@ ${exampleAnswer()}
 | \`error_code\` | What to react to. The codes below are added to, never renamed; one that Cartesia gave is passed on as it is. May be null. |
 | \`title\` | Short and fixed. |
 | \`message\` | For the developer who reads it; the wording may change. |
-| \`request_id\` | The id of the request, also in the header \`x-request-id\`: name it when you report something. |
+| \`request_id\` | The id of the request, also in the header \`x-request-id\`: name it when you report something. In an event of Cartesia's (\`source: "upstream"\`) it is Cartesia's. |
 | \`source\` | Who failed: \`broker\`, or \`upstream\` when the failure is what Cartesia answered. |
 | \`doc_url\` | Where Cartesia says more; only sometimes there. |
 

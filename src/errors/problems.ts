@@ -226,7 +226,15 @@ export interface ProblemDetails {
   /** Who failed. `upstream` = the failure is Cartesia's answer, passed on. */
   readonly source?: 'broker' | 'upstream';
   /** Cartesia's own status, code and title, which the caller sees in place of the catalogue's. */
-  readonly upstream?: { readonly status: number; readonly errorCode: string | null; readonly title: string };
+  readonly upstream?: UpstreamAnswer;
+}
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly errorCode: string | null;
+  readonly title: string;
+  /** Where Cartesia says more about it. */
+  readonly docUrl?: string | null;
 }
 
 /**

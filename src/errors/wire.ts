@@ -16,12 +16,14 @@ export interface ErrorBody {
 export const RETRY_AFTER_MAX_SECONDS = 60;
 
 export function errorBody(problem: Problem, requestId: string): ErrorBody {
+  const docUrl = problem.details.upstream?.docUrl ?? null;
   return {
     error_code: problem.errorCode,
     title: problem.title,
     message: problem.message,
     request_id: requestId,
     source: problem.details.source ?? 'broker',
+    ...(docUrl === null ? {} : { doc_url: docUrl }),
   };
 }
 

@@ -98,10 +98,10 @@ export class Carriage implements ForwardingParts {
     if (outcome.outcome === 'cut') {
       record.outcome = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';
     }
-    cargo.settle({
-      audioBytes: events === null ? forwarding.bytes : events.audioBytes,
-      outcome: outcome.outcome,
-    });
+    if (events !== null && events.upstreamError !== null) record.outcome = events.upstreamError;
+    const audioBytes = events === null ? forwarding.bytes : events.audioBytes;
+    const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;
+    cargo.settle({ audioBytes, outcome: isRefusedInside ? 'refused' : outcome.outcome });
   }
 }
 

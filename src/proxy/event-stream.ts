@@ -2,6 +2,7 @@
 // cut, which gets an end.
 import { type ErrorEventFields, ttsErrorEvent } from '../errors/event.ts';
 import { PROBLEMS } from '../errors/problems.ts';
+import { isAboutOurKey } from '../upstream/error-body.ts';
 
 export interface EventStreamOptions {
   /** Of the request; upstream's errors on streams do not carry it. */
@@ -27,6 +28,8 @@ const CR = 0x0d;
 export class EventStream {
   /** The stream has said how it ended: `done` or an error. */
   isOver = false;
+  /** The code of the error that upstream has ended it with; `null` while there is none. */
+  upstreamError: string | null = null;
   /** Bytes of audio seen in `chunk` events. */
   audioBytes = 0;
   readonly #options: EventStreamOptions;
@@ -42,6 +45,7 @@ export class EventStream {
 
   /** @returns what may leave now; `null` while an event is incomplete */
   push(chunk: Buffer): Buffer | null {
+    if (this.upstreamError !== null) return null; // an error is the last event
     const bytes = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);
     this.#held = null;
     if (this.#isInside) return this.#passInside(bytes);
@@ -90,15 +94,15 @@ export class EventStream {
 
   /** Whole events. The usual ones are told by a search in the bytes; only what may be an error is parsed. */
   #pass(bytes: Buffer): Buffer {
-    if (bytes.includes('"data"')) this.audioBytes += audioBytesOf(bytes);
     const mayBeError = bytes.includes('"error"') || bytes.includes('event: error') || bytes.includes('event:error');
     if (!mayBeError) {
+      this.audioBytes += audioBytesOf(bytes);
       this.#last = bytes;
       if (endsWithDone(bytes)) this.isOver = true;
       return bytes;
     }
     const out: Buffer[] = [];
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length && this.upstreamError === null; ) {
       const found = endOfFirstEvent(bytes, at);
       const end = found === -1 ? bytes.length : found;
       out.push(this.#rewritten(bytes.subarray(at, end)));
@@ -110,11 +114,14 @@ export class EventStream {
   #rewritten(bytes: Buffer): Buffer {
     const event = eventOf(bytes);
     if (!isError(event)) {
+      this.audioBytes += audioBytesOf(bytes);
       this.#noteEnd(event);
       return bytes;
     }
+    const error = this.#errorOf(event.fields ?? { error: event.data });
     this.isOver = true;
-    return frame(ttsErrorEvent(this.#errorOf(event.fields ?? { error: event.data })));
+    this.upstreamError = error.errorCode ?? 'upstream_error';
+    return frame(ttsErrorEvent(error));
   }
 
   #noteEnd({ fields }: ServerSentEvent): void {
@@ -134,16 +141,16 @@ export class EventStream {
     const status = typeof said === 'number' && Number.isInteger(said) ? said : 500;
     const errorCode = text('error_code');
     const { contextId } = this.#options;
-    if (status === 401 || (status === 403 && errorCode === null)) {
+    const title = text('title') ?? (legacy !== null && colon > 0 ? legacy.slice(0, colon) : null);
+    if (isAboutOurKey(status, { errorCode, title })) {
       this.#options.onKeyRefused(status);
-      const requestId = text('request_id') ?? this.#options.requestId;
-      return { ...KEY_REFUSED, requestId, contextId };
+      return { ...KEY_REFUSED, requestId: this.#options.requestId, contextId };
     }
     const docUrl = text('doc_url');
     return {
       status,
       errorCode,
-      title: text('title') ?? (legacy !== null && colon > 0 ? legacy.slice(0, colon) : 'Upstream error'),
+      title: title ?? 'Upstream error',
       message:
         text('message') ??
         (legacy !== null ? legacy.slice(colon > 0 ? colon + 2 : 0) : 'Cartesia ended the stream with an error.'),

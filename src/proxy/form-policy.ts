@@ -1,7 +1,7 @@
 // The fields of a transcription form against the content rules, while the form passes.
-import type { BusboyHeaders } from '@fastify/busboy';
 import { Problem } from '../errors/problems.ts';
 import { type ContentRules, checkContent } from '../policy/content.ts';
+import { openForm } from './form-parser.ts';
 import type { FormWatch } from './upload.ts';
 
 /** Whether any rule concerns transcription at all: without one a form is not even parsed. */
@@ -10,20 +10,10 @@ export function restrictsForms(rules: ContentRules): boolean {
 }
 
 /**
- * @throws Problem `unsupported_media_type` when the media type is no form
+ * @throws Problem when the media type is no form, or not clearly one
  */
 export async function watchForm(contentType: string, rules: ContentRules): Promise<FormWatch> {
-  // Which of two boundaries counts is for each reader to say.
-  if (contentType.toLowerCase().split('boundary=').length !== 2)
-    throw new Problem('invalid_request', 'The media type of the form must name one boundary.');
-  const { Busboy } = await import('@fastify/busboy'); // loaded by the first client app that has such rules
-  const headers: BusboyHeaders = { 'content-type': contentType };
-  let parser: InstanceType<typeof Busboy>;
-  try {
-    parser = new Busboy({ headers, limits: { fieldSize: FIELD_MAX_BYTES, fields: FIELDS_MAX, headerPairs: 20 } });
-  } catch {
-    throw new Problem('unsupported_media_type', 'Send the body as multipart/form-data.');
-  }
+  const parser = await openForm(contentType);
   const found = new Map<string, string>();
   let problem: Problem | null = null;
   const refuse = (message: string): void => {
@@ -82,6 +72,3 @@ function governed(name: string | undefined): 'model' | 'language' | null {
   const meant = (name ?? '').trim().toLowerCase().replace(/\[\]$/, '');
   return meant === 'model' || meant === 'language' ? meant : null;
 }
-
-const FIELD_MAX_BYTES = 4096;
-const FIELDS_MAX = 100;

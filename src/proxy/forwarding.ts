@@ -122,6 +122,13 @@ export class Forwarding implements UpstreamHandler, Listed {
     const { events, isRevealing } = this.#parts;
     const head = readAnswerHead(headers, { isRewritten: events !== null, isRevealing });
     this.#head = head;
+    const complaint = complaintAbout(status, head, events !== null);
+    if (complaint !== null) {
+      const control = this.#control;
+      this.onFailure(new UpstreamFailure('answer', complaint));
+      control?.abort();
+      return 'data';
+    }
     if (status >= 300) {
       this.#phase = 'error';
       return 'data';
@@ -240,6 +247,18 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#parts.ended(outcome);
   }
 }
+
+const EVENT_STREAM = /^text\/event-stream(?:\s*;|$)/i;
+
+/** What makes an answer one that no client could read; `null` where there is nothing. */
+function complaintAbout(status: number, { contentType, isCoded }: AnswerHead, isForEvents: boolean): string | null {
+  if (status > STATUS_MAX) return 'status out of range';
+  if (status >= 300) return null; // what it says is read, as far as it can be
+  if (isCoded) return 'content-encoding';
+  return isForEvents && !EVENT_STREAM.test(contentType) ? 'no event stream' : null;
+}
+
+const STATUS_MAX = 599;
 
 /** Behind whatever has come with the head. */
 function flushHead(forwarding: Forwarding): void {

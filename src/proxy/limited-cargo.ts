@@ -117,7 +117,7 @@ export class LimitedCargo implements Cargo {
     this.#cargo.settle(passed);
     const { usage } = request.record;
     this.#booking?.settle(endpoint.cost === 'characters' ? (usage?.characters ?? 0) : (usage?.audioSeconds ?? 0));
-    if (usage === null || usage.characters + usage.audioSeconds === 0) return;
+    if (usage === null) return;
     const { client, subject } = admitted(request).principal;
     const { characters, audioSeconds } = usage;
     recordUsage(limits.usage, { client, subject, endpoint }, { requests: 1, characters, audioSeconds, callSeconds: 0 });

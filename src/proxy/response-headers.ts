@@ -9,7 +9,7 @@ const FORWARDED: ReadonlySet<string> = new Set([
   'cartesia-file-id',
 ]);
 /** What is read here and not passed on as it is. */
-const READ: ReadonlySet<string> = new Set(['cartesia-request-id', 'x-request-id', 'retry-after']);
+const READ: ReadonlySet<string> = new Set(['cartesia-request-id', 'x-request-id', 'retry-after', 'content-encoding']);
 
 /** What an answer's head says that somebody here wants to know. */
 export interface AnswerHead {
@@ -19,6 +19,8 @@ export interface AnswerHead {
   /** Upstream's id of the request, from either of the fields it uses. */
   readonly requestId: string | null;
   readonly retryAfter: string | null;
+  /** The body is compressed, although we have asked for it as it is. */
+  readonly isCoded: boolean;
 }
 
 export interface AnswerHeadOptions {
@@ -36,6 +38,7 @@ export function readAnswerHead(headers: readonly string[], options: AnswerHeadOp
   let requestId: string | null = null;
   let otherId: string | null = null;
   let retryAfter: string | null = null;
+  let isCoded = false;
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at]?.toLowerCase() ?? '';
     const value = headers[at + 1] ?? '';
@@ -43,6 +46,7 @@ export function readAnswerHead(headers: readonly string[], options: AnswerHeadOp
     if (!(isForwarded || READ.has(name)) || isRevealing(value)) continue;
     if (name === 'x-request-id') otherId = readRequestId(value);
     else if (name === 'retry-after') retryAfter = value;
+    else if (name === 'content-encoding') isCoded = value.toLowerCase() !== 'identity';
     else if (name === 'cartesia-request-id') requestId = readRequestId(value);
     else if (!(isRewritten && name === 'content-length')) {
       if (name === 'content-type') contentType = value;
@@ -51,5 +55,5 @@ export function readAnswerHead(headers: readonly string[], options: AnswerHeadOp
   }
   requestId ??= otherId;
   if (requestId !== null) forwarded.push('cartesia-request-id', requestId);
-  return { forwarded, contentType, requestId, retryAfter };
+  return { forwarded, contentType, requestId, retryAfter, isCoded };
 }

@@ -4,21 +4,19 @@ import { type Admission, admitted } from '../admission/admitted.ts';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Limits } from '../limits/limits.ts';
-import { allowSlowBody } from '../listener/slow-body.ts';
 import { checkContent } from '../policy/content.ts';
 import { allowsEndpoint } from '../policy/endpoint.ts';
 import { ENDPOINTS, type Endpoint, isId } from '../upstream/endpoints.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
-import { carriedBodies, isJsonBody, isStream, type JsonBody, readJsonBody } from './bodies.ts';
+import { carriedBodies, isJsonBody, type JsonBody, readJsonBody } from './bodies.ts';
 import type { Cargo, UpstreamBody } from './cargo.ts';
 import type { Carrier } from './carrier.ts';
-import { restrictsForms, watchForm } from './form-policy.ts';
+import { type CarriedForm, receiveForm } from './form.ts';
 import { readGeneration } from './generation.ts';
 import { carryLimited } from './limited-carriage.ts';
 import { type Target, targetOf } from './target.ts';
 import { TranscriptionAnswer } from './transcription.ts';
 import { leaveBody } from './unread-body.ts';
-import { Upload } from './upload.ts';
 
 export interface ProxyOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
@@ -84,8 +82,8 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
         reply,
         amount: 0,
         load: async () => {
-          const body = await formBody(endpoint, admission, request, reply);
-          return transcription(endpoint, admission, target, body, request, options);
+          const form = await receiveForm(endpoint, admission, request, reply);
+          return transcription(endpoint, admission, target, form, request, options);
         },
       });
     case 'read':
@@ -94,7 +92,9 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
         ...target,
         body: NO_BODY,
         contextId: null,
-        settle: () => options.onUsage(admission.client.name, endpoint.path, noUsage()),
+        settle({ outcome }) {
+          if (outcome !== 'refused') options.onUsage(admission.client.name, endpoint.path, noUsage());
+        },
       });
       return undefined;
   }
@@ -133,11 +133,8 @@ function generation(
     contextId,
     settle({ audioBytes, outcome }) {
       // Cartesia charges for what it generated, also where the client did not wait for the end of it; not for what it refused.
-      const usage: Usage = {
-        characters: outcome === 'refused' ? 0 : characters,
-        audioBytes,
-        audioSeconds: secondsOf(audioBytes, format),
-      };
+      if (outcome === 'refused') return;
+      const usage: Usage = { characters, audioBytes, audioSeconds: secondsOf(audioBytes, format) };
       request.record.usage = usage;
       options.onUsage(admission.client.name, endpoint.path, usage);
     },
@@ -148,7 +145,7 @@ function transcription(
   endpoint: Endpoint,
   admission: Admission,
   target: Target,
-  body: UpstreamBody,
+  { content, length, recordings }: CarriedForm,
   request: FastifyRequest,
   options: ProxyOptions,
 ): Cargo {
@@ -156,11 +153,15 @@ function transcription(
   return {
     endpoint,
     ...target,
-    body,
+    body: { content, contentType: null, length },
     contextId: null,
     observe: (chunk) => answer.push(chunk),
-    settle() {
-      const usage: Usage = { ...noUsage(), audioSeconds: answer.audioSeconds };
+    settle({ outcome }) {
+      if (outcome === 'refused') return;
+      // Without an answer it was transcribed only if all of it had come.
+      const isWhole = outcome === 'answered' || content.writableFinished;
+      const audioSeconds = answer.audioSeconds ?? (isWhole ? recordings.seconds : 0);
+      const usage: Usage = { ...noUsage(), audioSeconds };
       request.record.usage = usage;
       options.onUsage(admission.client.name, endpoint.path, usage);
     },
@@ -173,28 +174,4 @@ function secondsOf(audioBytes: number, format: Parameters<typeof bytesPerSecond>
   const rate = bytesPerSecond(format);
   if (rate === null) return 0;
   return Math.max(0, audioBytes - (format.container === 'wav' ? WAV_HEADER_BYTES : 0)) / rate;
-}
-
-async function formBody(
-  endpoint: Endpoint,
-  admission: Admission,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<UpstreamBody> {
-  const { body, headers } = request;
-  const contentType = headers['content-type'] ?? '';
-  if (!isStream(body) || !/^multipart\/form-data\s*;/i.test(contentType)) {
-    throw new Problem('unsupported_media_type', 'Send the body as multipart/form-data.');
-  }
-  const length = headers['content-length'] === undefined ? null : Number(headers['content-length']);
-  if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
-  allowSlowBody(request.raw); // the row's deadlines hold
-  const rules = admission.client.content;
-  const upload = new Upload(endpoint.bodyMaxBytes, restrictsForms(rules) ? await watchForm(contentType, rules) : null);
-  upload.on('error', (error) => {
-    if (error instanceof Problem && !reply.sent) reply.send(error);
-  });
-  body.on('error', (error) => upload.destroy(error));
-  body.pipe(upload);
-  return { content: upload, contentType: null, length };
 }

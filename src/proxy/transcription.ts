@@ -14,14 +14,14 @@ export class TranscriptionAnswer {
     else this.#chunks = [];
   }
 
-  /** Seconds of audio; 0 where the answer does not tell. */
-  get audioSeconds(): number {
+  /** Seconds of audio; `null` where the answer does not tell. */
+  get audioSeconds(): number | null {
     try {
       const answer: unknown = JSON.parse(Buffer.concat(this.#chunks).toString('utf8'));
       const duration: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'duration') : null;
-      return typeof duration === 'number' && Number.isFinite(duration) && duration > 0 ? duration : 0;
+      return typeof duration === 'number' && Number.isFinite(duration) && duration >= 0 ? duration : null;
     } catch {
-      return 0;
+      return null;
     }
   }
 }

@@ -16,21 +16,21 @@ export interface FormWatch {
  */
 export class Upload extends Transform {
   readonly #maxBytes: number;
-  readonly #watch: FormWatch | null;
+  readonly #watches: readonly FormWatch[];
   #bytes = 0;
   #held: Buffer | null = null;
 
-  constructor(maxBytes: number, watch: FormWatch | null) {
+  constructor(maxBytes: number, watches: readonly FormWatch[]) {
     super({ highWaterMark: 64 * 1024 });
     this.#maxBytes = maxBytes;
-    this.#watch = watch;
+    this.#watches = watches;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#bytes += chunk.length;
     try {
       if (this.#bytes > this.#maxBytes) throw new Problem('payload_too_large');
-      this.#watch?.write(chunk);
+      for (const watch of this.#watches) watch.write(chunk);
     } catch (error) {
       done(error as Problem); // nothing else is thrown there
       return;
@@ -42,7 +42,6 @@ export class Upload extends Transform {
 
   override _flush(done: TransformCallback): void {
     const finish = (): void => done(null, this.#held ?? undefined);
-    if (this.#watch === null) finish();
-    else this.#watch.end().then(finish, (error: Problem) => done(error));
+    Promise.all(this.#watches.map((watch) => watch.end())).then(finish, (error: Problem) => done(error));
   }
 }

@@ -1,7 +1,7 @@
 // An error answer of Cartesia's as the Problem that the client sees: its code and words kept, in the one shape.
 import { Problem } from '../errors/problems.ts';
 import { clampRetryAfter } from '../errors/wire.ts';
-import { parseErrorBody } from '../upstream/error-body.ts';
+import { isAboutOurKey, parseErrorBody } from '../upstream/error-body.ts';
 import { parseRetryAfter } from '../upstream/retry-after.ts';
 import { quoteForLog, UpstreamFailure } from '../upstream/upstream-failure.ts';
 
@@ -43,8 +43,7 @@ export function problemOfAnswer(answer: ErrorAnswer, context: ErrorContext): Ans
   if (status < 400) {
     return { problem: new Problem('upstream_unavailable', undefined, { cause, ...id }), isKeyRefused: false };
   }
-  // With a code of its own, a 403 is about the request (a plan that lacks a model); without one it is about the key.
-  if (status === 401 || (status === 403 && error.errorCode === null)) {
+  if (isAboutOurKey(status, error)) {
     return { problem: new Problem('upstream_rejected', undefined, { cause, ...id }), isKeyRefused: true };
   }
   const title = error.title ?? TITLES[status] ?? 'Upstream error';
@@ -52,7 +51,7 @@ export function problemOfAnswer(answer: ErrorAnswer, context: ErrorContext): Ans
     cause,
     ...id,
     source: 'upstream',
-    upstream: { status, errorCode: error.errorCode, title },
+    upstream: { status, errorCode: error.errorCode, title, docUrl: error.docUrl },
     ...(status === 429 || status === 503
       ? {
           retryAfterSeconds: clampRetryAfter(

@@ -21,11 +21,14 @@ export interface UpstreamError {
   readonly title: string | null;
   readonly message: string | null;
   readonly requestId: string | null;
+  /** Where Cartesia says more about it. */
+  readonly docUrl: string | null;
 }
 
-const NOTHING: UpstreamError = { errorCode: null, title: null, message: null, requestId: null };
+const NOTHING: UpstreamError = { errorCode: null, title: null, message: null, requestId: null, docUrl: null };
 const TITLE_MAX = 200;
 const MESSAGE_MAX = 2_000;
+const DOC_URL_MAX = 1_000;
 const CODE = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** Never throws; what is not there, of the wrong type or not readable is `null`. Texts are cut and free of control characters. */
@@ -36,6 +39,20 @@ export function parseErrorBody(body: string): UpstreamError {
   if (text === '' || /^[<["]/.test(text)) return NOTHING;
   return fromPlainText(text);
 }
+
+/**
+ * Whether an error says that our key is not taken. A 403 with a code is about the request (a plan that lacks a model); so is one of the older
+ * form, which has no codes, when its title says what is missing.
+ */
+export function isAboutOurKey(
+  status: number,
+  { errorCode, title }: Pick<UpstreamError, 'errorCode' | 'title'>,
+): boolean {
+  return status === 401 || (status === 403 && errorCode === null && (title === null || KEY_TITLE.test(title)));
+}
+
+const KEY_TITLE =
+  /^(?:forbidden|unauthori[sz]ed|(?:access|permission) denied|(?:invalid|bad|missing) (?:api key|credentials?))$/i;
 
 function fromObject(text: string): UpstreamError {
   let value: unknown;
@@ -52,6 +69,7 @@ function fromObject(text: string): UpstreamError {
     title: cleanText(fields['title'], TITLE_MAX),
     message: cleanText(fields['message'], MESSAGE_MAX),
     requestId: readRequestId(fields['request_id']),
+    docUrl: readDocUrl(fields['doc_url']),
   };
 }
 
@@ -64,6 +82,11 @@ function fromPlainText(text: string): UpstreamError {
     title: cleanText(text.slice(0, colon), TITLE_MAX),
     message: cleanText(text.slice(colon + 2), MESSAGE_MAX),
   };
+}
+
+function readDocUrl(value: unknown): string | null {
+  const url = typeof value === 'string' && value.length <= DOC_URL_MAX ? URL.parse(value) : null;
+  return url !== null && (url.protocol === 'https:' || url.protocol === 'http:') ? url.href : null;
 }
 
 function cleanText(value: unknown, max: number): string | null {

@@ -106,13 +106,35 @@ test('a transcription is counted by the audio that Cartesia says it heard', asyn
   });
 });
 
+test('a transcription whose answer does not tell how long it was counts by its recording', async (t) => {
+  const running = await startCarrying(t);
+  const { broker, simulator, token } = running;
+  const wav = await send(`${simulator.url}/tts/bytes`, {
+    credential: simulator.apiKey,
+    json: { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } },
+  });
+  simulator.resetCounters();
+  const form = recordingForm(wav.body, { model: 'ink-whisper', response_format: 'json' });
+  const answer = await send(`${broker.url}/audio/transcriptions`, { credential: token, ...form });
+  t.strictSame(Object.keys(JSON.parse(answer.body.toString()) as object), ['text']);
+  const { creditsSpent } = simulator.counters();
+  const { audio_seconds: seconds = 0, requests } = await usageOf(running, '/audio/transcriptions');
+  t.equal(requests, 1);
+  t.ok(Math.abs(creditsSpent - seconds / 2) < 0.01, `${seconds} s, ${creditsSpent} credits`);
+});
+
 test('what Cartesia refuses is not counted, what it began is', async (t) => {
   const running = await startCarrying(t, { simulator: { settings: { latency: { perChunkMs: 20 } } } });
   const { broker, simulator, token } = running;
   simulator.faults.add({ match: {}, times: 3, action: { type: 'answer', status: 429 } });
   for (let i = 0; i < 3; i += 1) await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
-  t.strictSame(await usageOf(running, '/tts/bytes'), { requests: 3 });
-  t.match(await lineOf(running, '/tts/bytes'), { status: 429, audit: 'usage', characters: 0, audio_bytes: 0 });
+  t.match(await lineOf(running, '/tts/bytes'), { status: 429, outcome: 'upstream_error', audit: 'refusal' });
+  const action = { type: 'error_event', afterEvents: 0, problem: 'voice_not_found' } as const;
+  simulator.faults.add({ match: {}, times: 1, action });
+  await send(`${broker.url}/tts/sse`, { credential: token, json: SPEECH });
+  t.match(await lineOf(running, '/tts/sse'), { status: 200, outcome: 'voice_not_found', audit: undefined });
+  for (const path of ['/tts/bytes', '/tts/sse']) t.strictSame(await usageOf(running, path), {}, path);
+  simulator.resetCounters();
 
   const response = await open(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
   response.on('error', () => {});

@@ -292,6 +292,19 @@ test('errors in every form of upstream: what is known of them is kept', async (t
   }
 });
 
+test('an error is the last event, whatever comes behind it', async (t) => {
+  const error =
+    'event: error\ndata: {"type":"error","error":"Bad: no","status_code":400,"error_code":"voice_not_found"}\n\n';
+  const text = `${chunk(Buffer.alloc(4))}${error}${chunk(Buffer.alloc(8))}${done()}`;
+  for (const pieces of [whole(text), bytewise(text)]) {
+    const events = stream();
+    const out = through(events, pieces);
+    t.match(lastEvent(t, out), { type: 'error', error_code: 'voice_not_found' });
+    t.equal(events.audioBytes, 4);
+    t.equal(events.upstreamError, 'voice_not_found');
+  }
+});
+
 test('the word error in other events is not an error', async (t) => {
   for (const text of [
     'data: {"type":"timestamps","word_timestamps":{"words":["error","\\"type\\":\\"error\\""]}}\n\n',

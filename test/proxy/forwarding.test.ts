@@ -1,4 +1,5 @@
 import { type Test, test } from 'tap';
+import { EventStream } from '../../src/proxy/event-stream.ts';
 import { Forwarding, type ForwardingOutcome } from '../../src/proxy/forwarding.ts';
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
 import { type RealResponse, realResponse } from './real-response.ts';
@@ -12,7 +13,7 @@ interface Stage extends RealResponse {
 }
 
 /** A forwarding on a real response, with upstream played by the test. */
-async function stage(t: Test): Promise<Stage> {
+async function stage(t: Test, events: EventStream | null = null): Promise<Stage> {
   const { response, answer } = await realResponse(t);
   const calls: string[] = [];
   const outcomes: ForwardingOutcome['outcome'][] = [];
@@ -27,7 +28,7 @@ async function stage(t: Test): Promise<Stage> {
       response,
       deadlines: { headMs: 100, idleMs: 50, totalMs: 1000 },
       now: () => clock.now,
-      events: null,
+      events,
       isRevealing: () => false,
       observe: null,
       begin(status) {
@@ -148,4 +149,30 @@ test('an error answer is read whole, up to a limit', async (t) => {
   broken.forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET'));
   t.strictSame(broken.calls, ['refuse with 503'], 'its status says enough');
   await Promise.all([small.answer, long.answer, broken.answer]);
+});
+
+test('an answer that no client could read is none', async (t) => {
+  const stream = (): EventStream =>
+    new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, onKeyRefused: () => {} });
+  for (const [what, events, status, head] of [
+    ['a status that is none', null, 600, []],
+    ['a compressed body', null, 200, ['content-encoding', 'gzip']],
+    ['a page where events were asked for', stream(), 200, ['content-type', 'text/html']],
+    ['nothing said where events were asked for', stream(), 200, []],
+  ] as const) {
+    const { forwarding, calls, outcomes, answer } = await stage(t, events);
+    forwarding.onHead(status, head, false);
+    forwarding.onData(HELLO, HELLO.length, false);
+    forwarding.onEnd();
+    t.equal((await answer).status, 502, what);
+    t.strictSame(calls, ['refuse upstream_unavailable', 'abort'], what);
+    t.strictSame(outcomes, ['refused'], what);
+  }
+  for (const type of ['text/event-stream', 'Text/Event-Stream;charset=utf-8']) {
+    const { forwarding, calls, answer } = await stage(t, stream());
+    forwarding.onHead(200, ['content-type', type, 'content-encoding', 'identity'], false);
+    forwarding.onEnd();
+    t.equal((await answer).status, 200);
+    t.strictSame(calls, ['begin 200'], type);
+  }
 });

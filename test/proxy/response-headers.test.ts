@@ -67,6 +67,7 @@ test('only what says what the answer is reaches the client', async (t) => {
     contentType: 'audio/wav',
     requestId: 'req-1',
     retryAfter: null,
+    isCoded: false,
   });
 });
 
@@ -91,6 +92,7 @@ test('what does not look like an id is none', async (t) => {
       contentType: '',
       requestId: null,
       retryAfter: null,
+      isCoded: false,
     });
   }
 });
@@ -102,7 +104,13 @@ test('the hint to wait is read and not passed on as it is', async (t) => {
 });
 
 test('an empty head says nothing', async (t) => {
-  t.strictSame(readAnswerHead([], false), { forwarded: [], contentType: '', requestId: null, retryAfter: null });
+  t.strictSame(readAnswerHead([], false), {
+    forwarded: [],
+    contentType: '',
+    requestId: null,
+    retryAfter: null,
+    isCoded: false,
+  });
   t.strictSame(readAnswerHead(['odd'], false).forwarded, []);
 });
 
@@ -116,7 +124,7 @@ test('a field that repeats our key is left out', async (t) => {
   ]) {
     t.strictSame(
       readAnswerHead([name, 'sk_car_1'], false),
-      { forwarded: [], contentType: '', requestId: null, retryAfter: null },
+      { forwarded: [], contentType: '', requestId: null, retryAfter: null, isCoded: false },
       name,
     );
   }

@@ -25,7 +25,7 @@ test('a form passes byte for byte, however it arrives', async (t) => {
     fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }), async (list) => {
         const pieces = list.map((piece) => Buffer.from(piece));
-        const { bytes, error } = await passed(new Upload(10_000, null), pieces);
+        const { bytes, error } = await passed(new Upload(10_000, []), pieces);
         if (error !== null || !bytes.equals(Buffer.concat(pieces))) throw new Error('changed');
       }),
       { numRuns: 100 },
@@ -35,7 +35,7 @@ test('a form passes byte for byte, however it arrives', async (t) => {
 });
 
 test('the newest piece waits for the next one, or for the end', async (t) => {
-  const upload = new Upload(100, null);
+  const upload = new Upload(100, []);
   const out: string[] = [];
   upload.on('data', (chunk: Buffer) => out.push(chunk.toString()));
   upload.write('a');
@@ -50,10 +50,10 @@ test('the newest piece waits for the next one, or for the end', async (t) => {
 
 test('a form over its limit is refused and never whole upstream', async (t) => {
   const pieces = [Buffer.alloc(60), Buffer.alloc(40)];
-  const fits = await passed(new Upload(100, null), pieces);
+  const fits = await passed(new Upload(100, []), pieces);
   t.equal(fits.error, null);
   t.equal(fits.bytes.length, 100);
-  const over = await passed(new Upload(99, null), pieces);
+  const over = await passed(new Upload(99, []), pieces);
   t.match(over.error, { code: 'payload_too_large' });
   t.equal(over.bytes.length, 0, 'what was held when the limit was passed stays here');
 });
@@ -62,27 +62,25 @@ test('a form that the watch refuses on the way or at the end is never whole upst
   const pieces = ['one', 'two', 'three'].map((text) => Buffer.from(text));
   const refusal = new Problem('content_not_allowed');
   const onTheWay = await passed(
-    new Upload(
-      100,
+    new Upload(100, [
       watch({
         write(chunk) {
           if (chunk.includes('three')) throw refusal;
         },
       }),
-    ),
+    ]),
     pieces,
   );
   t.equal(onTheWay.error, refusal);
   t.equal(onTheWay.bytes.toString(), 'one');
   const atTheEnd = await passed(
-    new Upload(
-      100,
+    new Upload(100, [
       watch({
         async end() {
           throw refusal;
         },
       }),
-    ),
+    ]),
     pieces,
   );
   t.equal(atTheEnd.error, refusal);
@@ -92,14 +90,13 @@ test('a form that the watch refuses on the way or at the end is never whole upst
 test('a form of one piece that is refused has sent nothing', async (t) => {
   const refusal = new Problem('content_not_allowed');
   const { bytes, error } = await passed(
-    new Upload(
-      100,
+    new Upload(100, [
       watch({
         async end() {
           throw refusal;
         },
       }),
-    ),
+    ]),
     [Buffer.from('whole form')],
   );
   t.equal(error, refusal);
@@ -110,15 +107,14 @@ test('the watch sees every byte, once, before it passes', async (t) => {
   const seen: string[] = [];
   let isEnded = false;
   const { bytes } = await passed(
-    new Upload(
-      100,
+    new Upload(100, [
       watch({
         write: (chunk) => void seen.push(chunk.toString()),
         async end() {
           isEnded = true;
         },
       }),
-    ),
+    ]),
     [Buffer.from('a'), Buffer.from('b')],
   );
   t.strictSame(seen, ['a', 'b']);
@@ -127,5 +123,5 @@ test('the watch sees every byte, once, before it passes', async (t) => {
 });
 
 test('an empty form is empty', async (t) => {
-  t.strictSame(await passed(new Upload(0, null), []), { bytes: Buffer.alloc(0), error: null });
+  t.strictSame(await passed(new Upload(0, []), []), { bytes: Buffer.alloc(0), error: null });
 });

@@ -22,7 +22,16 @@ for (const file of readdirSync(FIXTURES).filter((name) => /^http\.error\./.test(
     t.notOk(isKeyRefused);
     t.equal(problem.status, 400);
     const told = errorBody(problem, 'ours');
-    t.strictSame(Object.keys(told), ['error_code', 'title', 'message', 'request_id', 'source']);
+    const docUrl = file.endsWith('.json') ? (JSON.parse(body) as { doc_url?: string }).doc_url : undefined;
+    t.strictSame(Object.keys(told), [
+      'error_code',
+      'title',
+      'message',
+      'request_id',
+      'source',
+      ...(docUrl ? ['doc_url'] : []),
+    ]);
+    t.equal(told.doc_url, docUrl);
     t.equal(told.source, 'upstream');
     t.equal(told.request_id, 'ours');
     t.ok(told.title !== '' && told.message !== '');
@@ -62,12 +71,14 @@ test('what says that our key is not taken is never a 401 or 403 for the client',
     t.notOk(/API key|no$/.test(told.message), told.message);
     t.equal(errorHeaders(problem)['cartesia-request-id'], 'up');
   }
-  const plan = problemOfAnswer(
-    answer(403, '{"error_code":"plan_upgrade_required","title":"T","message":"M"}'),
-    context,
-  );
-  t.notOk(plan.isKeyRefused, 'a 403 with a code is about the request');
-  t.equal(plan.problem.status, 403);
+  for (const body of [
+    '{"error_code":"plan_upgrade_required","title":"T","message":"M"}',
+    'Plan upgrade required: Your plan lacks this model.',
+  ]) {
+    const plan = problemOfAnswer(answer(403, body), context);
+    t.notOk(plan.isKeyRefused, 'a 403 with a code, or with a title that says what is missing, is about the request');
+    t.equal(plan.problem.status, 403);
+  }
 });
 
 test('a redirect is a broken upstream', async (t) => {

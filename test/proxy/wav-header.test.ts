@@ -1,0 +1,45 @@
+import { test } from 'tap';
+import { wavBytesPerSecond } from '../../src/proxy/wav-header.ts';
+
+interface Format {
+  readonly tag?: number;
+  readonly channels?: number;
+  readonly rate?: number;
+  readonly bits?: number;
+  /** What the header says of itself and nobody reads. */
+  readonly saidBytesPerSecond?: number;
+}
+
+function wav(format: Format = {}, before: Buffer = Buffer.alloc(0)): Buffer {
+  const { tag = 1, channels = 1, rate = 16_000, bits = 16, saidBytesPerSecond = 1 } = format;
+  const fmt = Buffer.alloc(24);
+  fmt.write('fmt ', 0, 'latin1');
+  fmt.writeUInt32LE(16, 4);
+  fmt.writeUInt16LE(tag, 8);
+  fmt.writeUInt16LE(channels, 10);
+  fmt.writeUInt32LE(rate, 12);
+  fmt.writeUInt32LE(saidBytesPerSecond, 16);
+  fmt.writeUInt16LE(bits, 22);
+  return Buffer.concat([Buffer.from('RIFF\0\0\0\0WAVE', 'latin1'), before, fmt, Buffer.from('data\0\0\0\0', 'latin1')]);
+}
+
+test('a second of an uncompressed WAV, by its samples', async (t) => {
+  t.equal(wavBytesPerSecond(wav()), 32_000);
+  t.equal(wavBytesPerSecond(wav({ channels: 2, rate: 48_000, bits: 32, tag: 3 })), 384_000);
+  t.equal(wavBytesPerSecond(wav({ tag: 7, rate: 8_000, bits: 8 })), 8_000);
+  const junk = Buffer.from('JUNK\x03\0\0\0abc\0', 'latin1');
+  t.equal(wavBytesPerSecond(wav({}, junk)), 32_000, 'other chunks before, filled up to an even length');
+});
+
+test('everything else is not known', async (t) => {
+  for (const [what, head] of [
+    ['nothing', Buffer.alloc(0)],
+    ['MP3', Buffer.from('ID3\x04\0\0\0\0\0\0')],
+    ['a cut header', wav().subarray(0, 30)],
+    ['a compressed WAV', wav({ tag: 0x55 })],
+    ['no channel', wav({ channels: 0 })],
+    ['no rate', wav({ rate: 0 })],
+    ['a chunk that is longer than the head', wav({}, Buffer.from('JUNK\xff\xff\xff\x7f', 'latin1'))],
+  ] as const)
+    t.equal(wavBytesPerSecond(head), null, what);
+});
