@@ -10,7 +10,7 @@ import { createReadiness } from '../../../src/listener/readiness.ts';
 import { createMemoryStore } from '../../../src/store/memory-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
-import { createSubjectHash } from "../../../src/telemetry/subject-hash.ts";
+import { createSubjectHash } from '../../../src/telemetry/subject-hash.ts';
 import { destination } from '../../../src/tokens/access-token.ts';
 import type { RoutePaths } from './describe.ts';
 

@@ -1,4 +1,4 @@
-// Runs until a signal or a fault ends the process, and then stops in good order.
+// A signal or a fault ends the process, and before that things are stopped in good order.
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -6,7 +6,7 @@ export interface StopReason {
   readonly signal: string | null;
 }
 
-export interface UntilStoppedOptions {
+export interface StopOnSignalsOptions {
   /** Told once; the process ends when it resolves, or when the deadline is over. */
   readonly stop: (reason: StopReason) => Promise<void>;
   /** Milliseconds after which the process ends with code 1 whatever is still open. */
@@ -17,16 +17,20 @@ export interface UntilStoppedOptions {
 }
 
 /**
- * SIGTERM and SIGINT: stop, exit 0. SIGHUP: `onHangup`. An uncaught error: log, stop, exit 1. A second signal: exit 1 at once.
- * Never resolves: the process ends here.
+ * From now on. SIGTERM and SIGINT: stop, exit 0. SIGHUP: `onHangup`. An uncaught error: log, stop, exit 1. A second signal: exit 1 at
+ * once.
+ * @returns to be called where there is nothing to stop after all
  */
-export function untilStopped({ stop, deadlineMs, onHangup, logger }: UntilStoppedOptions): Promise<never> {
+export function stopOnSignals({ stop, deadlineMs, onHangup, logger }: StopOnSignalsOptions): () => void {
   process.on('SIGHUP', onHangup);
-  closeWithGrace({ delay: deadlineMs, logger: false, skip: ['SIGHUP'] }, async ({ signal, err }) => {
+  const { uninstall } = closeWithGrace({ delay: deadlineMs, logger: false, skip: ['SIGHUP'] }, async ({ signal, err }) => {
     if (err !== undefined) logger.fatal({ err }, 'uncaught error: stopping');
     else logger.info({ signal }, 'stopping');
     await stop({ signal: signal ?? null });
     logger.info('stopped');
   });
-  return new Promise(() => {});
+  return () => {
+    uninstall();
+    process.off('SIGHUP', onHangup);
+  };
 }
