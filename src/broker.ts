@@ -104,6 +104,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const monotonic = (): number => performance.now();
   const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });
   const tokenClient = createTokenClient(config.upstream, { ring, onEvent });
+  metrics.readBreaker(() => tokenClient.health.breaker);
   const carrier = config.proxy
     ? createCarrier({
         transport: await createTransport(config.upstream.transport, {

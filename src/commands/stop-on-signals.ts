@@ -23,12 +23,15 @@ export interface StopOnSignalsOptions {
  */
 export function stopOnSignals({ stop, deadlineMs, onHangup, logger }: StopOnSignalsOptions): () => void {
   process.on('SIGHUP', onHangup);
-  const { uninstall } = closeWithGrace({ delay: deadlineMs, logger: false, skip: ['SIGHUP'] }, async ({ signal, err }) => {
-    if (err !== undefined) logger.fatal({ err }, 'uncaught error: stopping');
-    else logger.info({ signal }, 'stopping');
-    await stop({ signal: signal ?? null });
-    logger.info('stopped');
-  });
+  const { uninstall } = closeWithGrace(
+    { delay: deadlineMs, logger: false, skip: ['SIGHUP'] },
+    async ({ signal, err }) => {
+      if (err !== undefined) logger.fatal({ err }, 'uncaught error: stopping');
+      else logger.info({ signal }, 'stopping');
+      await stop({ signal: signal ?? null });
+      logger.info('stopped');
+    },
+  );
   return () => {
     uninstall();
     process.off('SIGHUP', onHangup);

@@ -25,8 +25,8 @@ export interface Metrics {
   readonly upstreamSeconds: Histogram<'outcome'>;
   /** The alarm: Cartesia refuses a key of ours. */
   readonly upstreamKeyRejected: Counter;
-  /** 0 closed, 1 half open, 2 open. */
-  readonly upstreamBreaker: Gauge;
+  /** Makes the gauge of the breaker: 0 closed, 1 half open, 2 open, read when somebody asks. To be called once. */
+  readBreaker(state: () => 'closed' | 'half-open' | 'open'): void;
   /** Mints refused without asking: `breaker` is open, or the `queue` is longer than the deadline. */
   readonly upstreamShed: Counter<'reason'>;
   /** `secret` is the setting's last word: `api_key`, `signing_secret`. */
@@ -41,6 +41,8 @@ export interface Metrics {
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -115,11 +117,16 @@ export function createMetrics(): Metrics {
       help: 'Times Cartesia refused our API key. Anything above zero needs an operator.',
       registers,
     }),
-    upstreamBreaker: new Gauge({
-      name: 'broker_upstream_breaker_state',
-      help: 'Circuit breaker to Cartesia: 0 closed, 1 half open, 2 open.',
-      registers,
-    }),
+    readBreaker(state) {
+      new Gauge({
+        name: 'broker_upstream_breaker_state',
+        help: 'Circuit breaker to Cartesia: 0 closed, 1 half open (the next mint is tried), 2 open.',
+        registers,
+        collect() {
+          this.set(BREAKER_STATES[state()]);
+        },
+      });
+    },
     upstreamShed: new Counter({
       name: 'broker_upstream_shed_total',
       help: 'Mints refused without asking Cartesia, by reason.',
