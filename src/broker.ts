@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import type { Config, Delivery } from './config/config.ts';
 import { watchSecrets } from './config/watch-secrets.ts';
+import { Problem } from './errors/problems.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
@@ -262,6 +263,10 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         delayMs: config.listen.drainDelayMs,
         deadlineMs: config.listen.drainDeadlineMs,
         drainSockets: (deadlineMs) => relays.drain(deadlineMs),
+        onDeadline(connections) {
+          logger.warn({ connections, carried: carrier?.open ?? 0 }, 'drain deadline: what is still open is cut');
+          carrier?.cut(new Problem('draining'));
+        },
         ...options,
       });
       clearTimeout(warmUp);

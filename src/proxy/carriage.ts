@@ -98,6 +98,7 @@ export class Carriage implements ForwardingParts {
     if (outcome.outcome === 'cut') {
       record.outcome = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';
     }
+    if (outcome.outcome === 'aborted' && outcome.problem !== undefined) record.outcome = outcome.problem.code;
     if (events !== null && events.upstreamError !== null) record.outcome = events.upstreamError;
     const audioBytes = events === null ? forwarding.bytes : events.audioBytes;
     const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;
