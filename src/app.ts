@@ -31,7 +31,7 @@ import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { reportProblem } from './telemetry/report-problem.ts';
 import { requestLog } from './telemetry/request-log.ts';
-import { createSubjectHash } from './telemetry/subject-hash.ts';
+import type { SubjectHash } from './telemetry/subject-hash.ts';
 import type { Destination } from './tokens/access-token.ts';
 import type { Minter } from './tokens/minter.ts';
 import { mintRoute } from './tokens/route.ts';
@@ -52,6 +52,7 @@ export interface AppParts {
   readonly readiness: Readiness;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly subjectHash: SubjectHash;
   readonly certificate: Certificate | null;
   readonly timeouts?: Partial<ServerTimeouts>;
 }
@@ -61,7 +62,7 @@ const BODY_MAX_BYTES = 16 * 1024;
 
 /** The public application, not yet listening. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, readiness, logger, metrics, limits } = parts;
+  const { config, readiness, logger, metrics, limits, subjectHash } = parts;
   const onProblem = reportProblem(logger);
   const onRefused = (problem: Problem, requestId: string): void => {
     metrics.refusedBeforeRouting.inc({ code: problem.code });
@@ -95,7 +96,6 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   strictJsonBodies(app);
 
   await app.register(answerHeaders);
-  const subjectHash = createSubjectHash();
   await app.register(requestLog, { logger, metrics, subjectHash });
   await app.register(errors, { onProblem });
   closeConnectionsWhileDraining(app, readiness);

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import type { Config, Delivery } from './config/config.ts';
 import { watchSecrets } from './config/watch-secrets.ts';
+import { Problem } from './errors/problems.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
@@ -31,6 +32,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { observeSecrets } from './telemetry/observe-secrets.ts';
 import { observeStrain } from './telemetry/observe-strain.ts';
+import { createSubjectHash } from './telemetry/subject-hash.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
 import { createDirectMinter } from './tokens/direct-minter.ts';
 import type { Minter } from './tokens/minter.ts';
@@ -96,13 +98,14 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
   const redisUrl = config.store.redisUrl === null ? null : { current: config.store.redisUrl };
-  const store = await openStore(redisUrl, config.store.prefix, observeStore(metrics.limits));
+  const store = await openStore(redisUrl, config.store.prefix, observeStore(logger, metrics.limits));
   const limits = createLimits({ config, store, onEvent: observeLimits(metrics.limits) });
   measureLimits(metrics.limits, limits, store);
   const onEvent = observeUpstream(logger, metrics);
   const monotonic = (): number => performance.now();
   const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });
   const tokenClient = createTokenClient(config.upstream, { ring, onEvent });
+  metrics.readBreaker(() => tokenClient.health.breaker);
   const carrier = config.proxy
     ? createCarrier({
         transport: await createTransport(config.upstream.transport, {
@@ -154,6 +157,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     direct: () => destination('direct', config.upstream.baseUrl),
     proxied: () => destination('proxied', publicUrl),
   };
+  const subjectHash = createSubjectHash();
   const app = await buildApp({
     config,
     identity,
@@ -165,6 +169,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     readiness,
     logger,
     metrics,
+    subjectHash,
     certificate,
     ...(seams.timeouts === undefined ? {} : { timeouts: seams.timeouts }),
   });
@@ -172,7 +177,17 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const management = await buildManagement({
     readiness,
     metrics,
-    admin: adminToken === null ? null : { token: adminToken, limits, prices: config.usage.prices, logger },
+    admin:
+      adminToken === null
+        ? null
+        : {
+            token: adminToken,
+            limits,
+            prices: config.usage.prices,
+            logger,
+            subjectHash,
+            clients: config.clients.map(({ name }) => name),
+          },
     details: () => ({ upstream: tokenClient.health, store: store.state }),
   });
 
@@ -248,6 +263,10 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         delayMs: config.listen.drainDelayMs,
         deadlineMs: config.listen.drainDeadlineMs,
         drainSockets: (deadlineMs) => relays.drain(deadlineMs),
+        onDeadline(connections) {
+          logger.warn({ connections, carried: carrier?.open ?? 0 }, 'drain deadline: what is still open is cut');
+          carrier?.cut(new Problem('draining'));
+        },
         ...options,
       });
       clearTimeout(warmUp);

@@ -55,6 +55,7 @@ const RULES = `### How variables are read
 listen: { public_url: "https://voice.example.com", trust_proxy: [10.0.0.0/8], require_https: true }
 upstream: { api_key_file: /run/secrets/cartesia_api_key }
 tokens: { signing_secret_file: /run/secrets/token_signing_secret }
+limits: { mint_per_address: 600/minute } # the users of \`backend\` come from its one address
 clients:
   web:
     auth:

@@ -37,7 +37,7 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
     if (config.listen.requireHttps) requireHttps(request);
     // Before the credential is looked at, so that guessing costs a place in the window.
     if (byAddress === null) return identify(request, reply);
-    return take(byAddress, request, reply).then(() => identify(request, reply));
+    return take(byAddress, 'rate_of_address', request, reply).then(() => identify(request, reply));
   }
 
   function identify(request: FastifyRequest, reply: FastifyReply): Waiting {
@@ -72,7 +72,7 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
     checkOrigin(request.headers.origin, client);
     request.admission = { principal, client };
     const limiter = bySubject.get(client.name);
-    return limiter === undefined ? null : take(limiter, request, reply);
+    return limiter === undefined ? null : take(limiter, 'rate_of_subject', request, reply);
   }
 
   return (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
@@ -85,10 +85,18 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
 /** `null` = nothing has to be waited for: so it is with every carried request of a caller that is known. */
 type Waiting = Promise<unknown> | null;
 
-async function take(limiter: RateLimiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+/** @param which what the log calls this rate */
+async function take(
+  limiter: RateLimiter,
+  which: 'rate_of_address' | 'rate_of_subject',
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
   const verdict = await limiter.check(request);
   sayLimit(reply, verdict);
-  if (verdict.exceeded) throw new Problem('rate_limited', undefined, { retryAfterSeconds: verdict.resetSeconds });
+  if (!verdict.exceeded) return;
+  request.record.reason = which;
+  throw new Problem('rate_limited', undefined, { retryAfterSeconds: verdict.resetSeconds });
 }
 
 /** `RateLimit-*` of the window that speaks last: by address until the caller is known, by subject after. */

@@ -2,7 +2,8 @@
 import { request } from 'node:http';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
-import { formatProblem, loadConfig } from '../config/load.ts';
+import { loadManagement } from '../config/load-management.ts';
+import { formatProblem } from '../config/report.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 
 const USAGE = `usage: cartesia-broker admin <what> [options]
@@ -40,12 +41,13 @@ export async function runAdmin(argv: readonly string[], io: CommandIo): Promise<
     io.stdout.write(USAGE);
     return 0;
   }
-  const loaded = await loadConfig(io.env, { purpose: 'inspect' });
+  const loaded = await loadManagement(io.env, asked.url === null ? ['host', 'port', 'admin_token'] : ['admin_token']);
   if (loaded.outcome === 'refused') {
     for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
     return 2;
   }
-  const { management } = loaded.config;
+  const { management, doubts } = loaded;
+  for (const doubt of doubts) io.stderr.write(`warning: ${formatProblem(doubt)}\n`);
   if (management.adminToken === null) {
     io.stderr.write('ADMIN_TOKEN is needed: the token that the broker was started with.\n');
     return 2;

@@ -1,6 +1,8 @@
 // cartesia-broker healthcheck: asks the broker on this machine whether it lives. For containers without a shell or curl.
 import { get } from 'node:http';
-import { formatProblem, loadConfig } from '../config/load.ts';
+import { loadManagement } from '../config/load-management.ts';
+import { formatProblem } from '../config/report.ts';
+import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 
 /** Milliseconds; below the time-out of the image's health check, so that the reason is printed. */
@@ -11,23 +13,28 @@ const USAGE = `usage: cartesia-broker healthcheck
 Asks GET /livez on the management listener that the settings name. Exit code 0: alive. 1: not.
 `;
 
-/** Reads the same settings as `serve`: in a container both have the same environment. */
+/**
+ * Reads the address from the same settings as `serve`: in a container both have the same environment. Nothing else of them counts:
+ * a broker that serves is alive while a file of its settings is away or being edited.
+ */
 export async function runHealthcheck(
   argv: readonly string[],
   io: CommandIo,
   patienceMs = PATIENCE_MS,
 ): Promise<ExitCode> {
   if (argv.length > 0) {
-    io.stderr.write(USAGE);
-    return 2;
+    const isAsked = isHelp(argv);
+    (isAsked ? io.stdout : io.stderr).write(USAGE);
+    return isAsked ? 0 : 2;
   }
-  const loaded = await loadConfig(io.env);
+  const loaded = await loadManagement(io.env, ['host', 'port']);
   if (loaded.outcome === 'refused') {
     for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
     return 2;
   }
-  const { host, port } = loaded.config.management;
+  const { host, port } = loaded.management;
   const answer = await askLiveness(hostFromHere(host), port, patienceMs);
+  if (answer !== 'alive') for (const doubt of loaded.doubts) io.stderr.write(`${formatProblem(doubt)}\n`);
   (answer === 'alive' ? io.stdout : io.stderr).write(`${answer}\n`);
   return answer === 'alive' ? 0 : 1;
 }

@@ -1,18 +1,25 @@
 // cartesia-broker serve: the service, until a signal ends it.
-import { type Broker, startBroker } from '../broker.ts';
+import { startBroker } from '../broker.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
-import { untilStopped } from './until-stopped.ts';
+import { stopOnSignals } from './stop-on-signals.ts';
 
 /** Added to the drain, so that it is the drain that ends first. Milliseconds. */
 const STOP_RESERVE_MS = 2000;
 
+const USAGE = `usage: cartesia-broker serve
+
+Runs the broker until a signal ends it. It takes no arguments: settings come from the environment, see .env.example.
+`;
+
 /** Resolves only when it cannot start; a broker that runs ends with the process. */
 export async function runServe(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
   if (argv.length > 0) {
-    io.stderr.write('serve takes no arguments: settings come from the environment, see .env.example\n');
-    return 2;
+    const isAsked = isHelp(argv);
+    (isAsked ? io.stdout : io.stderr).write(USAGE);
+    return isAsked ? 0 : 2;
   }
   const loaded = await loadConfig(io.env);
   if (loaded.outcome === 'refused') {
@@ -24,29 +31,31 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
   const logger = createLogger(config.log.level);
   for (const warning of warnings) logger.warn({ setting: warning.setting }, formatProblem(warning));
 
-  let broker: Broker;
-  try {
-    broker = await startBroker(config, logger, { nodeOptions: io.env['NODE_OPTIONS'] ?? '' });
-  } catch (error) {
-    logger.fatal({ err: error }, 'not started');
-    io.stderr.write(`Not started: ${startTrouble(error)}\n`);
-    return 1;
-  }
-  logger.info(
-    { url: broker.url, management_url: broker.managementUrl, clients: config.clients.map((c) => c.name) },
-    'listening',
-  );
-
-  return untilStopped({
+  const starting = startBroker(config, logger, { nodeOptions: io.env['NODE_OPTIONS'] ?? '' });
+  // Before it listens: who asks a broker to stop that has just begun gets a broker that stops in good order.
+  const ignoreSignals = stopOnSignals({
     logger,
     deadlineMs: config.listen.drainDelayMs + config.listen.drainDeadlineMs + STOP_RESERVE_MS,
     onHangup: () => {
       logger.info('SIGHUP: reading the files of secrets');
-      broker.renewSecrets();
+      starting.then(
+        (broker) => broker.renewSecrets(),
+        () => {}, // told below
+      );
     },
     // At a terminal, Ctrl-C means now; an orchestrator's SIGTERM means in good order.
-    stop: ({ signal }) => broker.stop(signal === 'SIGINT' ? { delayMs: 0 } : {}),
+    stop: async ({ signal }) => (await starting).stop(signal === 'SIGINT' ? { delayMs: 0 } : {}),
   });
+  try {
+    const { url, managementUrl } = await starting;
+    logger.info({ url, management_url: managementUrl, clients: config.clients.map((c) => c.name) }, 'listening');
+  } catch (error) {
+    ignoreSignals();
+    logger.fatal({ err: error }, 'not started');
+    io.stderr.write(`Not started: ${startTrouble(error)}\n`);
+    return 1;
+  }
+  return new Promise(() => {}); // a signal ends the process
 }
 
 /** System errors name an address or a file, which the operator needs; others may quote what they read. */

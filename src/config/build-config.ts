@@ -25,11 +25,7 @@ export function buildConfig(settings: Settings, secretFiles: readonly SecretFile
       drainDelayMs: listen.drain_delay * 1000,
       drainDeadlineMs: listen.drain_deadline * 1000,
     },
-    management: {
-      host: management.host,
-      port: management.port,
-      adminToken: management.admin_token === undefined ? null : new Secret(management.admin_token),
-    },
+    management: buildManagementConfig(management),
     upstream: {
       apiKeys: secrets(upstream.api_key),
       baseUrl: new URL(upstream.base_url).origin,
@@ -74,6 +70,14 @@ export function buildConfig(settings: Settings, secretFiles: readonly SecretFile
     clients,
     secretFiles,
   };
+}
+
+export function buildManagementConfig({
+  host,
+  port,
+  admin_token: token,
+}: Settings['management']): Config['management'] {
+  return { host, port, adminToken: token === undefined ? null : new Secret(token) };
 }
 
 function buildClient(name: string, client: ClientSettings): ClientConfig {

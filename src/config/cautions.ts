@@ -1,4 +1,5 @@
 // What is allowed and still deserves a word at start.
+import { warnOfIdleSettings } from './idle-settings.ts';
 import { isLoopback } from './network-names.ts';
 import type { Report } from './report.ts';
 import type { Settings } from './schema.ts';
@@ -35,8 +36,19 @@ export function cautionAbout(settings: Settings, report: Report): void {
     report.warn(['upstream', 'api_key'], 'does not begin with sk_car_, as API keys of Cartesia do');
   }
   for (const [name, client] of apps) {
-    if (client.auth.anonymous && limits.mint_per_address === 'off') {
-      report.warn(['clients', name, 'auth', 'anonymous'], 'anybody may mint without a limit: MINT_RATE_PER_IP is off');
+    // Anonymous callers are counted by address for MINT_RATE too.
+    if (client.auth.anonymous && limits.mint_per_address === 'off' && client.limits.mint === 'off') {
+      report.warn(
+        ['clients', name, 'auth', 'anonymous'],
+        'anybody may mint without a limit: MINT_RATE and MINT_RATE_PER_IP are off',
+      );
+    }
+    // Who has set the rate has thought of it.
+    if (client.trusted && limits.mint_per_address !== 'off' && !report.isGiven(['limits', 'mint_per_address'])) {
+      report.warn(
+        ['clients', name, 'trusted'],
+        `all its users come from one address, that of its backend, and may mint ${limits.mint_per_address} together: set MINT_RATE_PER_IP to what they need, or to off where nobody else reaches the broker`,
+      );
     }
     if (client.auth.query_credentials) {
       report.warn(
@@ -63,4 +75,5 @@ export function cautionAbout(settings: Settings, report: Report): void {
       'is not set: answers of delivery `proxied` will name the address of the listener, which callers may not reach',
     );
   }
+  warnOfIdleSettings(settings, report);
 }

@@ -1,4 +1,5 @@
 // What must hold between settings of the whole deployment.
+import { GRANTS } from './grant.ts';
 import { isLoopback, isWildcard } from './network-names.ts';
 import { wrongCertificateAuthorities, wrongPemPair } from './pem-files.ts';
 import type { Report } from './report.ts';
@@ -71,10 +72,12 @@ function checkSigning({ clients, tokens }: Settings, report: Report): void {
   }
 }
 
-/** A reserve that cannot be kept is none. */
+/** A reserve that cannot be kept is none. Who lacks a grant has nothing kept free of its kind. */
 function checkReserves({ clients, upstream }: Settings, report: Report): void {
-  const reserved = Object.values(clients).reduce((sum, { limits }) => sum + (limits.concurrency?.reserved ?? 0), 0);
-  for (const kind of ['tts', 'stt', 'agent'] as const) {
+  for (const kind of GRANTS) {
+    const reserved = Object.values(clients)
+      .filter(({ grants }) => grants.includes(kind))
+      .reduce((sum, { limits }) => sum + (limits.concurrency?.reserved ?? 0), 0);
     const limit = upstream.concurrency[kind];
     if (limit !== undefined && reserved > limit)
       report.add(

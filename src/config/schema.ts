@@ -481,7 +481,8 @@ const client = group(
         concurrency: group(
           {
             reserved: integer({
-              description: 'Kept free for this client app.',
+              description:
+                'Kept free for this client app, of each kind that it has the grant for and that the account limits.',
               minimum: 0,
               maximum: 100_000,
               'x-optional': true,

@@ -44,7 +44,8 @@ export const TEXT_KINDS = {
     isValid: (text) => Buffer.byteLength(text) >= SIGNING_SECRET_MIN_BYTES,
   },
   redis_url: {
-    expected: 'a URL such as redis://host:6379 or rediss://user:password@host:6379/0',
+    expected:
+      'a URL such as redis://host:6379 or rediss://user:password@host:6379/0 (behind the slash: the number of a database)',
     pattern: '^rediss?://[^\\s]{1,2048}$',
     isValid: isRedisUrl,
   },
@@ -136,10 +137,14 @@ function parseUrl(text: string): URL | undefined {
   return URL.parse(text) ?? undefined;
 }
 
-/** A stray % in the password would be found out by the client, each time it connects. */
+/**
+ * A stray % in the password would be found out by the client, each time it connects. What stands behind the slash and is no number
+ * would be taken for one.
+ */
 function isRedisUrl(text: string): boolean {
   const url = parseUrl(text);
   if (url === undefined || url.hostname === '') return false;
+  if (!/^(?:\/\d{0,9})?$/.test(url.pathname) || url.searchParams.has('db')) return false;
   try {
     decodeURIComponent(url.username + url.password + url.pathname);
     return true;

@@ -26,14 +26,17 @@ export const errors = fp<ErrorsOptions>(
   { name: 'errors', fastify: '5.x' },
 );
 
-/** Bytes rather than an object: an error answer passes no serialiser that a route's schema could narrow. */
-export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+/**
+ * Bytes rather than an object: an error answer passes no serialiser that a route's schema could narrow.
+ * @param details further members, for an operator
+ */
+export function sendProblem(reply: FastifyReply, problem: Problem, details: object = {}): FastifyReply {
   return reply
     .code(problem.status)
     .headers(errorHeaders(problem))
     .type('application/json; charset=utf-8')
     .serializer(identity)
-    .send(JSON.stringify(errorBody(problem, reply.request.id)));
+    .send(JSON.stringify({ ...errorBody(problem, reply.request.id), ...details }));
 }
 
 const identity = (payload: unknown): string => String(payload);

@@ -27,7 +27,9 @@ export function poolRules(
     return { limit, reserved: new Map(), queueMax: limits.queue.length };
   }
   const limit = concurrency[kind];
+  // What a client app has no grant for it would never take, and nobody else could.
   const reserved = clients
+    .filter(({ grants }) => grants.includes(kind))
     .map(({ name, limits: own }) => [name, own.concurrency.reserved] as const)
     .filter(([, count]) => count > 0);
   return { limit, reserved: new Map(limit === null ? [] : reserved), queueMax: limits.queue.length };

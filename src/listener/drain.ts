@@ -13,6 +13,8 @@ export interface DrainOptions {
   readonly deadlineMs: number;
   /** Connections that are no longer HTTP's, which its server does not know. Ends them within the deadline. */
   readonly drainSockets?: (deadlineMs: number) => Promise<void>;
+  /** Told at the deadline how many connections have a request that is still open: a moment is left to end them with a word. */
+  readonly onDeadline?: (connections: number) => void;
   /** How long an idle connection is kept for a request that is on its way in it. Default: a second. Milliseconds. */
   readonly idleGraceMs?: number;
   /** For tests. */
@@ -33,7 +35,7 @@ export function closeConnectionsWhileDraining(app: FastifyInstance, readiness: R
  * Resolves when the last connection is gone or the deadline is over; what is left then is cut.
  */
 export async function drain(server: http.Server, options: DrainOptions): Promise<void> {
-  const { readiness, delayMs, deadlineMs, drainSockets, idleGraceMs = IDLE_GRACE_MS } = options;
+  const { readiness, delayMs, deadlineMs, drainSockets, onDeadline, idleGraceMs = IDLE_GRACE_MS } = options;
   const { sleep = (ms: number) => delay(ms) } = options;
   readiness.set('draining');
   if (delayMs > 0) await sleep(delayMs);
@@ -43,7 +45,13 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
     net.Server.prototype.close.call(server, () => resolve());
   });
   const idle = setInterval(() => server.closeIdleConnections(), idleGraceMs);
-  const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
+  let cut = setTimeout(() => {
+    cut = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS);
+    server.closeIdleConnections();
+    server.getConnections((_error, connections) => {
+      if (connections > 0) onDeadline?.(connections);
+    });
+  }, deadlineMs);
   await Promise.all([closed, drainSockets?.(deadlineMs)]);
   // The server is closed when no connection is left to count; that it was cut, a request learns at the end of the event loop's
   // turn, and then it writes its line.
@@ -55,3 +63,5 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
 
 /** Longer than a request needs to cross a network, shorter than anyone minds at a shutdown. */
 const IDLE_GRACE_MS = 1000;
+/** For the last event of a stream to leave. */
+const LAST_WORDS_MS = 100;

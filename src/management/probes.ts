@@ -1,13 +1,21 @@
 // GET /livez and GET /readyz, on both listeners; only the management listener adds details.
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { sendProblem } from '../errors/plugin.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Readiness } from '../listener/readiness.ts';
 
 export interface ProbesOptions {
   readonly readiness: Readiness;
   /** For the operator's listener; nothing of it is secret, and nothing of it is the public's business. */
-  readonly details?: () => Readonly<Record<string, unknown>>;
+  readonly details?: () => ProbeDetails;
+}
+
+export interface ProbeDetails {
+  /** The way to Cartesia. */
+  readonly upstream: object;
+  /** `starting`: it was never reached. */
+  readonly store: 'starting' | 'up' | 'away';
 }
 
 const ProbeSchema = Type.Object({ status: Type.String() });
@@ -27,10 +35,20 @@ export async function probes(app: FastifyInstance, { readiness, details }: Probe
     { schema: { ...schema, operationId: 'ready', summary: 'The replica wants traffic' } },
     async (_request, reply) => {
       reply.header('cache-control', 'no-store');
-      if (readiness.state === 'draining') throw new Problem('draining');
-      if (readiness.state !== 'ready') throw new Problem('overloaded', 'This replica is still starting.');
-      if (readiness.strain !== null) throw new Problem('overloaded');
-      return { status: 'ready', ...details?.() };
+      const shown = details?.();
+      const problem = unready(readiness, shown);
+      if (problem === null) return { status: 'ready', ...shown };
+      if (shown === undefined) throw problem;
+      return sendProblem(reply, problem, shown);
     },
   );
+}
+
+function unready({ state, strain }: Readiness, details: ProbeDetails | undefined): Problem | null {
+  if (state === 'draining') return new Problem('draining');
+  if (state !== 'ready') {
+    const why = details?.store === 'starting' ? ' Redis has not been reached yet.' : '';
+    return new Problem('overloaded', `This replica is still starting.${why}`);
+  }
+  return strain === null ? null : new Problem('overloaded');
 }

@@ -10,7 +10,7 @@ import { strictJsonBodies } from '../listener/strict-json-bodies.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type AdminOptions, adminRoutes } from './admin/admin-routes.ts';
 import { metricsRoute } from './metrics-route.ts';
-import { probes } from './probes.ts';
+import { type ProbeDetails, probes } from './probes.ts';
 
 export interface ManagementOptions {
   readonly readiness: Readiness;
@@ -18,7 +18,7 @@ export interface ManagementOptions {
   /** `null`: there is no admin API. */
   readonly admin: AdminOptions | null;
   /** Shown by the probes. */
-  readonly details: () => Readonly<Record<string, unknown>>;
+  readonly details: () => ProbeDetails;
 }
 
 export async function buildManagement(options: ManagementOptions): Promise<FastifyInstance> {

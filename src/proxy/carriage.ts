@@ -5,7 +5,6 @@ import type { Problem } from '../errors/problems.ts';
 import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
 import type { BodyForm } from '../upstream/transport.ts';
-import type { UpstreamEvent } from '../upstream/upstream-event.ts';
 import { isStream } from './bodies.ts';
 import type { Cargo } from './cargo.ts';
 import { EventStream } from './event-stream.ts';
@@ -17,7 +16,6 @@ import { problemOfAnswer } from './upstream-error.ts';
 export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
   readonly ring: Pick<KeyRing, 'accepted'>;
   readonly isDraining: () => boolean;
-  readonly onEvent: (event: UpstreamEvent) => void;
   readonly keyRefused: (key: RingKey, status: number) => void;
   /** Nothing of it is open any more. */
   readonly unwatch: (forwarding: Forwarding) => void;
@@ -89,7 +87,7 @@ export class Carriage implements ForwardingParts {
 
   ended(outcome: ForwardingOutcome): void {
     const { request, cargo } = this.#load;
-    const { unwatch, onEvent } = this.#surroundings;
+    const { unwatch } = this.#surroundings;
     const { forwarding, events } = this;
     const { record } = request;
     const { content } = cargo.body;
@@ -98,10 +96,9 @@ export class Carriage implements ForwardingParts {
     if (isStream(content) && !content.readableEnded) content.destroy();
     record.upstreamMs ??= forwarding.ageMs;
     if (outcome.outcome === 'cut') {
-      const code = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';
-      record.outcome = code;
-      onEvent({ type: 'attempt', outcome: code, status: null, durationMs: forwarding.ageMs });
+      record.outcome = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';
     }
+    if (outcome.outcome === 'aborted' && outcome.problem !== undefined) record.outcome = outcome.problem.code;
     if (events !== null && events.upstreamError !== null) record.outcome = events.upstreamError;
     const audioBytes = events === null ? forwarding.bytes : events.audioBytes;
     const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;

@@ -32,9 +32,11 @@ export interface CarrierClocks {
 
 export interface Carrier {
   /** @returns how to end it before its time */
-  carry(request: FastifyRequest, reply: FastifyReply, cargo: Cargo): { cut(): void };
+  carry(request: FastifyRequest, reply: FastifyReply, cargo: Cargo): { cut(problem: Problem): void };
   /** Requests that are open. */
   readonly open: number;
+  /** Ends what is still open, and tells why where it can. */
+  cut(problem: Problem): void;
   /** Cuts what is still open. */
   close(): Promise<void>;
 }
@@ -60,6 +62,10 @@ export function createCarrier(options: CarrierOptions): Carrier {
     if (open.size > 0 || clock === null) return;
     clearInterval(clock);
     clock = null;
+  }
+
+  function cut(problem: Problem): void {
+    for (const forwarding of open.all()) forwarding.cut(problem);
   }
 
   const surroundings: Surroundings = { ...options, isRevealing, keyRefused, unwatch };
@@ -93,8 +99,9 @@ export function createCarrier(options: CarrierOptions): Carrier {
     get open() {
       return open.size;
     },
+    cut,
     async close() {
-      for (const forwarding of open.all()) forwarding.cut();
+      cut(new Problem('draining'));
       await transport.close();
     },
   };

@@ -35,8 +35,8 @@ export interface ForwardingParts {
 export type ForwardingOutcome =
   | { readonly outcome: 'answered' }
   | { readonly outcome: 'refused' }
-  /** The client went away, or took nothing for too long. */
-  | { readonly outcome: 'aborted' }
+  /** The client went away, or took nothing for too long; or we ended it before its time, which `problem` explains. */
+  | { readonly outcome: 'aborted'; readonly problem?: Problem }
   /** Upstream's answer broke off after it had begun. */
   | { readonly outcome: 'cut'; readonly failure: UpstreamFailure };
 
@@ -105,9 +105,14 @@ export class Forwarding implements UpstreamHandler, Listed {
     control?.abort();
   }
 
-  /** The process is ending: what is not complete by now is cut. */
-  cut(): void {
-    if (this.#phase !== 'over') this.#finish({ outcome: 'aborted' }, true);
+  /** Ended before its time, by the operator or with the process. The client is told why where it still can be. */
+  cut(problem: Problem): void {
+    if (this.#phase === 'over') return;
+    const { events } = this.#parts;
+    const isStreaming = this.#phase === 'streaming';
+    if (!isStreaming) this.#parts.refuse(problem);
+    else if (events !== null) this.#endEvents(events, eventFieldsOf(problem));
+    this.#finish({ outcome: 'aborted', problem }, isStreaming && events === null);
   }
 
   onSent(control: UpstreamControl): void {
@@ -199,12 +204,14 @@ export class Forwarding implements UpstreamHandler, Listed {
   /** An event stream can say that it broke off; audio can only break off itself. */
   #breakOff(failure: UpstreamFailure): void {
     const { events } = this.#parts;
-    if (events !== null) {
-      const last = events.cut(failure.kind === 'deadline' ? LATE_STREAM : CUT_STREAM);
-      if (last !== null) this.#body?.write(last);
-      this.#body?.end();
-    }
+    if (events !== null) this.#endEvents(events, failure.kind === 'deadline' ? LATE_STREAM : CUT_STREAM);
     this.#finish({ outcome: 'cut', failure }, events === null);
+  }
+
+  #endEvents(events: EventStream, fields: Parameters<EventStream['cut']>[0]): void {
+    const last = events.cut(fields);
+    if (last !== null) this.#body?.write(last);
+    this.#body?.end();
   }
 
   #collect(chunk: Buffer): void {
@@ -293,6 +300,10 @@ const LATE_STREAM = {
   message: 'The stream from Cartesia took too long.',
   source: 'broker',
 } as const;
+
+function eventFieldsOf({ status, errorCode, title, message }: Problem): Parameters<EventStream['cut']>[0] {
+  return { status, errorCode, title, message, source: 'broker' };
+}
 
 function problemOf(failure: UpstreamFailure): Problem {
   switch (failure.kind) {

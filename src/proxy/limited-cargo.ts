@@ -1,6 +1,8 @@
 // A cargo on its way, with all that has to be given back when it is over: its lease, its budgets, its place on the list of what is open.
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
+import type { Problem } from '../errors/problems.ts';
 import type { Lease } from '../limits/lease.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Booking } from '../limits/quotas.ts';
@@ -68,7 +70,7 @@ export class LimitedCargo implements Cargo {
     const carried = carrier.carry(request, reply, this);
     if (this.#state !== 'carried') return;
     const { principal } = admitted(request);
-    const cut = (): void => carried.cut();
+    const cut = (problem: Problem): void => carried.cut(problem);
     this.#left = limits.sessions.add({ id: request.id, principal, endpoint: endpoint.path, cut });
   }
 

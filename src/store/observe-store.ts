@@ -1,11 +1,18 @@
-// Calls to Redis, told to the metrics.
+// What happens on the way to Redis: calls told to the metrics, changes to the log.
 import type { LimitMetrics } from '../telemetry/limit-metrics.ts';
-import type { StoreObserver } from './store-call.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { StoreObservers } from './open-store.ts';
 
-export function observeStore(metrics: LimitMetrics): StoreObserver {
-  return ({ call, outcome, durationMs }) => {
-    const wasMade = outcome !== 'not_connected' && outcome !== 'left_alone';
-    if (wasMade) metrics.storeSeconds.observe({ call }, durationMs / 1000);
-    if (outcome !== 'ok') metrics.storeFailures.inc({ call, reason: outcome });
+export function observeStore(logger: Logger, metrics: LimitMetrics): StoreObservers {
+  return {
+    onCall({ call, outcome, durationMs }) {
+      const wasMade = outcome !== 'not_connected' && outcome !== 'left_alone';
+      if (wasMade) metrics.storeSeconds.observe({ call }, durationMs / 1000);
+      if (outcome !== 'ok') metrics.storeFailures.inc({ call, reason: outcome });
+    },
+    onCondition({ state, reason }) {
+      if (reason === null) logger.info({ store: state }, 'Redis is reached');
+      else logger.warn({ store: state, reason }, 'Redis is not reached');
+    },
   };
 }

@@ -8,6 +8,8 @@ export interface Metrics {
   /** `route` is the template, `status` the number. */
   readonly requests: Counter<'route' | 'method' | 'status'>;
   readonly requestSeconds: Histogram<'route'>;
+  /** Answers that had begun and were not whole; their status says nothing of it. `outcome` is the error code. */
+  readonly brokenOff: Counter<'route' | 'outcome'>;
   /** `outcome`: `minted`, `reused`, `aborted` and, where the token came all the same, `undelivered`; or the error code. */
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
   /** `reason` is from a fixed list, for the operator; callers see one body for all. */
@@ -19,11 +21,12 @@ export interface Metrics {
   readonly socketsOpen: Gauge<'endpoint'>;
   /** `outcome`: `ok`, `idle`, `aborted`, `dead_peer`, or an error code. */
   readonly socketsClosed: Counter<'endpoint' | 'outcome'>;
+  /** Mints only: what is carried lasts as long as it speaks. */
   readonly upstreamSeconds: Histogram<'outcome'>;
   /** The alarm: Cartesia refuses a key of ours. */
   readonly upstreamKeyRejected: Counter;
-  /** 0 closed, 1 half open, 2 open. */
-  readonly upstreamBreaker: Gauge;
+  /** Makes the gauge of the breaker: 0 closed, 1 half open, 2 open, read when somebody asks. To be called once. */
+  readBreaker(state: () => 'closed' | 'half-open' | 'open'): void;
   /** Mints refused without asking: `breaker` is open, or the `queue` is longer than the deadline. */
   readonly upstreamShed: Counter<'reason'>;
   /** `secret` is the setting's last word: `api_key`, `signing_secret`. */
@@ -38,6 +41,8 @@ export interface Metrics {
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -56,6 +61,12 @@ export function createMetrics(): Metrics {
       help: 'Time from the header block to the last byte of the answer.',
       labelNames: ['route'],
       buckets: SECONDS,
+      registers,
+    }),
+    brokenOff: new Counter({
+      name: 'broker_answers_broken_off_total',
+      help: 'Answers that broke off after their head was sent, other than by the caller, by route template and outcome.',
+      labelNames: ['route', 'outcome'],
       registers,
     }),
     mints: new Counter({
@@ -96,7 +107,7 @@ export function createMetrics(): Metrics {
     }),
     upstreamSeconds: hotHistogram({
       name: 'broker_upstream_duration_seconds',
-      help: 'Time of calls to Cartesia, by outcome.',
+      help: 'Time that Cartesia takes for a mint, by outcome.',
       labelNames: ['outcome'],
       buckets: SECONDS,
       registers,
@@ -106,11 +117,16 @@ export function createMetrics(): Metrics {
       help: 'Times Cartesia refused our API key. Anything above zero needs an operator.',
       registers,
     }),
-    upstreamBreaker: new Gauge({
-      name: 'broker_upstream_breaker_state',
-      help: 'Circuit breaker to Cartesia: 0 closed, 1 half open, 2 open.',
-      registers,
-    }),
+    readBreaker(state) {
+      new Gauge({
+        name: 'broker_upstream_breaker_state',
+        help: 'Circuit breaker to Cartesia: 0 closed, 1 half open (the next mint is tried), 2 open.',
+        registers,
+        collect() {
+          this.set(BREAKER_STATES[state()]);
+        },
+      });
+    },
     upstreamShed: new Counter({
       name: 'broker_upstream_shed_total',
       help: 'Mints refused without asking Cartesia, by reason.',

@@ -46,7 +46,10 @@ export const requestLog = fp<RequestLogOptions>(
       const route = request.routeOptions.url ?? '(none)';
       metrics.requests.inc({ route, method: request.method, status });
       metrics.requestSeconds.observe({ route }, ms / 1000);
+      if (status === 200 && record.outcome !== 'ok') metrics.brokenOff.inc({ route, outcome: record.outcome });
       if (route === '/access-token') countMint(metrics, record);
+      if (record.reason !== null && record.outcome !== 'rate_limited')
+        metrics.authenticationFailures.inc({ reason: record.reason });
       const level = QUIET.has(route) && record.outcome === 'ok' ? 'debug' : 'info';
       if (!logger.isLevelEnabled(level)) return;
       const { client, subject } = record;
@@ -67,5 +70,4 @@ export const requestLog = fp<RequestLogOptions>(
 function countMint(metrics: Metrics, record: RequestRecord): void {
   const outcome = record.mint === null ? record.outcome : record.mint.reused ? 'reused' : 'minted';
   metrics.mints.inc({ client: record.client ?? '(none)', delivery: record.mint?.delivery ?? '(none)', outcome });
-  if (record.reason !== null) metrics.authenticationFailures.inc({ reason: record.reason });
 }

@@ -7,7 +7,7 @@ export interface RequestRecord {
   method: string | null;
   /** `ok`, the error code, or `aborted`: the client went away before it had its answer. */
   outcome: string;
-  /** Why a credential was refused: for the operator, never for the caller. */
+  /** Why a credential was refused, or which rate was exceeded: a word, for the operator, never for the caller. */
   reason: string | null;
   upstreamMs: number | null;
   upstreamRequestId: string | null;

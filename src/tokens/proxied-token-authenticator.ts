@@ -32,7 +32,7 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
 
   async function verify(credential: Credential, kid: string): Promise<Authentication> {
     const key = keys.find(kid);
-    if (key === undefined) return refused('signed with a secret that is no longer configured');
+    if (key === undefined) return refused('access_token_secret_unknown');
     try {
       const { payload } = await jwtVerify(credential.rawToken, key, {
         algorithms: ['HS256'],
@@ -54,14 +54,14 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
       return answer;
     } catch (error) {
       if (error instanceof errors.JWTExpired) return { outcome: 'refused', code: 'token_expired', reason: 'expired' };
-      return refused('signature or claims do not hold');
+      return refused('access_token_signature');
     }
   }
 
   function principalOf(payload: JWTPayload): Authentication {
     const { client, sub, grants, exp } = payload;
-    if (typeof client !== 'string' || !clients.has(client)) return refused('names a client app that is not configured');
-    if (typeof sub !== 'string' || typeof grants !== 'object' || grants === null) return refused('claims do not hold');
+    if (typeof client !== 'string' || !clients.has(client)) return refused('access_token_client_unknown');
+    if (typeof sub !== 'string' || typeof grants !== 'object' || grants === null) return refused('access_token_claims');
     return {
       outcome: 'authenticated',
       principal: {

@@ -7,6 +7,7 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 export type Pass = number;
 
 export interface CircuitBreaker {
+  /** Half open as soon as the next call may be the probe, though nobody has called since. */
   readonly state: BreakerState;
   /** `null` = refused: the circuit is open, or half open with its one probe under way. */
   enter(): Pass | null;
@@ -57,7 +58,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
   return {
     get state() {
-      return state;
+      return state === 'open' && now() >= openUntilMs ? 'half-open' : state;
     },
     enter() {
       if (state === 'closed') return period;

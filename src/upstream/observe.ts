@@ -3,8 +3,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
 
-const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
-
 export function observeUpstream(logger: Logger, metrics: Metrics): (event: UpstreamEvent) => void {
   return (event) => {
     switch (event.type) {
@@ -15,7 +13,6 @@ export function observeUpstream(logger: Logger, metrics: Metrics): (event: Upstr
         logger.info({ kind: event.kind, code: event.code }, 'upstream call made again: it had not been sent');
         return;
       case 'breaker':
-        metrics.upstreamBreaker.set(BREAKER_STATES[event.state]);
         logger.warn({ state: event.state }, 'upstream circuit breaker');
         return;
       case 'shed':

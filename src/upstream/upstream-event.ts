@@ -4,7 +4,7 @@ import type { BreakerState } from './circuit-breaker.ts';
 import type { FailureKind } from './upstream-failure.ts';
 
 export type UpstreamEvent =
-  /** One call ended. `status`: upstream's, or `null` without an answer. */
+  /** One call of a mint ended. `status`: upstream's, or `null` without an answer. */
   | {
       readonly type: 'attempt';
       readonly outcome: 'token' | ProblemCode;

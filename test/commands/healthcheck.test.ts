@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Test, test } from 'tap';
 import { runHealthcheck } from '../../src/commands/healthcheck.ts';
+import { runServe } from '../../src/commands/serve.ts';
 import { LEAST } from '../config/loading.ts';
 import { capturedIo } from './captured-io.ts';
 
@@ -55,7 +56,33 @@ test('nobody there: 1', async (t) => {
   t.equal(io.written.stderr, 'not reached: ECONNREFUSED\n');
 });
 
-test('settings that `serve` would refuse, or an argument: 2', async (t) => {
+test('alive is alive, whatever files of its settings are away', async (t) => {
+  const port = await managementListener(t, '127.0.0.1', (_request, response) => response.end('{}'));
+  const io = capturedIo({ CARTESIA_API_KEY_FILE: '/none', BROKER_CONFIG: '/none', PORT: 'x', MANAGEMENT_PORT: port });
+  t.equal(await runHealthcheck([], io), 0);
+  t.strictSame(io.written, { stdout: 'alive\n', stderr: '' });
+  const elsewhere = capturedIo({ BROKER_CONFIG: '/none', MANAGEMENT_PORT: '1' });
+  t.equal(await runHealthcheck([], elsewhere), 1);
+  t.equal(
+    elsewhere.written.stderr,
+    'BROKER_CONFIG: cannot read /none: there is no such file\nnot reached: ECONNREFUSED\n',
+    'why it may have looked in the wrong place',
+  );
+});
+
+test('asked for its usage: 0', async (t) => {
+  for (const argument of ['--help', '-h'])
+    for (const [run, usage] of [
+      [runHealthcheck, 'usage: cartesia-broker healthcheck'],
+      [runServe, 'usage: cartesia-broker serve'],
+    ] as const) {
+      const io = capturedIo({});
+      t.equal(await run([argument], io), 0);
+      t.match(io.written, { stdout: usage, stderr: '' });
+    }
+});
+
+test('an address that cannot be one, or an argument: 2', async (t) => {
   const broken = capturedIo({ ...LEAST, MANAGEMENT_PORT: 'secret-by-mistake' });
   t.equal(await runHealthcheck([], broken), 2);
   t.match(broken.written.stderr, 'MANAGEMENT_PORT');

@@ -192,6 +192,22 @@ for (const [why, clients, expected] of BETWEEN_CLIENTS) {
   });
 }
 
+test('reserves are held against the limit of what their client apps may use', async (t) => {
+  const source = (tts: number): string => `upstream: { concurrency: { tts: ${tts}, stt: 3 } }
+clients:
+  a: { ${KEYS}, grants: [tts], limits: { concurrency: { reserved: 3 } } }
+  b: { ${OTHER_KEYS}, grants: [tts, stt], limits: { concurrency: { reserved: 2 } } }
+`;
+  const problems = async (tts: number): Promise<string[]> => {
+    const path = join(t.testdir({ 'broker.yaml': source(tts) }), 'broker.yaml');
+    return problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
+  };
+  t.strictSame(await problems(5), []);
+  t.match(await problems(4), [
+    /upstream\.concurrency\.tts: is less than what client apps have reserved together \(5\)$/,
+  ]);
+});
+
 test('certificates and keys are read before anything listens', async (t) => {
   const [pair, other] = await Promise.all([
     generate([{ name: 'commonName', value: 'a' }]),

@@ -31,7 +31,13 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
     wrong: ['', 'x'.repeat(31), `${'x'.repeat(40)}\n`, 'ä'.repeat(15)],
   },
   redis_url: {
-    right: ['redis://localhost', 'rediss://u:p@redis.example.com:6380/1', 'redis://[::1]:6379'],
+    right: [
+      'redis://localhost',
+      'redis://localhost/',
+      'redis://localhost/15',
+      'rediss://u:p@redis.example.com:6380/1',
+      'redis://[::1]:6379',
+    ],
     wrong: [
       '',
       'localhost:6379',
@@ -42,6 +48,10 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       'redis://h:999999',
       'redis://:5%@h',
       'redis://%c3@h',
+      'redis://h/abc',
+      'redis://h/0/1',
+      'redis://h/-1',
+      'redis://h/?db=abc',
     ],
   },
   store_prefix: {

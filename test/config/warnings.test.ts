@@ -27,9 +27,19 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   ['a key of another kind', { CARTESIA_API_KEY: 'pk_0123456789' }, [/^CARTESIA_API_KEY: does not begin with sk_car_/]],
   [
     'anonymous callers without limit',
-    { ALLOW_ANONYMOUS: 'true', MINT_RATE_PER_IP: 'off' },
-    [/^ALLOW_ANONYMOUS: anybody may mint without a limit/],
+    { ALLOW_ANONYMOUS: 'true', MINT_RATE: 'off', MINT_RATE_PER_IP: 'off' },
+    [/^ALLOW_ANONYMOUS: anybody may mint without a limit: MINT_RATE and MINT_RATE_PER_IP are off$/],
   ],
+  ['anonymous callers with one of the rates', { ALLOW_ANONYMOUS: 'true', MINT_RATE_PER_IP: 'off' }, []],
+  [
+    'all users of a backend, at the rate of one address',
+    { TRUSTED_CLIENTS: 'web' },
+    [
+      /^TRUSTED_CLIENTS: all its users come from one address, that of its backend, and may mint 60\/minute together: set/,
+    ],
+  ],
+  ['a backend, and a rate that somebody has chosen', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: '600/minute' }, []],
+  ['a backend, and no rate', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: 'off' }, []],
   [
     'proxied, and nothing served',
     { ...PROXIED, PROXY: 'false' },
@@ -43,7 +53,12 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   ['proxied', PROXIED, []],
   ['paths of Cartesia', { PROXY: 'true' }, []],
   ['shared state', { REDIS_URL: 'redis://localhost' }, []],
-  ['concurrency', { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' }, []],
+  ['concurrency of what is carried', { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1', PROXY: 'true' }, []],
+  [
+    'concurrency of nothing',
+    { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' },
+    [/^TTS_CONCURRENCY: does nothing: the broker carries nothing/, /^STT_CONCURRENCY: does nothing/],
+  ],
   ['a misspelt variable', { TOKEN_TLL: '1' }, ['TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?']],
   ['a lower-case variable', { port: '1' }, ['port: is not a setting of the broker: did you mean PORT?']],
   [
@@ -128,7 +143,6 @@ test('what a client app asks for and does not get is said for each', async (t) =
   a:
     auth: { keys: ["${KEY_HASH}"], query_credentials: true }
     content: { models: [sonic-3] }
-    limits: { concurrency: { max: 1 }, quota: { characters: { client: 1/day } } }
 `;
   const path = join(t.testdir({ 'broker.yaml': source }), 'broker.yaml');
   const warnings = await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
@@ -139,6 +153,36 @@ test('what a client app asks for and does not get is said for each', async (t) =
       "4:5 clients.a.content: restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers go past it",
     ],
   );
+});
+
+test('limits of what is carried do nothing where nothing is', async (t) => {
+  const source = (more: string): string => `limits: { quota: { characters: 1/day, mints: 1/day } }
+clients:
+  a:
+    auth: { keys: ["${KEY_HASH}"] }
+    reads: true
+    sockets: { idle: 60 }
+    limits:
+      mint: 1/minute
+      concurrency: { reserved: 1 }
+      quota: { call_seconds: { client: 1/day }, mints: { client: 1/day } }
+${more}`;
+  const said = async (more: string): Promise<string[]> => {
+    const path = join(t.testdir({ 'broker.yaml': source(more) }), 'broker.yaml');
+    const warnings = await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
+    return warnings.map((line) => line.replace(`${path}:`, '').replace(/^(\S+ \S+: \S+ nothing).*/, '$1'));
+  };
+  t.strictSame(await said(''), [
+    '1:20 limits.quota.characters: does nothing',
+    '9:7 clients.a.limits.concurrency: does nothing',
+    '10:16 clients.a.limits.quota.call_seconds: does nothing',
+    '6:5 clients.a.sockets: does nothing',
+    '5:5 clients.a.reads: does nothing',
+  ]);
+  const reserve = '9:22 clients.a.limits.concurrency.reserved: keeps nothing';
+  t.strictSame(await said('proxy: true'), [reserve], 'and nothing is kept free of what has no limit');
+  t.strictSame(await said('proxy: true\nupstream: { concurrency: { stt: 2 } }'), [reserve], 'or is for others');
+  t.strictSame(await said('proxy: true\nupstream: { concurrency: { tts: 2 } }'), []);
 });
 
 test('warnings come with problems too', async (t) => {

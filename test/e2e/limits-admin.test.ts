@@ -79,6 +79,46 @@ test('the admin API opens to its token only, on the management listener only, an
   );
 });
 
+const OUTCOMES: Readonly<Record<number, string>> = { 200: 'ok', 201: 'ok', 400: 'invalid_request', 404: 'not_found' };
+
+test('an audit line says whom the call was about, a subject as in all lines', async (t) => {
+  const running = await setUp(t);
+  await speak(running);
+  await running.admin('POST', '/admin/revocations', { scope: 'everything' });
+  await running.admin('POST', '/admin/revocations/restore', { scope: 'everything' });
+  await running.admin('POST', '/admin/revocations', { scope: 'subject', client: 'kiosk', subject: 'kiosk' });
+  await running.admin('POST', '/admin/revocations/restore', { scope: 'client', client: 'gone' });
+  await running.admin('POST', '/admin/revocations', { scope: 'token', token: 'a-jti' });
+  await running.admin('DELETE', '/admin/sessions/a-session');
+  const { logs } = running;
+  await until(() => logs.filter(({ audit }) => audit === 'admin').length === 6);
+  const subject = logs.find(({ route }) => route === '/tts/bytes')?.['subject'];
+  t.type(subject, 'string');
+  t.match(
+    logs.filter(({ audit }) => audit === 'admin'),
+    [
+      { scope: 'everything', outcome: 'ok' },
+      { scope: 'everything', outcome: 'ok' },
+      { scope: 'subject', client: 'kiosk', subject, outcome: 'ok' },
+      { scope: 'client', client: 'gone', outcome: 'not_found' },
+      { scope: 'token', token_id: 'a-jti', outcome: 'ok' },
+      { session: 'a-session', outcome: 'not_found' },
+    ],
+  );
+});
+
+test('what Redis cannot be told is no success in the audit', async (t) => {
+  const redis = await redisServer(t);
+  const running = await setUp(t, { REDIS_URL: redis.url.reveal() });
+  await redis.kill();
+  t.equal((await running.admin('POST', '/admin/revocations', { scope: 'everything' })).status, 503);
+  await until(() => running.logs.some(({ audit }) => audit === 'admin'));
+  t.match(
+    running.logs.find(({ audit }) => audit === 'admin'),
+    { outcome: 'store_unavailable', status: 503, scope: 'everything' },
+  );
+});
+
 test('every call is audited, also one that was refused, with its method and status and nothing of its body', async (t) => {
   const running = await setUp(t);
   const scope = { scope: 'subject', client: 'kiosk', subject: 'a-subject-nobody-logs' };
@@ -96,8 +136,10 @@ test('every call is audited, also one that was refused, with its method and stat
     t.equal((await running.admin(method, path.replace(':id', 'none'), json)).status, status);
   await until(() => running.logs.filter(({ audit }) => audit === 'admin').length === calls.length);
   t.strictSame(
-    running.logs.filter(({ audit }) => audit === 'admin').map(({ method, route, status }) => [method, route, status]),
-    calls.map(([method, path, , status]) => [method, path, status]),
+    running.logs
+      .filter(({ audit }) => audit === 'admin')
+      .map(({ method, route, status, outcome }) => [method, route, status, outcome]),
+    calls.map(([method, path, , status]) => [method, path, status, OUTCOMES[status]]),
   );
   t.notMatch(running.logText(), 'a-subject-nobody-logs');
 });
@@ -134,6 +176,8 @@ test('what cannot be a revocation is refused by the name of the field', async (t
     [{ scope: 'subject', client: 'kiosk' }, /"subject"/],
     [{ scope: 'client', client: '' }, /"client"/],
     [{ scope: 'client', client: 7 }, /"client"/],
+    [{ scope: 'client', client: 'kisok' }, /"client" must be the name of a client app: kiosk\.$/],
+    [{ scope: 'subject', client: 'kisok', subject: 'a' }, /: kiosk\.$/],
     [{ scope: 'everything', client: 'kiosk' }, /no others/],
   ];
   for (const [body, message] of bodies) {
@@ -243,7 +287,11 @@ test('a socket is one request, however often it tells what it has used', async (
 
 test('the command does the same', async (t) => {
   const running = await setUp(t);
-  const env = { ADMIN_TOKEN: running.adminToken, MANAGEMENT_PORT: new URL(running.broker.managementUrl).port };
+  const env = {
+    ADMIN_TOKEN: running.adminToken,
+    MANAGEMENT_PORT: new URL(running.broker.managementUrl).port,
+    CARTESIA_API_KEY_FILE: '/none', // the broker goes on without it, and so does its operator
+  };
   const run = async (...argv: string[]) => {
     const io = capturedIo(env);
     return { code: await runAdmin(argv, io), stdout: io.written.stdout, stderr: io.written.stderr };

@@ -70,6 +70,13 @@ test('Redis is started again, empty: what runs is entered again by its holders',
 test('Redis is not there at the start: the replica runs, is not ready, and is so within two seconds of it', async (t) => {
   const { redis, replicas, speak } = await deploy(t, { limit: 1, isRedisDown: true });
   t.strictSame(await Promise.all(replicas.map(readiness)), [503, 503]);
+  const { body } = await send(`${replicas[0]?.managementUrl}/readyz`);
+  t.match(JSON.parse(body.toString()), {
+    error_code: 'overloaded',
+    message: 'This replica is still starting. Redis has not been reached yet.',
+    store: 'starting',
+    upstream: {},
+  });
   t.equal((await speak(replicas[0], 'early')).status, 503);
   await redis.start();
   const startedMs = performance.now();

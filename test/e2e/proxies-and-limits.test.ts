@@ -69,8 +69,8 @@ test('per address: the address is counted before the credential is looked at', a
   }
   t.equal(simulator.journal.entries().length, 1);
   t.match(logs, [
-    { outcome: 'rate_limited', status: 429, audit: 'refusal' },
-    { outcome: 'rate_limited', status: 429 },
+    { outcome: 'rate_limited', status: 429, audit: 'refusal', reason: 'rate_of_address' },
+    { outcome: 'rate_limited', status: 429, reason: 'rate_of_address' },
   ]);
   t.match(
     await mint({ 'x-forwarded-for': '203.0.113.9' }),
@@ -111,7 +111,7 @@ test('per address behind a trusted proxy: the address it names, IPv6 by its /64'
 });
 
 test('per subject: after authentication, each subject on its own', async (t) => {
-  const { mint, simulator } = await startWithMint(t, {
+  const { mint, simulator, logs } = await startWithMint(t, {
     file: (digest) => ({
       clients: {
         backend: { trusted: true, auth: { keys: [digest] }, grants: ['tts'], limits: { mint: '2/minute' } },
@@ -129,6 +129,7 @@ test('per subject: after authentication, each subject on its own', async (t) => 
   });
   const wait = Number(refused.headers['retry-after']);
   t.ok(wait >= 1 && wait <= 60);
+  t.match(logs.at(-1), { outcome: 'rate_limited', reason: 'rate_of_subject' });
   t.match(await mint(as('bob')), { status: 200 });
   t.match(await mint({}, 'nobody'), { status: 401 }, 'who is not known has no window of a subject');
   t.match(await mint(as('alice'), 'nobody'), { status: 401 }, "and can use up nobody else's");

@@ -173,6 +173,26 @@ test('SIGTERM: a request that never ends does not hold the process beyond the de
   t.ok(served.logs().some((line) => line['outcome'] === 'aborted' || line['outcome'] === 'invalid_request'));
 });
 
+test('a signal in the first moments, when it listens and waits for Redis, stops it in good order', async (t) => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1'); // takes connections and says nothing
+  t.teardown(() => silent.close());
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo; // a TCP server has one
+  const opening = once(silent, 'connection'); // the broker is about to listen
+  const { env, watch } = await settings(t, { env: { REDIS_URL: `redis://127.0.0.1:${port}` } });
+  const served = serveProcess(t, { env, watch });
+  await opening;
+  served.child.kill('SIGTERM');
+  t.strictSame(await served.ended, { code: 0, signal: null });
+  t.strictSame(
+    served
+      .logs()
+      .map(({ msg }) => msg)
+      .filter((msg) => ['listening', 'stopping', 'stopped'].includes(String(msg))),
+    ['stopping', 'listening', 'stopped'],
+  );
+});
+
 test('SIGINT stops without the delay; a second signal ends the process at once', async (t) => {
   const quick = await serve(t, { drainDelay: 60 });
   const start = performance.now();

@@ -1,4 +1,5 @@
 import { type Test, test } from 'tap';
+import { Problem } from '../../src/errors/problems.ts';
 import { EventStream } from '../../src/proxy/event-stream.ts';
 import { Forwarding, type ForwardingOutcome } from '../../src/proxy/forwarding.ts';
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
@@ -127,9 +128,9 @@ test('found wanting while its answer is under way, it breaks off', async (t) => 
 test('before there is a connection, leaving is remembered', async (t) => {
   const { forwarding, calls, outcomes, answer } = await stage(t);
   answer.catch(() => {}); // there is none
-  forwarding.cut();
+  forwarding.cut(new Problem('draining'));
   forwarding.onSent({ abort: () => void calls.push('abort later'), pause: () => {}, resume: () => {} });
-  t.strictSame(calls, ['abort', 'abort later']);
+  t.strictSame(calls, ['refuse draining', 'abort', 'abort later'], 'and the client is told');
   t.strictSame(outcomes, ['aborted']);
 });
 

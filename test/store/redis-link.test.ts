@@ -1,8 +1,14 @@
-import { test } from 'tap';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
+import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { Problem } from '../../src/errors/problems.ts';
+import { createCertificate } from '../../src/simulator/certificate.ts';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
 import type { StoreCall } from '../../src/store/store-call.ts';
+import type { StoreCondition } from '../../src/store/store-condition.ts';
+import { until } from '../e2e/limits-answers.ts';
 import { redisServer } from './redis-server.ts';
 import { slowRelay } from './slow-relay.ts';
 
@@ -52,4 +58,95 @@ test('what fails together is one failure; three after each other leave Redis alo
   t.equal(link.state, 'away');
   while (link.state !== 'up') await new Promise((resolve) => setTimeout(resolve, 10));
   t.equal(await ask(link), 'answered');
+});
+
+/** What a link says of this Redis; it is closed with the test. */
+async function conditionsOf(t: Test, url: string): Promise<StoreCondition[]> {
+  const conditions: StoreCondition[] = [];
+  const link = await createRedisLink({
+    url: { current: new Secret(url) },
+    commandTimeoutMs: TIMEOUT_MS,
+    onCondition: (condition) => conditions.push(condition),
+  });
+  t.teardown(() => link.close());
+  return conditions;
+}
+
+test('why Redis is not reached is told in a word, once for all attempts', async (t) => {
+  const open = await redisServer(t);
+  const locked = await redisServer(t, { password: 'the-password' });
+  const down = await redisServer(t, { isDown: true });
+  const tls = createServer(createCertificate(Date.now())).listen(0, '127.0.0.1');
+  t.teardown(() => tls.close());
+  await once(tls, 'listening');
+  const { port: tlsPort } = tls.address() as AddressInfo; // a TCP server has one
+  const cases: readonly (readonly [url: string, reason: string])[] = [
+    [`redis://:wrong@127.0.0.1:${locked.port}`, 'WRONGPASS'],
+    [`redis://127.0.0.1:${locked.port}`, 'NOAUTH'],
+    [`redis://127.0.0.1:${down.port}`, 'ECONNREFUSED'],
+    [`rediss://localhost:${tlsPort}`, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    [`redis://127.0.0.1:${open.port}/99`, 'SELECT_REFUSED'],
+  ];
+  for (const [url, reason] of cases) {
+    const conditions = await conditionsOf(t, url);
+    await until(() => conditions.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300)); // further attempts
+    t.strictSame(conditions, [{ state: 'starting', reason }]);
+  }
+});
+
+test('a Redis that goes and comes back is told each time', async (t) => {
+  const server = await redisServer(t);
+  const conditions = await conditionsOf(t, server.url.reveal());
+  for (let times = 1; times <= 2; times += 1) {
+    await until(() => conditions.at(-1)?.state === 'up');
+    await server.kill();
+    await until(() => conditions.some(({ reason }) => reason === 'ECONNREFUSED'));
+    t.strictSame(conditions.splice(0), [
+      { state: 'up', reason: null },
+      { state: 'away', reason: 'CLOSED' },
+      { state: 'away', reason: 'ECONNREFUSED' },
+    ]);
+    await server.start();
+  }
+});
+
+test('a Redis that takes calls and does not answer is away, until it does', async (t) => {
+  const server = await redisServer(t);
+  const way = await slowRelay(t, server.port);
+  const conditions: StoreCondition[] = [];
+  const link = await createRedisLink({
+    url: { current: new Secret(way.url) },
+    commandTimeoutMs: TIMEOUT_MS,
+    onCondition: (condition) => conditions.push(condition),
+  });
+  t.teardown(() => link.close());
+  await link.reached;
+  way.delayMs = 2 * TIMEOUT_MS;
+  for (let i = 0; i < 5; i += 1) await ask(link);
+  way.delayMs = 0;
+  await until(async () => (await ask(link)) === 'answered');
+  t.strictSame(conditions, [
+    { state: 'up', reason: null },
+    { state: 'away', reason: 'UNANSWERED' },
+    { state: 'up', reason: null },
+  ]);
+});
+
+test('a database that is not there is not Redis: nothing is written to another', async (t) => {
+  const server = await redisServer(t);
+  const link = await createRedisLink({ url: { current: new Secret(`${server.url.reveal()}/99`) } });
+  t.teardown(() => link.close());
+  let isReached = false;
+  void link.reached.then(() => {
+    isReached = true;
+  });
+  for (let i = 0; i < 20; i += 1) {
+    t.equal(await ask(link), 'store_unavailable');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  t.notOk(isReached);
+  const right = await linked(`${server.url.reveal()}/15`);
+  t.teardown(() => right.close());
+  t.equal(await ask(right), 'answered');
 });

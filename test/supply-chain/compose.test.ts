@@ -122,6 +122,11 @@ test('following its first lines gives a healthy broker that mints for the app ke
   };
   const loaded = await loadConfig(env);
   if (loaded.outcome === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
+  t.notMatch(
+    loaded.warnings.map(formatProblem).join('\n'),
+    /MINT_RATE_PER_IP/,
+    'its users do not share the rate of one caller',
+  );
   const running = await startBroker(loaded.config, createLogger('silent'));
   t.teardown(() => running.stop({ delayMs: 0 }));
   await untilReady(running.managementUrl);

@@ -40,6 +40,19 @@ test('opens on failures in a row, not on failures between successes', async (t) 
   t.equal(breaker.retryAfterSeconds(), 1);
 });
 
+test('without anybody who calls it is seen half open all the same', async (t) => {
+  const { breaker, clock, call, changes } = breakerUnderTest();
+  for (let i = 0; i < 3; i++) call('failed');
+  clock.ms = 999;
+  t.equal(breaker.state, 'open');
+  clock.ms = 1_000;
+  t.equal(breaker.state, 'half-open');
+  t.strictSame(changes, ['open'], 'a look changes nothing');
+  t.ok(call('failed'), 'the next call is the probe');
+  t.equal(breaker.state, 'open');
+  t.strictSame(changes, ['open', 'half-open', 'open']);
+});
+
 test('half open lets one probe through; its success closes', async (t) => {
   const { breaker, clock, call, changes } = breakerUnderTest();
   for (let i = 0; i < 3; i++) call('failed');

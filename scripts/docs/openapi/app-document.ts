@@ -10,6 +10,7 @@ import { createReadiness } from '../../../src/listener/readiness.ts';
 import { createMemoryStore } from '../../../src/store/memory-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { createSubjectHash } from '../../../src/telemetry/subject-hash.ts';
 import { destination } from '../../../src/tokens/access-token.ts';
 import type { RoutePaths } from './describe.ts';
 
@@ -60,8 +61,9 @@ export function appParts(): AppParts {
     readiness: createReadiness(),
     logger: createLogger('silent'),
     metrics: createMetrics(),
+    subjectHash: createSubjectHash(),
     certificate: null,
-    carrier: { carry: neverUsed, open: 0, close: async () => {} },
+    carrier: { carry: neverUsed, open: 0, cut: neverUsed, close: async () => {} },
     sockets: null,
     limits: createLimits({ config: CONFIG, store: createMemoryStore() }),
   };

@@ -1,11 +1,15 @@
 // The admin API, on the management listener: who is shut out, what is open, who holds what, what was used. Every call is audited.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.ts';
+import { toProblem } from '../../errors/from-fastify.ts';
 import { Problem } from '../../errors/problems.ts';
 import type { Limits } from '../../limits/limits.ts';
+import type { Revocation } from '../../store/revocations.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { SubjectHash } from '../../telemetry/subject-hash.ts';
 import type { AdminToken } from './admin-token.ts';
-import { readRevocation } from './revocation-body.ts';
+import { type AuditedScope, auditedScope } from './audited-scope.ts';
+import { readRevocation, requireKnownClient } from './revocation-body.ts';
 import { readSessionFilter } from './session-filter.ts';
 import { summarise } from './usage-summary.ts';
 
@@ -14,16 +18,40 @@ export interface AdminOptions {
   readonly limits: Limits;
   readonly prices: Config['usage']['prices'];
   readonly logger: Logger;
+  readonly subjectHash: SubjectHash;
+  /** Names of the client apps. */
+  readonly clients: readonly string[];
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the audit line of an admin call says beside its route and status. */
+    audited: { readonly outcome: string; readonly about: AuditedScope } | null;
+  }
 }
 
 /** Records looked at for a summary; more than the store keeps. */
 const RECORDS_MAX = 100_000;
+/** Ids are those of requests, UUIDs; what is longer is none. */
+const SESSION_ID_SHOWN = 64;
 
 export async function adminRoutes(
   app: FastifyInstance,
-  { token, limits, prices, logger }: AdminOptions,
+  { token, limits, prices, logger, subjectHash, clients }: AdminOptions,
 ): Promise<void> {
   const { revocations, allSessions, leases, usage } = limits;
+  app.decorateRequest('audited', null);
+
+  function audit(request: FastifyRequest, changes: Partial<NonNullable<FastifyRequest['audited']>>): void {
+    request.audited = { ...(request.audited ?? { outcome: 'ok', about: {} }), ...changes };
+  }
+
+  /** @throws Problem for a body that is none */
+  function revocationOf(request: FastifyRequest): Revocation {
+    const revocation = readRevocation(request.body, Date.now());
+    audit(request, { about: auditedScope(revocation, subjectHash) });
+    return revocation;
+  }
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
@@ -35,22 +63,29 @@ export async function adminRoutes(
       throw new Problem('unauthenticated');
     }
   });
+  app.addHook('onError', async (request, _reply, error) => {
+    audit(request, { outcome: toProblem(error).code });
+  });
   app.addHook('onResponse', async (request, reply) => {
     if (reply.statusCode === 401) return;
     const { id, method } = request;
+    const { outcome, about } = request.audited ?? { outcome: 'ok', about: {} };
+    const status = reply.statusCode;
     logger.info(
-      { audit: 'admin', outcome: 'ok', request_id: id, route: routeOf(request), method, status: reply.statusCode },
+      { audit: 'admin', outcome, request_id: id, route: routeOf(request), method, status, ...about },
       'admin',
     );
   });
 
   app.get('/admin/revocations', async () => ({ revocations: revocations.list() }));
   app.post('/admin/revocations', async (request, reply) => {
-    await revocations.add(readRevocation(request.body, Date.now()));
+    const revocation = revocationOf(request);
+    requireKnownClient(revocation, clients);
+    await revocations.add(revocation);
     return reply.code(201).send({ revocations: revocations.list() });
   });
   app.post('/admin/revocations/restore', async (request) => {
-    const was = await revocations.remove(readRevocation(request.body, Date.now()));
+    const was = await revocations.remove(revocationOf(request));
     if (!was) throw new Problem('not_found', 'That is not revoked.');
     return { revocations: revocations.list() };
   });
@@ -61,6 +96,7 @@ export async function adminRoutes(
   });
   app.delete('/admin/sessions/:id', async (request) => {
     const { id } = request.params as { readonly id: string }; // the route has it
+    audit(request, { about: { session: id.slice(0, SESSION_ID_SHOWN) } });
     const { killed, silent } = await allSessions.kill(id);
     if (killed) return { killed: id };
     const unsure = silent === 0 ? '' : ` Replicas that did not answer: ${silent}.`;

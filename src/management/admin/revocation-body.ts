@@ -44,6 +44,15 @@ export function readRevocation(body: unknown, now: number): Revocation {
   }
 }
 
+/**
+ * A slip in a name must not look like a revocation. Tokens of a client app that is no longer configured open nothing anyhow.
+ * @throws Problem `invalid_request` that lists the names
+ */
+export function requireKnownClient(revocation: Revocation, known: readonly string[]): void {
+  if (!('client' in revocation) || known.includes(revocation.client)) return;
+  throw invalid(`The field "client" must be the name of a client app: ${known.join(', ')}.`);
+}
+
 function isScope(value: unknown): value is Revocation['scope'] {
   return typeof value === 'string' && Object.hasOwn(FIELDS, value);
 }

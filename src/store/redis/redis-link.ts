@@ -4,7 +4,9 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { CurrentSecret } from '../../config/secret.ts';
 import { Problem } from '../../errors/problems.ts';
 import type { StoreCall, StoreObserver } from '../store-call.ts';
+import type { StoreConditionObserver } from '../store-condition.ts';
 import { Unanswered } from '../unanswered.ts';
+import { createRedisTrouble, isSelectRefused, reasonOf } from './redis-trouble.ts';
 
 /** A script with its name in Redis' cache. */
 export interface RedisScript {
@@ -25,6 +27,8 @@ export interface RedisLinkOptions {
   readonly now?: () => number;
   /** Told of every call. */
   readonly onCall?: StoreObserver;
+  /** Told when Redis can be asked (again), and why it cannot. */
+  readonly onCondition?: StoreConditionObserver;
 }
 
 export interface RedisLink {
@@ -87,8 +91,18 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   let openUntil = 0;
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
 
-  // Both report every failed attempt; what there is to say is in `state`. An error without a listener would end the process.
-  for (const redis of [commands, hearing]) redis.on('error', () => {});
+  const trouble = createRedisTrouble(options.onCondition ?? (() => {}));
+  let isClosing = false;
+
+  // Both report every failed attempt, and both for one cause: one of them is told. An error without a listener would end the process.
+  for (const redis of [commands, hearing])
+    redis.on('error', (error) => {
+      if (redis === commands) trouble.because(reasonOf(error));
+      if (error instanceof Error && isSelectRefused(error)) redis.disconnect(true);
+    });
+  commands.on('close', () => {
+    if (!isClosing) trouble.because('CLOSED');
+  });
   for (const redis of [commands, hearing])
     redis.on('reconnecting', () => {
       const { options: now } = new Redis(options.url.current.reveal(), { lazyConnect: true });
@@ -98,6 +112,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     wasUp = true;
     failures = 0;
     openUntil = 0;
+    trouble.over();
     reach();
     for (const tell of listeners) tell();
   });
@@ -128,6 +143,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     try {
       const result = await within(commandTimeoutMs, work());
       failures = 0;
+      if (commands.status === 'ready') trouble.over();
       end('ok');
       return result;
     } catch (error) {
@@ -136,9 +152,13 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
         failures += 1;
         failedMs = endedMs;
       }
-      if (failures >= FAILURES_TO_OPEN) openUntil = endedMs + OPEN_MS;
-      end(endedMs - startedMs >= commandTimeoutMs ? 'timeout' : 'failed');
       const isAnswer = error instanceof Error && error.name === 'ReplyError';
+      if (failures >= FAILURES_TO_OPEN) {
+        openUntil = endedMs + OPEN_MS;
+        trouble.because(isAnswer ? reasonOf(error) : 'UNANSWERED');
+      }
+      // Timers count whole milliseconds: one may come a fraction early.
+      end(endedMs - startedMs > commandTimeoutMs - 1 ? 'timeout' : 'failed');
       throw unavailable(isAnswer ? error : new Unanswered('sent, and not answered', { cause: error }));
     }
   }
@@ -165,6 +185,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       listeners.push(tell);
     },
     async close() {
+      isClosing = true;
       commands.disconnect();
       hearing.disconnect();
     },

@@ -4,6 +4,7 @@ import type { CurrentSecret } from '../../config/secret.ts';
 import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
 import type { StoreObserver } from '../store-call.ts';
+import type { StoreConditionObserver } from '../store-condition.ts';
 import { createRedisBudgets } from './redis-budgets.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
@@ -22,6 +23,7 @@ export interface RedisStoreOptions {
   readonly times?: Partial<LeaseTimes>;
   readonly commandTimeoutMs?: number;
   readonly onCall?: StoreObserver;
+  readonly onCondition?: StoreConditionObserver;
 }
 
 /** Resolves at once: whether Redis is there is in `state`. */

@@ -1,0 +1,5 @@
+// The question for a command's usage, where the command takes no arguments.
+
+export function isHelp(argv: readonly string[]): boolean {
+  return argv.length === 1 && (argv[0] === '--help' || argv[0] === '-h');
+}

@@ -1,0 +1,44 @@
+// Settings that do nothing as things stand. Who has set them counts on them.
+import type { Report, SettingPath } from './report.ts';
+import type { ClientSettings, Settings } from './schema.ts';
+
+const KINDS = ['tts', 'stt', 'agent'] as const;
+const MEASURED = ['characters', 'audio_seconds', 'call_seconds'] as const;
+
+/** Warns about limits on what is carried where nothing is, and about what is kept free of what has no limit. */
+export function warnOfIdleSettings(settings: Settings, report: Report): void {
+  const apps = Object.entries(settings.clients);
+  const isCarrying = settings.proxy ?? apps.some(([, { delivery }]) => delivery === 'proxied');
+  for (const [name, client] of apps) {
+    if (isCarrying) warnOfIdleReserve(['clients', name], client, settings, report);
+  }
+  if (isCarrying) return;
+  const paths: SettingPath[] = [
+    ...KINDS.map((kind) => ['upstream', 'concurrency', kind]),
+    ...MEASURED.map((unit) => ['limits', 'quota', unit]),
+    ...apps.flatMap(([name, client]) => [
+      ['clients', name, 'limits', 'concurrency'],
+      ...MEASURED.map((unit) => ['clients', name, 'limits', 'quota', unit]),
+      ['clients', name, 'sockets'],
+      ...(client.reads ? [['clients', name, 'reads']] : []),
+    ]),
+  ];
+  for (const path of paths) {
+    if (report.isGiven(path))
+      report.warn(path, 'does nothing: the broker carries nothing while all delivery is `direct` and PROXY is not set');
+  }
+}
+
+function warnOfIdleReserve(
+  path: SettingPath,
+  { grants, limits }: ClientSettings,
+  { upstream }: Settings,
+  report: Report,
+): void {
+  if ((limits.concurrency?.reserved ?? 0) === 0) return;
+  if (grants.some((grant) => upstream.concurrency[grant] !== undefined)) return;
+  report.warn(
+    [...path, 'limits', 'concurrency', 'reserved'],
+    'keeps nothing free: what this client app may use has no limit of the account (TTS_CONCURRENCY and its like)',
+  );
+}

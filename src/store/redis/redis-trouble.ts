@@ -1,0 +1,56 @@
+// What keeps Redis from being asked, in a word, and each word once: a client that tries ten times a second fails as often.
+import type { StoreCondition, StoreConditionObserver } from '../store-condition.ts';
+
+export interface RedisTrouble {
+  /** It can be asked. */
+  over(): void;
+  /** It cannot, for a reason that is told unless it was since Redis was last up. */
+  because(reason: string): void;
+}
+
+export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTrouble {
+  const told = new Set<string>();
+  let state: StoreCondition['state'] = 'starting';
+  return {
+    over() {
+      if (state === 'up') return;
+      state = 'up';
+      told.clear();
+      onCondition({ state, reason: null });
+    },
+    because(reason) {
+      if (told.has(reason) || (VAGUE.has(reason) && told.size > 0)) return;
+      told.add(reason);
+      if (state === 'up') state = 'away';
+      onCondition({ state, reason });
+    },
+  };
+}
+
+/**
+ * Of an answer its first word (`WRONGPASS`, `NOAUTH`), else the code (`ECONNREFUSED`, `DEPTH_ZERO_SELF_SIGNED_CERT`): what follows
+ * may quote what was sent.
+ */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return UNKNOWN;
+  if (isSelectRefused(error)) return 'SELECT_REFUSED';
+  const word = error.name === 'ReplyError' ? error.message.split(' ', 1)[0] : Reflect.get(error, 'code');
+  return typeof word === 'string' && WORD.test(word) ? word : UNKNOWN;
+}
+
+/** The database of the URL is not there, or not for this user: the client would go on with database 0. */
+export function isSelectRefused(error: Error): boolean {
+  const command: unknown = Reflect.get(error, 'command');
+  return (
+    error.name === 'ReplyError' &&
+    typeof command === 'object' &&
+    command !== null &&
+    Reflect.get(command, 'name') === 'select'
+  );
+}
+
+const WORD = /^[A-Z][A-Z0-9_]{0,63}$/;
+const UNKNOWN = 'OTHER';
+
+/** Says nothing to somebody who was told more: every failed attempt ends with it. */
+const VAGUE: ReadonlySet<string> = new Set(['CLOSED', UNKNOWN]);

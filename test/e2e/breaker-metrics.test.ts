@@ -1,0 +1,23 @@
+// The way to Cartesia, as GET /metrics and /livez tell it.
+import { test } from 'tap';
+import { send } from './carried-broker.ts';
+import { metricsOf, until } from './limits-answers.ts';
+import { startRunningBroker } from './running-broker.ts';
+
+test('the breaker is told half open once it would try again, though nobody has asked since', async (t) => {
+  const { broker, simulator, appKey } = await startRunningBroker(t);
+  const state = async (): Promise<readonly unknown[]> => {
+    const { upstream } = JSON.parse((await send(`${broker.managementUrl}/livez`)).body.toString());
+    const metrics = await metricsOf(broker.managementUrl);
+    return [metrics.get('broker_upstream_breaker_state'), upstream.breaker];
+  };
+  t.strictSame(await state(), [0, 'closed']);
+  const fault = simulator.faults.add({ match: {}, action: { type: 'refuse', at: 'request' } });
+  for (let i = 0; i < 5; i += 1) await send(`${broker.url}/access-token`, { credential: appKey, json: {} });
+  t.strictSame(await state(), [2, 'open']);
+  fault.remove();
+  await until(async () => (await state())[0] !== 2);
+  t.strictSame(await state(), [1, 'half-open']);
+  t.equal((await send(`${broker.url}/access-token`, { credential: appKey, json: {} })).status, 200);
+  t.strictSame(await state(), [0, 'closed']);
+});

@@ -1,0 +1,107 @@
+// Carried requests that are ended before their time: by the drain deadline, by a kill, by a revocation.
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type Test, test } from 'tap';
+import { type CarryingBroker, open, SPEECH, send, startCarrying } from './carried-broker.ts';
+import { problemOf, until } from './limits-answers.ts';
+
+const ADMIN_TOKEN = randomBytes(24).toString('hex');
+
+async function setUp(t: Test): Promise<CarryingBroker> {
+  const running = await startCarrying(t, {
+    env: { ADMIN_TOKEN },
+    file: { listen: { drain_delay: 0, drain_deadline: 1 } },
+  });
+  running.watch.add({ name: 'admin token', value: ADMIN_TOKEN });
+  return running;
+}
+
+/** An answer that has begun and goes on for a minute. */
+async function begin({ broker, simulator, token }: CarryingBroker, path: string): Promise<IncomingMessage> {
+  simulator.configure({ latency: { perChunkMs: 60_000 } });
+  return open(`${broker.url}${path}`, { credential: token, json: SPEECH });
+}
+
+/** What of it comes until its end, and whether it was whole. */
+async function restOf(answer: IncomingMessage): Promise<{ readonly text: string; readonly isComplete: boolean }> {
+  let text = '';
+  answer.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await new Promise<void>((resolve) => answer.on('error', () => {}).on('close', resolve));
+  return { text, isComplete: answer.complete };
+}
+
+function lastEvent(text: string): unknown {
+  const data =
+    text
+      .trimEnd()
+      .split('\n')
+      .findLast((line) => line.startsWith('data:')) ?? '';
+  return JSON.parse(data.slice('data:'.length));
+}
+
+const lineOf = ({ logs }: CarryingBroker, path: string): Record<string, unknown> | undefined =>
+  logs.find(({ route, msg }) => route === path && msg === 'request');
+
+test('at the drain deadline a stream is told, audio breaks off, and the log says why and how many', async (t) => {
+  const running = await setUp(t);
+  const stream = restOf(await begin(running, '/tts/sse'));
+  const audio = restOf(await begin(running, '/tts/bytes'));
+  running.simulator.configure({ latency: { firstByteMs: 60_000 } });
+  const waiting = send(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
+  await until(() => running.broker.carried === 3);
+  await running.broker.stop({ delayMs: 0 });
+  const { text, isComplete } = await stream;
+  t.ok(isComplete);
+  t.match(lastEvent(text), { type: 'error', done: true, status_code: 503, error_code: 'draining' });
+  t.equal((await audio).isComplete, false);
+  const refused = await waiting;
+  t.equal(refused.status, 503);
+  t.match(problemOf(refused), { error_code: 'draining' });
+  t.match(
+    running.logs
+      .filter(({ route }) => String(route).startsWith('/tts/'))
+      .map(({ status, outcome }) => [status, outcome])
+      .sort(),
+    [
+      [200, 'draining'],
+      [200, 'draining'],
+      [503, 'draining'],
+    ],
+  );
+  t.match(
+    running.logs.find(({ msg }) => msg === 'drain deadline: what is still open is cut'),
+    { connections: 3, carried: 3 },
+  );
+});
+
+test('what the operator ends or shuts out is told so', async (t) => {
+  for (const how of ['kill', 'revoke'] as const) {
+    const running = await setUp(t);
+    const admin = (method: string, path: string, json?: unknown) =>
+      send(`${running.broker.managementUrl}${path}`, {
+        method,
+        credential: ADMIN_TOKEN,
+        ...(json === undefined ? {} : { json }),
+      });
+    const stream = restOf(await begin(running, '/tts/sse'));
+    const audio = restOf(await begin(running, '/tts/bytes'));
+    if (how === 'revoke') await admin('POST', '/admin/revocations', { scope: 'everything' });
+    else {
+      const { sessions } = JSON.parse((await admin('GET', '/admin/sessions')).body.toString());
+      for (const { id } of sessions) t.equal((await admin('DELETE', `/admin/sessions/${id}`)).status, 200);
+    }
+    t.match(lastEvent((await stream).text), {
+      type: 'error',
+      done: true,
+      status_code: 403,
+      error_code: 'token_revoked',
+    });
+    t.equal((await audio).isComplete, false);
+    for (const path of ['/tts/sse', '/tts/bytes']) {
+      await until(() => lineOf(running, path) !== undefined);
+      t.match(lineOf(running, path), { status: 200, outcome: 'token_revoked' }, `${how} ${path}`);
+    }
+  }
+});
