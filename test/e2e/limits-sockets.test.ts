@@ -103,6 +103,24 @@ test('a socket ends when its budget is spent', async (t) => {
   await t.rejects(open(t, running), /402/);
 });
 
+test('a budget of audio is counted, however the sample rate is written', async (t) => {
+  const running = await setUp(t, {}, { limits: { mint: 'off', quota: { audio_seconds: { subject: '10/day' } } } });
+  const path = '/stt/websocket?model=ink-2';
+  for (const query of [
+    'encoding=pcm_s16le&sample_rate=016000',
+    'encoding=pcm_s16le&sample_rate=16000.0',
+    'encoding=pcm_s16le&sample_rate=%2016000',
+    'encoding=pcm_s16le&sample_rate=16000&sample_rate=8000',
+    'encoding=pcm_s16le&encoding=pcm_s32le&sample_rate=16000',
+    'encoding=opus&sample_rate=16000',
+  ])
+    await t.rejects(open(t, running, `${path}&${query}`), /400/, query);
+  t.equal(running.simulator.journal.entries().length, 0, 'Cartesia was not asked');
+  const socket = await open(t, running, STT_PATH);
+  socket.send(Buffer.alloc(11 * 32_000));
+  t.equal((await socket.closed).code, 1008);
+});
+
 test('a client that leaves while it waits for its turn is not waited for, and upstream never hears of it', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { stt: 1 } }, limits: { queue: { wait: 20 } } });
   const { broker, headers, simulator } = running;

@@ -22,7 +22,6 @@ import type { SessionGuards } from './session-guard.ts';
 import { rulesOf, type SessionRules } from './session-rules.ts';
 import type { Ledger, SocketFacts } from './socket-account.ts';
 import { SocketSession } from './socket-session.ts';
-import { recordedBytesPerSecond } from './stt-protocol.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
 
 /** What sockets are carried with. */
@@ -39,6 +38,7 @@ export interface SocketCarrier {
 
 export interface SocketRoutesOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
+  readonly limits: Pick<Config['limits'], 'quota'>;
   readonly clients: readonly ClientConfig[];
   readonly browserRefusals: Config['sockets']['browserRefusals'];
   readonly carrier: SocketCarrier;
@@ -61,9 +61,11 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
         if (!isTold) sendProblem(reply, problem);
       },
       handler: async (request, reply) => {
-        const { upstream, carrier } = options;
+        const { upstream, carrier, limits } = options;
+        const { quota } = limits;
         const { spentTokens, relays } = carrier;
-        const passage = await findPassage(endpoint, request, { upstream, spentTokens, isDraining: relays.isDraining });
+        const { isDraining } = relays;
+        const passage = await findPassage(endpoint, request, { upstream, quota, spentTokens, isDraining });
         const clientRules = rules.get(passage.admission.client.name);
         if (clientRules === undefined) throw new TypeError('rules are made for every client app');
         await open(passage, clientRules, request, reply, options);
@@ -131,7 +133,7 @@ async function open(
 }
 
 function relayParts(
-  { endpoint, admission, upgrade, query }: Passage,
+  { endpoint, admission, upgrade, recordedRate }: Passage,
   rules: SessionRules,
   session: SocketSession,
   requestId: string,
@@ -142,7 +144,6 @@ function relayParts(
   const nowMs = relays.touch();
   const { expiresAt } = admission.principal;
   const endsWithToken = sockets.endWithToken && expiresAt !== null && singleUseOf(admission.principal) === null;
-  const audio = recordedBytesPerSecond(query.get('encoding'), query.get('sample_rate'));
   return {
     client: upgrade.socket,
     times: relays.times,
@@ -152,7 +153,7 @@ function relayParts(
     expiresAtMs: endsWithToken ? nowMs + expiresAt * 1000 - carrier.now() : Number.POSITIVE_INFINITY,
     idleMs: Math.min(endpoint.idleMs, sockets.idleMs ?? Number.POSITIVE_INFINITY),
     pingsCount: endpoint.pingsCount,
-    makeProtocol: protocolOf(endpoint.kind, rules, session, audio),
+    makeProtocol: protocolOf(endpoint.kind, rules, session, recordedRate),
     isRevealing: ring.isRevealedBy,
     account: session,
   };
