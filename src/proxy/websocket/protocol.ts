@@ -7,6 +7,8 @@ export interface ProtocolHost {
   readonly requestId: string;
   /** Monotonic milliseconds, read about once a second. */
   readonly nowMs: number;
+  /** The client does not keep up: what upstream says is on its way for longer. */
+  readonly isClientFull: boolean;
   /** A text message of ours, at the next place where one may stand. */
   toClient(text: string): void;
   toUpstream(text: string): void;
@@ -23,7 +25,7 @@ export type Verdict = 'pass' | 'drop';
 
 /** What one socket consumed. */
 export interface SocketUsage {
-  /** Unicode code points of transcripts that went up. */
+  /** Unicode code points of transcripts that upstream has taken. */
   characters: number;
   /** Bytes of audio: generated ones that came down, or recorded ones that went up. */
   audioBytes: number;
@@ -53,6 +55,6 @@ export interface SocketProtocol {
   cancels(): readonly string[];
   /** About once a second. */
   look(): void;
-  /** The socket is over. Called once. */
+  /** The socket is over. Called once, before its usage is told for the last time. */
   end(): void;
 }

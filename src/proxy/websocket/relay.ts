@@ -78,6 +78,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     return this.#parts.clock.nowMs;
   }
 
+  get isClientFull(): boolean {
+    return this.#pressure.isClientFull;
+  }
+
   get isOpen(): boolean {
     return this.#phase === 'open';
   }

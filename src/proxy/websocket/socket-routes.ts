@@ -104,7 +104,9 @@ async function open(
       return acceptance(passage.accept, request.id, upstreamId);
     },
     refused(reason) {
-      session.guard.end();
+      const isAnswered = reason !== null && !(reason instanceof Problem);
+      if (isAnswered && reason.status === 429) session.guard.refused();
+      session.guard.end(isAnswered);
       request.record.upstreamMs = carrier.relays.touch() - startedMs;
       if (reason === null) {
         reply.hijack(); // nobody is left to be answered
@@ -119,7 +121,8 @@ async function open(
   try {
     const facts = { principal, endpoint, requestId: request.id, cut: session.cut };
     const guard = await carrier.guards.open(facts, (listener) => session.whenGone(listener));
-    if (relay.isOver) guard.end();
+    if (relay.isOver)
+      guard.end(true); // upstream was not asked
     else session.guard = guard;
   } catch (error) {
     relay.refuse(toProblem(error));

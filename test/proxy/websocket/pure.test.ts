@@ -171,14 +171,20 @@ test('contexts that fall silent are over; one that upstream still speaks in is n
   const second = contexts.begin('b', 2000);
   contexts.touch(second, 2000);
   t.equal(contexts.likeliest, second, 'the last one');
-  t.strictSame(contexts.silent(61_500, 1000), [first]);
-  t.strictSame(contexts.silent(61_500, 30_000), []);
+  t.equal(contexts.only, null);
+  t.strictSame(contexts.silent(61_500), [first], 'each for itself');
+  first.activeAtMs = 30_000;
+  t.strictSame(contexts.silent(61_500), []);
   first.isCancelled = true;
-  t.strictSame(contexts.silent(7000, 7000), [first], 'after a cancel nothing has to come');
+  t.strictSame(contexts.silent(35_001), [first], 'after a cancel nothing has to come');
   second.held = [];
-  t.strictSame(contexts.silent(900_000, 1000), [first], 'who waits for a turn is not silent');
+  t.strictSame(contexts.silent(900_000), [first], 'who waits for a turn is not silent');
+  t.equal(contexts.named('c'), undefined);
   t.ok(contexts.end('b'));
   t.notOk(contexts.end('b'));
+  t.equal(contexts.only, first);
+  const nameless = contexts.begin('', 3000);
+  t.equal(contexts.named('made by upstream'), nameless);
 });
 
 test('a single-use token is spent once, and forgotten when it is long past', async (t) => {
