@@ -54,9 +54,9 @@ export async function findPassage(
   checkPolicy(endpoint, client, request.params as { readonly id?: string }, query); // the table knows no other parameter
   const recordedRate = endpoint.grant === 'stt' ? recordedBytesPerSecond(query, isAudioBudgeted(client, quota)) : null;
 
-  // Last, so that a refusal for another reason does not cost the caller its token.
+  // Last, so that a refusal for another reason does not cost the caller its token. What refuses it later may give it back.
   const singleUse = singleUseOf(principal);
-  if (singleUse !== null && !(await spentTokens.spend(singleUse))) {
+  if (singleUse !== null && !(await spentTokens.spend(singleUse, request.id))) {
     request.record.reason = 'single_use_spent';
     throw new Problem('unauthenticated');
   }

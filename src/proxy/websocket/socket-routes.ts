@@ -68,11 +68,27 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
         const passage = await findPassage(endpoint, request, { upstream, quota, spentTokens, isDraining });
         const clientRules = rules.get(passage.admission.client.name);
         if (clientRules === undefined) throw new TypeError('rules are made for every client app');
-        await open(passage, clientRules, request, reply, options);
+        try {
+          await open(passage, clientRules, request, reply, options);
+        } catch (error) {
+          await giveTokenBack(spentTokens, passage, request, toProblem(error as FastifyError));
+          throw error;
+        }
         return reply;
       },
     });
   }
+}
+
+/** Whoever is told to try again gets the token of one use back for that. */
+async function giveTokenBack(
+  spentTokens: SpentTokens,
+  { admission }: Passage,
+  { id }: FastifyRequest,
+  { isRetryable }: Problem,
+): Promise<void> {
+  const singleUse = singleUseOf(admission.principal);
+  if (isRetryable && singleUse !== null) await spentTokens.giveBack(singleUse, id);
 }
 
 /** Resolves when the socket is open, or the client has gone. @throws Problem when it does not open */

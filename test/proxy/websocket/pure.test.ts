@@ -190,11 +190,18 @@ test('contexts that fall silent are over; one that upstream still speaks in is n
 test('a single-use token is spent once, and forgotten when it is long past', async (t) => {
   let now = 0;
   const spent = createSpentTokens(() => now);
-  t.ok(spent.spend({ id: 'a', expiresAt: 60 }));
-  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }));
-  t.ok(spent.spend({ id: 'b', expiresAt: 60 }));
+  t.ok(spent.spend({ id: 'a', expiresAt: 60 }, 'one'));
+  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }, 'one'));
+  t.ok(spent.spend({ id: 'b', expiresAt: 60 }, 'one'));
+  const b = { id: 'b', expiresAt: 60 };
+  spent.giveBack(b, 'two');
+  t.notOk(spent.spend(b, 'two'), 'who has not spent it cannot give it back');
+  spent.giveBack(b, 'one');
+  t.ok(spent.spend(b, 'two'));
+  spent.giveBack(b, 'one');
+  t.notOk(spent.spend(b, 'three'), 'nor who has given it back already');
   now = 59_999;
-  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }), 'for as long as it could be used');
+  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }, 'one'), 'for as long as it could be used');
   now = 60_001;
-  t.ok(spent.spend({ id: 'a', expiresAt: 60 }), 'by then it has expired, which others check');
+  t.ok(spent.spend({ id: 'a', expiresAt: 60 }, 'one'), 'by then it has expired, which others check');
 });
