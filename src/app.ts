@@ -144,6 +144,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: false }));
       await scope.register(socketRoutes, {
         upstream: config.upstream,
+        limits: config.limits,
         clients: config.clients,
         browserRefusals: config.sockets.browserRefusals,
         carrier: sockets,

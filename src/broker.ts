@@ -24,6 +24,7 @@ import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
 import { createLimitedSessions } from './proxy/websocket/limited-sessions.ts';
 import { Relays, type RelaysOptions } from './proxy/websocket/relays.ts';
 import type { SessionGuards } from './proxy/websocket/session-guard.ts';
+import { createSharedSpentTokens } from './proxy/websocket/shared-spent-tokens.ts';
 import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
 import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
 import { observeStore } from './store/observe-store.ts';
@@ -126,9 +127,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         relays,
         ring,
         guards: seams.guards ?? createLimitedSessions(limits),
-        spentTokens: store.isShared
-          ? { spend: ({ id, expiresAt }) => store.singleUse.use(id, expiresAt * 1000) }
-          : createSpentTokens(now),
+        spentTokens: store.isShared ? createSharedSpentTokens(store) : createSpentTokens(now),
         onEvent,
         now,
       }

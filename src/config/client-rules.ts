@@ -1,5 +1,6 @@
 // What must hold within a client app, and between client apps: nobody may be two of them.
 import { hides } from './jwt-reach.ts';
+import { languageOf } from './language.ts';
 import type { Report, SettingPath } from './report.ts';
 import type { ClientSettings, Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
@@ -19,6 +20,7 @@ export function checkClients({ clients }: Settings, isServing: boolean, report: 
     checkGrants(client, path, report);
     checkLifetime(client, path, report);
     checkConcurrency(client, path, report);
+    checkLanguages(client, path, report);
     checkIssuers(client, path, report);
   }
   checkKeysDiffer(apps, report);
@@ -69,6 +71,16 @@ function checkConcurrency({ limits }: ClientSettings, path: SettingPath, report:
   const at = [...path, 'limits', 'concurrency'];
   if (reserved > max) report.add([...at, 'reserved'], 'expected at most `max`');
   if (perSubject > max) report.add([...at, 'per_subject'], 'expected at most `max`');
+}
+
+/** Requests are held against the rule without their region. */
+function checkLanguages({ content }: ClientSettings, path: SettingPath, report: Report): void {
+  const at = [...path, 'content', 'languages'];
+  if (report.isBroken(at)) return;
+  for (const [position, language] of (content?.languages ?? []).entries()) {
+    if (languageOf(language) === language) continue;
+    report.add([...at, position], 'expected a language without a region, such as `en`: it stands for `en-GB` too');
+  }
 }
 
 /** Discovery starts at the issuer; with `jwks_url` it is only a name that tokens carry (RFC 7519 §4.1.1: any text will do). */

@@ -396,7 +396,7 @@ const client = group(
           description: 'Voices that may be used.',
           'x-optional': true,
         }),
-        languages: list(text('line', { description: 'A language, such as `en`.' }), {
+        languages: list(text('line', { description: 'A language, such as `en`, which stands for `en-GB` too.' }), {
           description: 'Languages that may be named; a request that names none passes.',
           'x-optional': true,
         }),

@@ -7,6 +7,8 @@ import type { Soon } from '../store/soon.ts';
 export interface Lease {
   /** Safe to call twice. */
   release(): void;
+  /** The same, for what we have ended ourselves: a moment later, as upstream notices it a moment after us and counts it until then. */
+  releaseLater(): void;
   /** Upstream refused in spite of it: fewer are given out for a while. */
   refusedUpstream(): void;
 }
@@ -20,6 +22,8 @@ export interface LeaseRequest {
   /** Whoever asked is gone. What was granted is released. */
   cancel(): void;
 }
+
+const LINGER_MS = 250;
 
 /** Who is told what becomes of leases. */
 export interface LeaseKeeper {
@@ -44,6 +48,10 @@ export class HeldLease implements Lease, LeaseHolder, Listed {
 
   release(): void {
     if (this.place !== -1) this.#keeper.giveBack(this);
+  }
+
+  releaseLater(): void {
+    setTimeout(() => this.release(), LINGER_MS).unref(); // a process that ends gives back all it holds
   }
 
   refusedUpstream(): void {

@@ -1,10 +1,13 @@
 // What a client app's subjects may have generated: models, voices, languages, formats, length. Values in, values out.
+
+import { languageOf } from '../config/language.ts';
 import { countCharacters } from '../usage/units.ts';
 
 /** An empty or absent list restricts nothing. */
 export interface ContentRules {
   readonly models: readonly string[] | null;
   readonly voices: readonly string[] | null;
+  /** Without regions. */
   readonly languages: readonly string[] | null;
   /** `container`, `encoding` or `container/encoding`, each as the API names it. */
   readonly formats: readonly string[] | null;
@@ -16,6 +19,7 @@ export interface ContentRules {
 export interface ContentWish {
   readonly model: string | null;
   readonly voice: string | null;
+  /** With a region or without one, which makes no difference. */
   readonly language: string | null;
   readonly container: string | null;
   readonly encoding: string | null;
@@ -33,9 +37,10 @@ export type ContentDecision =
  */
 export function checkContent(wish: ContentWish, rules: ContentRules): ContentDecision {
   if (!allows(rules.models, wish.model)) return denied('model');
-  if (wish.transcript === null) return allows(rules.languages, wish.language, true) ? ALLOWED : denied('language');
+  const language = wish.language === null ? null : languageOf(wish.language);
+  if (wish.transcript === null) return allows(rules.languages, language, true) ? ALLOWED : denied('language');
   if (!allows(rules.voices, wish.voice)) return denied('voice');
-  if (!allows(rules.languages, wish.language, true)) return denied('language');
+  if (!allows(rules.languages, language, true)) return denied('language');
   if (!allowsFormat(rules.formats, wish)) return denied('output format');
   if (rules.maxTranscript !== null && countCharacters(wish.transcript) > rules.maxTranscript) {
     return {

@@ -1,4 +1,6 @@
 // What a generation request says about itself, as far as policy and usage look at it. The bytes are forwarded as they came.
+
+import { languageOf } from '../config/language.ts';
 import { Problem } from '../errors/problems.ts';
 import type { ContentWish } from '../policy/content.ts';
 import type { OutputFormat } from '../usage/units.ts';
@@ -24,7 +26,7 @@ export function readGeneration(body: unknown): GenerationRequest {
     wish: {
       model: text(fields['model_id']),
       voice: voiceId(fields['voice']),
-      language: languageOf(text(fields['language']), text(fields['locale'])),
+      language: onlyLanguage(text(fields['language']), text(fields['locale'])),
       container,
       encoding,
       transcript: text(fields['transcript']) ?? '',
@@ -60,12 +62,10 @@ function voiceId(voice: unknown): string | null {
   return text(voice) ?? (mode === 'id' && embedding === undefined ? text(fields['id']) : null);
 }
 
-/** `en-GB` is English for a rule that names languages. */
-function languageOf(language: string | null, locale: string | null): string | null {
-  const ofLocale = locale?.split('-')[0] ?? null;
-  if (language !== null && ofLocale !== null && language !== ofLocale)
+function onlyLanguage(language: string | null, locale: string | null): string | null {
+  if (language !== null && locale !== null && languageOf(language) !== languageOf(locale))
     throw new Problem('invalid_request', 'Set "language" or "locale", not both.');
-  return language ?? ofLocale;
+  return language ?? locale;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -31,9 +31,6 @@ export interface Holding {
   readonly untilMs: number;
 }
 
-/** Upstream notices an end that is not its own a moment after us; until then it counts. Milliseconds. */
-const LINGER_MS = 250;
-
 export class LimitedCargo implements Cargo {
   readonly endpoint: Endpoint;
   readonly target: string;
@@ -130,5 +127,5 @@ const NOTHING_PASSED: Passed = { audioBytes: 0, outcome: 'refused' };
 
 function giveBack(lease: Lease, { outcome }: Passed): void {
   if (outcome === 'answered' || outcome === 'refused') lease.release();
-  else setTimeout(() => lease.release(), LINGER_MS);
+  else lease.releaseLater();
 }

@@ -5,15 +5,18 @@ const SWEEP_EVERY = 1_000;
 
 /** @param now epoch milliseconds */
 export function createMemorySingleUse(now: () => number): SingleUseStore {
-  const used = new Map<string, number>();
+  const used = new Map<string, { readonly by: string; readonly untilMs: number }>();
   let added = 0;
   return {
-    async use(name, untilMs) {
+    async use(name, by, untilMs) {
       if (used.has(name)) return false;
-      used.set(name, untilMs);
+      used.set(name, { by, untilMs });
       added += 1;
-      if (added % SWEEP_EVERY === 0) for (const [old, until] of used) if (until <= now()) used.delete(old);
+      if (added % SWEEP_EVERY === 0) for (const [old, { untilMs: end }] of used) if (end <= now()) used.delete(old);
       return true;
+    },
+    async giveBack(name, by) {
+      if (used.get(name)?.by === by) used.delete(name);
     },
   };
 }

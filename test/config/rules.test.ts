@@ -132,6 +132,13 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ['2:99 clients.a.auth.jwt[0].grants_from.map: expected only grants that `grants` allows'],
   ],
   [
+    'a language with a region, which no request would match',
+    [`a: { ${KEYS}, content: { languages: [de, en-GB] } }`],
+    [
+      '2:128 clients.a.content.languages[1]: expected a language without a region, such as `en`: it stands for `en-GB` too',
+    ],
+  ],
+  [
     'more reserved than there may be',
     [`a: { ${KEYS}, limits: { concurrency: { reserved: 3, max: 2, per_subject: 4 } } }`],
     [

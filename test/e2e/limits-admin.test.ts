@@ -285,6 +285,19 @@ test('a socket is one request, however often it tells what it has used', async (
   t.match(await usageLines(running), [{ requests: 1, characters: 11 }]);
 });
 
+test('a socket that consumed nothing is a request too, and text that Cartesia refused is nothing', async (t) => {
+  const running = await setUp(t);
+  const { broker, simulator, token } = running;
+  for (let sockets = 1; sockets <= 2; sockets += 1) {
+    const socket = await connect(t, { ...simulator, url: broker.url }, '/tts/websocket', { credential: token });
+    socket.send(speech('a', 'Some text to be refused.', { language: 'xx' }));
+    t.match(await socket.next('error'), { status_code: 400, source: 'upstream' });
+    socket.socket.close(1000);
+    await until(async () => (await usageLines(running))[0]?.['requests'] === sockets);
+  }
+  t.match(await usageLines(running), [{ requests: 2, characters: 0, cost: 0 }]);
+});
+
 test('the command does the same', async (t) => {
   const running = await setUp(t);
   const env = {

@@ -6,10 +6,10 @@ import { endpointsPage } from '../../scripts/docs/endpoints.ts';
 import { SOCKET_ENDPOINTS } from '../../src/upstream/endpoints.ts';
 import { connect, type SocketClient } from '../simulator/sockets/socket-client.ts';
 import { redisServer } from '../store/redis-server.ts';
-import { until } from './limits-answers.ts';
+import { metricsOf, until } from './limits-answers.ts';
 import { openRaw } from './raw-connection.ts';
 import { handshake, openRawSocket } from './raw-socket.ts';
-import { clientOf, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
+import { clientOf, logged, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 
 const TEXT = 'One two three four five six seven.';
 
@@ -105,6 +105,24 @@ test('a socket ends when its budget is spent', async (t) => {
   await t.rejects(open(t, running), /402/);
 });
 
+test('a budget of audio is counted, however the sample rate is written', async (t) => {
+  const running = await setUp(t, {}, { limits: { mint: 'off', quota: { audio_seconds: { subject: '10/day' } } } });
+  const path = '/stt/websocket?model=ink-2';
+  for (const query of [
+    'encoding=pcm_s16le&sample_rate=016000',
+    'encoding=pcm_s16le&sample_rate=16000.0',
+    'encoding=pcm_s16le&sample_rate=%2016000',
+    'encoding=pcm_s16le&sample_rate=16000&sample_rate=8000',
+    'encoding=pcm_s16le&encoding=pcm_s32le&sample_rate=16000',
+    'encoding=opus&sample_rate=16000',
+  ])
+    await t.rejects(open(t, running, `${path}&${query}`), /400/, query);
+  t.equal(running.simulator.journal.entries().length, 0, 'Cartesia was not asked');
+  const socket = await open(t, running, STT_PATH);
+  socket.send(Buffer.alloc(11 * 32_000));
+  t.equal((await socket.closed).code, 1008);
+});
+
 test('a client that leaves while it waits for its turn is not waited for, and upstream never hears of it', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { stt: 1 } }, limits: { queue: { wait: 20 } } });
   const { broker, headers, simulator } = running;
@@ -122,6 +140,64 @@ test('a client that leaves while it waits for its turn is not waited for, and up
   t.equal(simulator.journal.entries().length, 2, 'the one that held it, and the one that waited for it');
   last.socket.destroy();
   await until(() => broker.leases === 0);
+});
+
+for (const how of ['terminate', 'close', 'refusal'] as const)
+  test(`whoever waits gets a place only when Cartesia has one: ${how}`, async (t) => {
+    const running = await setUp(
+      t,
+      { upstream: { concurrency: { tts: 4 } }, limits: { queue: { context_wait: 20 } } },
+      { content: { max_transcript: 200 } },
+    );
+    running.simulator.configure({ limits: { tts: 4 }, latency: { perChunkMs: 50 }, chunkBytes: 4096 });
+    const [holder, waiter] = await Promise.all([open(t, running), open(t, running)]);
+    for (const name of ['a', 'b', 'c', 'd']) holder.send(speech(name, TEXT.repeat(4), { continue: true }));
+    for (const name of ['a', 'b', 'c', 'd']) await holder.until((one) => one['context_id'] === name);
+    for (const name of ['p', 'q', 'r', 's']) waiter.send(speech(name, 'Short.'));
+    await until(() => running.broker.leases === 10);
+    if (how === 'terminate') holder.socket.terminate();
+    else if (how === 'close') holder.socket.close(1000);
+    else for (const name of ['a', 'b', 'c', 'd']) holder.send(speech(name, 'x'.repeat(199)));
+    for (let done = 0; done < 4; done += 1) {
+      const { type } = await waiter.next(({ type }) => type === 'done' || type === 'error');
+      t.equal(type, 'done');
+    }
+    t.equal(running.simulator.counters().tts.refused, 0);
+  });
+
+test("Cartesia's 429 inside a socket lowers what is given out, and what it refused is not charged for", async (t) => {
+  const quota = { characters: { subject: `${TEXT.length * 3}/month` } };
+  const running = await setUp(
+    t,
+    { upstream: { concurrency: { tts: 4 } }, limits: { queue: { context_wait: 0 } } },
+    { limits: { mint: 'off', quota } },
+  );
+  running.simulator.configure({ limits: { tts: 2 }, latency: { perChunkMs: 60_000 } });
+  const socket = await open(t, running);
+  for (const name of ['a', 'b']) {
+    socket.send(speech(name, TEXT));
+    await socket.next('chunk');
+  }
+  for (const [name, source] of [
+    ['c', 'upstream'],
+    ['d', 'broker'],
+  ] as const) {
+    socket.send(speech(name, TEXT));
+    t.match(await socket.next('error'), { context_id: name, status_code: 429, source });
+  }
+  const values = await metricsOf(running.broker.managementUrl);
+  t.equal(values.get('broker_lease_upstream_refusals_total{kind="tts"}'), 1);
+  socket.socket.close(1000);
+  t.match(await logged(running, ({ msg }) => msg === 'socket closed'), { characters: TEXT.length * 2 });
+  t.ok(await open(t, running), 'there is budget left');
+});
+
+test("Cartesia's 429 to a socket lowers what is given out", async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { stt: 4 } }, limits: { queue: { wait: 0 } } });
+  running.simulator.configure({ limits: { stt: 0 } });
+  await t.rejects(open(t, running, STT_PATH), /429/);
+  const values = await metricsOf(running.broker.managementUrl);
+  t.equal(values.get('broker_lease_upstream_refusals_total{kind="stt"}'), 1);
 });
 
 test('an upstream that resets: the lease is free within a second', async (t) => {

@@ -1,6 +1,7 @@
 // Before anything is accepted: every refusal is an HTTP answer in our shape, and upstream hears of none.
 import { randomBytes } from 'node:crypto';
 import { type Test, test } from 'tap';
+import { redisServer } from '../store/redis-server.ts';
 import { openRaw } from './raw-connection.ts';
 import { frameOf, handshake, openRawSocket } from './raw-socket.ts';
 import { clientOf, logged, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
@@ -165,6 +166,41 @@ test('of many upgrades with one single-use token, one opens', async (t) => {
   );
   t.equal(tries.filter(({ status }) => status === 'fulfilled').length, 1);
   t.equal(running.simulator.journal.entries({ path: '/tts/websocket' }).length, 1);
+});
+
+test('a refusal that says "try again" leaves the single-use token for that; a final one does not', async (t) => {
+  for (const env of [{}, { REDIS_URL: (await redisServer(t)).url.reveal() }]) {
+    const running = await startSocketBroker(t, {
+      env, // a store that was empty gives nothing out for a second
+      file: (digest) => ({
+        upstream: { concurrency: { stt: 1 } },
+        limits: { queue: { wait: 2 } },
+        ...clientOf(digest),
+      }),
+    });
+    const { broker, simulator, headers } = running;
+    const pathOf = async (grant: string, path: string): Promise<string> => {
+      const { body } = await mint(running, { grants: { [grant]: true }, single_use: true });
+      return `${path}access_token=${body['token']}`;
+    };
+    const tts = await pathOf('tts', '/tts/websocket?');
+    simulator.faults.add({ match: { path: '/tts/websocket' }, times: 1, action: { type: 'answer', status: 503 } });
+    const refused = await answerTo(t, running, handshake(broker.url, tts, {}));
+    t.match([refused.status, refused.headers['x-should-retry']], [503, 'true']);
+    t.ok(await openRawSocket(t, broker.url, tts, {}), 'the same URL again');
+    t.equal((await answerTo(t, running, handshake(broker.url, tts, {}))).status, 401, 'and no other time');
+
+    const stt = await pathOf('stt', `${STT_PATH}&`);
+    const holder = await openRawSocket(t, broker.url, STT_PATH, headers);
+    await t.rejects(openRawSocket(t, broker.url, stt, {}), /HTTP\/1.1 429 /);
+    holder.socket.destroy();
+    t.ok(await openRawSocket(t, broker.url, stt, {}));
+
+    const final = await pathOf('tts', '/tts/websocket?');
+    simulator.faults.add({ match: { path: '/tts/websocket' }, times: 1, action: { type: 'answer', status: 400 } });
+    t.equal((await answerTo(t, running, handshake(broker.url, final, {}))).status, 400);
+    t.equal((await answerTo(t, running, handshake(broker.url, final, {}))).status, 401);
+  }
 });
 
 test('delivery direct has no single-use tokens', async (t) => {

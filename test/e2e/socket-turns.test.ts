@@ -27,6 +27,8 @@ function waitingGuards() {
           return promise;
         },
         endContext: (id) => void ended.push(id),
+        contextRefused: () => {},
+        refused: () => {},
         used: () => {},
         end: () => {
           sessions -= 1;

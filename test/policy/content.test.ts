@@ -43,6 +43,8 @@ test('each rule, for speech', async (t) => {
     [{}, { languages: ['en'] }, null],
     [{ language: null }, { languages: ['en'] }, null],
     [{ language: 'de' }, { languages: ['en'] }, 'This caller may not use this language.'],
+    [{ language: 'en-GB' }, { languages: ['en'] }, null],
+    [{ language: 'de-en' }, { languages: ['en'] }, 'This caller may not use this language.'],
     [{}, { formats: ['wav'] }, null],
     [{}, { formats: ['pcm_s16le'] }, null],
     [{}, { formats: ['wav/pcm_s16le'] }, null],
@@ -66,6 +68,7 @@ test('of rules about speech, transcription knows models and languages', async (t
   t.equal(judged({}, { ...rules, models: ['ink-whisper'], languages: ['en'] }, AUDIO), null);
   t.ok(judged({}, { models: ['sonic-3'] }, AUDIO));
   t.ok(judged({ language: 'de' }, { languages: ['en'] }, AUDIO));
+  t.equal(judged({ language: 'en-GB' }, { languages: ['en'] }, AUDIO), null);
   t.ok(judged({ model: null }, { models: ['ink-whisper'] }, AUDIO));
 });
 

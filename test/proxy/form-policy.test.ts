@@ -42,6 +42,7 @@ test('a form inside the policy passes, cut into pieces of any size', async (t) =
   for (const text of [
     form(field('model', 'ink-whisper'), field('language', 'en'), file()),
     form(file(), field('language', 'en'), field('model', 'ink-whisper')),
+    form(file(), field('language', 'en-GB'), field('model', 'ink-whisper')),
     form(field('model', 'ink-whisper'), file()),
     form(field('model', 'ink-whisper'), field('timestamp_granularities[]', 'word'), file()),
   ]) {

@@ -70,9 +70,10 @@ test('a voice is an id, in each of the forms; what speaks with something else ha
 
 test('a locale names a language', async (t) => {
   const languageOf = (fields: object): string | null => readGeneration(fields).wish.language;
-  t.equal(languageOf({ locale: 'en-GB' }), 'en');
+  t.equal(languageOf({ locale: 'en-GB' }), 'en-GB');
   t.equal(languageOf({ locale: 'de' }), 'de');
   t.equal(languageOf({ language: 'en', locale: 'en-GB' }), 'en');
+  t.equal(languageOf({ language: 'en-US', locale: 'en-GB' }), 'en-US');
   t.throws(() => languageOf({ language: 'en', locale: 'de-DE' }), { code: 'invalid_request' });
 });
 

@@ -109,8 +109,17 @@ for (const { name, make } of STORES) {
   test(`${name}: a name is good once`, async (t) => {
     const { singleUse } = (await make(t)).store;
     const until = Date.now() + 60_000;
-    t.strictSame(await Promise.all([singleUse.use('a', until), singleUse.use('a', until)]), [true, false]);
-    t.equal(await singleUse.use('b', until), true);
+    t.strictSame(await Promise.all([singleUse.use('a', 'one', until), singleUse.use('a', 'one', until)]), [
+      true,
+      false,
+    ]);
+    t.equal(await singleUse.use('b', 'one', until), true);
+    await singleUse.giveBack('a', 'two');
+    t.equal(await singleUse.use('a', 'two', until), false, 'only who has used it can give it back');
+    await singleUse.giveBack('a', 'one');
+    t.equal(await singleUse.use('a', 'two', until), true);
+    await singleUse.giveBack('a', 'one');
+    t.equal(await singleUse.use('a', 'three', until), false, 'and only its own use');
   });
 
   test(`${name}: what is revoked is listed until it is restored, and all are told`, async (t) => {

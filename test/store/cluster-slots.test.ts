@@ -57,7 +57,8 @@ test('every call of the store is one that a cluster takes: its keys are in one s
   await store.revocations.list();
   await store.revocations.version();
   await store.revocations.remove({ scope: 'client', client: 'web' });
-  await store.singleUse.use('name', Date.now() + 1_000);
+  await store.singleUse.use('name', 'one', Date.now() + 1_000);
+  await store.singleUse.giveBack('name', 'one');
   const record = { atMs: 1, client: 'web', subject: 'ann', endpoint: '/tts/bytes', requests: 1 };
   await store.usage.add({ ...record, characters: 1, spokenSeconds: 0, audioSeconds: 0, callSeconds: 0 });
   await store.usage.list(10);
@@ -69,7 +70,7 @@ test('every call of the store is one that a cluster takes: its keys are in one s
       ...['budget_book', 'budget_consume', 'budget_settle', 'budget_withdraw'],
       ...['lease_acquire', 'lease_beat', 'lease_lower', 'lease_release', 'lease_view'],
       ...['peer_ask', 'presence', 'rate_hit', 'revocation_change', 'revocation_list', 'revocation_version'],
-      ...['single_use', 'usage_add', 'usage_list'],
+      ...['single_use', 'single_use_back', 'usage_add', 'usage_list'],
     ],
     'all that the metrics know',
   );

@@ -1,8 +1,9 @@
-// How much audio is in a chunk of speech, without decoding it. Pure.
+// How much audio is in a chunk of speech, and whose it is, without decoding it. Pure.
 import type { Fields } from './message-fields.ts';
 
 const CHUNK = Buffer.from('{"type":"chunk"');
 const DATA = Buffer.from('"data":"');
+const CONTEXT_ID = Buffer.from('"context_id":"');
 /** `data` stands near the beginning or near the end; what stands beside it is short. */
 const BESIDE_DATA_MAX_BYTES = 1024;
 const QUOTE = 0x22;
@@ -24,7 +25,18 @@ export function audioBytes(bytes: Buffer, start: number, end: number): number {
   return to <= from || to >= end ? 0 : decodedLength(to - from, bytes[to - 1], bytes[to - 2]);
 }
 
-/** The same of a message that was read. */
+/** `null` where it names none, or in letters that only a reader of JSON understands. */
+export function contextOfChunk(bytes: Buffer, start: number, end: number): string | null {
+  const key = bytes.indexOf(CONTEXT_ID, start + CHUNK.length); // neither base64 nor a JSON string can contain it
+  if (key === -1 || key >= end) return null;
+  const from = key + CONTEXT_ID.length;
+  const to = bytes.indexOf(QUOTE, from);
+  if (to === -1 || to >= end) return null;
+  const id = bytes.toString('utf8', from, to);
+  return id.includes('\\') ? null : id;
+}
+
+/** What `audioBytes` says, of a message that was read. */
 export function lengthOfData(event: Fields): number {
   const data = event['data'];
   if (typeof data !== 'string') return 0;

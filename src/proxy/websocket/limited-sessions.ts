@@ -21,10 +21,7 @@ export function createLimitedSessions(limits: Limits): SessionGuards {
       if (asked !== null) whenGone(() => asked.cancel());
       const lease = asked === null ? null : await asked.granted;
       const left = sessions.add({ id: facts.requestId, principal, endpoint: endpoint.path, cut: facts.cut });
-      return new LimitedSession(limits, facts, unit, () => {
-        lease?.release();
-        left();
-      });
+      return new LimitedSession(limits, facts, { unit, lease, left });
     },
   };
 }
@@ -40,21 +37,28 @@ function unitOf({ concurrency }: SessionFacts['endpoint']): QuotaUnit {
   return concurrency === 'stt' ? 'audio_seconds' : 'call_seconds';
 }
 
+/** What a socket holds. */
+interface Holding {
+  readonly unit: QuotaUnit;
+  /** `null`: nothing limits how many there are at a time. */
+  readonly lease: Lease | null;
+  /** Takes it off the list of what is open. */
+  readonly left: () => void;
+}
+
 class LimitedSession implements SessionGuard {
   readonly #limits: Limits;
   readonly #facts: SessionFacts;
-  readonly #unit: QuotaUnit;
-  readonly #left: () => void;
+  readonly #holding: Holding;
   /** Of contexts, by their id. */
   readonly #asked = new BriefMap<LeaseRequest>();
   readonly #held = new BriefMap<Lease>();
   #isRecorded = false;
 
-  constructor(limits: Limits, facts: SessionFacts, unit: QuotaUnit, left: () => void) {
+  constructor(limits: Limits, facts: SessionFacts, holding: Holding) {
     this.#limits = limits;
     this.#facts = facts;
-    this.#unit = unit;
-    this.#left = left;
+    this.#holding = holding;
   }
 
   beginContext(contextId: string): 'go' | Promise<'go' | Problem> {
@@ -73,20 +77,35 @@ class LimitedSession implements SessionGuard {
     this.#held.delete(contextId);
   }
 
+  contextRefused(contextId: string): void {
+    this.#held.get(contextId)?.refusedUpstream();
+  }
+
+  refused(): void {
+    this.#holding.lease?.refusedUpstream();
+  }
+
   used(usage: Readonly<SocketUsage>): void {
     const { quotas, usage: records } = this.#limits;
     const { principal, endpoint, cut } = this.#facts;
+    const { unit } = this.#holding;
     const { client, subject } = principal;
     recordUsage(records, { client, subject, endpoint }, { ...usage, requests: this.#isRecorded ? 0 : 1 });
     this.#isRecorded = true;
-    const amount = amountOf(this.#unit, usage);
-    if (amount <= 0 || !quotas.isLimited(this.#unit, principal.client)) return;
-    void quotas.consume(this.#unit, principal, amount).then((problem) => problem !== null && cut(problem));
+    const amount = amountOf(unit, usage);
+    if (amount <= 0 || !quotas.isLimited(unit, principal.client)) return;
+    void quotas.consume(unit, principal, amount).then((problem) => problem !== null && cut(problem));
   }
 
-  end(): void {
-    for (const id of [...this.#asked.keys(), ...this.#held.keys()]) this.endContext(id);
-    this.#left();
+  end(isOverUpstream: boolean): void {
+    const { lease, left } = this.#holding;
+    for (const id of this.#asked.keys()) this.endContext(id);
+    for (const one of [...this.#held.values(), ...(lease === null ? [] : [lease])]) {
+      if (isOverUpstream) one.release();
+      else one.releaseLater();
+    }
+    for (const id of this.#held.keys()) this.#held.delete(id);
+    left();
   }
 
   async #granted(contextId: string, asked: LeaseRequest): Promise<'go' | Problem> {

@@ -12,9 +12,13 @@ import { allowsEndpoint } from '../../policy/endpoint.ts';
 import type { SocketEndpoint } from '../../upstream/endpoints.ts';
 import { type Target, targetOf } from '../target.ts';
 import { checkHandshake } from './handshake.ts';
+import { onlyParameter } from './only-parameter.ts';
+import { recordedBytesPerSecond } from './recorded-audio.ts';
 
 export interface PassageOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
+  /** Budgets of all client apps together. */
+  readonly quota: Pick<Config['limits']['quota'], 'audio_seconds'>;
   readonly spentTokens: SpentTokens;
   /** The last part of a shutdown has begun. */
   readonly isDraining: boolean;
@@ -27,14 +31,15 @@ export interface Passage extends Target {
   readonly upgrade: Upgrade;
   /** The value of Sec-WebSocket-Accept. */
   readonly accept: string;
-  readonly query: URLSearchParams;
+  /** Bytes in a second of what is transcribed; `null` = the query does not tell. */
+  readonly recordedRate: number | null;
 }
 
 /** @throws Problem */
 export async function findPassage(
   endpoint: SocketEndpoint,
   request: FastifyRequest,
-  { upstream, spentTokens, isDraining }: PassageOptions,
+  { upstream, quota, spentTokens, isDraining }: PassageOptions,
 ): Promise<Passage> {
   const admission = admitted(request);
   const { client, principal } = admission;
@@ -47,14 +52,15 @@ export async function findPassage(
   const { target, version } = targetOf(endpoint, request, upstream);
   const query = new URLSearchParams(queryOf(target));
   checkPolicy(endpoint, client, request.params as { readonly id?: string }, query); // the table knows no other parameter
+  const recordedRate = endpoint.grant === 'stt' ? recordedBytesPerSecond(query, isAudioBudgeted(client, quota)) : null;
 
-  // Last, so that a refusal for another reason does not cost the caller its token.
+  // Last, so that a refusal for another reason does not cost the caller its token. What refuses it later may give it back.
   const singleUse = singleUseOf(principal);
-  if (singleUse !== null && !(await spentTokens.spend(singleUse))) {
+  if (singleUse !== null && !(await spentTokens.spend(singleUse, request.id))) {
     request.record.reason = 'single_use_spent';
     throw new Problem('unauthenticated');
   }
-  return { endpoint, admission, upgrade, accept, target, version, query };
+  return { endpoint, admission, upgrade, accept, target, version, recordedRate };
 }
 
 /** What the target alone tells; messages are judged as they come. */
@@ -74,9 +80,9 @@ function checkPolicy(
   if (endpoint.grant !== 'stt') return;
   const decision = checkContent(
     {
-      model: only(query, 'model'),
+      model: onlyParameter(query, 'model'),
       voice: null,
-      language: only(query, 'language'),
+      language: onlyParameter(query, 'language'),
       container: null,
       encoding: null,
       transcript: null,
@@ -86,13 +92,7 @@ function checkPolicy(
   if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
 }
 
-/** @throws Problem where the parameter stands twice, or in another spelling: which one counts would be a guess */
-function only(query: URLSearchParams, name: string): string | null {
-  let value: string | null = null;
-  for (const [key, one] of query) {
-    if (key.toLowerCase() !== name) continue;
-    if (key !== name || value !== null) throw new Problem('invalid_request', `The query must name "${name}" once.`);
-    value = one;
-  }
-  return value;
+function isAudioBudgeted({ limits }: ClientConfig, account: PassageOptions['quota']): boolean {
+  const { subject, client } = limits.quota.audio_seconds;
+  return subject !== null || client !== null || account.audio_seconds !== null;
 }

@@ -9,6 +9,8 @@ export interface ProtocolHost {
   readonly nowMs: number;
   /** The same, read now. */
   touch(): number;
+  /** The client does not keep up: what upstream says is on its way for longer. */
+  readonly isClientFull: boolean;
   /** A text message of ours, at the next place where one may stand. */
   toClient(text: string): void;
   toUpstream(text: string): void;
@@ -25,7 +27,7 @@ export type Verdict = 'pass' | 'drop';
 
 /** What one socket consumed. */
 export interface SocketUsage {
-  /** Unicode code points of transcripts that went up. */
+  /** Unicode code points of transcripts that upstream has taken. */
   characters: number;
   /** Bytes of audio: generated ones that came down, or recorded ones that went up. */
   audioBytes: number;
@@ -58,6 +60,6 @@ export interface SocketProtocol {
   cancels(): readonly string[];
   /** About once a second. */
   look(): void;
-  /** The socket is over. Called once. */
+  /** The socket is over. Called once, before its usage is told for the last time. */
   end(): void;
 }

@@ -82,6 +82,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     return this.#parts.clock.touch();
   }
 
+  get isClientFull(): boolean {
+    return this.#pressure.isClientFull;
+  }
+
   get isOpen(): boolean {
     return this.#phase === 'open';
   }

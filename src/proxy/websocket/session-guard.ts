@@ -30,16 +30,22 @@ export interface SessionGuard {
   beginContext(contextId: string): 'go' | Promise<'go' | Problem>;
   /** Once for each context that began, also while it was still waiting. */
   endContext(contextId: string): void;
-  /** What was consumed since the last time; about every five seconds, and at the end. */
+  /** Before its end: upstream has too many already, in spite of the lease. */
+  contextRefused(contextId: string): void;
+  /** Instead of being opened: the same of the socket. */
+  refused(): void;
+  /** What was consumed since the last time; about every five seconds, and at the end. Told at least once of a socket that was open. */
   used(usage: Readonly<SocketUsage>): void;
-  /** The socket is over, its contexts with it. */
-  end(): void;
+  /** The socket is over, its contexts with it. @param isOverUpstream it ended there; otherwise upstream has yet to notice */
+  end(isOverUpstream: boolean): void;
 }
 
 /** No limits. */
 export const OPEN_GUARD: SessionGuard = {
   beginContext: () => 'go',
   endContext: () => {},
+  contextRefused: () => {},
+  refused: () => {},
   used: () => {},
   end: () => {},
 };

@@ -28,6 +28,7 @@ export class SocketAccount {
   readonly #guard: SessionGuard;
   readonly #openedMs: number;
   #counted: Readonly<SocketUsage> = NOTHING;
+  #isTold = false;
 
   constructor(ledger: Ledger, facts: SocketFacts, guard: SessionGuard) {
     this.#ledger = ledger;
@@ -54,19 +55,20 @@ export class SocketAccount {
       ['audio_seconds', since.audioSeconds],
       ['call_seconds', since.callSeconds],
     ] as const) {
-      // Text that was held and never went up is taken back; a counter cannot be.
       if (amount > 0) this.#ledger.metrics.usage.inc({ client, endpoint, unit }, amount);
       isAny ||= amount > 0;
     }
     if (!isAny) return;
     this.#counted = { ...usage };
+    this.#isTold = true;
     this.#guard.used(since);
   }
 
   ended({ by, code, outcome }: RelayEnd): void {
     const { logger, metrics, subjectHash, now } = this.#ledger;
     const { requestId, client, subject, endpoint } = this.#facts;
-    this.#guard.end();
+    if (!this.#isTold) this.#guard.used(NOTHING); // it was opened
+    this.#guard.end(by === 'upstream');
     metrics.socketsOpen.dec({ endpoint });
     metrics.socketsClosed.inc({ endpoint, outcome });
     const { characters, audioBytes, audioSeconds, callSeconds } = this.#counted;

@@ -22,7 +22,6 @@ import type { SessionGuards } from './session-guard.ts';
 import { rulesOf, type SessionRules } from './session-rules.ts';
 import type { Ledger, SocketFacts } from './socket-account.ts';
 import { SocketSession } from './socket-session.ts';
-import { recordedBytesPerSecond } from './stt-protocol.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
 
 /** What sockets are carried with. */
@@ -39,6 +38,7 @@ export interface SocketCarrier {
 
 export interface SocketRoutesOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
+  readonly limits: Pick<Config['limits'], 'quota'>;
   readonly clients: readonly ClientConfig[];
   readonly browserRefusals: Config['sockets']['browserRefusals'];
   readonly carrier: SocketCarrier;
@@ -61,16 +61,34 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
         if (!isTold) sendProblem(reply, problem);
       },
       handler: async (request, reply) => {
-        const { upstream, carrier } = options;
+        const { upstream, carrier, limits } = options;
+        const { quota } = limits;
         const { spentTokens, relays } = carrier;
-        const passage = await findPassage(endpoint, request, { upstream, spentTokens, isDraining: relays.isDraining });
+        const { isDraining } = relays;
+        const passage = await findPassage(endpoint, request, { upstream, quota, spentTokens, isDraining });
         const clientRules = rules.get(passage.admission.client.name);
         if (clientRules === undefined) throw new TypeError('rules are made for every client app');
-        await open(passage, clientRules, request, reply, options);
+        try {
+          await open(passage, clientRules, request, reply, options);
+        } catch (error) {
+          await giveTokenBack(spentTokens, passage, request, toProblem(error as FastifyError));
+          throw error;
+        }
         return reply;
       },
     });
   }
+}
+
+/** Whoever is told to try again gets the token of one use back for that. */
+async function giveTokenBack(
+  spentTokens: SpentTokens,
+  { admission }: Passage,
+  { id }: FastifyRequest,
+  { isRetryable }: Problem,
+): Promise<void> {
+  const singleUse = singleUseOf(admission.principal);
+  if (isRetryable && singleUse !== null) await spentTokens.giveBack(singleUse, id);
 }
 
 /** Resolves when the socket is open, or the client has gone. @throws Problem when it does not open */
@@ -106,7 +124,9 @@ async function open(
       return acceptance(passage.accept, request.id, upstreamId);
     },
     refused(reason) {
-      session.guard.end();
+      const isAnswered = reason !== null && !(reason instanceof Problem);
+      if (isAnswered && reason.status === 429) session.guard.refused();
+      session.guard.end(isAnswered);
       noteUpstreamMs();
       if (reason === null) {
         reply.hijack(); // nobody is left to be answered
@@ -121,7 +141,8 @@ async function open(
   try {
     const facts = { principal, endpoint, requestId: request.id, cut: session.cut };
     const guard = await carrier.guards.open(facts, (listener) => session.whenGone(listener));
-    if (relay.isOver) guard.end();
+    if (relay.isOver)
+      guard.end(true); // upstream was not asked
     else session.guard = guard;
   } catch (error) {
     relay.refuse(toProblem(error));
@@ -136,7 +157,7 @@ async function open(
 }
 
 function relayParts(
-  { endpoint, admission, upgrade, query }: Passage,
+  { endpoint, admission, upgrade, recordedRate }: Passage,
   rules: SessionRules,
   session: SocketSession,
   requestId: string,
@@ -147,7 +168,6 @@ function relayParts(
   const nowMs = relays.touch();
   const { expiresAt } = admission.principal;
   const endsWithToken = sockets.endWithToken && expiresAt !== null && singleUseOf(admission.principal) === null;
-  const audio = recordedBytesPerSecond(query.get('encoding'), query.get('sample_rate'));
   return {
     client: upgrade.socket,
     times: relays.times,
@@ -157,7 +177,7 @@ function relayParts(
     expiresAtMs: endsWithToken ? nowMs + expiresAt * 1000 - carrier.now() : Number.POSITIVE_INFINITY,
     idleMs: Math.min(endpoint.idleMs, sockets.idleMs ?? Number.POSITIVE_INFINITY),
     pingsCount: endpoint.pingsCount,
-    makeProtocol: protocolOf(endpoint.kind, rules, session, audio),
+    makeProtocol: protocolOf(endpoint.kind, rules, session, recordedRate),
     isRevealing: ring.isRevealedBy,
     account: session,
   };

@@ -73,22 +73,6 @@ export class SttProtocol implements SocketProtocol {
   end(): void {}
 }
 
-const SAMPLE_BYTES: ReadonlyMap<string, number> = new Map([
-  ['pcm_s16le', 2],
-  ['pcm_s32le', 4],
-  ['pcm_f16le', 2],
-  ['pcm_f32le', 4],
-  ['pcm_mulaw', 1],
-  ['pcm_alaw', 1],
-]);
-
-/** Of recorded audio, mono; `null` where the query does not tell. */
-export function recordedBytesPerSecond(encoding: string | null, sampleRate: string | null): number | null {
-  const width = encoding === null ? undefined : SAMPLE_BYTES.get(encoding);
-  const rate = sampleRate !== null && /^[1-9][0-9]{0,6}$/.test(sampleRate) ? Number(sampleRate) : null;
-  return width === undefined || rate === null ? null : width * rate;
-}
-
 function parsed(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);

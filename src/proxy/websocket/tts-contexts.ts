@@ -1,7 +1,7 @@
 // The generation contexts of one socket: which are going on, what each has taken, and when one counts as over.
 //
 // A context ends with `done` or an error. Neither is certain to come: a context that was cancelled, or that hit a limit, may just fall
-// silent, so silence ends one too.
+// silent, so silence ends one too. Each for itself: a socket on which others speak is not silent.
 
 import { BriefMap } from '../../collections/brief-map.ts';
 
@@ -9,11 +9,17 @@ export interface TtsContext {
   readonly id: string;
   /** Code points of its transcripts so far. */
   characters: number;
+  /** Those of them that do not count yet. */
+  openCharacters: number;
+  /** Upstream works on it: from now on its text counts at once. */
+  isTaken: boolean;
   /** Messages that wait for a lease; `null` = it goes. */
   held: Buffer[] | null;
-  /** When it was last written to, milliseconds of the clock. */
-  touchedAtMs: number;
+  /** When it was last written to, or heard, milliseconds of the clock. */
+  activeAtMs: number;
   isCancelled: boolean;
+  /** Its reader has had its error already. */
+  isTold: boolean;
 }
 
 const NONE: readonly TtsContext[] = [];
@@ -24,9 +30,15 @@ const SILENCE_AFTER_CANCEL_MS = 5000;
 export class TtsContexts {
   readonly #contexts = new BriefMap<TtsContext>();
   #lastTouched: TtsContext | null = null;
+  #only: TtsContext | null = null;
 
   get size(): number {
     return this.#contexts.size;
+  }
+
+  /** Where there is one and no other. */
+  get only(): TtsContext | null {
+    return this.#only;
   }
 
   get(id: string): TtsContext | undefined {
@@ -39,20 +51,32 @@ export class TtsContexts {
   }
 
   begin(id: string, nowMs: number): TtsContext {
-    const context: TtsContext = { id, characters: 0, held: null, touchedAtMs: nowMs, isCancelled: false };
+    const context: TtsContext = {
+      id,
+      characters: 0,
+      openCharacters: 0,
+      isTaken: false,
+      held: null,
+      activeAtMs: nowMs,
+      isCancelled: false,
+      isTold: false,
+    };
     this.#contexts.set(id, context);
+    this.#only = this.#contexts.size === 1 ? context : null;
     return context;
   }
 
   touch(context: TtsContext, nowMs: number): void {
-    context.touchedAtMs = nowMs;
+    context.activeAtMs = nowMs;
     this.#lastTouched = context;
   }
 
   /** @returns whether there was one */
   end(id: string): boolean {
     if (this.#lastTouched?.id === id) this.#lastTouched = null;
-    return this.#contexts.delete(id);
+    if (!this.#contexts.delete(id)) return false;
+    this.#only = this.#contexts.size === 1 ? (this.#contexts.values()[0] ?? null) : null;
+    return true;
   }
 
   /**
@@ -60,19 +84,21 @@ export class TtsContexts {
    * is most likely to complain about. Without a name most clients would never learn of it.
    */
   get likeliest(): TtsContext | null {
-    if (this.#contexts.size !== 1) return this.#lastTouched;
-    const [only] = this.#contexts.values();
-    return only ?? null;
+    return this.#only ?? this.#lastTouched;
   }
 
-  /** @param heardAtMs when upstream was last heard on this socket */
-  silent(nowMs: number, heardAtMs: number): readonly TtsContext[] {
+  /** Whose an event is. Messages without a name have one of upstream's making, each its own; here they are one. */
+  named(id: string): TtsContext | undefined {
+    return this.#contexts.get(id) ?? this.#contexts.get('');
+  }
+
+  silent(nowMs: number): readonly TtsContext[] {
     if (this.#contexts.size === 0) return NONE;
     const list: TtsContext[] = [];
     for (const context of this.#contexts.values()) {
       if (context.held !== null) continue;
-      const since = nowMs - (context.isCancelled ? context.touchedAtMs : Math.max(context.touchedAtMs, heardAtMs));
-      if (since > (context.isCancelled ? SILENCE_AFTER_CANCEL_MS : SILENCE_MS)) list.push(context);
+      const silenceMs = context.isCancelled ? SILENCE_AFTER_CANCEL_MS : SILENCE_MS;
+      if (nowMs - context.activeAtMs > silenceMs) list.push(context);
     }
     return list;
   }

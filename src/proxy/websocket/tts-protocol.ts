@@ -5,11 +5,13 @@ import { Problem } from '../../errors/problems.ts';
 import { checkContent } from '../../policy/content.ts';
 import { bytesPerSecond, countCharacters } from '../../usage/units.ts';
 import { readGeneration } from '../generation.ts';
-import { audioBytes, isChunk, lengthOfData } from './audio-chunk.ts';
+import { audioBytes, contextOfChunk, isChunk, lengthOfData } from './audio-chunk.ts';
 import { type Fields, isFields, plainText, readFields } from './message-fields.ts';
 import type { ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
 import type { SessionRules } from './session-rules.ts';
+import { TtsAudio } from './tts-audio.ts';
+import { TtsCharacters } from './tts-characters.ts';
 import { type TtsContext, TtsContexts } from './tts-contexts.ts';
 import { readErrorEvent } from './upstream-error-event.ts';
 
@@ -40,17 +42,14 @@ export class TtsProtocol implements SocketProtocol {
   readonly #rules: SessionRules;
   readonly #guard: SessionGuard;
   readonly #contexts = new TtsContexts();
+  readonly #characters = new TtsCharacters(this.usage);
+  readonly #audio = new TtsAudio(this.usage);
   #heldBytes = 0;
-  #heardAtMs: number;
-  /** Of every context's format so far, bytes; 0 = none yet, -1 = they differ, and then each chunk is read to find whose it is. */
-  #bytesPerSecond = 0;
-  #rates: Map<string, number> | null = null;
 
   constructor(host: ProtocolHost, rules: SessionRules, guard: SessionGuard) {
     this.#host = host;
     this.#rules = rules;
     this.#guard = guard;
-    this.#heardAtMs = host.nowMs;
   }
 
   get isBusy(): boolean {
@@ -79,23 +78,26 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   upstreamText(bytes: Buffer, start: number, end: number): string | null {
-    this.#heardAtMs = this.#host.nowMs;
-    if (this.#bytesPerSecond >= 0 && isChunk(bytes, start, end)) {
-      this.#countAudio(audioBytes(bytes, start, end), this.#bytesPerSecond);
+    if (this.#audio.isUniform && isChunk(bytes, start, end)) {
+      const isPlain = this.#contexts.only !== null && !this.#characters.hasRefused;
+      this.#heard(isPlain ? null : contextOfChunk(bytes, start, end));
+      this.#audio.count(audioBytes(bytes, start, end), '');
       return null;
     }
     const event = eventOf(bytes, start, end);
     if (event === null) return null;
     const id = typeof event['context_id'] === 'string' ? event['context_id'] : null;
     if (event['type'] === 'error') return this.#error(event, id);
-    if (event['type'] === 'chunk') this.#countAudio(lengthOfData(event), this.#rates?.get(id ?? '') ?? 0);
+    this.#heard(id);
+    if (event['type'] === 'chunk') this.#audio.count(lengthOfData(event), id ?? '');
     if (event['type'] === 'done' || event['done'] === true) this.#end(id ?? this.#contexts.likeliest?.id ?? '');
     return null;
   }
 
   /** Who reads a context looks at nothing but its events. */
   farewell(problem: Problem): readonly string[] {
-    return this.#contexts.all().map(({ id }) => this.#eventOf(problem, id));
+    const waiting = this.#contexts.all().filter(({ isTold }) => !isTold);
+    return waiting.map(({ id }) => this.#eventOf(problem, id));
   }
 
   cancels(): readonly string[] {
@@ -106,11 +108,19 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   look(): void {
-    for (const context of this.#contexts.silent(this.#host.nowMs, this.#heardAtMs)) this.#end(context.id);
+    const { nowMs } = this.#host;
+    this.#characters.look(nowMs);
+    // What upstream says may be on its way to a client that reads slowly.
+    if (this.#host.isClientFull) for (const context of this.#contexts.all()) context.activeAtMs = nowMs;
+    for (const context of this.#contexts.silent(nowMs)) this.#fellSilent(context);
   }
 
+  /** Their leases end with the socket's. */
   end(): void {
-    for (const { id } of this.#contexts.all()) this.#end(id);
+    for (const context of this.#contexts.all()) {
+      this.#settle(context);
+      this.#contexts.end(context.id);
+    }
   }
 
   /** What forbids a message, whichever kind it is. */
@@ -141,7 +151,7 @@ export class TtsProtocol implements SocketProtocol {
         `The transcript is longer than the ${content.maxTranscript} characters this caller may use.`,
       );
     }
-    if (maxSessionCharacters !== null && this.usage.characters + characters > maxSessionCharacters) {
+    if (maxSessionCharacters !== null && this.#characters.all + characters > maxSessionCharacters) {
       return new Problem('content_not_allowed', `This session has used up its ${maxSessionCharacters} characters.`);
     }
     return null;
@@ -152,11 +162,9 @@ export class TtsProtocol implements SocketProtocol {
     const { nowMs } = this.#host;
     const known = this.#contexts.get(id);
     const context = known ?? this.#contexts.begin(id, nowMs);
-    const characters = countCharacters(wish.transcript ?? '');
-    context.characters += characters;
-    this.usage.characters += characters;
+    this.#characters.add(context, countCharacters(wish.transcript ?? ''));
     this.#contexts.touch(context, nowMs);
-    this.#learnRate(id, bytesPerSecond(format) ?? 0);
+    this.#audio.learn(id, bytesPerSecond(format) ?? 0, () => this.#contexts.all().map((one) => one.id));
     if (known === undefined) {
       const turn = this.#guard.beginContext(id);
       if (turn !== 'go') {
@@ -210,11 +218,36 @@ export class TtsProtocol implements SocketProtocol {
   /** A message is not forwarded. For its context that is the end, as it is for every client. */
   #refuse(problem: Problem, id: string | null): void {
     const context = id === null ? undefined : this.#contexts.get(id);
-    if (context !== undefined && context.held === null && !context.isCancelled && context.id !== '') {
-      this.#host.toUpstream(cancelOf(context.id));
-    }
-    if (context !== undefined) this.#end(context.id);
+    if (context !== undefined) this.#stop(context);
     this.#host.toClient(this.#eventOf(problem, id));
+  }
+
+  /** What speaks is over when upstream says so, or is silent: until then it has its lease. */
+  #stop(context: TtsContext): void {
+    if (context.held !== null) {
+      this.#end(context.id);
+      return;
+    }
+    context.isTold = true;
+    if (context.isCancelled) return;
+    context.isCancelled = true;
+    this.#contexts.touch(context, this.#host.nowMs);
+    if (context.id !== '') this.#host.toUpstream(cancelOf(context.id));
+  }
+
+  #fellSilent(context: TtsContext): void {
+    this.#end(context.id);
+    // After a cancel nobody waits for anything, and what has no name reaches no reader.
+    if (!context.isCancelled && context.id !== '')
+      this.#host.toClient(this.#eventOf(new Problem('upstream_timeout'), context.id));
+  }
+
+  #heard(named: string | null): void {
+    if (named !== null) this.#characters.spoken(named);
+    const context = named === null ? this.#contexts.likeliest : this.#contexts.named(named);
+    if (context === null || context === undefined || context.held !== null) return;
+    context.activeAtMs = this.#host.nowMs;
+    this.#characters.taken(context);
   }
 
   #error(event: Fields, named: string | null): string {
@@ -225,6 +258,11 @@ export class TtsProtocol implements SocketProtocol {
       contextId: id === '' ? null : id,
       isRevealing: (text) => this.#host.isRevealing(text),
     });
+    const context = id === null ? undefined : this.#contexts.get(id);
+    if (context !== undefined && context.held === null) {
+      this.#characters.refused(context, this.#host.nowMs);
+      if (fields.status === 429) this.#guard.contextRefused(context.id);
+    }
     if (id !== null) this.#end(id);
     return JSON.stringify(ttsErrorEvent(fields));
   }
@@ -245,27 +283,19 @@ export class TtsProtocol implements SocketProtocol {
 
   #end(id: string): void {
     const context = this.#contexts.get(id);
-    if (context !== undefined && context.held !== null) {
-      // Upstream never had them.
-      this.usage.characters -= context.characters;
-      for (const frames of context.held) this.#heldBytes -= frames.length;
-    }
+    if (context !== undefined) this.#settle(context);
     if (this.#contexts.end(id)) this.#guard.endContext(id);
-    this.#rates?.delete(id);
+    this.#audio.ended(id);
   }
 
-  #learnRate(id: string, rate: number): void {
-    if (this.#bytesPerSecond === 0) this.#bytesPerSecond = rate;
-    else if (rate > 0 && this.#bytesPerSecond > 0 && rate !== this.#bytesPerSecond) {
-      this.#rates = new Map(this.#contexts.all().map((context) => [context.id, this.#bytesPerSecond]));
-      this.#bytesPerSecond = -1;
+  #settle(context: TtsContext): void {
+    const { held } = context;
+    if (held === null) {
+      this.#characters.taken(context);
+      return;
     }
-    if (rate > 0) this.#rates?.set(id, rate);
-  }
-
-  #countAudio(bytes: number, rate: number): void {
-    this.usage.audioBytes += bytes;
-    if (rate > 0) this.usage.audioSeconds += bytes / rate;
+    this.#characters.dropped(context);
+    for (const frames of held) this.#heldBytes -= frames.length;
   }
 }
 

@@ -1,15 +1,25 @@
 // Names used once, in Redis. Each is a key of its own, so they spread over a cluster.
 import type { SingleUseStore } from '../single-use.ts';
-import type { RedisLink } from './redis-link.ts';
+import { type RedisLink, redisScript } from './redis-link.ts';
 
 /** Redis' clock and the one that made the name may differ. */
 const RESERVE_MS = 60_000;
 
+/** KEYS: the name. ARGV: who used it. */
+const GIVE_BACK = redisScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`);
+
 export function createRedisSingleUse(link: RedisLink, prefix: string): SingleUseStore {
+  const keyOf = (name: string): string => `${prefix}:used:${name}`;
   return {
-    async use(name, untilMs) {
+    async use(name, by, untilMs) {
       const expiry = String(Math.ceil(untilMs) + RESERVE_MS);
-      return (await link.command('single_use', 'SET', `${prefix}:used:${name}`, '1', 'NX', 'PXAT', expiry)) === 'OK';
+      return (await link.command('single_use', 'SET', keyOf(name), by, 'NX', 'PXAT', expiry)) === 'OK';
+    },
+    async giveBack(name, by) {
+      await link.run('single_use_back', GIVE_BACK, [keyOf(name)], [by]);
     },
   };
 }

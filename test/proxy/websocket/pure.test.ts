@@ -6,7 +6,7 @@ import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket
 import { passedClosing, readClose } from '../../../src/proxy/websocket/close-code.ts';
 import { acceptOf } from '../../../src/proxy/websocket/handshake.ts';
 import { plainText, readFields } from '../../../src/proxy/websocket/message-fields.ts';
-import { recordedBytesPerSecond } from '../../../src/proxy/websocket/stt-protocol.ts';
+import { recordedBytesPerSecond } from '../../../src/proxy/websocket/recorded-audio.ts';
 import { TtsContexts } from '../../../src/proxy/websocket/tts-contexts.ts';
 import { isAcceptance, openingRequest, readBody, readHead } from '../../../src/proxy/websocket/upstream-handshake.ts';
 import { Utf8Check } from '../../../src/proxy/websocket/utf8-check.ts';
@@ -150,19 +150,36 @@ test("an agent's first message: what is not transport is an override", async (t)
   t.equal(checkSessionCreate({ type: 'session_create', config_overrides: {} }, none), 'other');
 });
 
-test('audio has a rate where encoding and sample rate are said', async (t) => {
-  t.equal(recordedBytesPerSecond('pcm_s16le', '16000'), 32_000);
-  t.equal(recordedBytesPerSecond('pcm_f16le', '8000'), 16_000);
-  t.equal(recordedBytesPerSecond('pcm_mulaw', '8000'), 8000);
-  for (const [encoding, rate] of [
-    ['opus', '16000'],
-    [null, '16000'],
-    ['pcm_s16le', null],
-    ['pcm_s16le', '0'],
-    ['pcm_s16le', '1e4'],
-    ['constructor', '16000'],
-  ] as const)
-    t.equal(recordedBytesPerSecond(encoding, rate), null);
+test('audio has a rate where encoding and sample rate are said, each once and plainly', async (t) => {
+  const rateOf = (query: string, isBudgeted: boolean) => recordedBytesPerSecond(new URLSearchParams(query), isBudgeted);
+  for (const isBudgeted of [true, false]) {
+    t.equal(rateOf('encoding=pcm_s16le&sample_rate=16000', isBudgeted), 32_000);
+    t.equal(rateOf('encoding=pcm_f16le&sample_rate=8000', isBudgeted), 16_000);
+    t.equal(rateOf('encoding=pcm_mulaw&sample_rate=8000', isBudgeted), 8000);
+    for (const query of [
+      'sample_rate=016000',
+      'sample_rate=16000.0',
+      'sample_rate=%2016000',
+      'sample_rate=+16000',
+      'sample_rate=1e4',
+      'sample_rate=0',
+      'sample_rate=',
+      'sample_rate=8000&sample_rate=16000',
+      'sample_rate=16000&Sample_Rate=8000',
+      'sample_rate=16000&encoding=pcm_mulaw',
+    ])
+      t.throws(() => rateOf(`encoding=pcm_s16le&${query}`, isBudgeted), { code: 'invalid_request' }, query);
+  }
+  for (const query of [
+    '',
+    'encoding=opus&sample_rate=16000',
+    'sample_rate=16000',
+    'encoding=pcm_s16le',
+    'encoding=constructor&sample_rate=1',
+  ]) {
+    t.equal(rateOf(query, false), null, `${query}: Cartesia's to judge`);
+    t.throws(() => rateOf(query, true), { code: 'invalid_request' }, `${query}: a budget could not be held`);
+  }
 });
 
 test('contexts that fall silent are over; one that upstream still speaks in is not', async (t) => {
@@ -173,24 +190,37 @@ test('contexts that fall silent are over; one that upstream still speaks in is n
   const second = contexts.begin('b', 2000);
   contexts.touch(second, 2000);
   t.equal(contexts.likeliest, second, 'the last one');
-  t.strictSame(contexts.silent(61_500, 1000), [first]);
-  t.strictSame(contexts.silent(61_500, 30_000), []);
+  t.equal(contexts.only, null);
+  t.strictSame(contexts.silent(61_500), [first], 'each for itself');
+  first.activeAtMs = 30_000;
+  t.strictSame(contexts.silent(61_500), []);
   first.isCancelled = true;
-  t.strictSame(contexts.silent(7000, 7000), [first], 'after a cancel nothing has to come');
+  t.strictSame(contexts.silent(35_001), [first], 'after a cancel nothing has to come');
   second.held = [];
-  t.strictSame(contexts.silent(900_000, 1000), [first], 'who waits for a turn is not silent');
+  t.strictSame(contexts.silent(900_000), [first], 'who waits for a turn is not silent');
+  t.equal(contexts.named('c'), undefined);
   t.ok(contexts.end('b'));
   t.notOk(contexts.end('b'));
+  t.equal(contexts.only, first);
+  const nameless = contexts.begin('', 3000);
+  t.equal(contexts.named('made by upstream'), nameless);
 });
 
 test('a single-use token is spent once, and forgotten when it is long past', async (t) => {
   let now = 0;
   const spent = createSpentTokens(() => now);
-  t.ok(spent.spend({ id: 'a', expiresAt: 60 }));
-  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }));
-  t.ok(spent.spend({ id: 'b', expiresAt: 60 }));
+  t.ok(spent.spend({ id: 'a', expiresAt: 60 }, 'one'));
+  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }, 'one'));
+  t.ok(spent.spend({ id: 'b', expiresAt: 60 }, 'one'));
+  const b = { id: 'b', expiresAt: 60 };
+  spent.giveBack(b, 'two');
+  t.notOk(spent.spend(b, 'two'), 'who has not spent it cannot give it back');
+  spent.giveBack(b, 'one');
+  t.ok(spent.spend(b, 'two'));
+  spent.giveBack(b, 'one');
+  t.notOk(spent.spend(b, 'three'), 'nor who has given it back already');
   now = 59_999;
-  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }), 'for as long as it could be used');
+  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }, 'one'), 'for as long as it could be used');
   now = 60_001;
-  t.ok(spent.spend({ id: 'a', expiresAt: 60 }), 'by then it has expired, which others check');
+  t.ok(spent.spend({ id: 'a', expiresAt: 60 }, 'one'), 'by then it has expired, which others check');
 });
