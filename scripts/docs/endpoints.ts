@@ -61,7 +61,7 @@ function socketRow(endpoint: SocketEndpoint): string {
     `\`WS ${readable(path)}\``,
     summary,
     openTo(grant),
-    concurrency === 'none' ? 'none' : concurrency,
+    concurrency === 'tts' ? 'tts_socket, and tts for each context' : concurrency,
     seconds(idleMs),
   ]);
 }

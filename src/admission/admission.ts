@@ -53,6 +53,11 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
       throw refusal(authentication);
     }
     const { principal } = authentication;
+    // What holds strangers is the rate of minting by address, and what is carried has none: they mint first.
+    if (principal.method === 'anonymous' && !hasMintRates) {
+      record.reason = 'anonymous';
+      throw new Problem('unauthenticated');
+    }
     const client = clients.get(principal.client);
     if (client === undefined)
       throw new Problem('internal_error', undefined, { cause: new Error('a principal of no client app') });

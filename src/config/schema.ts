@@ -77,7 +77,7 @@ const listen = group(
     ),
     require_https: flag({
       description:
-        'Refuse requests over plain HTTP (403 `https_required`), unless a trusted proxy says that it received them over HTTPS.',
+        'Refuse requests with a credential over plain HTTP (403 `https_required`), unless a trusted proxy says that it received them over HTTPS. `/`, `/docs`, `/openapi.json` and the probes answer all the same.',
       'x-env': 'REQUIRE_HTTPS',
       default: false,
     }),

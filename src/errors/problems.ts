@@ -152,7 +152,7 @@ export const PROBLEMS = {
   concurrency_limited: {
     status: 429,
     title: 'Concurrency limited',
-    message: 'Everything this account may run at once is in use.',
+    message: 'As much as this account, app or user may run at once is running.',
     retryable: true,
     when: 'No lease became free within the wait.',
   },
@@ -203,7 +203,7 @@ export const PROBLEMS = {
     title: 'Overloaded',
     message: 'The broker is over its capacity.',
     retryable: true,
-    when: 'The broker sheds load.',
+    when: 'The broker sheds load, or cannot ask an identity provider for its keys now.',
   },
   upstream_timeout: {
     status: 504,

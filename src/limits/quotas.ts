@@ -91,9 +91,9 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
     if (paid instanceof Promise) paid.catch(() => debts.add(pay));
   }
 
-  function spent({ unit, client }: Bill, { ask }: Part, { line, endsInMs }: Exceeded): Problem {
+  function spent({ unit, client, amount }: Bill, { ask }: Part, { line, endsInMs }: Exceeded): Problem {
     onEvent({ type: 'spent', unit, client, budget: ask.lines[line]?.owner ?? 'client' });
-    return exceeded(unit, endsInMs);
+    return exceeded(unit, amount, endsInMs);
   }
   function report(type: 'booked' | 'returned', { unit, client }: Bill, amount: number): void {
     if (amount > 0) onEvent({ type, unit, client, amount });
@@ -155,7 +155,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
           const { shard, ask } = part;
           try {
             const answer = await budgets.consume(shard, ask);
-            if (answer.outcome === 'exceeded') problem ??= spent(bill, part, answer);
+            if (answer.outcome === 'exceeded') problem ??= spent({ ...bill, amount: 0 }, part, answer);
           } catch {
             debts.add(() => budgets.consume(shard, ask)); // what runs goes on
           }
@@ -210,8 +210,9 @@ const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {
   mints: 'access tokens',
 };
 
-function exceeded(unit: QuotaUnit, endsInMs: number): Problem {
+function exceeded(unit: QuotaUnit, amount: number, endsInMs: number): Problem {
   // Windows end with an hour; the store's clock and ours may differ by a little.
   const until = new Date(Math.round((Date.now() + endsInMs) / MINUTE_MS) * MINUTE_MS).toISOString().slice(0, 16);
-  return new Problem('quota_exceeded', `The budget of ${UNIT_WORDS[unit]} is spent. The next one begins at ${until}Z.`);
+  const what = amount > 1 ? `has less left than the ${amount} that this takes` : 'is spent';
+  return new Problem('quota_exceeded', `The budget of ${UNIT_WORDS[unit]} ${what}. The next one begins at ${until}Z.`);
 }

@@ -43,6 +43,11 @@ export const AccessTokenSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** Whole ones: the second that has begun counts. */
+export function secondsLeft({ expiresAtMs, lifetimeSeconds }: AccessToken, nowMs: number): number {
+  return Math.min(lifetimeSeconds, Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000)));
+}
+
 /** Ask again when a fifth of the life is left: one slow or failed mint then goes unnoticed. */
 const REFRESH_AT = 0.8;
 
@@ -58,17 +63,15 @@ export interface AccessTokenAnswer {
   readonly cartesia_version: string;
 }
 
-/**
- * @param reusedAtMs when a token that was minted earlier is handed out again: now, epoch milliseconds
- */
+/** @param nowMs epoch milliseconds: what upstream took, or an earlier request has used, is no longer left */
 export function accessTokenAnswer(
   made: AccessToken,
   grants: readonly Grant[],
   destination: Destination,
   version: string,
-  reusedAtMs: number | null,
+  nowMs: number,
 ): AccessTokenAnswer {
-  const left = reusedAtMs === null ? made.lifetimeSeconds : Math.floor((made.expiresAtMs - reusedAtMs) / 1000);
+  const left = secondsLeft(made, nowMs);
   return {
     token: made.token,
     expires_in: left,

@@ -47,26 +47,28 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
       token: answer.token,
       expiresAtMs: askedAtMs + order.lifetimeSeconds * 1000,
       lifetimeSeconds: order.lifetimeSeconds,
-      reusedAtMs: null,
+      isReused: false,
       upstreamRequestId: answer.requestId,
       upstreamMs: answer.upstreamMs,
     };
   }
 
   return {
+    recall(order) {
+      if (!isShared(order)) return null;
+      const key = keyOf(order);
+      const kept = fresh.get(key);
+      if (kept !== undefined && kept.expiresAtMs - now() >= kept.lifetimeSeconds * 1000 * REUSE_UNTIL_LEFT)
+        return again(kept);
+      fresh.delete(key);
+      return inFlight.get(key)?.call?.then(again) ?? null;
+    },
+
     mint(order) {
-      const { client: name, subject } = order.principal;
-      const key = storeKey(name, subject, order.grants.join(), String(order.lifetimeSeconds), order.version);
-
-      const kept = reuse ? fresh.get(key) : undefined;
-      if (kept !== undefined) {
-        const at = now();
-        if (kept.expiresAtMs - at >= kept.lifetimeSeconds * 1000 * REUSE_UNTIL_LEFT) return { ...kept, reusedAtMs: at };
-        fresh.delete(key);
-      }
-
-      const running = inFlight.get(key)?.call ?? null;
-      if (running !== null) return running;
+      if (!isShared(order)) return ask(order);
+      const key = keyOf(order);
+      const running = inFlight.get(key)?.call ?? null; // begun while the budget was asked
+      if (running !== null) return running.then(again);
 
       const entry: { call: Promise<Minted> | null } = { call: null };
       const call = ask(order).finally(() => {
@@ -82,4 +84,18 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
       });
     },
   };
+}
+
+/** Whoever says nothing about himself may be anybody: each gets a token of his own. */
+function isShared({ principal }: MintOrder): boolean {
+  return principal.method !== 'anonymous';
+}
+
+function keyOf({ principal, grants, lifetimeSeconds, version }: MintOrder): string {
+  return storeKey(principal.client, principal.subject, grants.join(), String(lifetimeSeconds), version);
+}
+
+/** For one more request: Cartesia is not asked for it. */
+function again(minted: Minted): Minted {
+  return { ...minted, isReused: true, upstreamMs: null };
 }

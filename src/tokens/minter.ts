@@ -15,8 +15,8 @@ export interface MintOrder {
 }
 
 export interface Minted extends AccessToken {
-  /** Set when this token was minted for an earlier request of the same subject: now, epoch milliseconds. */
-  readonly reusedAtMs: number | null;
+  /** It was minted for an earlier request of the same subject, or for one at the same time. */
+  readonly isReused: boolean;
   /** Upstream's id of the call that made it; `null` where upstream was not asked. */
   readonly upstreamRequestId: string | null;
   /** Time spent upstream; `null` where it was not asked. */
@@ -24,6 +24,8 @@ export interface Minted extends AccessToken {
 }
 
 export interface Minter {
+  /** A token that costs nothing: one that the subject has and that is still fresh, or one that is being made for the same order. */
+  recall(order: MintOrder): Minted | Promise<Minted> | null;
   /** Rejects with a Problem. */
   mint(order: MintOrder): Minted | Promise<Minted>;
 }

@@ -13,6 +13,7 @@ export interface ProxiedMinterOptions {
 
 export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter {
   return {
+    recall: () => null,
     async mint(order) {
       const { kid, key } = keys.signer;
       // Whole seconds, rounded down: the token is never good for longer than the answer says.
@@ -35,7 +36,7 @@ export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter
           .sign(key),
         expiresAtMs: expiresAt * 1000,
         lifetimeSeconds: order.lifetimeSeconds,
-        reusedAtMs: null,
+        isReused: false,
         upstreamRequestId: null,
         upstreamMs: null,
       };

@@ -7,9 +7,9 @@ import { SINGLE_USE_MAX_SECONDS } from '../identity/single-use.ts';
 import type { Quotas } from '../limits/quotas.ts';
 import { decide } from '../policy/policy.ts';
 import { resolveVersion } from '../upstream/version.ts';
-import { AccessTokenSchema, accessTokenAnswer, type Destination } from './access-token.ts';
+import { AccessTokenSchema, accessTokenAnswer, type Destination, secondsLeft } from './access-token.ts';
 import { MintRequestSchema, readMintRequest } from './mint-request.ts';
-import type { Minter } from './minter.ts';
+import type { Minted, Minter, MintOrder } from './minter.ts';
 import type { OnUndelivered } from './undelivered.ts';
 
 export interface MintRouteOptions {
@@ -71,39 +71,39 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const lifetimeSeconds = isSingleUse
         ? Math.min(decision.expiresInSeconds, SINGLE_USE_MAX_SECONDS)
         : decision.expiresInSeconds;
-      const booking = options.quotas.isLimited('mints', client.name)
-        ? await options.quotas.book('mints', principal, 1)
-        : null;
       const order = { principal, grants, lifetimeSeconds, isSingleUse, version: version.version };
-      let minted: Awaited<ReturnType<Minter['mint']>>;
-      try {
-        minted = await minter.mint(order);
-      } catch (error) {
-        booking?.settle(0);
-        throw error;
-      }
+      const minted = await (minter.recall(order) ?? mintBooked(minter, order, options.quotas));
 
+      const nowMs = Date.now();
       const { record } = request;
       record.upstreamMs = minted.upstreamMs;
       record.upstreamRequestId = minted.upstreamRequestId;
       record.mint = {
         grants,
-        expiresIn: lifetimeSeconds,
+        expiresIn: secondsLeft(minted, nowMs),
         delivery: client.delivery,
-        reused: minted.reusedAtMs !== null,
+        reused: minted.isReused,
       };
       if (reply.raw.destroyed) options.onUndelivered(request);
       reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
       if (minted.upstreamRequestId !== null) reply.header('cartesia-request-id', minted.upstreamRequestId);
-      return accessTokenAnswer(
-        minted,
-        grants,
-        options.destination(client.delivery),
-        version.version,
-        minted.reusedAtMs,
-      );
+      return accessTokenAnswer(minted, grants, options.destination(client.delivery), version.version, nowMs);
     },
   );
+}
+
+/** A token that is made anew counts against the budget of mints; one that was on its way for the same subject does not. */
+async function mintBooked(minter: Minter, order: MintOrder, quotas: Quotas): Promise<Minted> {
+  const { principal } = order;
+  const booking = quotas.isLimited('mints', principal.client) ? await quotas.book('mints', principal, 1) : null;
+  try {
+    const minted = await minter.mint(order);
+    if (minted.isReused) booking?.settle(0);
+    return minted;
+  } catch (error) {
+    booking?.settle(0);
+    throw error;
+  }
 }
 
 /** A request that announces no body asks for nothing. One that announces an empty body has forgotten something: 400. */

@@ -144,13 +144,16 @@ export const ENDPOINTS: readonly Endpoint[] = [
 /** What is spoken on a socket. */
 export type SocketKind = 'tts' | 'stt' | 'stt_turns' | 'agent_line' | 'agent_managed';
 
+/** What is counted against the account: each generation and the socket itself, or the stream or call that the socket is. */
+export type SocketConcurrency = 'tts' | 'stt' | 'agent';
+
 /** A row of a WebSocket. */
 export interface SocketEndpoint {
   /** As in `Endpoint`. */
   readonly path: string;
   readonly grant: Grant;
   readonly kind: SocketKind;
-  readonly concurrency: ConcurrencyKind;
+  readonly concurrency: SocketConcurrency;
   /** Shorter than upstream's own limit, so that it is us who end it and know why. Milliseconds. */
   readonly idleMs: number;
   /** Whether a ping of the client's counts as a sign of life there. */
@@ -194,7 +197,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
     path: '/agents/stream/:id',
     grant: 'agent',
     kind: 'agent_line',
-    concurrency: 'none',
+    concurrency: 'agent',
     idleMs: 170 * SECONDS,
     pingsCount: true,
     summary: 'A call with a Line agent',
@@ -203,7 +206,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
     path: '/v1/agents/websocket/:id',
     grant: 'agent',
     kind: 'agent_managed',
-    concurrency: 'none',
+    concurrency: 'agent',
     idleMs: 115 * SECONDS,
     pingsCount: false,
     summary: 'A call with a managed agent',

@@ -1,4 +1,5 @@
 // What a client app may do with what is carried, and what nobody may do.
+import { randomBytes } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { ROUTES } from '../../src/simulator/http/routes.ts';
 import { ENDPOINTS } from '../../src/upstream/endpoints.ts';
@@ -13,6 +14,7 @@ import {
   usageOf,
   VOICE,
 } from './carried-broker.ts';
+import { startRunningBroker } from './running-broker.ts';
 
 function isRefused(t: Test, answer: Answer, status: number, code: string, name: string): void {
   t.equal(answer.status, status, name);
@@ -321,3 +323,22 @@ test('an id is an id, and nothing else', async (t) => {
   );
   t.equal(running.simulator.journal.entries()[0]?.url, '/voices/file_A-1');
 });
+
+test('a stranger mints first: without a token nothing is carried for it, with one it is', async (t) => {
+  const { broker, simulator } = await startRunningBroker(t, {
+    env: () => ({ TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url') }),
+    file: () => ({ clients: { guests: { auth: { anonymous: true }, delivery: 'proxied' } } }),
+  });
+  const refused = await send(`${broker.url}/tts/bytes`, { json: SPEECH });
+  isRefused(t, refused, 401, 'unauthenticated', 'no credential');
+  const upgrade = await send(`${broker.url}/tts/websocket?cartesia_version=2026-03-01`, {
+    headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': KEY },
+  });
+  isRefused(t, upgrade, 401, 'unauthenticated', 'a socket');
+  t.equal(simulator.journal.entries().length, 0);
+  const minted = await send(`${broker.url}/access-token`, { json: { grants: { tts: true } } });
+  const { token } = JSON.parse(minted.body.toString()) as { token: string };
+  t.equal((await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status, 200);
+});
+
+const KEY = Buffer.alloc(16).toString('base64');

@@ -2,6 +2,7 @@
 import { test } from 'tap';
 import { mintProxied, open, SPEECH, send, startCarrying } from './carried-broker.ts';
 import { problemOf } from './limits-answers.ts';
+import { startRunningBroker } from './running-broker.ts';
 
 const CHARACTERS = [...SPEECH.transcript].length;
 
@@ -16,7 +17,7 @@ test('characters are booked before anything is sent, and the last request that f
   t.match(problemOf(refused), { error_code: 'quota_exceeded', source: 'broker' });
   t.match(
     problemOf(refused).message,
-    /^The budget of characters is spent\. The next one begins at \d{4}-\d\d-01T00:00Z\.$/,
+    /^The budget of characters has less left than the \d+ that this takes\. The next one begins at \d{4}-\d\d-01T00:00Z\.$/,
   );
   t.equal(refused.headers['x-should-retry'], 'false');
   t.equal(simulator.counters().tts.granted, 2, 'Cartesia was not asked');
@@ -52,6 +53,28 @@ test('a budget of the whole account is one for all client apps', async (t) => {
   });
   const speak = async () => (await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status;
   t.strictSame([await speak(), await speak()], [200, 402]);
+});
+
+test('a token that is handed out again is no mint: it costs nothing, and is there when the budget is spent', async (t) => {
+  const { broker, appKey, simulator } = await startRunningBroker(t, {
+    file: (digest) => ({
+      tokens: { reuse: true },
+      clients: {
+        kiosk: { auth: { keys: [digest] }, limits: { mint: 'off', quota: { mints: { subject: '1/month' } } } },
+      },
+    }),
+  });
+  simulator.configure({ latency: { mintMs: 50 } });
+  const mint = async (json: unknown): Promise<string> => {
+    const { status, body } = await send(`${broker.url}/access-token`, { credential: appKey, json });
+    return status === 200 ? (JSON.parse(body.toString()) as { token: string }).token : String(status);
+  };
+  const together = await Promise.all([1, 2, 3].map(() => mint({})));
+  t.equal(new Set(together).size, 1);
+  t.equal(await mint({}), together[0]);
+  t.equal(await mint({ expires_in: 77 }), '402', 'a new one');
+  t.equal(await mint({}), together[0]);
+  t.equal(simulator.journal.entries({ path: '/access-token' }).length, 1);
 });
 
 test('access tokens have a budget, and a request that is refused does not count', async (t) => {

@@ -2,6 +2,8 @@
 
 import { once } from 'node:events';
 import { type Test, test } from 'tap';
+import { endpointsPage } from '../../scripts/docs/endpoints.ts';
+import { SOCKET_ENDPOINTS } from '../../src/upstream/endpoints.ts';
 import { connect, type SocketClient } from '../simulator/sockets/socket-client.ts';
 import { redisServer } from '../store/redis-server.ts';
 import { until } from './limits-answers.ts';
@@ -153,4 +155,24 @@ test('Redis is lost: a new socket is 503, an open one lives on', async (t) => {
   socket.send({ context_id: 'a', cancel: true });
   socket.socket.ping();
   await once(socket.socket, 'pong');
+});
+
+test('each socket takes the slot that docs/endpoints.md names', async (t) => {
+  const running = await setUp(t, { upstream: { concurrency: { tts: 1, stt: 1, agent: 1 } } });
+  const { broker, headers } = running;
+  for (const { path } of SOCKET_ENDPOINTS) {
+    const named = path.replace(':id', '{id}');
+    const row =
+      endpointsPage()
+        .split('\n')
+        .find((line) => line.startsWith(`| \`WS ${named}\``)) ?? '';
+    const [documented] = row.split(' | ')[3]?.split(',') ?? [];
+    const query = path.startsWith('/stt') ? STT_PATH.slice(STT_PATH.indexOf('?')) : '';
+    const { socket } = await openRawSocket(t, broker.url, `${path.replace(':id', 'agent_a')}${query}`, headers);
+    const metrics = await broker.metrics.registry.metrics();
+    const held = [...metrics.matchAll(/broker_leases_held\{kind="(\w+)",client="kiosk"\} 1/g)].map(([, kind]) => kind);
+    t.strictSame(held, [documented], path);
+    socket.destroy();
+    await until(() => broker.leases === 0);
+  }
 });

@@ -41,6 +41,14 @@ async function speaks(t: Test, token: unknown, cartesiaUrl: string): Promise<voi
   t.ok((await response.arrayBuffer()).byteLength > 10_000, 'a second of speech');
 }
 
+test('what Cartesia takes for a token is not told as life that is left', async (t) => {
+  const { broker, simulator, appKey } = await startRunningBroker(t);
+  simulator.configure({ latency: { mintMs: 2_100 } });
+  const { body } = await mint(broker.url, appKey, { expires_in: 5 });
+  t.strictSame([body['expires_in'], body['refresh_in']], [3, 2]);
+  t.ok(Math.abs(Date.parse(String(body['expires_at'])) - Date.now() - 2_900) < 500);
+});
+
 test('an app key becomes a token of Cartesia that speaks', async (t) => {
   const { broker, simulator, appKey, logs } = await startRunningBroker(t);
   const before = Date.now();

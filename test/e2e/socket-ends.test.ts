@@ -72,6 +72,38 @@ test('a socket on which nothing is said is closed like at Cartesia; one that is 
   t.equal(pong.payload.toString(), 'still here?');
 });
 
+test('who sends audio all the time is never idle, nor is who was spoken to until just now', async (t) => {
+  const listening = await startFor(t, { idle: 1 }, { tickMs: 1000 });
+  const stt = await openRawSocket(t, listening.broker.url, STT_PATH, listening.headers);
+  const audio = setInterval(() => stt.send(frameOf(2, Buffer.alloc(3200))), 100);
+  t.teardown(() => clearInterval(audio));
+
+  const speaking = await startSocketBroker(t, {
+    simulator: { plan: 'scale', settings: { latency: { perChunkMs: 300 } } },
+    file: (digest) => clientOf(digest, { sockets: { idle: 1 } }),
+    seams: { relays: { tickMs: 20 } },
+  });
+  const tts = await openRawSocket(t, speaking.broker.url, '/tts/websocket', speaking.headers);
+  const start = performance.now();
+  tts.send(frameOf(1, speech('a', LONG.repeat(2))));
+  while ((await tts.event())['type'] === 'chunk');
+  const end = performance.now();
+  t.ok(end - start > 1000, 'spoken for longer than it may be silent');
+  t.strictSame(await tts.closing(), { code: 1000, reason: 'connection idle timeout' });
+  const silence = performance.now() - end;
+  t.ok(silence > 900, `${silence} ms`);
+
+  await delay(Math.max(0, 3300 - (performance.now() - start))); // three times the clock was read
+  clearInterval(audio);
+  stt.send(frameOf(9, 'still here?'));
+  for (;;) {
+    const { opcode, payload } = await stt.frame();
+    if (opcode === 9) continue;
+    t.match([opcode, payload.toString()], [10, 'still here?']);
+    break;
+  }
+});
+
 test('pings on both legs: a dead peer is found within two intervals, a living one stays', async (t) => {
   const running = await startFor(t, {}, { times: { pingMs: 200, closeMs: 100 } });
   const { broker, headers, simulator } = running;

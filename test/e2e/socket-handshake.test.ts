@@ -257,12 +257,33 @@ test('a refusal that a browser can read, where the operator wants it', async (t)
   running.simulator.configure({ limits: { ttsSockets: 0 } });
   const full = await openRawSocket(t, broker.url, '/tts/websocket', { ...headers, Origin: origin });
   t.match(await full.event(), { status_code: 429, error_code: 'concurrency_limited', source: 'upstream' });
-  t.equal((await full.closing()).code, 1013, 'worth another try');
+  t.strictSame(await full.closing(), { code: 1013, reason: 'concurrency_limited' }, 'worth another try');
   await t.rejects(
     openRawSocket(t, broker.url, '/tts/websocket', headers),
     /HTTP\/1.1 429/,
     'a program reads the status',
   );
+});
+
+test('a refusal of Cartesia keeps its code where a browser reads it', async (t) => {
+  const origin = 'https://app.example.com';
+  const { broker, headers, simulator } = await startSocketBroker(t, {
+    file: (digest) => ({ ...clientOf(digest, { origins: [origin] }), sockets: { browser_refusals: 'event' } }),
+  });
+  for (const [status, code, closeCode, reason] of [
+    [402, 'plan_upgrade_required', 1008, 'plan_upgrade_required'],
+    [429, 'concurrency_limited', 1013, 'concurrency_limited'],
+    [503, null, 1013, 'upstream_unavailable'],
+  ] as const) {
+    for (const path of ['/tts/websocket', '/v1/agents/websocket/a']) {
+      simulator.faults.add({ match: {}, times: 1, action: { type: 'answer', status, code } });
+      const socket = await openRawSocket(t, broker.url, path, { ...headers, Origin: origin });
+      const event = await socket.event();
+      if (path.includes('agents')) t.strictSame(event['code'], reason);
+      else t.match(event, { status_code: status, error_code: code, source: 'upstream' });
+      t.strictSame(await socket.closing(), { code: closeCode, reason });
+    }
+  }
 });
 
 test('a request line of nine thousand bytes, and headers of seventeen', async (t) => {

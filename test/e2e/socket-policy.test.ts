@@ -47,11 +47,17 @@ test('a message outside the policy gets an error event for its context and is no
       JSON.stringify({ ...good, context_id: 'x' }).replace('{', '{"model_id":"sonic-2",'),
       'invalid_request',
     ],
+    [
+      'a context twice',
+      JSON.stringify({ ...good, context_id: 'x' }).replace('{', '{"context_id":"y",'),
+      'invalid_request',
+    ],
     ['a prototype', '{"__proto__":{"a":1},"context_id":"x"}', 'invalid_request'],
     ['no object', '[]', 'invalid_request'],
     ['no JSON', '{', 'invalid_request'],
     ['nothing', '', 'invalid_request'],
   ];
+  const nameless: ReadonlySet<string> = new Set(['a context twice', 'no object', 'no JSON', 'nothing']);
   for (const [name, message, code] of refused) {
     await t.test(name, async (t) => {
       const text = typeof message === 'string' ? message : JSON.stringify({ ...message, context_id: 'x' });
@@ -67,6 +73,8 @@ test('a message outside the policy gets an error event for its context and is no
         message: /./,
       });
       t.equal(event['status_code'], code === 'invalid_request' ? 400 : 403);
+      t.equal(event['context_id'], nameless.has(name) ? undefined : 'x');
+      t.notMatch(event['message'], /body/);
     });
   }
   socket.send(frameOf(2, JSON.stringify({ ...good, context_id: 'x' })));
@@ -99,6 +107,20 @@ test('transcripts count together: by context, by session; a context that went to
   socket.send(closeFrameOf(1000));
   const line = await logged(running, ({ msg }) => msg === 'socket closed');
   t.match(line, { audit: 'usage', characters: 51, outcome: 'ok', close_code: 1000, closed_by: 'client' });
+});
+
+test('a message that cannot be read for certain ends the context that it names', async (t) => {
+  const { broker, headers, simulator } = await startSocketBroker(t, {
+    simulator: { settings: { latency: { perChunkMs: 60_000 } } },
+  });
+  const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+  socket.send(frameOf(1, speech('a', 'A sentence with more than one chunk, so that it stays unfinished.')));
+  t.match(await socket.event(), { type: 'chunk', context_id: 'a' });
+  socket.send(frameOf(1, speech('a', 'And more.', { Model_ID: 'sonic-2' })));
+  t.match(await ended(socket, 'a'), { type: 'error', error_code: 'invalid_request' });
+  await simulator.journal.waitFor({}, ({ frames }) =>
+    frames.some(({ text = '' }) => text === '{"context_id":"a","cancel":true}'),
+  );
 });
 
 test('a socket has so many contexts at a time, and no more', async (t) => {
@@ -195,6 +217,12 @@ test('an agent is called as it was made, unless the operator allows overrides', 
     fatal: false,
     message: /dynamic_variables/,
   });
+  managed.send(frameOf(1, JSON.stringify({ ...create, temperature: 2 })));
+  t.match(await managed.event(), {
+    message: 'This caller may not set a field of session_create that is not known here.',
+  });
+  managed.send(frameOf(1, '{'));
+  t.match(await managed.event(), { code: 'invalid_request', message: 'The message is not valid JSON in UTF-8.' });
   managed.send(frameOf(1, JSON.stringify({ type: 'session_update', instructions: 'x' })));
   t.match(await managed.event(), { type: 'error', code: 'content_not_allowed', fatal: false });
   managed.send(frameOf(1, JSON.stringify(create)));
@@ -248,4 +276,42 @@ test('what was said and heard is counted, and told in metrics and in a line', as
   t.match(metrics, /broker_usage_total\{client="kiosk",endpoint="\/stt\/websocket",unit="audio_seconds"\} 2/);
   t.match(metrics, /broker_sockets_open\{endpoint="\/tts\/websocket"\} 0/);
   t.match(metrics, /broker_sockets_closed_total\{endpoint="\/tts\/websocket",outcome="ok"\} 1/);
+});
+
+test('a call is counted from its first message to its end, however short it is', async (t) => {
+  let now = 10_000;
+  const running = await startSocketBroker(t, { seams: { relays: { now: () => now } } });
+  const { broker, headers } = running;
+  const starts: readonly [string, string, object, object][] = [
+    [
+      '/v1/agents/websocket/agent_a',
+      '/v1/agents/websocket/:id',
+      { type: 'session_create', audio: { input_format: 'pcm_16000' } },
+      { type: 'session_ready' },
+    ],
+    [
+      '/agents/stream/agent_a',
+      '/agents/stream/:id',
+      { event: 'start', config: { input_format: 'pcm_16000' } },
+      { event: 'ack' },
+    ],
+  ];
+  for (const [path, route, start, answer] of starts) {
+    const socket = await openRawSocket(t, broker.url, path, headers);
+    now += 700; // open, but not called
+    socket.send(frameOf(1, JSON.stringify(start)));
+    t.match(await socket.event(), answer);
+    now += 350;
+    socket.send(closeFrameOf(1000));
+    const line = await logged(running, (entry) => entry['msg'] === 'socket closed' && entry['route'] === route);
+    t.equal(line['call_seconds'], 0.35, route);
+    const metrics = await broker.metrics.registry.metrics();
+    t.match(metrics, `broker_usage_total{client="kiosk",endpoint="${route}",unit="call_seconds"} 0.35\n`);
+  }
+
+  const refused = await openRawSocket(t, broker.url, '/agents/stream/agent_b', headers);
+  running.logs.length = 0;
+  refused.send(frameOf(1, JSON.stringify({ event: 'start', agent: { system_prompt: 'You are a pirate.' } })));
+  t.equal((await refused.closing()).code, 1008);
+  t.notOk('call_seconds' in (await logged(running, ({ msg }) => msg === 'socket closed')), 'no call, no time');
 });

@@ -159,6 +159,16 @@ for (const [name, Sdk] of SDKS) {
     }
   });
 
+  test(`${name}: a message that is too long rejects the readers of the socket that it ends`, async (t) => {
+    const sides = await bothSides(t, Sdk, { latency: { perChunkMs: 60_000 } });
+    const { socket } = await opened(t, sides.carried, sides.running.simulator.certificate);
+    const context = socket.context({ ...CONTEXT, timeout: 30_000 });
+    const received = all(context.receive());
+    await context.push({ transcript: 'And so on. ' });
+    await context.push({ transcript: 'x'.repeat(300_000) });
+    await t.rejects(received, /larger than this socket takes/);
+  });
+
   test(`${name}: realtime transcription, turns ended by the client`, async (t) => {
     const sides = await bothSides(t, Sdk);
     await same(t, sides, async (client, certificate) => {
@@ -176,6 +186,7 @@ for (const [name, Sdk] of SDKS) {
             socket.send('close');
           }
         }
+        if (event.type === 'error') seen.push({ error: event.error.message });
         if (event.type === 'close') seen.push({ closed: event.code });
       }
       t.ok(seen.length > 3);
@@ -191,6 +202,7 @@ for (const [name, Sdk] of SDKS) {
       const seen: object[] = [];
       for await (const event of socket.stream()) {
         if (event.type === 'open') for (const frame of spoken('Did you hear that?', 1)) socket.sendRaw(frame);
+        if (event.type === 'error') seen.push({ error: event.error.message });
         if (event.type === 'close') seen.push({ closed: event.code });
         if (event.type !== 'message') continue;
         seen.push(comparable(event.message));

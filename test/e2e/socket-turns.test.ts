@@ -1,7 +1,7 @@
 // Generations that wait for their turn inside a socket: held in their order, while those of other contexts go on.
 import { test } from 'tap';
 import { Problem } from '../../src/errors/problems.ts';
-import type { SessionGuards } from '../../src/proxy/websocket/session-guard.ts';
+import { OPEN_GUARD, type SessionGuards } from '../../src/proxy/websocket/session-guard.ts';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { logged, speech, startSocketBroker } from './socket-broker.ts';
 
@@ -123,4 +123,26 @@ test('a socket for which there is no room is refused with a status', async (t) =
   });
   await t.rejects(openRawSocket(t, broker.url, '/tts/websocket', headers), /HTTP\/1.1 429 /);
   t.equal(simulator.journal.entries().length, 0);
+});
+
+test("the wait for room is no time of Cartesia's", async (t) => {
+  let now = 10_000;
+  let hasRoom = true;
+  const running = await startSocketBroker(t, {
+    seams: {
+      relays: { now: () => now },
+      guards: {
+        async open() {
+          now += 2000;
+          if (!hasRoom) throw new Problem('concurrency_limited');
+          return OPEN_GUARD;
+        },
+      },
+    },
+  });
+  await openRawSocket(t, running.broker.url, '/tts/websocket', running.headers);
+  t.equal((await logged(running, ({ status }) => status === 101))['upstream_ms'], 0);
+  hasRoom = false;
+  await t.rejects(openRawSocket(t, running.broker.url, '/tts/websocket', running.headers), /HTTP\/1.1 429 /);
+  t.notOk('upstream_ms' in (await logged(running, ({ status }) => status === 429)), 'Cartesia was never asked');
 });

@@ -35,7 +35,7 @@ test('an expiry is counted from before upstream was asked', async (t) => {
     token: 'a-token',
     expiresAtMs: 1_300_000,
     lifetimeSeconds: 300,
-    reusedAtMs: null,
+    isReused: false,
     upstreamRequestId: 'req-1',
     upstreamMs: 7,
   });
@@ -57,7 +57,9 @@ test('identical orders in flight are one call, and whatever changes the token ma
   ];
   t.equal(asked.length, 1 + others.length);
   for (const [i, one] of asked.entries()) one.answer(`token-${i}`);
-  t.strictSame(new Set((await Promise.all(same)).map(({ token }) => token)), new Set(['token-0']));
+  const [first, ...joined] = await Promise.all(same);
+  t.match(first, { token: 'token-0', isReused: false, upstreamMs: 7 });
+  for (const one of joined) t.match(one, { token: 'token-0', isReused: true, upstreamMs: null });
   t.equal(new Set((await Promise.all(others)).map(({ token }) => token)).size, others.length);
 
   const next = minter.mint(ORDER);
@@ -86,32 +88,50 @@ test('with reuse a subject gets its token again while half of its life is left',
   await first;
 
   now = 150_000;
-  t.match(await minter.mint(ORDER), { token: 'first', reusedAtMs: 150_000, expiresAtMs: 300_000 });
+  t.match(minter.recall(ORDER), { token: 'first', isReused: true, upstreamMs: null, expiresAtMs: 300_000 });
   t.equal(asked.length, 1);
+  t.equal(minter.recall({ ...ORDER, principal: principalOf({ subject: 'user-2' }) }), null);
   const other = minter.mint({ ...ORDER, principal: principalOf({ subject: 'user-2' }) });
   t.equal(asked.length, 2, 'nobody else gets it');
   asked[1]?.answer('of user-2');
   t.equal((await other).token, 'of user-2');
 
   now = 150_001;
+  t.equal(minter.recall(ORDER), null);
   const second = minter.mint(ORDER);
   asked[2]?.answer('second');
-  t.match(await second, { token: 'second', reusedAtMs: null });
+  t.match(await second, { token: 'second', isReused: false });
 });
 
 test('tokens kept for reuse are bounded: the oldest goes first', async (t) => {
   const { client, asked } = askedByHand();
   const minter = createDirectMinter({ client, reuse: true, now: () => 0, reuseMax: 2 });
   const mint = async (subject: string): Promise<boolean> => {
-    const before = asked.length;
-    const minting = minter.mint({ ...ORDER, principal: principalOf({ subject }) });
-    const isAsked = asked.length > before;
-    if (isAsked) asked.at(-1)?.answer(subject);
+    const order = { ...ORDER, principal: principalOf({ subject }) };
+    if (minter.recall(order) !== null) return false;
+    const minting = minter.mint(order);
+    asked.at(-1)?.answer(subject);
     await minting;
-    return isAsked;
+    return true;
   };
   for (const subject of ['a', 'b', 'c']) t.equal(await mint(subject), true);
   t.equal(await mint('b'), false);
   t.equal(await mint('c'), false);
   t.equal(await mint('a'), true);
+});
+
+test('nobody in particular shares nothing: each stranger gets a token of his own', async (t) => {
+  const { client, asked } = askedByHand();
+  const minter = createDirectMinter({ client, reuse: true, now: () => 0 });
+  const order = { ...ORDER, principal: principalOf({ method: 'anonymous', subject: 'guest' }) };
+  const both = [minter.mint(order), minter.mint(order)];
+  for (const [i, one] of asked.entries()) one.answer(`token-${i}`);
+  t.strictSame(
+    (await Promise.all(both)).map(({ token, isReused }) => [token, isReused]),
+    [
+      ['token-0', false],
+      ['token-1', false],
+    ],
+  );
+  t.equal(minter.recall(order), null);
 });

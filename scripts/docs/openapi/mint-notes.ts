@@ -129,5 +129,8 @@ function example(summary: string, delivery: Delivery, grants: readonly Grant[], 
     expiresAtMs: EXPIRES_AT_MS,
     lifetimeSeconds: 300,
   };
-  return { summary, value: accessTokenAnswer(token, grants, destination(delivery, url), VERSION, null) };
+  return {
+    summary,
+    value: accessTokenAnswer(token, grants, destination(delivery, url), VERSION, EXPIRES_AT_MS - 300_000),
+  };
 }

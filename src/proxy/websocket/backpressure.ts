@@ -17,12 +17,12 @@ export class Backpressure {
   #isQueued = false;
   /** Writes that upstream waits for. */
   #waits = 0;
-  readonly #clock: RelayClock;
+  readonly #clock: Pick<RelayClock, 'nowMs'>;
   /** Since when a side takes nothing, milliseconds of the clock; 0 = it takes. */
   #clientFullAtMs = 0;
   #upstreamFullAtMs = 0;
 
-  constructor(client: Socket, clock: RelayClock) {
+  constructor(client: Socket, clock: Pick<RelayClock, 'nowMs'>) {
     this.#client = client;
     this.#isEncrypted = 'encrypted' in client;
     this.#clock = clock;

@@ -1,4 +1,4 @@
-// How long an agent's call has lasted: agents are charged for by time.
+// How long an agent's call has lasted: agents are charged for by time, so beginning and end are no ticks of a clock.
 import type { SocketUsage } from './protocol.ts';
 
 export class CallMeter {

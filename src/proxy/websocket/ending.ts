@@ -2,13 +2,17 @@
 import { Problem } from '../../errors/problems.ts';
 import { UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import { CLOSE, type Closing, passedClosing } from './close-code.ts';
+import { VIOLATION } from './frame-header.ts';
 
 /** How a socket ended. */
 export interface RelayEnd {
   readonly by: 'client' | 'upstream' | 'broker';
   /** What the client was told, or has said; 1006 where nothing was said. */
   readonly code: number;
-  /** `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem. */
+  /**
+   * `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem; where Cartesia
+   * closed it, `upstream_rejected` for 1008 and `upstream_unavailable` for every other code but 1000.
+   */
   readonly outcome: string;
 }
 
@@ -18,16 +22,18 @@ export interface Ending extends Pick<RelayEnd, 'by' | 'outcome'> {
   readonly toUpstream: Closing;
   /** What the errors say that go before the client's; `null` = it ends it itself, or nothing is going on. */
   readonly problem: Problem | null;
+  /** Upstream has ended it by a close frame, and has said before what it had to say: only readers that would wait all the same are told. */
+  readonly isSaidByUpstream?: boolean;
 }
 
 const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
 
 /** What the reason of a close frame says, by the code of the rule that was broken. */
 const VIOLATION_REASONS: Readonly<Record<number, string>> = {
-  1002: 'protocol error',
-  1007: 'not UTF-8',
-  1008: 'too many fragments',
-  1009: 'message too big',
+  [VIOLATION.protocol]: 'protocol error',
+  [VIOLATION.notUtf8]: 'not UTF-8',
+  [VIOLATION.policy]: 'too many fragments',
+  [VIOLATION.tooBig]: 'message too big',
 };
 
 /** Nothing was said for too long: Cartesia's own words. */
@@ -75,9 +81,16 @@ export function closedByUpstream(closing: Closing, isRevealing: (text: string) =
     toClient: { code, reason: isRevealing(reason) ? '' : reason },
     toUpstream: { code: closing.code, reason: '' },
     problem: new Problem('upstream_unavailable', 'Cartesia closed the connection.'),
+    isSaidByUpstream: true,
     by: 'upstream',
-    outcome: 'ok',
+    outcome: outcomeOf(closing.code),
   };
+}
+
+/** Of a close frame of upstream's: only an end that it calls normal, or none at all, is one. */
+function outcomeOf(code: number | null): string {
+  if (code === null || code === CLOSE.normal) return 'ok';
+  return code === CLOSE.policy ? 'upstream_rejected' : 'upstream_unavailable';
 }
 
 export function closedByClient(closing: Closing): Ending {
@@ -98,11 +111,10 @@ export function brokenByUpstream(code: number): Ending {
 
 /** @param code of the rule that the client broke */
 export function brokenByClient(code: number): Ending {
-  return {
-    toClient: { code, reason: VIOLATION_REASONS[code] ?? '' },
-    toUpstream: GOING_AWAY,
-    problem: null,
-    by: 'broker',
-    outcome: 'invalid_request',
-  };
+  const reason = VIOLATION_REASONS[code] ?? '';
+  const problem =
+    code === VIOLATION.tooBig
+      ? new Problem('payload_too_large', 'The message is larger than this socket takes.')
+      : new Problem('invalid_request', `The client broke the WebSocket protocol: ${reason}.`);
+  return { toClient: { code, reason }, toUpstream: GOING_AWAY, problem, by: 'broker', outcome: problem.code };
 }

@@ -69,7 +69,7 @@ export class LineProtocol implements SocketProtocol {
   }
 
   end(): void {
-    this.look();
+    this.#call.look(this.#host.touch());
   }
 
   #check(payload: Buffer): Problem | null {
@@ -78,8 +78,9 @@ export class LineProtocol implements SocketProtocol {
       if (fields['event'] !== 'start') {
         return EVENTS.has(fields['event']) || this.#overrides.has('other') ? null : new Problem('content_not_allowed');
       }
-      this.#call.begin(this.#host.nowMs);
-      return checkLineStart(fields, this.#overrides) === null ? null : new Problem('content_not_allowed');
+      if (checkLineStart(fields, this.#overrides) !== null) return new Problem('content_not_allowed');
+      this.#call.begin(this.#host.touch());
+      return null;
     } catch (error) {
       return error as Problem; // nothing else is thrown there
     }

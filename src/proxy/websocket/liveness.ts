@@ -11,23 +11,25 @@ export interface Lifespan {
   /** For how long at most, and when its credential ends it; milliseconds of the clock, `Infinity` = never. */
   readonly endsAtMs: number;
   readonly expiresAtMs: number;
-  /** Without anything of the client's, while nothing is going on. */
+  /** Without anything of the client's, since anything was going on. */
   readonly idleMs: number;
 }
 
 export class Liveness {
-  /** When the client last did something, milliseconds of the clock. */
-  lastActiveMs: number;
+  /** The client has done something since the last look. */
+  isClientActive = false;
   /** Whether a side was heard since it was last pinged. */
   isClientAlive = true;
   isUpstreamAlive = true;
   /** The process is to end: so is the socket, as soon as nothing is going on. */
   endsWhenIdle = false;
   readonly #lifespan: Lifespan;
+  #silentSinceMs: number;
+  #wasBusy = false;
 
   constructor(lifespan: Lifespan, nowMs: number) {
     this.#lifespan = lifespan;
-    this.lastActiveMs = nowMs;
+    this.#silentSinceMs = nowMs;
   }
 
   /** Both sides are being pinged: until they answer they may be dead. */
@@ -48,12 +50,13 @@ export class Liveness {
     pressure: Pick<Backpressure, 'stalled' | 'isClientFull' | 'isUpstreamFull'>,
   ): Ending | 'ping' | null {
     const { times, endsAtMs, expiresAtMs, idleMs } = this.#lifespan;
+    this.#listen(nowMs, isBusy);
     if (nowMs >= expiresAtMs) return cutOff(new Problem('token_expired'), CLOSE.policy);
     if (nowMs >= endsAtMs) return cutOff(new Problem('session_ended'), CLOSE.goingAway);
     const stalled = pressure.stalled(nowMs, times.stallMs);
     if (stalled === 'client') return goneClient('broker', 'aborted');
     if (stalled === 'upstream') return lostUpstream('upstream_timeout', 'upstream takes nothing');
-    if (!isBusy && nowMs - this.lastActiveMs > idleMs) return IDLE;
+    if (!isBusy && nowMs - this.#silentSinceMs > idleMs) return IDLE;
     if (!isBusy && this.endsWhenIdle) return cutOff(new Problem('draining'), CLOSE.restart);
     if (!isPingTurn) return null;
     // A side that is not being read cannot show that it lives.
@@ -61,5 +64,12 @@ export class Liveness {
     if (!this.isUpstreamAlive && !pressure.isClientFull)
       return lostUpstream('upstream_timeout', 'upstream does not answer');
     return 'ping';
+  }
+
+  /** What happened since the last look may have happened just now: silence is ended for a little too late, never too early. */
+  #listen(nowMs: number, isBusy: boolean): void {
+    if (this.isClientActive || isBusy || this.#wasBusy) this.#silentSinceMs = nowMs;
+    this.isClientActive = false;
+    this.#wasBusy = isBusy;
   }
 }

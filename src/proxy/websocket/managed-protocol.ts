@@ -53,7 +53,8 @@ export class ManagedProtocol implements SocketProtocol {
     return JSON.stringify(agentErrorEvent('agent_failed', 'The agent reported an error.', false));
   }
 
-  farewell(problem: Problem): readonly string[] {
+  farewell(problem: Problem, isSaid: boolean): readonly string[] {
+    if (isSaid) return [];
     return [JSON.stringify(agentErrorEvent(problem.errorCode ?? problem.code, problem.message, true))];
   }
 
@@ -66,7 +67,7 @@ export class ManagedProtocol implements SocketProtocol {
   }
 
   end(): void {
-    this.look();
+    this.#call.look(this.#host.touch());
   }
 
   #tell(problem: Problem): void {
@@ -81,8 +82,11 @@ export class ManagedProtocol implements SocketProtocol {
         return new Problem('content_not_allowed', 'This caller may not send messages of this type.');
       }
       const refused = checkSessionCreate(fields, this.#overrides);
-      if (refused !== null) return new Problem('content_not_allowed', `This caller may not set ${refused}.`);
-      this.#call.begin(this.#host.nowMs);
+      if (refused !== null) {
+        const what = refused === 'other' ? 'a field of session_create that is not known here' : refused;
+        return new Problem('content_not_allowed', `This caller may not set ${what}.`);
+      }
+      this.#call.begin(this.#host.touch());
       return null;
     } catch (error) {
       return error as Problem; // nothing else is thrown there

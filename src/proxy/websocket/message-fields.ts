@@ -13,10 +13,26 @@ const PLAIN = /^[a-z0-9_]*$/;
  * @throws Problem `invalid_request`
  */
 export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields {
-  const value = parseStrictJson(payload);
+  const value = parseStrictJson(payload, 'message');
   if (!isFields(value)) throw new Problem('invalid_request', 'The message is not a JSON object.');
   refuseDisguises(value, known);
   return value;
+}
+
+/**
+ * A text of a message that was refused, where there is no doubt which: the field stands once in it.
+ * @returns `null` where it cannot be told
+ */
+export function plainText(payload: Buffer, field: string): string | null {
+  const text = payload.toString('utf8');
+  if (text.split(`"${field}"`).length !== 2) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    const found = isFields(value) && Object.hasOwn(value, field) ? value[field] : null;
+    return typeof found === 'string' ? found : null;
+  } catch {
+    return null;
+  }
 }
 
 export function isFields(value: unknown): value is Fields {

@@ -7,6 +7,8 @@ export interface ProtocolHost {
   readonly requestId: string;
   /** Monotonic milliseconds, read about once a second. */
   readonly nowMs: number;
+  /** The same, read now. */
+  touch(): number;
   /** A text message of ours, at the next place where one may stand. */
   toClient(text: string): void;
   toUpstream(text: string): void;
@@ -47,8 +49,11 @@ export interface SocketProtocol {
    * @returns what the client gets instead; `null` = the message as it is
    */
   upstreamText(bytes: Buffer, start: number, end: number): string | null;
-  /** The last messages before the socket is closed: one for each reader that would otherwise wait for ever. */
-  farewell(problem: Problem): readonly string[];
+  /**
+   * The last messages before the socket is closed.
+   * @param isSaid upstream has closed it by its own word, which passes: only readers that do not look at closings are told
+   */
+  farewell(problem: Problem, isSaid: boolean): readonly string[];
   /** What upstream has to be told when the client has gone, so that it does not go on generating. */
   cancels(): readonly string[];
   /** About once a second. */

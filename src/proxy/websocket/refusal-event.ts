@@ -30,7 +30,7 @@ export function refuseWithEvent(
   socket.write(acceptance(accept, request.id, null), 'latin1');
   const event = eventOf(kind, problem, request.id);
   if (event !== null) socket.write(makeTextFrame(JSON.stringify(event), false));
-  socket.write(makeCloseFrame(problem.isRetryable ? CLOSE.tryLater : CLOSE.policy, problem.code, false));
+  socket.write(makeCloseFrame(problem.isRetryable ? CLOSE.tryLater : CLOSE.policy, codeOf(problem), false));
   endConnection(socket);
   return true;
 }
@@ -42,6 +42,11 @@ function acceptFor(request: FastifyRequest): string | null {
     if (error instanceof Problem) return null;
     throw error;
   }
+}
+
+/** Where there is room for one code: Cartesia's own, if it gave one. */
+function codeOf(problem: Problem): string {
+  return problem.errorCode ?? problem.code;
 }
 
 function eventOf(kind: SocketKind, problem: Problem, requestId: string): object | null {
@@ -61,7 +66,7 @@ function eventOf(kind: SocketKind, problem: Problem, requestId: string): object 
     case 'stt_turns':
       return sttErrorEvent(fields);
     case 'agent_managed':
-      return agentErrorEvent(problem.code, problem.message, true);
+      return agentErrorEvent(codeOf(problem), problem.message, true);
     case 'agent_line':
       return null; // it has no error event
   }

@@ -4,6 +4,8 @@
 export interface RelayClock {
   /** Monotonic milliseconds; never 0. */
   readonly nowMs: number;
+  /** Read now, for what is counted by time. @returns `nowMs` */
+  touch(): number;
 }
 
 /** Milliseconds, all of them. */

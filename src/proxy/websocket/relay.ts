@@ -78,6 +78,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     return this.#parts.clock.nowMs;
   }
 
+  touch(): number {
+    return this.#parts.clock.touch();
+  }
+
   get isOpen(): boolean {
     return this.#phase === 'open';
   }
@@ -110,7 +114,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   upstreamAccepted(requestId: string | null): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'open';
-    this.#liveness.lastActiveMs = this.nowMs;
+    this.#liveness.isClientActive = true;
     const start = this.#start;
     this.#start = null;
     this.#client.write(start?.opening.accepted(requestId) ?? '', 'latin1');
@@ -177,12 +181,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   textUp(payload: Buffer, keep: () => Buffer): boolean {
-    this.#liveness.lastActiveMs = this.nowMs;
+    this.#liveness.isClientActive = true;
     return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
   }
 
   binaryUp(payloadBytes: number, isFirst: boolean): boolean {
-    this.#liveness.lastActiveMs = this.nowMs;
+    this.#liveness.isClientActive = true;
     if (!this.isOpen || this.#protocol === null) return false;
     this.#protocol.clientBinary(payloadBytes, isFirst);
     return this.#protocol.takesBinary;
@@ -190,7 +194,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   controlUp(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping && this.isOpen) {
-      if (this.#parts.pingsCount) this.#liveness.lastActiveMs = this.nowMs;
+      if (this.#parts.pingsCount) this.#liveness.isClientActive = true;
       this.#down.send(makeFrame(OPCODE.pong, payload, false), true);
     }
     if (opcode !== OPCODE.close) return;
@@ -296,12 +300,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   /** Upstream is told to stop, then the client gets the errors that its readers wait for, and the close frame. */
-  #end({ toClient, toUpstream, problem, by, outcome }: Ending): void {
+  #end({ toClient, toUpstream, problem, isSaidByUpstream = false, by, outcome }: Ending): void {
     const protocol = this.#protocol;
     const upstream = this.#upstream;
     if (!this.isOpen || protocol === null || upstream === null) return;
     const { account, times } = this.#parts;
-    const errors = problem === null ? [] : protocol.farewell(problem);
+    const errors = problem === null ? [] : protocol.farewell(problem, isSaidByUpstream);
     closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
     protocol.end();
     account.used(protocol.usage);

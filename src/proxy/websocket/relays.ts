@@ -49,7 +49,7 @@ export class Relays implements RelayClock {
     return this.#isDraining;
   }
 
-  /** Read now; sockets that are added afterwards begin with it. */
+  /** Sockets that are added afterwards begin with it. */
   touch(): number {
     this.nowMs = Math.max(1, this.#now());
     return this.nowMs;

@@ -2,12 +2,12 @@
 // everything goes.
 import type { Problem } from '../../errors/problems.ts';
 import type { Principal } from '../../identity/principal.ts';
-import type { Endpoint } from '../../upstream/endpoints.ts';
+import type { SocketEndpoint } from '../../upstream/endpoints.ts';
 import type { SocketUsage } from './protocol.ts';
 
 export interface SessionFacts {
   readonly principal: Principal;
-  readonly endpoint: Pick<Endpoint, 'path' | 'concurrency'>;
+  readonly endpoint: Pick<SocketEndpoint, 'path' | 'concurrency'>;
   readonly requestId: string;
   /** For good: the credential was revoked, the budget is spent. Readers get their errors, then the socket is closed. */
   readonly cut: (problem: Problem) => void;

@@ -83,12 +83,16 @@ export class SocketAccount {
         ms: Math.round(now() - this.#openedMs),
         characters,
         audio_bytes: audioBytes,
-        audio_seconds: Math.round(audioSeconds * 1000) / 1000,
-        ...(callSeconds > 0 ? { call_seconds: Math.round(callSeconds) } : {}),
+        audio_seconds: thousandths(audioSeconds),
+        ...(callSeconds > 0 ? { call_seconds: thousandths(callSeconds) } : {}),
       },
       'socket closed',
     );
   }
+}
+
+function thousandths(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
 }
 
 const NOTHING: Readonly<SocketUsage> = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };

@@ -87,13 +87,17 @@ async function open(
   if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
   const session = new SocketSession(carrier.relays, options.ledger, factsOf(passage, request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const startedMs = carrier.relays.touch();
+  /** When Cartesia was asked; `null` = not yet, and a wait for a turn is none of its time. */
+  let askedAtMs: number | null = null;
+  const noteUpstreamMs = (): void => {
+    if (askedAtMs !== null) request.record.upstreamMs = carrier.relays.touch() - askedAtMs;
+  };
   const opening: RelayOpening = {
     accepted(upstreamRequestId) {
       carrier.ring.accepted(key);
       const upstreamId =
         upstreamRequestId === null || carrier.ring.isRevealedBy(upstreamRequestId) ? null : upstreamRequestId;
-      request.record.upstreamMs = carrier.relays.touch() - startedMs;
+      noteUpstreamMs();
       request.record.upstreamRequestId = upstreamId;
       session.opened();
       reply.hijack();
@@ -103,7 +107,7 @@ async function open(
     },
     refused(reason) {
       session.guard.end();
-      request.record.upstreamMs = carrier.relays.touch() - startedMs;
+      noteUpstreamMs();
       if (reason === null) {
         reply.hijack(); // nobody is left to be answered
         resolve();
@@ -125,6 +129,7 @@ async function open(
   if (!relay.isOver) {
     const headers = requestHeaders(request.headers, null);
     key.sign(headers, passage.version);
+    askedAtMs = carrier.relays.touch();
     relay.open((owner) => carrier.connector.connect(passage.target, headers, owner));
   }
   await promise;

@@ -47,7 +47,8 @@ export class SttProtocol implements SocketProtocol {
     return JSON.stringify(sttErrorEvent(fields));
   }
 
-  farewell(problem: Problem): readonly string[] {
+  farewell(problem: Problem, isSaid: boolean): readonly string[] {
+    if (isSaid) return [];
     return [
       JSON.stringify(
         sttErrorEvent({

@@ -6,7 +6,7 @@ import { checkContent } from '../../policy/content.ts';
 import { bytesPerSecond, countCharacters } from '../../usage/units.ts';
 import { readGeneration } from '../generation.ts';
 import { audioBytes, isChunk, lengthOfData } from './audio-chunk.ts';
-import { type Fields, isFields, readFields } from './message-fields.ts';
+import { type Fields, isFields, plainText, readFields } from './message-fields.ts';
 import type { ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
 import type { SessionRules } from './session-rules.ts';
@@ -62,7 +62,7 @@ export class TtsProtocol implements SocketProtocol {
     try {
       fields = readFields(payload, KNOWN);
     } catch (error) {
-      this.#refuse(error as Problem, null); // nothing else is thrown there
+      this.#refuse(error as Problem, plainText(payload, 'context_id')); // nothing else is thrown there
       return 'drop';
     }
     const id = typeof fields['context_id'] === 'string' ? fields['context_id'] : '';
@@ -93,6 +93,7 @@ export class TtsProtocol implements SocketProtocol {
     return null;
   }
 
+  /** Who reads a context looks at nothing but its events. */
   farewell(problem: Problem): readonly string[] {
     return this.#contexts.all().map(({ id }) => this.#eventOf(problem, id));
   }

@@ -71,6 +71,26 @@ test('a socket ends for one reason, the first of these, and otherwise stays', as
   });
 });
 
+test('silence begins with the last message, or with the end of what was going on, and never earlier', async (t) => {
+  const idle = { outcome: 'idle' };
+  const look = (liveness: Liveness, nowMs: number, isBusy = false) => liveness.due(nowMs, isBusy, false, FLOWING);
+  const speaking = new Liveness(LIFESPAN, 0);
+  speaking.isClientActive = true; // at any moment up to the look
+  t.equal(look(speaking, 999), null);
+  t.equal(look(speaking, 60_999), null);
+  t.match(look(speaking, 61_000), idle);
+
+  const spokenTo = new Liveness({ ...LIFESPAN, expiresAtMs: 1_000_000, endsAtMs: 1_000_000 }, 0);
+  for (const [nowMs, isBusy] of [
+    [80_000, true], // for longer than it may be silent
+    [81_000, false], // it ended at any moment up to here
+    [141_000, false],
+  ] as const) {
+    t.equal(look(spokenTo, nowMs, isBusy), null, `${nowMs}`);
+  }
+  t.match(look(spokenTo, 141_001), idle);
+});
+
 test('what an end says to either side', async (t) => {
   const problem = new Problem('quota_exceeded', 'A sentence that is no code.');
   t.match(cutOff(problem, 1008), { toClient: { code: 1008, reason: 'quota_exceeded' }, outcome: 'quota_exceeded' });
@@ -79,6 +99,25 @@ test('what an end says to either side', async (t) => {
   const told = closedByUpstream(closing, (text) => text.includes('key'));
   t.strictSame(told.toClient, { code: 1011, reason: '' }, 'our key is in no reason');
   t.strictSame(told.toUpstream, { code: 1003, reason: '' });
-  t.match(brokenByClient(1009), { toClient: { code: 1009, reason: 'message too big' }, problem: null, by: 'broker' });
+  const tooBig = { toClient: { code: 1009, reason: 'message too big' }, outcome: 'payload_too_large', by: 'broker' };
+  t.match(brokenByClient(1009), { ...tooBig, problem: { code: 'payload_too_large', status: 413 } });
+  for (const code of [1002, 1007, 1008]) {
+    t.match(brokenByClient(code), { toClient: { code, reason: /./ }, problem: { code: 'invalid_request' } }, `${code}`);
+  }
   t.match(brokenByUpstream(1002), { toClient: { code: 1011 }, toUpstream: { code: 1002 }, by: 'upstream' });
+});
+
+test('only what upstream calls a normal end is recorded as one', async (t) => {
+  for (const [code, outcome] of [
+    [null, 'ok'],
+    [1000, 'ok'],
+    [1008, 'upstream_rejected'],
+    ...[1001, 1002, 1003, 1009, 1011, 1012, 1013, 3000, 4999].map((code) => [code, 'upstream_unavailable'] as const),
+  ] as const) {
+    t.match(
+      closedByUpstream({ code, reason: '' }, () => false),
+      { outcome, by: 'upstream' },
+      `${code}`,
+    );
+  }
 });

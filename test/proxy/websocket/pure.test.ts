@@ -5,7 +5,7 @@ import { createSpentTokens } from '../../../src/identity/single-use.ts';
 import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket/agent-rules.ts';
 import { passedClosing, readClose } from '../../../src/proxy/websocket/close-code.ts';
 import { acceptOf } from '../../../src/proxy/websocket/handshake.ts';
-import { readFields } from '../../../src/proxy/websocket/message-fields.ts';
+import { plainText, readFields } from '../../../src/proxy/websocket/message-fields.ts';
 import { recordedBytesPerSecond } from '../../../src/proxy/websocket/stt-protocol.ts';
 import { TtsContexts } from '../../../src/proxy/websocket/tts-contexts.ts';
 import { isAcceptance, openingRequest, readBody, readHead } from '../../../src/proxy/websocket/upstream-handshake.ts';
@@ -113,6 +113,25 @@ test('fields in another spelling are refused, at any depth, and only those that 
     '',
   ])
     t.throws(() => read(text), Problem, text);
+});
+
+test('a field of a refused message is told only where it stands once, as a text', async (t) => {
+  const told = (text: string) => plainText(Buffer.from(text), 'context_id');
+  t.equal(told('{"model_id":1,"model_id":2,"context_id":"a"}'), 'a');
+  t.equal(told('{"__proto__":1,"context_id":""}'), '');
+  for (const text of [
+    '{"context_id":"a","context_id":"b"}',
+    '{"context_id":"a","voice":{"context_id":"b"}}',
+    '{"voice":{"context_id":"b"}}',
+    '{"Context_ID":"a"}',
+    '{"context_id":1}',
+    '["context_id"]',
+    '"context_id"',
+    '{"context_id":"a"',
+    '',
+  ]) {
+    t.equal(told(text), null, text);
+  }
 });
 
 test("an agent's first message: what is not transport is an override", async (t) => {
