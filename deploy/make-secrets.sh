@@ -4,7 +4,8 @@
 #   sh deploy/make-secrets.sh                              asks for the API key
 #   CARTESIA_API_KEY=sk_car_... sh deploy/make-secrets.sh  does not
 #
-# What is there already is kept: delete a file of secrets/ to have it made anew.
+# What is there already is kept: delete a file of secrets/ to have it made anew. A container that runs keeps the file that was deleted:
+# recreate it (docker compose up -d --force-recreate broker). A new key that is written into the old file is taken up without that.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -211,7 +211,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
           // it is one: a certificate is configured
           everyMs: seams.certificateCheckMs ?? CERTIFICATE_CHECK_MS,
           onRenewed: () => logger.info('certificate renewed'),
-          onFailed: (error) => logger.error({ err: error }, 'certificate not renewed: the old one stays in use'),
+          onFailed: (wrong) => logger.error({ reason: wrong }, 'certificate not renewed: the old one stays in use'),
         });
   const secrets = watchSecrets(config.secretFiles, {
     everyMs: seams.secretsCheckMs ?? SECRETS_CHECK_MS,

@@ -36,7 +36,7 @@ export function readEnvironment(env: Environment, tree: Tree, report: Report): v
   for (const one of given) {
     if (!one.setting.describesClient) put(tree, one.setting.path, parseText(one.setting.node, one.text), one, report);
   }
-  const ofClients = given.filter(({ setting }) => setting.describesClient);
+  const ofClients = given.filter((one) => one.setting.describesClient && !isDefaultAlone(one, given));
   if (!hasFileClients) addClients(tree, ofClients, report);
   else
     for (const { variable } of ofClients) {
@@ -97,6 +97,17 @@ function isOfCallers({ setting }: Given): boolean {
 function opensAWayIn(given: Given): boolean {
   if (given.setting.variable === ALLOW_ANONYMOUS) return given.text !== 'false';
   return isOfCallers(given) && given.setting.variable !== JWT_ALGORITHMS;
+}
+
+/** The line of `.env.example`: algorithms as they are anyway, and nothing else of an issuer. */
+function isDefaultAlone(one: Given, given: readonly Given[]): boolean {
+  const { variable, node } = one.setting;
+  if (variable !== JWT_ALGORITHMS || !('default' in node)) return false;
+  const isOfIssuer = ({ setting: { path } }: Given): boolean => path[2] === 'auth' && path[3] === 'jwt';
+  return (
+    given.every((other) => other === one || !isOfIssuer(other)) &&
+    JSON.stringify(parseText(node, one.text)) === JSON.stringify(node.default)
+  );
 }
 
 function clientPath(name: string, setting: Setting): SettingPath {

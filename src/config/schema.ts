@@ -335,7 +335,7 @@ const client = group(
         }),
         query_credentials: flag({
           description:
-            'Take app keys and JWTs from a query string too, where they end up in logs and histories. For clients that cannot set headers.',
+            'Take app keys and JWTs from the query string of a WebSocket upgrade too, where they end up in logs and histories. For clients that cannot set headers; other requests never have a credential there.',
           default: false,
         }),
       },
@@ -608,7 +608,8 @@ export const SETTINGS_SCHEMA = group(
     log: group(
       {
         level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-          description: 'How much is logged.',
+          description:
+            'How much is logged. Request, mint, refusal and admin audit lines are `info`: with `warn` and above there are none.',
           'x-env': 'LOG_LEVEL',
           default: 'info',
         }),

@@ -196,7 +196,7 @@ export const PROBLEMS = {
     title: 'Draining',
     message: 'This replica is shutting down.',
     retryable: true,
-    when: 'The replica is shutting down and takes nothing new.',
+    when: 'The replica is shutting down: it takes nothing new, or has ended what was open at the drain deadline.',
   },
   overloaded: {
     status: 503,

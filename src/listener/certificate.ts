@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { wrongPemPair } from '../config/pem-files.ts';
 
 export interface CertificateFiles {
   readonly certFile: string;
@@ -38,8 +39,8 @@ export interface WatchOptions {
   /** How often the files are looked at. */
   readonly everyMs: number;
   readonly onRenewed?: () => void;
-  /** The new files are unreadable or do not match; the old certificate stays in use. */
-  readonly onFailed?: (error: unknown) => void;
+  /** The new files are unreadable or do not match: told once for each thing that is wrong. The old certificate stays in use. */
+  readonly onFailed?: (wrong: string) => void;
 }
 
 /**
@@ -57,16 +58,21 @@ export function watchCertificate(
   let seen = ''; // so that the first look also finds what was written since the server was made
   let current = inUse;
   let looking = false;
+  let trouble: string | null = null;
 
   async function look(): Promise<void> {
     const stamps = await Promise.all([stat(files.certFile), stat(files.keyFile)]);
     const now = stamps.map((stamp) => `${stamp.ino}:${stamp.mtimeMs}:${stamp.size}`).join();
-    if (seen === now) return;
+    if (seen === now) {
+      trouble = null; // what was wrong is as it was before
+      return;
+    }
     const found = await loadCertificate(files);
     const isNew = found.cert !== current.cert || found.key !== current.key;
     if (isNew) server.setSecureContext(secureOptions(found));
     current = found;
     seen = now; // only after success: a pair that is half written is tried again
+    trouble = null;
     if (isNew) onRenewed?.();
   }
 
@@ -74,7 +80,11 @@ export function watchCertificate(
     if (looking) return;
     looking = true;
     look()
-      .catch((error: unknown) => onFailed?.(error))
+      .catch(() => {
+        const wrong = whatIsWrongWith(files);
+        if (wrong !== trouble) onFailed?.(wrong);
+        trouble = wrong;
+      })
       .finally(() => {
         looking = false;
       });
@@ -83,4 +93,10 @@ export function watchCertificate(
   const timer = setInterval(tick, everyMs);
   timer.unref();
   return { stop: () => clearInterval(timer) };
+}
+
+/** In words: an error of a parser may quote what it read. */
+function whatIsWrongWith({ certFile, keyFile }: CertificateFiles): string {
+  const wrong = wrongPemPair(certFile, keyFile).map((one) => one.wrong);
+  return wrong.length === 0 ? 'the certificate and its key cannot be used for TLS' : wrong.join('; ');
 }

@@ -8,7 +8,10 @@ export interface Metrics {
   /** `route` is the template, `status` the number. */
   readonly requests: Counter<'route' | 'method' | 'status'>;
   readonly requestSeconds: Histogram<'route'>;
-  /** Answers that had begun and were not whole; their status says nothing of it. `outcome` is the error code. */
+  /**
+   * Answers that had begun and ended with an error, or broke off; their status says nothing of it. `outcome` is the error code,
+   * `upstream_error` for each of Cartesia's.
+   */
   readonly brokenOff: Counter<'route' | 'outcome'>;
   /** `outcome`: `minted`, `reused`, `aborted` and, where the token came all the same, `undelivered`; or the error code. */
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
@@ -65,7 +68,7 @@ export function createMetrics(): Metrics {
     }),
     brokenOff: new Counter({
       name: 'broker_answers_broken_off_total',
-      help: 'Answers that broke off after their head was sent, other than by the caller, by route template and outcome.',
+      help: 'Answers with status 200 that broke off, other than by the caller, or ended with an error event, by route template and outcome.',
       labelNames: ['route', 'outcome'],
       registers,
     }),

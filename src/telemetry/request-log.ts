@@ -1,6 +1,7 @@
 // One log line and one set of counts per request, written when its answer is out or its client is gone.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { PROBLEMS } from '../errors/problems.ts';
 import { refusedWith } from '../errors/refused-with.ts';
 import { type Logger, writeLine } from './logger.ts';
 import type { Metrics } from './metrics.ts';
@@ -46,7 +47,7 @@ export const requestLog = fp<RequestLogOptions>(
       const route = request.routeOptions.url ?? '(none)';
       metrics.requests.inc({ route, method: request.method, status });
       metrics.requestSeconds.observe({ route }, ms / 1000);
-      if (status === 200 && record.outcome !== 'ok') metrics.brokenOff.inc({ route, outcome: record.outcome });
+      if (status === 200 && record.outcome !== 'ok') countBrokenOff(metrics, route, record.outcome);
       if (route === '/access-token') countMint(metrics, record);
       if (record.reason !== null && record.outcome !== 'rate_limited')
         metrics.authenticationFailures.inc({ reason: record.reason });
@@ -66,6 +67,11 @@ export const requestLog = fp<RequestLogOptions>(
   },
   { name: 'request-log', fastify: '5.x' },
 );
+
+/** An event stream may end with a code of Cartesia's, of which there may be any number. */
+function countBrokenOff(metrics: Metrics, route: string, outcome: string): void {
+  metrics.brokenOff.inc({ route, outcome: Object.hasOwn(PROBLEMS, outcome) ? outcome : 'upstream_error' });
+}
 
 function countMint(metrics: Metrics, record: RequestRecord): void {
   const outcome = record.mint === null ? record.outcome : record.mint.reused ? 'reused' : 'minted';

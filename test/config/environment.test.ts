@@ -211,6 +211,14 @@ test('an empty variable counts as not set', async (t) => {
 });
 
 test('defaults that are written out change nothing', async (t) => {
+  const anonymous = { CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'true' };
+  const written = { ...anonymous, JWT_ALGORITHMS: 'RS256,ES256,EdDSA' };
+  t.strictSame(await configOf(written), await configOf(anonymous));
+  t.match(
+    await problemsOf({ ...anonymous, JWT_ALGORITHMS: 'RS256' }),
+    [/^JWT_ISSUER: is missing/],
+    'somebody means an issuer',
+  );
   t.strictSame(await configOf({ ...LEAST, ALLOW_ANONYMOUS: 'false', JWT_ALGORITHMS: 'RS256' }), await configOf(LEAST));
 });
 
