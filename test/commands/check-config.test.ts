@@ -16,6 +16,7 @@ test('a fine configuration is summed up without a secret', async (t) => {
     GRANTS: 'tts,stt',
     CORS_ORIGINS: 'https://app.example.com',
     MINT_RATE: 'off',
+    MINT_RATE_PER_IP: '600/minute',
     HOST: '::1',
     PORT: '0',
   });
@@ -38,7 +39,7 @@ management        http://127.0.0.1:9090
 upstream          https://api.cartesia.ai, version 2026-03-01 (fill)
 API keys          1
 signing secrets   1
-per address       60/minute
+per address       600/minute
 state             in memory
 logs              info
 Cartesia's paths  not served
