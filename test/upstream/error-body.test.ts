@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { KNOWN_ERROR_CODES, parseErrorBody, readRequestId } from '../../src/upstream/error-body.ts';
 
 const FIXTURES = new URL('../fixtures/cartesia/', import.meta.url);
-const NOTHING = { errorCode: null, title: null, message: null, requestId: null };
+const NOTHING = { errorCode: null, title: null, message: null, requestId: null, docUrl: null };
 
 function fixtures(prefix: string): { name: string; text: string }[] {
   return readdirSync(FIXTURES)
@@ -21,6 +21,7 @@ test('every structured example is read', async (t) => {
     t.equal(parsed.title, expected.title, name);
     t.equal(parsed.message, expected.message.replaceAll('\n', ' '), name);
     t.equal(parsed.requestId, expected.request_id ?? null, name);
+    t.equal(parsed.docUrl, expected.doc_url ?? null, name);
     if (parsed.errorCode !== null && !name.includes('unknown'))
       t.ok(KNOWN_ERROR_CODES.has(parsed.errorCode ?? ''), name);
   }
@@ -51,6 +52,20 @@ test('what is not an error body of Cartesia says nothing', async (t) => {
     '{"__proto__":{"title":"x"}}',
   ];
   for (const body of bodies) t.strictSame(parseErrorBody(body), NOTHING, body);
+});
+
+test('where Cartesia says more has to be a place on the web', async (t) => {
+  const told = (docUrl: unknown): string | null => parseErrorBody(JSON.stringify({ doc_url: docUrl })).docUrl;
+  t.equal(told('https://docs.cartesia.ai/x?y#z'), 'https://docs.cartesia.ai/x?y#z');
+  for (const other of [
+    'javascript:alert(1)',
+    'docs.cartesia.ai',
+    '',
+    7,
+    null,
+    `https://a.example/${'x'.repeat(1_000)}`,
+  ])
+    t.equal(told(other), null, String(other).slice(0, 30));
 });
 
 test('a text without a title is a message', async (t) => {
