@@ -1,12 +1,19 @@
 // cartesia-broker demo [--once]: try it without a key and without a network.
 import { once } from 'node:events';
 import { type Demo, SENTENCE, startDemo } from './demo/demo.ts';
+import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
+
+const USAGE = 'Usage: cartesia-broker demo [--once]\n';
 
 export async function runDemo(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
   const isOnce = argv.includes('--once');
+  if (isHelp(argv)) {
+    io.stdout.write(USAGE);
+    return 0;
+  }
   if (argv.some((argument) => argument !== '--once')) {
-    io.stderr.write('Usage: cartesia-broker demo [--once]\n');
+    io.stderr.write(USAGE);
     return 2;
   }
   let demo: Demo;

@@ -1,4 +1,4 @@
-// The question for a command's usage, where the command takes no arguments.
+// The question for a command's usage.
 
 export function isHelp(argv: readonly string[]): boolean {
   return argv.length === 1 && (argv[0] === '--help' || argv[0] === '-h');

@@ -1,5 +1,4 @@
 // A cargo on its way, with all that has to be given back when it is over: its lease, its budgets, its place on the list of what is open.
-
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { Problem } from '../errors/problems.ts';
