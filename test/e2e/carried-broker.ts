@@ -138,6 +138,12 @@ export function open(url: string, options: SendOptions = {}): Promise<IncomingMe
   return promise;
 }
 
+/** A recording: what the simulator says, as a WAV. */
+export async function spokenWav({ url, apiKey }: Pick<CarryingBroker['simulator'], 'url' | 'apiKey'>): Promise<Buffer> {
+  const json = { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } };
+  return (await send(`${url}/tts/bytes`, { credential: apiKey, json })).body;
+}
+
 /** A form with a recording, and its media type. */
 export function recordingForm(wav: Uint8Array, fields: Readonly<Record<string, string>> = { model: 'ink-whisper' }) {
   const boundary = `form-${randomBytes(8).toString('hex')}`;

@@ -8,6 +8,7 @@ import {
   recordingForm,
   SPEECH,
   send,
+  spokenWav,
   startCarrying,
   type Transport,
   untilQuiet,
@@ -258,11 +259,7 @@ for (const transport of ['undici', 'native'] as const) {
 
   test(`${transport}: a form in chunks reaches Cartesia whole`, async (t) => {
     const running = await startCarrying(t, { transport });
-    const wav = await send(`${running.simulator.url}/tts/bytes`, {
-      credential: running.simulator.apiKey,
-      json: { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } },
-    });
-    const form = recordingForm(wav.body);
+    const form = recordingForm(await spokenWav(running.simulator));
     const connection = await openRaw(t, running.broker.url);
     connection.send(
       `POST /stt HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer ${running.token}\r\nContent-Type: ${form.headers['content-type']}\r\nTransfer-Encoding: chunked\r\n\r\n`,

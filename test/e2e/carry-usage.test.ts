@@ -9,6 +9,7 @@ import {
   recordingForm,
   SPEECH,
   send,
+  spokenWav,
   startCarrying,
   until,
   untilQuiet,
@@ -88,12 +89,9 @@ test('seconds follow the format', async (t) => {
 test('a transcription is counted by the audio that Cartesia says it heard', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token } = running;
-  const wav = await send(`${simulator.url}/tts/bytes`, {
-    credential: simulator.apiKey,
-    json: { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } },
-  });
+  const wav = await spokenWav(simulator);
   simulator.resetCounters();
-  const answer = await send(`${broker.url}/stt`, { credential: token, ...recordingForm(wav.body) });
+  const answer = await send(`${broker.url}/stt`, { credential: token, ...recordingForm(wav) });
   const { duration } = JSON.parse(answer.body.toString()) as { duration: number };
   t.ok(duration > 1);
   t.equal((await usageOf(running, '/stt'))['audio_seconds'], duration);
@@ -109,12 +107,9 @@ test('a transcription is counted by the audio that Cartesia says it heard', asyn
 test('a transcription whose answer does not tell how long it was counts by its recording', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token } = running;
-  const wav = await send(`${simulator.url}/tts/bytes`, {
-    credential: simulator.apiKey,
-    json: { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } },
-  });
+  const wav = await spokenWav(simulator);
   simulator.resetCounters();
-  const form = recordingForm(wav.body, { model: 'ink-whisper', response_format: 'json' });
+  const form = recordingForm(wav, { model: 'ink-whisper', response_format: 'json' });
   const answer = await send(`${broker.url}/audio/transcriptions`, { credential: token, ...form });
   t.strictSame(Object.keys(JSON.parse(answer.body.toString()) as object), ['text']);
   const { creditsSpent } = simulator.counters();

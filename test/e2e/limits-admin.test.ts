@@ -13,6 +13,7 @@ import {
   recordingForm,
   SPEECH,
   send,
+  spokenWav,
   startCarrying,
 } from './carried-broker.ts';
 import { problemOf, until } from './limits-answers.ts';
@@ -260,11 +261,8 @@ test('usage is told by day, client app and subject, with its cost', async (t) =>
 test('transcription costs by its seconds', async (t) => {
   const running = await setUp(t);
   const { broker, simulator, token } = running;
-  const wav = await send(`${simulator.url}/tts/bytes`, {
-    credential: simulator.apiKey,
-    json: { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } },
-  });
-  const heard = await send(`${broker.url}/stt`, { credential: token, ...recordingForm(wav.body) });
+  const wav = await spokenWav(simulator);
+  const heard = await send(`${broker.url}/stt`, { credential: token, ...recordingForm(wav) });
   const { duration } = jsonOf(heard);
   const [line, ...others] = await usageLines(running);
   t.strictSame(others, []);
