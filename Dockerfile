@@ -25,8 +25,8 @@ RUN node scripts/warm-up.ts /app/compile-cache && chmod -R a=rX compile-cache
 
 # --- runtime: the files that a Node binary needs, in the places where it looks for them
 FROM ${NODE_IMAGE} AS runtime
-COPY scripts/image-root.sh /tmp/
-RUN sh /tmp/image-root.sh /root-of-image
+COPY scripts/image-root.sh /
+RUN sh /image-root.sh /root-of-image
 
 # --- the image
 FROM scratch
