@@ -1,8 +1,10 @@
-// Loaded into a broker's process by socket-random.test.ts (`node --expose-gc --import`): says how much memory is alive.
+// Loaded into a broker's process by `measuredProcess` (`node --expose-gc --import`): says how many bytes a full collection leaves alive, those
+// outside V8's heap among them.
 process.on('message', (message) => {
   if (message !== 'memory') return;
   globalThis.gc?.();
-  process.send?.(process.memoryUsage().heapUsed);
+  const { heapUsed, external } = process.memoryUsage();
+  process.send?.(heapUsed + external);
 });
 // The channel alone shall not keep the process alive.
 process.channel?.unref();

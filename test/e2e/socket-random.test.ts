@@ -1,16 +1,14 @@
 // Ten thousand random sequences of frames over live sockets, from a client and from an upstream that are both hostile: the broker lives,
 // what is right arrives as it was, what arrives is always frames, and nothing is left behind.
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import tap, { type Test, test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { makeFrame, OPCODE } from '../../src/proxy/websocket/frame.ts';
 import { bytesOf, pieces, read, sequenceOf } from '../proxy/websocket/random-frames.ts';
+import { measuredProcess } from './measured-process.ts';
 import { frameOf, handshake } from './raw-socket.ts';
-import { serveProcess } from './serve-process.ts';
 import { STT_PATH } from './socket-broker.ts';
 import { startRawUpstream, switching } from './socket-upstream.ts';
 
@@ -20,7 +18,6 @@ const RUNS = 10_000;
 const WARM_RUNS = 1000;
 /** No more sockets than these are open, or were a moment ago: leases that are not given back stop the test. */
 const LEASES = 40;
-const GC = fileURLToPath(new URL('gc-on-message.ts', import.meta.url));
 /** They pass, so whoever sees one has seen all that was sent before it. */
 const LAST_UP = frameOf(OPCODE.binary, 'this was the last one of the client');
 const LAST_DOWN = makeFrame(OPCODE.binary, Buffer.from('this was the last one of upstream'), false);
@@ -69,8 +66,7 @@ async function until(isSo: () => boolean, what: string): Promise<void> {
 
 async function startBrokerProcess(t: Test, upstreamUrl: string) {
   const key = createAppKey();
-  const broker = serveProcess(t, {
-    nodeOptions: ['--expose-gc', '--import', GC],
+  const broker = measuredProcess(t, {
     env: {
       CARTESIA_API_KEY: 'sk_car_random',
       CARTESIA_BASE_URL: upstreamUrl,
@@ -89,11 +85,6 @@ async function startBrokerProcess(t: Test, upstreamUrl: string) {
     broker,
     url,
     headers: { Authorization: `Bearer ${key}` },
-    async memory(): Promise<number> {
-      broker.child.send('memory');
-      const [bytes] = await once(broker.child, 'message');
-      return bytes as number;
-    },
     metrics: async (): Promise<string> => (await fetch(`${managementUrl}/metrics`)).text(),
   };
 }
@@ -110,7 +101,7 @@ test('ten thousand random sequences over live sockets, from both sides', { timeo
     socket.write(switching(accept));
     accepted?.(end);
   });
-  const { broker, url, headers, memory, metrics } = await startBrokerProcess(t, upstreamUrl);
+  const { broker, url, headers, metrics } = await startBrokerProcess(t, upstreamUrl);
 
   async function openPair(): Promise<{ readonly client: End; readonly upstream: End }> {
     const there = Promise.withResolvers<End>();
@@ -200,12 +191,12 @@ test('ten thousand random sequences over live sockets, from both sides', { timeo
     await fc.assert(property, { numRuns, seed, endOnFailure: true });
   };
   await run(WARM_RUNS, 1);
-  const before = await memory();
+  const before = await broker.aliveBytes();
   await run(RUNS, 20_261_128);
   pair.client.socket.destroy();
   await until(() => upstreamSockets === 0, 'no socket to upstream');
 
-  const after = await memory();
+  const after = await broker.aliveBytes();
   t.ok(after < before * 1.1, `${before} bytes alive before, ${after} after`);
   t.match(await metrics(), /broker_sockets_open\{endpoint="\/stt\/websocket"\} 0\n/);
   for (const code of ['1002', '1007', '1011', 'silent']) t.ok((endings.get(code) ?? 0) > 10, `ended with ${code}`);
