@@ -1,7 +1,7 @@
 // The fields of a transcription form against the content rules, while the form passes.
 import { Problem } from '../errors/problems.ts';
 import { type ContentRules, checkContent } from '../policy/content.ts';
-import { openForm } from './form-parser.ts';
+import type { Form } from './form-parser.ts';
 import type { FormWatch } from './upload.ts';
 
 /** Whether any rule concerns transcription at all: without one a form is not even parsed. */
@@ -9,37 +9,29 @@ export function restrictsForms(rules: ContentRules): boolean {
   return (rules.models?.length ?? 0) > 0 || (rules.languages?.length ?? 0) > 0;
 }
 
-/**
- * @throws Problem when the media type is no form, or not clearly one
- */
-export async function watchForm(contentType: string, rules: ContentRules): Promise<FormWatch> {
-  const parser = await openForm(contentType);
+/** Watches behind the form itself. @throws Problem where the form cannot be read */
+export function watchForm(form: Form, rules: ContentRules): FormWatch {
+  const { parser } = form;
   const found = new Map<string, string>();
-  let problem: Problem | null = null;
+  let problem = form.problem;
   const refuse = (message: string): void => {
     problem ??= new Problem('invalid_request', message);
   };
-  parser.on('field', (written, value, nameTruncated, valueTruncated) => {
+  parser?.on('field', (written, value, nameTruncated, valueTruncated) => {
     const name = governed(written);
     if (name === null) return;
     if (name !== written || nameTruncated || valueTruncated || found.has(name))
       return refuse(`The form field "${name}" must be there once.`);
     found.set(name, value);
   });
-  parser.on('file', (written, file) => {
+  parser?.on('file', (written) => {
     const name = governed(written);
     if (name !== null) refuse(`The form field "${name}" must not be a file.`);
-    file.on('error', () => {}); // told by the parser, too
-    file.resume();
   });
-  parser.on('fieldsLimit', () => refuse('The form has too many fields.'));
-  parser.on('error', () => refuse('The form is not well-formed.'));
-  const finished = new Promise<void>((resolve) => {
-    parser.on('finish', resolve);
-    parser.on('error', () => resolve());
-  });
+  parser?.on('fieldsLimit', () => refuse('The form has too many fields.'));
 
   const check = (isWhole: boolean): void => {
+    problem ??= form.problem;
     if (problem !== null) throw problem;
     const model = found.get('model') ?? null;
     if (model === null && !isWhole) return; // it may still come
@@ -54,14 +46,10 @@ export async function watchForm(contentType: string, rules: ContentRules): Promi
     const decision = checkContent(wish, rules);
     if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
   };
+  check(false);
   return {
-    write(chunk) {
-      parser.write(chunk);
-      check(false);
-    },
+    write: () => check(false),
     async end() {
-      parser.end();
-      await finished;
       check(true);
     },
   };

@@ -5,10 +5,11 @@ import { Problem } from '../errors/problems.ts';
 import { queryOf } from '../listener/request-target.ts';
 import { allowSlowBody } from '../listener/slow-body.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
-import { bytesPerSecond } from '../usage/units.ts';
 import { isStream } from './bodies.ts';
+import { openForm } from './form-parser.ts';
 import { restrictsForms, watchForm } from './form-policy.ts';
 import { type FormRecordings, measureRecordings } from './form-recordings.ts';
+import { recordedBytesPerSecond } from './recorded-audio.ts';
 import { Upload } from './upload.ts';
 
 /** A form with a recording, on its way to Cartesia. */
@@ -19,7 +20,7 @@ export interface CarriedForm {
   readonly recordings: FormRecordings;
 }
 
-/** @throws Problem for what is no form, or is announced to be too large */
+/** @throws Problem for what is no form, is announced to be too large, or whose query tells twice how a recording is coded */
 export async function receiveForm(
   endpoint: Endpoint,
   admission: Admission,
@@ -34,9 +35,11 @@ export async function receiveForm(
   const length = headers['content-length'] === undefined ? null : Number(headers['content-length']);
   if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
   allowSlowBody(request.raw); // the row's deadlines hold
+  const rawRate = recordedBytesPerSecond(new URLSearchParams(queryOf(request.raw.url ?? '')), false);
+  const form = await openForm(contentType);
+  const recordings = measureRecordings(form, rawRate);
   const rules = admission.client.content;
-  const recordings = await measureRecordings(contentType, rawRateOf(request));
-  const watches = restrictsForms(rules) ? [recordings, await watchForm(contentType, rules)] : [recordings];
+  const watches = restrictsForms(rules) ? [form, recordings, watchForm(form, rules)] : [form, recordings];
   const content = new Upload(endpoint.bodyMaxBytes, watches);
   content.on('error', (error) => {
     if (error instanceof Problem && !reply.sent) reply.send(error);
@@ -44,14 +47,4 @@ export async function receiveForm(
   body.on('error', (error) => content.destroy(error));
   body.pipe(content);
   return { content, length, recordings };
-}
-
-/** Of recordings without a header, whose form the query tells. */
-function rawRateOf({ raw }: FastifyRequest): number | null {
-  const query = new URLSearchParams(queryOf(raw.url ?? ''));
-  const [encoding, ...others] = query.getAll('encoding');
-  const [rate, ...otherRates] = query.getAll('sample_rate');
-  if (encoding === undefined || rate === undefined || others.length + otherRates.length > 0) return null;
-  if (!/^[1-9][0-9]{0,5}$/.test(rate)) return null;
-  return bytesPerSecond({ container: 'raw', encoding, sampleRate: Number(rate), bitRate: null });
 }

@@ -42,6 +42,11 @@ export class Upload extends Transform {
 
   override _flush(done: TransformCallback): void {
     const finish = (): void => done(null, this.#held ?? undefined);
-    Promise.all(this.#watches.map((watch) => watch.end())).then(finish, (error: Problem) => done(error));
+    this.#endWatches().then(finish, (error: Problem) => done(error));
+  }
+
+  /** One after the other: what the first has read to its end is there for the next. */
+  async #endWatches(): Promise<void> {
+    for (const watch of this.#watches) await watch.end();
   }
 }

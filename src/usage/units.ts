@@ -38,8 +38,11 @@ export interface OutputFormat {
   readonly bitRate: number | null;
 }
 
+/** Of all encodings that are spoken or transcribed. */
 const SAMPLE_BYTES: ReadonlyMap<string, number> = new Map([
   ['pcm_f32le', 4],
+  ['pcm_s32le', 4],
+  ['pcm_f16le', 2],
   ['pcm_s16le', 2],
   ['pcm_mulaw', 1],
   ['pcm_alaw', 1],

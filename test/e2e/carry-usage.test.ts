@@ -117,6 +117,22 @@ test('a transcription whose answer does not tell how long it was counts by its r
   t.ok(Math.abs(creditsSpent - seconds / 2) < 0.01, `${seconds} s, ${creditsSpent} credits`);
 });
 
+test('how a raw recording is coded is told once, and plainly', async (t) => {
+  const { broker, simulator, token } = await startCarrying(t);
+  const form = recordingForm(Buffer.alloc(32_000), { model: 'ink-whisper' });
+  const statusOf = async (query: string) =>
+    (await send(`${broker.url}/stt?${query}`, { credential: token, ...form })).status;
+  t.equal(await statusOf('encoding=pcm_s16le&sample_rate=16000'), 200);
+  const { length } = simulator.journal.entries({ path: '/stt' });
+  for (const query of [
+    'encoding=pcm_s16le&sample_rate=016000',
+    'encoding=pcm_f32le&encoding=pcm_mulaw&sample_rate=8000',
+    'encoding=pcm_f32le&Encoding=pcm_mulaw&sample_rate=8000',
+  ])
+    t.equal(await statusOf(query), 400, query);
+  t.equal(simulator.journal.entries({ path: '/stt' }).length, length, 'Cartesia has seen none of them');
+});
+
 test('what Cartesia refuses is not counted, what it began is', async (t) => {
   const running = await startCarrying(t, { simulator: { settings: { latency: { perChunkMs: 20 } } } });
   const { broker, simulator, token } = running;

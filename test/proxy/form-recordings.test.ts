@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { test } from 'tap';
+import { openForm } from '../../src/proxy/form-parser.ts';
 import { measureRecordings } from '../../src/proxy/form-recordings.ts';
+import { Upload } from '../../src/proxy/upload.ts';
 
 const TYPE = 'multipart/form-data; boundary=b';
 const KIB = 1024;
@@ -14,6 +18,10 @@ const part = (disposition: string, content: Buffer): Buffer =>
 const file = (content: Buffer, name = 'file'): Buffer => part(`name="${name}"; filename="a"`, content);
 const END = Buffer.from('--b--\r\n');
 
+function* piecesOf(bytes: Buffer, size: number): Iterable<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
 /** 32 kB are a second. */
 function wav(seconds: number): Buffer {
   const head = Buffer.from(
@@ -23,10 +31,11 @@ function wav(seconds: number): Buffer {
   return Buffer.concat([head, Buffer.alloc(seconds * 32_000 - head.length)]);
 }
 
-async function secondsOf(form: Buffer, rawBytesPerSecond: number | null = null, contentType = TYPE): Promise<number> {
-  const recordings = await measureRecordings(contentType, rawBytesPerSecond);
-  for (let at = 0; at < form.length; at += 1_000) recordings.write(form.subarray(at, at + 1_000));
-  await recordings.end();
+async function secondsOf(bytes: Buffer, rawBytesPerSecond: number | null = null, contentType = TYPE): Promise<number> {
+  const form = await openForm(contentType);
+  const recordings = measureRecordings(form, rawBytesPerSecond);
+  const upload = new Upload(bytes.length, [form, recordings]);
+  await pipeline(Readable.from(piecesOf(bytes, 1_000), { objectMode: false }), upload.resume());
   return recordings.seconds;
 }
 

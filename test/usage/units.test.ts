@@ -51,6 +51,8 @@ test('a second of audio has as many bytes as its format says', async (t) => {
   const cases: readonly [Partial<OutputFormat>, number | null][] = [
     [{ encoding: 'pcm_s16le', sampleRate: 24_000 }, 48_000],
     [{ encoding: 'pcm_f32le', sampleRate: 44_100 }, 176_400],
+    [{ encoding: 'pcm_s32le', sampleRate: 16_000 }, 64_000],
+    [{ encoding: 'pcm_f16le', sampleRate: 16_000 }, 32_000],
     [{ encoding: 'pcm_mulaw', sampleRate: 8000 }, 8000],
     [{ encoding: 'pcm_alaw', sampleRate: 8000 }, 8000],
     [{ container: 'wav', encoding: 'pcm_s16le', sampleRate: 16_000 }, 32_000],

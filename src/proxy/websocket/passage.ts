@@ -10,10 +10,10 @@ import { type Upgrade, upgradeOf } from '../../listener/upgrade.ts';
 import { checkContent } from '../../policy/content.ts';
 import { allowsEndpoint } from '../../policy/endpoint.ts';
 import type { SocketEndpoint } from '../../upstream/endpoints.ts';
+import { onlyParameter } from '../only-parameter.ts';
+import { recordedBytesPerSecond } from '../recorded-audio.ts';
 import { type Target, targetOf } from '../target.ts';
 import { checkHandshake } from './handshake.ts';
-import { onlyParameter } from './only-parameter.ts';
-import { recordedBytesPerSecond } from './recorded-audio.ts';
 
 export interface PassageOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;

@@ -6,7 +6,6 @@ import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket
 import { passedClosing, readClose } from '../../../src/proxy/websocket/close-code.ts';
 import { acceptOf } from '../../../src/proxy/websocket/handshake.ts';
 import { plainText, readFields } from '../../../src/proxy/websocket/message-fields.ts';
-import { recordedBytesPerSecond } from '../../../src/proxy/websocket/recorded-audio.ts';
 import { TtsContexts } from '../../../src/proxy/websocket/tts-contexts.ts';
 import { isAcceptance, openingRequest, readBody, readHead } from '../../../src/proxy/websocket/upstream-handshake.ts';
 import { Utf8Check } from '../../../src/proxy/websocket/utf8-check.ts';
@@ -148,38 +147,6 @@ test("an agent's first message: what is not transport is an override", async (t)
   t.equal(checkSessionCreate({ type: 'session_create', audio: { input_format: 'x' } }, none), null);
   t.equal(checkSessionCreate({ type: 'session_create', dynamic_variables: {} }, none), 'dynamic_variables');
   t.equal(checkSessionCreate({ type: 'session_create', config_overrides: {} }, none), 'other');
-});
-
-test('audio has a rate where encoding and sample rate are said, each once and plainly', async (t) => {
-  const rateOf = (query: string, isBudgeted: boolean) => recordedBytesPerSecond(new URLSearchParams(query), isBudgeted);
-  for (const isBudgeted of [true, false]) {
-    t.equal(rateOf('encoding=pcm_s16le&sample_rate=16000', isBudgeted), 32_000);
-    t.equal(rateOf('encoding=pcm_f16le&sample_rate=8000', isBudgeted), 16_000);
-    t.equal(rateOf('encoding=pcm_mulaw&sample_rate=8000', isBudgeted), 8000);
-    for (const query of [
-      'sample_rate=016000',
-      'sample_rate=16000.0',
-      'sample_rate=%2016000',
-      'sample_rate=+16000',
-      'sample_rate=1e4',
-      'sample_rate=0',
-      'sample_rate=',
-      'sample_rate=8000&sample_rate=16000',
-      'sample_rate=16000&Sample_Rate=8000',
-      'sample_rate=16000&encoding=pcm_mulaw',
-    ])
-      t.throws(() => rateOf(`encoding=pcm_s16le&${query}`, isBudgeted), { code: 'invalid_request' }, query);
-  }
-  for (const query of [
-    '',
-    'encoding=opus&sample_rate=16000',
-    'sample_rate=16000',
-    'encoding=pcm_s16le',
-    'encoding=constructor&sample_rate=1',
-  ]) {
-    t.equal(rateOf(query, false), null, `${query}: Cartesia's to judge`);
-    t.throws(() => rateOf(query, true), { code: 'invalid_request' }, `${query}: a budget could not be held`);
-  }
 });
 
 test('contexts that fall silent are over; one that upstream still speaks in is not', async (t) => {

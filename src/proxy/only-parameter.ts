@@ -1,5 +1,5 @@
 // A parameter of the query that stands there once, or not at all.
-import { Problem } from '../../errors/problems.ts';
+import { Problem } from '../errors/problems.ts';
 
 /** @throws Problem `invalid_request` where it stands twice, or in another spelling: which one counts would be a guess */
 export function onlyParameter(query: URLSearchParams, name: string): string | null {

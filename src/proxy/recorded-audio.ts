@@ -1,16 +1,8 @@
-// How many bytes a second of recorded audio has, as the query of a transcription socket announces it. Seconds are counted by it, so it is
-// read as strictly as what policy looks at.
-import { Problem } from '../../errors/problems.ts';
+// How many bytes a second of recorded audio has, as the query of a transcription announces it. Seconds are counted by it, so it is read as
+// strictly as what policy looks at.
+import { Problem } from '../errors/problems.ts';
+import { bytesPerSecond } from '../usage/units.ts';
 import { onlyParameter } from './only-parameter.ts';
-
-const SAMPLE_BYTES: ReadonlyMap<string, number> = new Map([
-  ['pcm_s16le', 2],
-  ['pcm_s32le', 4],
-  ['pcm_f16le', 2],
-  ['pcm_f32le', 4],
-  ['pcm_mulaw', 1],
-  ['pcm_alaw', 1],
-]);
 
 /** One way to write each number: ` 16000`, `016000` and `16000.0` are numbers to one reader and none to another. */
 const PLAIN_NUMBER = /^[1-9][0-9]{0,6}$/;
@@ -25,8 +17,13 @@ export function recordedBytesPerSecond(query: URLSearchParams, isBudgeted: boole
   const sampleRate = onlyParameter(query, 'sample_rate');
   if (sampleRate !== null && !PLAIN_NUMBER.test(sampleRate))
     throw new Problem('invalid_request', 'Write "sample_rate" as a plain whole number, such as 16000.');
-  const width = encoding === null ? undefined : SAMPLE_BYTES.get(encoding);
-  if (width !== undefined && sampleRate !== null) return width * Number(sampleRate);
+  const rate = bytesPerSecond({
+    container: 'raw',
+    encoding,
+    sampleRate: sampleRate === null ? null : Number(sampleRate),
+    bitRate: null,
+  });
+  if (rate !== null) return rate;
   // Encodings are an open list of Cartesia's, and it says itself what it needs; but nobody's budget is spent unseen.
   if (isBudgeted)
     throw new Problem('invalid_request', 'Name "sample_rate" and an "encoding" whose seconds can be counted.');
