@@ -14,6 +14,9 @@ export function toProblem(error: unknown): Problem {
       return new Problem('payload_too_large', undefined, { cause: error });
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new Problem('invalid_request', 'The body is not as long as Content-Length says.', { cause: error });
+    // Said of QUERY alone, a method that no route has, and before Fastify looks for a route.
+    case 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE':
+      return new Problem('not_found', undefined, { cause: error });
     case 'FST_ERR_BAD_URL':
     case 'FST_ERR_ASYNC_CONSTRAINT':
     case 'FST_ERR_MAX_PARAM_LENGTH':

@@ -87,6 +87,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
 
   const handling: Handling = {
     run(request, response) {
+      forgetTypeOfNothing(request);
       beginAnswer(request, response);
       handler(request, response);
     },
@@ -156,6 +157,16 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     else turnsOf(socket, handling).close(problem, farewell(problem));
   });
   return server;
+}
+
+/**
+ * A request that announces no body has none, whatever `Content-Type` it names: Node has ended it already, and a parser that is chosen
+ * by that type would wait for an end that never comes.
+ */
+function forgetTypeOfNothing({ headers }: IncomingMessage): void {
+  if (headers['content-type'] === undefined) return;
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
+    headers['content-type'] = undefined;
 }
 
 /** Without `shouldUpgradeCallback` every kind of upgrade comes here, and Node has stopped reading: a body would be taken for frames. */

@@ -1,7 +1,7 @@
 // Bodies, media types and versions of a mint, at the route itself and over a socket.
 import { test } from 'tap';
 import { makeCanary } from '../canary/canary.ts';
-import { mintBytes } from './mint-bytes.ts';
+import { type MintBytes, mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
 import { startRunningBroker } from './running-broker.ts';
@@ -213,4 +213,17 @@ test('Cartesia-Version: none is filled, a date passes, anything else is 400', as
     t.equal(json['cartesia_version'], version);
     t.match(simulator.journal.entries(), [{ headers: { 'cartesia-version': version } }]);
   }
+});
+
+test('a type without a body is a request without a body: it is answered, on every kind of route', async (t) => {
+  const { broker, appKey: credential } = await startRunningBroker(t);
+  const answerTo = async (parts: Partial<MintBytes>) => {
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ credential, body: '', framing: [], ...parts }));
+    return connection.response();
+  };
+  t.match(await answerTo({}), { status: 200, json: { expires_in: 300 } }, 'as curl -X POST sends it');
+  isProblem(t, await answerTo({ credential: null }), 'unauthenticated');
+  isProblem(t, await answerTo({ target: '/nothing', credential: null }), 'not_found', 'no such route');
+  isProblem(t, await answerTo({ method: 'DELETE', credential: null }), 'not_found', 'no such method');
 });

@@ -73,6 +73,16 @@ test('other methods of the route do not exist, and say nothing', async (t) => {
   t.strictSame(simulator.journal.entries(), []);
 });
 
+test('QUERY without a body is no fault of the broker: no such route', async (t) => {
+  const { broker } = await startRunningBroker(t);
+  for (const target of ['/access-token', '/', '/nothing']) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ method: 'QUERY', target, credential: null, contentType: '', framing: [], body: '' }));
+    isProblem(t, await connection.response(), 'not_found', target);
+    connection.socket.destroy();
+  }
+});
+
 test('a method cannot be chosen by a header', async (t) => {
   const { broker, appKey } = await startRunningBroker(t);
   const connection = await openRaw(t, broker.url);
