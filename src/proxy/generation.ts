@@ -49,8 +49,9 @@ const VOICE_FIELDS: ReadonlySet<string> = new Set(['mode', 'id', 'embedding']);
 function requireExactNames(fields: Readonly<Record<string, unknown>>, names: ReadonlySet<string>): void {
   for (const name in fields) {
     if (names.has(name)) continue;
-    const meant = name.toLowerCase();
-    if (names.has(meant)) throw new Problem('invalid_request', `Write the field "${meant}" in lower case.`);
+    // Upper case first: it also unfolds the letters outside ASCII that equal one inside (U+017F, U+212A).
+    const meant = name.toUpperCase().toLowerCase();
+    if (names.has(meant)) throw new Problem('invalid_request', `Write the field "${meant}" in plain lower case.`);
   }
 }
 

@@ -25,6 +25,9 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
     ['a head of 20 kB', (accept) => switching(accept, `X-A: ${'a'.repeat(20_000)}\r\n`), 502],
     ['an endless head', () => 'HTTP/1.1 101 X\r\n'.padEnd(40_000, 'X-A: b\r\n'), 502],
     ['200', () => 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 502],
+    ['204, which has no body', () => 'HTTP/1.1 204 No Content\r\n\r\n', 502],
+    ['304, which has no body', () => 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n', 502],
+    ['a refusal behind a hint', () => 'HTTP/1.1 103 X\r\n\r\nHTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n', 503],
     ['a redirect', () => 'HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n', 502],
     ['401', () => 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n', 502],
     ['two lengths', () => 'HTTP/1.1 503 X\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 502],
@@ -61,6 +64,18 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
     });
   }
   await t.rejects(openRawSocket(t, running.broker.url, '/tts/websocket', running.headers), /"source":"broker"/);
+});
+
+test('interim answers before the 101 are passed over, whole or in pieces', async (t) => {
+  const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
+  const url = await startRawUpstream(t, (socket, accept) => {
+    const bytes = Buffer.concat([Buffer.from(interim + switching(accept)), Buffer.from([0x81, 2, 0x7b, 0x7d])]);
+    socket.write(bytes.subarray(0, 30));
+    setTimeout(() => socket.write(bytes.subarray(30)), 30);
+  });
+  const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
+  const socket = await openRawSocket(t, running.broker.url, '/tts/websocket', running.headers);
+  t.strictSame(await socket.event(), {}, 'and what comes behind it arrives');
 });
 
 test('an upstream that is not there, refuses, resets or says nothing', async (t) => {

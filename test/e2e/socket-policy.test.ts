@@ -52,12 +52,21 @@ test('a message outside the policy gets an error event for its context and is no
       JSON.stringify({ ...good, context_id: 'x' }).replace('{', '{"context_id":"y",'),
       'invalid_request',
     ],
+    ['a context that is a number', JSON.stringify({ ...good, context_id: 5 }), 'invalid_request'],
+    ['a cancel of a number', '{"context_id":5,"cancel":true}', 'invalid_request'],
     ['a prototype', '{"__proto__":{"a":1},"context_id":"x"}', 'invalid_request'],
     ['no object', '[]', 'invalid_request'],
     ['no JSON', '{', 'invalid_request'],
     ['nothing', '', 'invalid_request'],
   ];
-  const nameless: ReadonlySet<string> = new Set(['a context twice', 'no object', 'no JSON', 'nothing']);
+  const nameless: ReadonlySet<string> = new Set([
+    'a context twice',
+    'a context that is a number',
+    'a cancel of a number',
+    'no object',
+    'no JSON',
+    'nothing',
+  ]);
   for (const [name, message, code] of refused) {
     await t.test(name, async (t) => {
       const text = typeof message === 'string' ? message : JSON.stringify({ ...message, context_id: 'x' });

@@ -81,6 +81,7 @@ test('a second spelling of a name is refused, not overlooked', async (t) => {
   for (const body of [
     { model_id: 'a', Model_ID: 'b' },
     { TRANSCRIPT: 'long' },
+    { 'tran\u017fcript': 'long' },
     { Voice: 'v' },
     { voice: { id: 'a', ID: 'b' } },
     { voice: { Mode: 'embedding' } },
@@ -89,6 +90,7 @@ test('a second spelling of a name is refused, not overlooked', async (t) => {
     { Output_Format: {} },
     { output_format: { Container: 'mp3' } },
     { output_format: { sample_rate: 8000, Sample_Rate: 44100 } },
+    { output_format: { sample_rate: 8000, '\u017fample_rate': 44100 } },
   ]) {
     t.throws(() => readGeneration(body), { code: 'invalid_request' }, JSON.stringify(body));
   }

@@ -64,7 +64,12 @@ export class TtsProtocol implements SocketProtocol {
       this.#refuse(error as Problem, plainText(payload, 'context_id')); // nothing else is thrown there
       return 'drop';
     }
-    const id = typeof fields['context_id'] === 'string' ? fields['context_id'] : '';
+    const id = fields['context_id'] ?? '';
+    if (typeof id !== 'string') {
+      // Upstream may take 5 and 6 for two contexts; here they would be one without a name.
+      this.#refuse(invalid('context_id'), null);
+      return 'drop';
+    }
     const problem = this.#check(fields, id);
     if (problem !== null) {
       this.#refuse(problem, id);

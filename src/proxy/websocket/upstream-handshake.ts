@@ -55,7 +55,10 @@ export function readHead(text: string): AnswerHead | null {
     headers.set(key, before === undefined ? value : `${before}, ${value}`);
   }
   const body = bodyOf(headers);
-  return body === null ? null : { status: Number(status), headers, body };
+  if (body === null) return null;
+  // Whatever their headers say, these have none (RFC 9112 §6.3): waiting for it would take as long as the handshake may.
+  const hasNone = status === '204' || status === '304';
+  return { status: Number(status), headers, body: hasNone ? 0 : body };
 }
 
 function bodyOf(headers: ReadonlyMap<string, string>): AnswerHead['body'] | null {

@@ -273,8 +273,14 @@ export class UpstreamSocket {
     this.#owner.upstreamRead();
   }
 
-  /** `null`: not whole yet, or refused as malformed. */
+  /** Interim answers are passed over (RFC 9110 §15.2). `null`: not whole yet, or refused as malformed. */
   #takeHead(): AnswerHead | null {
+    let head = this.#takeOneHead();
+    while (head !== null && head.status < 200 && head.status !== 101) head = this.#takeOneHead();
+    return head;
+  }
+
+  #takeOneHead(): AnswerHead | null {
     const { received } = this;
     const end = received.bytes.subarray(0, received.end).indexOf('\r\n\r\n');
     if (end === -1 || end > HEAD_MAX_BYTES) {
@@ -283,7 +289,7 @@ export class UpstreamSocket {
       return null;
     }
     const head = readHead(received.bytes.toString('latin1', 0, end));
-    if (head === null || (head.status < 200 && head.status !== 101)) {
+    if (head === null) {
       this.fail(new UpstreamFailure('malformed', 'HEAD'));
       return null;
     }
