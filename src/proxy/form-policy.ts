@@ -1,7 +1,7 @@
 // The fields of a transcription form against the content rules, while the form passes.
 import { Problem } from '../errors/problems.ts';
 import { type ContentRules, checkContent } from '../policy/content.ts';
-import { openForm } from './form-parser.ts';
+import type { OpenForm } from './form-parser.ts';
 import type { FormWatch } from './upload.ts';
 
 /** Whether any rule concerns transcription at all: without one a form is not even parsed. */
@@ -9,11 +9,8 @@ export function restrictsForms(rules: ContentRules): boolean {
   return (rules.models?.length ?? 0) > 0 || (rules.languages?.length ?? 0) > 0;
 }
 
-/**
- * @throws Problem when the media type is no form, or not clearly one
- */
-export async function watchForm(contentType: string, rules: ContentRules): Promise<FormWatch> {
-  const parser = await openForm(contentType);
+/** @param form is written to ahead of this */
+export function watchForm({ parser, end }: OpenForm, rules: ContentRules): FormWatch {
   const found = new Map<string, string>();
   let problem: Problem | null = null;
   const refuse = (message: string): void => {
@@ -34,10 +31,6 @@ export async function watchForm(contentType: string, rules: ContentRules): Promi
   });
   parser.on('fieldsLimit', () => refuse('The form has too many fields.'));
   parser.on('error', () => refuse('The form is not well-formed.'));
-  const finished = new Promise<void>((resolve) => {
-    parser.on('finish', resolve);
-    parser.on('error', () => resolve());
-  });
 
   const check = (isWhole: boolean): void => {
     if (problem !== null) throw problem;
@@ -55,13 +48,11 @@ export async function watchForm(contentType: string, rules: ContentRules): Promi
     if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
   };
   return {
-    write(chunk) {
-      parser.write(chunk);
+    write() {
       check(false);
     },
     async end() {
-      parser.end();
-      await finished;
+      await end();
       check(true);
     },
   };

@@ -1,6 +1,6 @@
 // How long the recordings in a form are, by their bytes: for answers that do not tell. An estimate, made so that nobody gets more than
 // he is charged for: everything in the form counts, and what is not known to be longer counts as well compressed speech.
-import { openForm } from './form-parser.ts';
+import type { OpenForm } from './form-parser.ts';
 import type { FormWatch } from './upload.ts';
 import { wavBytesPerSecond } from './wav-header.ts';
 
@@ -21,16 +21,14 @@ export interface FormRecordings extends FormWatch {
   readonly seconds: number;
 }
 
-/** @param rawBytesPerSecond what the request says of a recording without a header of its own; `null` = nothing */
-export async function measureRecordings(
-  contentType: string,
-  rawBytesPerSecond: number | null,
-): Promise<FormRecordings> {
+/**
+ * @param form is written to ahead of this; `null`: it cannot be read, and upstream says what is wrong with it
+ * @param rawBytesPerSecond what the request says of a recording without a header of its own; `null` = nothing
+ */
+export function measureRecordings(form: OpenForm | null, rawBytesPerSecond: number | null): FormRecordings {
   const recordings: Recording[] = [];
   let total = 0;
-  let isReadable = true;
-  const parser = await openForm(contentType).catch(() => null); // upstream says what is wrong with it
-  parser?.on('file', (_name, file) => {
+  form?.parser.on('file', (_name, file) => {
     const recording: Recording = { head: Buffer.alloc(0), bytes: 0 };
     recordings.push(recording);
     file.on('error', () => {}); // told by the parser, too
@@ -40,25 +38,15 @@ export async function measureRecordings(
       if (missing > 0) recording.head = Buffer.concat([recording.head, chunk.subarray(0, missing)]);
     });
   });
-  const finished = new Promise<void>((resolve) => {
-    parser?.on('finish', resolve);
-    parser?.on('error', () => {
-      isReadable = false;
-      resolve();
-    });
-  });
   return {
     write(chunk) {
       total += chunk.length;
-      if (isReadable) parser?.write(chunk);
     },
     async end() {
-      if (parser === null || !isReadable) return;
-      parser.end();
-      await finished;
+      await form?.end();
     },
     get seconds() {
-      const known = parser !== null && isReadable ? recordings : [];
+      const known = form?.isReadable === true ? recordings : [];
       let seconds = 0;
       let rest = total - FRAME_BYTES;
       for (const { head, bytes } of known) {

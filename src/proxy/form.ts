@@ -7,9 +7,10 @@ import { allowSlowBody } from '../listener/slow-body.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
 import { bytesPerSecond } from '../usage/units.ts';
 import { isStream } from './bodies.ts';
+import { openForm } from './form-parser.ts';
 import { restrictsForms, watchForm } from './form-policy.ts';
 import { type FormRecordings, measureRecordings } from './form-recordings.ts';
-import { Upload } from './upload.ts';
+import { type FormWatch, Upload } from './upload.ts';
 
 /** A form with a recording, on its way to Cartesia. */
 export interface CarriedForm {
@@ -35,8 +36,14 @@ export async function receiveForm(
   if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
   allowSlowBody(request.raw); // the row's deadlines hold
   const rules = admission.client.content;
-  const recordings = await measureRecordings(contentType, rawRateOf(request));
-  const watches = restrictsForms(rules) ? [recordings, await watchForm(contentType, rules)] : [recordings];
+  const isRestricted = restrictsForms(rules);
+  const form = await openForm(contentType).catch((problem: Problem) => {
+    if (isRestricted) throw problem; // otherwise upstream says what is wrong with it
+    return null;
+  });
+  const recordings = measureRecordings(form, rawRateOf(request));
+  const watches: FormWatch[] = form === null ? [recordings] : [form, recordings];
+  if (form !== null && isRestricted) watches.push(watchForm(form, rules));
   const content = new Upload(endpoint.bodyMaxBytes, watches);
   content.on('error', (error) => {
     if (error instanceof Problem && !reply.sent) reply.send(error);

@@ -1,6 +1,8 @@
 import { test } from 'tap';
 import type { ContentRules } from '../../src/policy/content.ts';
+import { openForm } from '../../src/proxy/form-parser.ts';
 import { restrictsForms, watchForm } from '../../src/proxy/form-policy.ts';
+import { measureRecordings } from '../../src/proxy/form-recordings.ts';
 
 const FREE: ContentRules = { models: null, voices: null, languages: null, formats: null, maxTranscript: null };
 const RULES: ContentRules = { ...FREE, models: ['ink-whisper'], languages: ['en'] };
@@ -14,9 +16,11 @@ const form = (...parts: string[]): string => `${parts.join('')}--b--\r\n`;
 /** The code of the refusal, `null` = allowed; and after how many bytes it was known. */
 async function judged(text: string, rules = RULES, size = 7): Promise<{ code: string | null; at: number }> {
   const bytes = Buffer.from(text, 'latin1');
-  const watch = await watchForm(TYPE, rules);
+  const opened = await openForm(TYPE);
+  const watch = watchForm(opened, rules);
   for (let at = 0; at < bytes.length; at += size) {
     try {
+      opened.write(bytes.subarray(at, at + size));
       watch.write(bytes.subarray(at, at + size));
     } catch (error) {
       return { code: (error as { code: string }).code, at };
@@ -79,12 +83,12 @@ test('what two readers could take in two ways is refused', async (t) => {
     t.equal((await judged(text)).code, 'invalid_request', name);
   }
   for (const type of ['multipart/form-data; boundary=b; boundary=c', 'multipart/form-data; boundary=b; BOUNDARY=c']) {
-    await t.rejects(watchForm(type, RULES), { code: 'invalid_request' }, type);
+    await t.rejects(openForm(type), { code: 'invalid_request' }, type);
   }
 });
 
 test('what is no form, or only a part of one, is refused', async (t) => {
-  await t.rejects(watchForm('multipart/form-data', RULES), { code: 'invalid_request' });
+  await t.rejects(openForm('multipart/form-data'), { code: 'invalid_request' });
   const whole = form(field('model', 'ink-whisper'), file());
   for (const [name, text] of Object.entries({
     nothing: '',
@@ -94,4 +98,21 @@ test('what is no form, or only a part of one, is refused', async (t) => {
   })) {
     t.ok((await judged(text)).code, name);
   }
+});
+
+test('a form is parsed once, however many look into it', async (t) => {
+  const opened = await openForm(TYPE);
+  const watches = [opened, measureRecordings(opened, null), watchForm(opened, RULES)];
+  const { parser } = opened;
+  let written = 0;
+  parser.write = new Proxy(parser.write, {
+    apply(write, of, [chunk, ...more]) {
+      written += (chunk as Buffer).length;
+      return Reflect.apply(write, of, [chunk, ...more]);
+    },
+  });
+  const bytes = Buffer.from(form(field('model', 'ink-whisper'), file()), 'latin1');
+  for (const watch of watches) watch.write(bytes);
+  await Promise.all(watches.map((watch) => watch.end()));
+  t.equal(written, bytes.length);
 });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { test } from 'tap';
+import { openForm } from '../../src/proxy/form-parser.ts';
 import { measureRecordings } from '../../src/proxy/form-recordings.ts';
 
 const TYPE = 'multipart/form-data; boundary=b';
@@ -24,8 +25,12 @@ function wav(seconds: number): Buffer {
 }
 
 async function secondsOf(form: Buffer, rawBytesPerSecond: number | null = null, contentType = TYPE): Promise<number> {
-  const recordings = await measureRecordings(contentType, rawBytesPerSecond);
-  for (let at = 0; at < form.length; at += 1_000) recordings.write(form.subarray(at, at + 1_000));
+  const opened = await openForm(contentType).catch(() => null);
+  const recordings = measureRecordings(opened, rawBytesPerSecond);
+  for (let at = 0; at < form.length; at += 1_000) {
+    opened?.write(form.subarray(at, at + 1_000));
+    recordings.write(form.subarray(at, at + 1_000));
+  }
   await recordings.end();
   return recordings.seconds;
 }
