@@ -58,19 +58,29 @@ export class TtsCharacters {
     this.#close(context);
   }
 
-  /** Upstream has reported an error of it. */
-  refused(context: TtsContext, nowMs: number): void {
-    if (context.isTaken) return;
-    if (this.#refused.size >= REFUSED_MAX || context.id.length > NAME_MAX) this.taken(context);
-    else this.#refused.set(context.id, { characters: this.#close(context), atMs: nowMs });
+  /**
+   * Upstream has reported an error of it.
+   * @returns whether it is remembered, should it be spoken all the same
+   */
+  refused(context: TtsContext, nowMs: number): boolean {
+    if (this.#refused.size >= REFUSED_MAX || context.id.length > NAME_MAX) {
+      this.taken(context);
+      return false;
+    }
+    this.#refused.set(context.id, { characters: this.#close(context), atMs: nowMs });
+    return true;
   }
 
-  /** Audio of a context that may have ended with an error. */
-  spoken(contextId: string): void {
+  /**
+   * Audio of a context that may have ended with an error.
+   * @returns whether it had
+   */
+  spoken(contextId: string): boolean {
     const refused = this.#refused.get(contextId);
-    if (refused === undefined) return;
+    if (refused === undefined) return false;
     this.#refused.delete(contextId);
     this.#usage.characters += refused.characters;
+    return true;
   }
 
   /** About once a second. */

@@ -85,7 +85,7 @@ export class TtsProtocol implements SocketProtocol {
   upstreamText(bytes: Buffer, start: number, end: number): string | null {
     if (this.#audio.isUniform && isChunk(bytes, start, end)) {
       const isPlain = this.#contexts.only !== null && !this.#characters.hasRefused;
-      this.#heard(isPlain ? null : contextOfChunk(bytes, start, end));
+      this.#heard(isPlain ? null : contextOfChunk(bytes, start, end), false);
       this.#audio.count(audioBytes(bytes, start, end), '');
       return null;
     }
@@ -93,9 +93,10 @@ export class TtsProtocol implements SocketProtocol {
     if (event === null) return null;
     const id = typeof event['context_id'] === 'string' ? event['context_id'] : null;
     if (event['type'] === 'error') return this.#error(event, id);
-    this.#heard(id);
+    const isOver = event['type'] === 'done' || event['done'] === true;
+    this.#heard(id, isOver);
     if (event['type'] === 'chunk') this.#audio.count(lengthOfData(event), id ?? '');
-    if (event['type'] === 'done' || event['done'] === true) this.#end(id ?? this.#contexts.likeliest?.id ?? '');
+    if (isOver) this.#end(id ?? this.#contexts.likeliest?.id ?? '');
     return null;
   }
 
@@ -247,12 +248,17 @@ export class TtsProtocol implements SocketProtocol {
       this.#host.toClient(this.#eventOf(new Problem('upstream_timeout'), context.id));
   }
 
-  #heard(named: string | null): void {
-    if (named !== null) this.#characters.spoken(named);
+  #heard(named: string | null, isOver: boolean): void {
+    if (named !== null && this.#characters.spoken(named) && !isOver) this.#speaksOn(named);
     const context = named === null ? this.#contexts.likeliest : this.#contexts.named(named);
     if (context === null || context === undefined || context.held !== null) return;
     context.activeAtMs = this.#host.nowMs;
     this.#characters.taken(context);
+  }
+
+  /** An error has ended it for its reader, and given back its lease: it was about something else, and nobody shall have it for nothing. */
+  #speaksOn(id: string): void {
+    if (this.#contexts.get(id) === undefined) this.#host.toUpstream(cancelOf(id));
   }
 
   #error(event: Fields, named: string | null): string {
@@ -265,7 +271,8 @@ export class TtsProtocol implements SocketProtocol {
     });
     const context = id === null ? undefined : this.#contexts.get(id);
     if (context !== undefined && context.held === null) {
-      this.#characters.refused(context, this.#host.nowMs);
+      const isRemembered = this.#characters.refused(context, this.#host.nowMs);
+      if (named === null && !isRemembered && !context.isCancelled) this.#host.toUpstream(cancelOf(context.id));
       if (fields.status === 429) this.#guard.contextRefused(context.id);
     }
     if (id !== null) this.#end(id);

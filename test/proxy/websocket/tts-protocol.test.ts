@@ -134,6 +134,29 @@ test('what upstream refuses does not count, unless it speaks all the same', asyn
   t.equal(socket.characters, 10, 'long after nothing is heard of it any more');
 });
 
+test('what an error without a name has ended is cancelled when it speaks on: nobody speaks without a lease', async (t) => {
+  const socket = between();
+  socket.say('a', 'four');
+  socket.chunk('a');
+  socket.error(null, 400);
+  t.strictSame([socket.ended, socket.sent], [['a'], []], 'most likely it was about that one');
+  socket.say('b', 'the only one by now');
+  socket.chunk('a');
+  socket.chunk('a');
+  t.strictSame(socket.sent, [{ context_id: 'a', cancel: true }], 'once');
+  socket.done('b');
+
+  socket.say('c', 'four');
+  socket.error(null, 400);
+  socket.done('c');
+  t.equal(socket.sent.length, 1, 'an end is no speech');
+
+  const long = 'x'.repeat(600);
+  socket.say(long, 'a name that is too long to be remembered');
+  socket.error(null, 400);
+  t.strictSame(socket.sent.slice(1), [{ context_id: long, cancel: true }]);
+});
+
 test('each context is silent for itself, and its reader is told', async (t) => {
   const socket = between();
   for (const id of ['mute', 'busy']) socket.say(id, 'Hello.');
