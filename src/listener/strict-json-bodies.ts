@@ -1,12 +1,14 @@
 // Which bodies the public routes take: JSON in UTF-8, read strictly.
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors/problems.ts';
+import { requirePlainBody } from './plain-body.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 export function strictJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      requirePlainBody(request.headers);
       const charset = CHARSET.exec(request.headers['content-type'] ?? '')?.[1];
       if (charset !== undefined && charset.toLowerCase() !== 'utf-8') throw new Problem('unsupported_media_type');
       done(null, parseStrictJson(body as Buffer)); // parseAs: 'buffer'

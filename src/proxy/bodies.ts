@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors/problems.ts';
 import { isJsonObject } from '../json/strict-json.ts';
+import { requirePlainBody } from '../listener/plain-body.ts';
 import { parseStrictJson } from '../listener/strict-json.ts';
 
 /** A JSON body: what was checked is what is sent on. */
@@ -14,8 +15,9 @@ export interface JsonBody {
 /** For a scope of its own: other routes keep their parsers. */
 export function carriedBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      requirePlainBody(request.headers);
       done(null, jsonBody(body as Buffer)); // parseAs: 'buffer'
     } catch (error) {
       done(error as Problem);

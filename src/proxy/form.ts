@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../admission/admitted.ts';
 import { Problem } from '../errors/problems.ts';
+import { requirePlainBody } from '../listener/plain-body.ts';
 import { queryOf } from '../listener/request-target.ts';
 import { allowSlowBody } from '../listener/slow-body.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
@@ -32,6 +33,7 @@ export async function receiveForm(
   if (!isStream(body) || !/^multipart\/form-data\s*;/i.test(contentType)) {
     throw new Problem('unsupported_media_type', 'Send the body as multipart/form-data.');
   }
+  requirePlainBody(headers);
   const length = headers['content-length'] === undefined ? null : Number(headers['content-length']);
   if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
   allowSlowBody(request.raw); // the row's deadlines hold

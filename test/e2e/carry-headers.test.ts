@@ -325,6 +325,8 @@ for (const transport of ['undici', 'native'] as const) {
       ['/tts/bytes', '{}', { 'content-type': 'text/plain' }, 415],
       ['/tts/bytes', '{}', { 'content-type': 'multipart/form-data; boundary=b' }, 415],
       ['/tts/bytes', '<x/>', { 'content-type': 'application/xml' }, 415],
+      ['/tts/bytes', '{}', { ...JSON_TYPE, 'content-encoding': 'gzip' }, 415],
+      ['/stt', 'x', { 'content-type': 'multipart/form-data; boundary=b', 'content-encoding': 'br' }, 415],
       ['/tts/bytes', '{', JSON_TYPE, 400],
       ['/tts/bytes', '{} x', {}, 400],
       ['/tts/bytes', '{"a":1,"a":2}', JSON_TYPE, 400],

@@ -151,12 +151,22 @@ test('only JSON in UTF-8 is read', async (t) => {
   }
 });
 
-test('a coded body is not decoded', async (t) => {
+test('a coded body is not decoded, and none that says it is one is read as it stands', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
-  const connection = await openRaw(t, broker.url);
-  connection.send(mintBytes({ credential, fields: ['Content-Encoding: gzip'], body: '\x1f\x8b\x08\0' }));
-  isProblem(t, await connection.response(), 'invalid_request');
+  for (const [coding, body] of [
+    ['gzip', '\x1f\x8b\x08\0'],
+    ['gzip', '{}'],
+    ['identity, br', '{}'],
+  ] as const) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(mintBytes({ credential, fields: [`Content-Encoding: ${coding}`], body }));
+    isProblem(t, await connection.response(), 'unsupported_media_type', `${coding} ${body}`);
+    connection.socket.destroy();
+  }
   t.strictSame(simulator.journal.entries(), []);
+  const connection = await openRaw(t, broker.url);
+  connection.send(mintBytes({ credential, fields: ['Content-Encoding: Identity'], body: '{}' }));
+  t.equal((await connection.response()).status, 200, 'which says that it is none');
 });
 
 test('more than the policy gives: a grant is refused, a longer life is shortened and the answer says so', async (t) => {
