@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { createAdmission } from './admission/admission.ts';
 import type { Config, Delivery } from './config/config.ts';
 import { toProblem } from './errors/from-fastify.ts';
-import { errors, sendProblem } from './errors/plugin.ts';
+import { errors, sendProblem, unknownRoutes } from './errors/plugin.ts';
 import type { Problem } from './errors/problems.ts';
 import type { Identity } from './identity/chain.ts';
 import type { Limits } from './limits/limits.ts';
@@ -153,5 +153,6 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       });
     });
   }
+  await app.register(unknownRoutes);
   return app;
 }

@@ -1,5 +1,5 @@
 // The one place where a Problem becomes an HTTP answer.
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { toProblem } from './from-fastify.ts';
 import { Problem } from './problems.ts';
@@ -17,14 +17,17 @@ export const errors = fp<ErrorsOptions>(
       onProblem?.(problem, request);
       return sendProblem(reply, problem);
     });
-    app.setNotFoundHandler((request, reply) => {
-      const problem = new Problem('not_found');
-      onProblem?.(problem, request);
-      return sendProblem(reply, problem);
-    });
   },
   { name: 'errors', fastify: '5.x' },
 );
+
+/** For what has no route. Registered last, in a scope of its own: refused behind the hooks that are there by then, before any body is read. */
+export async function unknownRoutes(app: FastifyInstance): Promise<void> {
+  app.addHook('onRequest', (_request, _reply, done) => done(new Problem('not_found')));
+  app.setNotFoundHandler(() => {
+    throw new Problem('not_found');
+  });
+}
 
 /**
  * Bytes rather than an object: an error answer passes no serialiser that a route's schema could narrow.

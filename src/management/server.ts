@@ -1,6 +1,6 @@
 // The management listener: health with details and metrics, for the operator's eyes.
 import Fastify, { type FastifyInstance } from 'fastify';
-import { errors } from '../errors/plugin.ts';
+import { errors, unknownRoutes } from '../errors/plugin.ts';
 import { answerHeaders } from '../listener/answer-headers.ts';
 import { noCompilers } from '../listener/no-compilers.ts';
 import type { Readiness } from '../listener/readiness.ts';
@@ -41,5 +41,6 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
     strictJsonBodies(app);
     await app.register(adminRoutes, admin);
   }
+  await app.register(unknownRoutes);
   return app;
 }

@@ -16,6 +16,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
   app.get(
     '/openapi.json',
     {
+      exposeHeadRoute: true,
       schema: {
         operationId: 'openApiDocument',
         summary: 'This contract, for programs',
@@ -32,6 +33,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
   app.get(
     '/docs',
     {
+      exposeHeadRoute: true,
       schema: {
         operationId: 'referencePage',
         summary: 'This contract, for people',

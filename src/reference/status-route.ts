@@ -7,6 +7,7 @@ export async function statusRoute(app: FastifyInstance, { version }: { readonly 
   app.get(
     '/',
     {
+      exposeHeadRoute: true,
       schema: {
         operationId: 'status',
         summary: 'Status',

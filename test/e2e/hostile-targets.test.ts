@@ -83,6 +83,34 @@ test('QUERY without a body is no fault of the broker: no such route', async (t) 
   }
 });
 
+test('what has no route is not found, whatever its body is', async (t) => {
+  const { broker } = await startRunningBroker(t);
+  for (const body of ['{', `{"a":"${'x'.repeat(20_000)}"}`, '{"a":1,"a":2}']) {
+    for (const url of [broker.url, broker.managementUrl]) {
+      const connection = await openRaw(t, url);
+      connection.send(mintBytes({ target: '/nothing', credential: null, body }));
+      isProblem(t, await connection.response(), 'not_found', `${url} ${body.slice(0, 9)}`);
+      connection.socket.destroy();
+    }
+  }
+});
+
+test('monitors may ask for the heads of what is public', async (t) => {
+  const { broker } = await startRunningBroker(t);
+  const paths = ['/livez', '/readyz'];
+  for (const [url, more] of [
+    [broker.url, ['/', '/docs', '/openapi.json']],
+    [broker.managementUrl, ['/metrics']],
+  ] as const) {
+    for (const path of [...paths, ...more]) {
+      const connection = await openRaw(t, url);
+      connection.send(`HEAD ${path} HTTP/1.1\r\nHost: broker\r\n\r\n`);
+      t.match(await connection.response({ isHead: true }), { status: 200, body: '' }, path);
+      connection.socket.destroy();
+    }
+  }
+});
+
 test('a method cannot be chosen by a header', async (t) => {
   const { broker, appKey } = await startRunningBroker(t);
   const connection = await openRaw(t, broker.url);
