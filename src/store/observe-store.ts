@@ -12,7 +12,8 @@ export function observeStore(logger: Logger, metrics: LimitMetrics): StoreObserv
     },
     onCondition({ state, reason }) {
       if (reason === null) logger.info({ store: state }, 'Redis is reached');
-      else logger.warn({ store: state, reason }, 'Redis is not reached');
+      else
+        logger.warn({ store: state, reason }, state === 'up' ? 'Redis is not wholly of use' : 'Redis is not reached');
     },
   };
 }

@@ -3,7 +3,7 @@
 export interface StoreCondition {
   /** `starting`: it was never reached. */
   readonly state: 'starting' | 'up' | 'away';
-  /** A word that says why it is not `up`; never an address, a name or a password. */
+  /** A word that says why it is not `up`, or what is wrong all the same; never an address, a name or a password. */
   readonly reason: string | null;
 }
 

@@ -95,6 +95,27 @@ test('why Redis is not reached is told in a word, once for all attempts', async 
   }
 });
 
+test('a user that may not subscribe is told once, and served', async (t) => {
+  const server = await redisServer(t);
+  const admin = await linked(server.url.reveal());
+  t.teardown(() => admin.close());
+  await admin.command('acl', 'ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', 'resetchannels', '+@all');
+  const conditions: StoreCondition[] = [];
+  const link = await createRedisLink({
+    url: { current: new Secret(`redis://deaf:pw@127.0.0.1:${server.port}`) },
+    onCondition: (condition) => conditions.push(condition),
+  });
+  t.teardown(() => link.close());
+  for (const channel of ['one', 'two']) link.subscribe(channel, () => {});
+  await link.reached;
+  await until(() => conditions.some(({ reason }) => reason === 'SUBSCRIBE_REFUSED'));
+  for (const channel of ['three', 'four']) link.subscribe(channel, () => {});
+  t.equal(await ask(link), 'answered');
+  t.equal(link.state, 'up');
+  t.equal(conditions.filter(({ reason }) => reason === 'SUBSCRIBE_REFUSED').length, 1);
+  t.notOk(conditions.some(({ state }) => state === 'away'));
+});
+
 test('a Redis that goes and comes back is told each time', async (t) => {
   const server = await redisServer(t);
   const conditions = await conditionsOf(t, server.url.reveal());

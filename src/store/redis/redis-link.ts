@@ -118,16 +118,18 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   });
   hearing.on('ready', () => {
     if (channels.size === 0) return;
-    hearing.subscribe(...channels.keys()).then(
-      () => {
-        for (const tell of listeners) tell(); // what was said in between was not heard
-      },
-      () => {}, // the connection is gone again: the next one subscribes
-    );
+    hearing.subscribe(...channels.keys()).then(() => {
+      for (const tell of listeners) tell(); // what was said in between was not heard
+    }, cannotHear);
   });
   hearing.on('message', (channel: string, message: string) => channels.get(channel)?.(message));
   connect(commands);
   connect(hearing);
+
+  /** Refused, or the connection is gone again: then the next one subscribes. */
+  function cannotHear(error: unknown): void {
+    if (error instanceof Error && error.name === 'ReplyError') trouble.beside('SUBSCRIBE_REFUSED');
+  }
 
   async function guarded<T>(call: string, work: () => Promise<T>): Promise<T> {
     const startedMs = now();
@@ -179,7 +181,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     command: (call, name, ...args) => guarded(call, () => commands.call(name, ...args)),
     subscribe(channel, onMessage) {
       channels.set(channel, onMessage);
-      if (hearing.status === 'ready') hearing.subscribe(channel).catch(() => {});
+      if (hearing.status === 'ready') hearing.subscribe(channel).catch(cannotHear);
     },
     onReady(tell) {
       listeners.push(tell);

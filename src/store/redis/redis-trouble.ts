@@ -6,6 +6,8 @@ export interface RedisTrouble {
   over(): void;
   /** It cannot, for a reason that is told unless it was since Redis was last up. */
   because(reason: string): void;
+  /** It can be asked all the same. */
+  beside(reason: string): void;
 }
 
 export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTrouble {
@@ -23,6 +25,11 @@ export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTr
       told.add(reason);
       if (state === 'up') state = 'away';
       onCondition({ state, reason });
+    },
+    beside(reason) {
+      if (told.has(reason)) return;
+      told.add(reason);
+      onCondition({ state: 'up', reason });
     },
   };
 }
