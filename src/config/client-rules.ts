@@ -6,16 +6,13 @@ import type { ClientSettings, Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
 import { wrongText } from './text-kinds.ts';
 
-/**
- * Reports what contradicts itself.
- * @param isServing the settings are to be served with: then somebody has to be able to call
- */
-export function checkClients({ clients }: Settings, isServing: boolean, report: Report): void {
+/** Reports what contradicts itself, and that nobody could call. */
+export function checkClients({ clients }: Settings, report: Report): void {
   const apps = Object.entries(clients);
-  if (isServing && apps.length === 0 && !report.isBroken(['clients'])) reportNobody(report);
+  if (apps.length === 0 && !report.isBroken(['clients'])) reportNobody(report);
   for (const [name, client] of apps) {
     const path = ['clients', name];
-    if (isServing) checkWayIn(client, path, report);
+    checkWayIn(client, path, report);
     checkTrust(client, path, report);
     checkGrants(client, path, report);
     checkLifetime(client, path, report);

@@ -5,12 +5,9 @@ import { wrongCertificateAuthorities, wrongPemPair } from './pem-files.ts';
 import type { Report } from './report.ts';
 import type { Settings } from './schema.ts';
 
-/**
- * Reports what contradicts itself or is unsafe.
- * @param isServing the settings are to be served with: then the upstream key has to be there
- */
-export function checkDeployment(settings: Settings, isServing: boolean, report: Report): void {
-  if (isServing && settings.upstream.api_key === undefined && !report.isBroken(['upstream', 'api_key'])) {
+/** Reports what is missing, contradicts itself or is unsafe. */
+export function checkDeployment(settings: Settings, report: Report): void {
+  if (settings.upstream.api_key === undefined && !report.isBroken(['upstream', 'api_key'])) {
     report.add(
       ['upstream', 'api_key'],
       'is missing: set CARTESIA_API_KEY, or CARTESIA_API_KEY_FILE to a file that holds it',

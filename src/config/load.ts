@@ -24,21 +24,13 @@ export type LoadedConfig =
       readonly warnings: readonly ConfigProblem[];
     };
 
-export interface LoadOptions {
-  /**
-   * What the configuration is for. `serve` (the default): an upstream key and somebody who may call have to be there.
-   * `inspect`: what is there has to be right.
-   */
-  readonly purpose?: 'serve' | 'inspect';
-}
-
 /**
  * Reads the settings of the environment, over those of the file that `BROKER_CONFIG` names. Both may set what concerns the whole
  * deployment, then the environment counts; client apps are described by one of the two.
  *
  * Never rejects: an unreadable file is a problem like any other.
  */
-export async function loadConfig(env: Environment, { purpose = 'serve' }: LoadOptions = {}): Promise<LoadedConfig> {
+export async function loadConfig(env: Environment): Promise<LoadedConfig> {
   const report = new Report();
   checkForeignVariables(env, report);
   const configFile = env[CONFIG_FILE_VARIABLE];
@@ -51,9 +43,8 @@ export async function loadConfig(env: Environment, { purpose = 'serve' }: LoadOp
 
   const settings = checkSettings(tree, report);
   if (fromFile) {
-    const isServing = purpose === 'serve';
-    checkDeployment(settings, isServing, report);
-    checkClients(settings, isServing, report);
+    checkDeployment(settings, report);
+    checkClients(settings, report);
     cautionAbout(settings, report);
   }
   const { problems, warnings } = report;

@@ -1,7 +1,7 @@
 // Loads a configuration for a test, and tells the outcome in short.
 
 import type { Config } from '../../src/config/config.ts';
-import { type ConfigProblem, formatProblem, type LoadOptions, loadConfig } from '../../src/config/load.ts';
+import { type ConfigProblem, formatProblem, loadConfig } from '../../src/config/load.ts';
 
 export type Env = Readonly<Record<string, string>>;
 
@@ -15,21 +15,21 @@ export const SIGNING_SECRET = 'a-signing-secret-of-more-than-32-bytes';
 export const LEAST: Env = { CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: `web=${KEY_HASH}` };
 
 /** The configuration; throws with everything that is wrong when it is refused. */
-export async function configOf(env: Env, options?: LoadOptions): Promise<Config> {
-  const loaded = await loadConfig(env, options);
+export async function configOf(env: Env): Promise<Config> {
+  const loaded = await loadConfig(env);
   if (loaded.outcome === 'refused') throw new Error(lines(loaded.problems).join('\n'));
   return loaded.config;
 }
 
 /** Everything that is wrong, a line each; empty when the configuration is loaded. */
-export async function problemsOf(env: Env, options?: LoadOptions): Promise<string[]> {
-  const loaded = await loadConfig(env, options);
+export async function problemsOf(env: Env): Promise<string[]> {
+  const loaded = await loadConfig(env);
   return loaded.outcome === 'refused' ? lines(loaded.problems) : [];
 }
 
 /** Every warning, a line each. */
-export async function warningsOf(env: Env, options?: LoadOptions): Promise<string[]> {
-  return lines((await loadConfig(env, options)).warnings);
+export async function warningsOf(env: Env): Promise<string[]> {
+  return lines((await loadConfig(env)).warnings);
 }
 
 function lines(problems: readonly ConfigProblem[]): string[] {

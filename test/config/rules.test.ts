@@ -98,14 +98,6 @@ for (const [why, env, expected] of CASES) {
   });
 }
 
-test('to inspect, neither key nor callers are needed, and what is there has to be right', async (t) => {
-  t.strictSame(await problemsOf({}, { purpose: 'inspect' }), []);
-  t.strictSame((await configOf({}, { purpose: 'inspect' })).upstream.apiKeys, []);
-  t.strictSame(await problemsOf({ TOKEN_TTL: '901' }, { purpose: 'inspect' }), [
-    'TOKEN_TTL: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)',
-  ]);
-});
-
 const KEYS = `auth: { keys: ["${KEY_HASH}"] }`;
 const OTHER_KEYS = `auth: { keys: ["${OTHER_KEY_HASH}"] }`;
 const jwt = (more = '') => `auth: { jwt: [{ issuer: "https://a.example", audience: voice${more} }] }`;
