@@ -160,7 +160,7 @@ test('a coded body is not decoded, and none that says it is one is read as it st
   ] as const) {
     const connection = await openRaw(t, broker.url);
     connection.send(mintBytes({ credential, fields: [`Content-Encoding: ${coding}`], body }));
-    isProblem(t, await connection.response(), 'unsupported_media_type', `${coding} ${body}`);
+    isProblem(t, await connection.response(), 'unsupported_media_type', JSON.stringify([coding, body]));
     connection.socket.destroy();
   }
   t.strictSame(simulator.journal.entries(), []);

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { test } from 'tap';
 import { toProblem } from '../../src/errors/from-fastify.ts';
-import { errors, sendProblem } from '../../src/errors/plugin.ts';
+import { errors, sendProblem, unknownRoutes } from '../../src/errors/plugin.ts';
 import { Problem } from '../../src/errors/problems.ts';
 
 const SECRET = 'sk_car_in_a_message';
@@ -12,6 +12,7 @@ async function appThat(fails: () => unknown, options: FastifyServerOptions = {})
   await app.register(errors, { onProblem: (problem) => reported.push(problem) });
   app.get('/', { schema: { response: { '5xx': { type: 'object', properties: {} } } } }, async () => fails());
   app.post('/', { bodyLimit: 10 }, async () => 'read');
+  await app.register(unknownRoutes);
   return { app, reported };
 }
 
