@@ -21,6 +21,7 @@ import { requestIdOf } from './listener/request-id.ts';
 import { createServer, noClientErrorHandler, type ServerTimeouts } from './listener/server.ts';
 import { shedWithoutMemory } from './listener/shedding.ts';
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
+import { leaveLongBodies } from './listener/unread-body.ts';
 import { probes } from './management/probes.ts';
 import type { Carrier } from './proxy/carrier.ts';
 import { proxyRoutes, requireId } from './proxy/routes.ts';
@@ -98,6 +99,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(answerHeaders);
   await app.register(requestLog, { logger, metrics, subjectHash });
   await app.register(errors, { onProblem });
+  leaveLongBodies(app);
   closeConnectionsWhileDraining(app, readiness);
   await app.register(cors, corsOptions(config.clients));
   const shed = shedWithoutMemory(readiness);

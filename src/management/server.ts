@@ -2,11 +2,13 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { errors, unknownRoutes } from '../errors/plugin.ts';
 import { answerHeaders } from '../listener/answer-headers.ts';
+import { sendContinueBeforeBody } from '../listener/continue.ts';
 import { noCompilers } from '../listener/no-compilers.ts';
 import type { Readiness } from '../listener/readiness.ts';
 import { requestIdOf } from '../listener/request-id.ts';
 import { createServer, noClientErrorHandler } from '../listener/server.ts';
 import { strictJsonBodies } from '../listener/strict-json-bodies.ts';
+import { leaveLongBodies } from '../listener/unread-body.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type AdminOptions, adminRoutes } from './admin/admin-routes.ts';
 import { metricsRoute } from './metrics-route.ts';
@@ -35,10 +37,12 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
   });
   await app.register(answerHeaders);
   await app.register(errors, {});
+  leaveLongBodies(app);
   await app.register(probes, { readiness, details });
   await app.register(metricsRoute, { registry: metrics.registry });
   if (admin !== null) {
     strictJsonBodies(app);
+    sendContinueBeforeBody(app);
     await app.register(adminRoutes, admin);
   }
   await app.register(unknownRoutes);

@@ -4,6 +4,7 @@ import { type Admission, admitted } from '../admission/admitted.ts';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Limits } from '../limits/limits.ts';
+import { leaveBody } from '../listener/unread-body.ts';
 import { checkContent } from '../policy/content.ts';
 import { allowsEndpoint } from '../policy/endpoint.ts';
 import { ENDPOINTS, type Endpoint, isId } from '../upstream/endpoints.ts';
@@ -16,7 +17,6 @@ import { readGeneration } from './generation.ts';
 import { carryLimited } from './limited-carriage.ts';
 import { type Target, targetOf } from './target.ts';
 import { TranscriptionAnswer } from './transcription.ts';
-import { leaveBody } from './unread-body.ts';
 
 export interface ProxyOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;

@@ -1,4 +1,5 @@
 // Bodies, media types and versions of a mint, at the route itself and over a socket.
+import { randomBytes } from 'node:crypto';
 import { test } from 'tap';
 import { makeCanary } from '../canary/canary.ts';
 import { type MintBytes, mintBytes } from './mint-bytes.ts';
@@ -167,6 +168,26 @@ test('a coded body is not decoded, and none that says it is one is read as it st
   const connection = await openRaw(t, broker.url);
   connection.send(mintBytes({ credential, fields: ['Content-Encoding: Identity'], body: '{}' }));
   t.equal((await connection.response()).status, 200, 'which says that it is none');
+});
+
+test('of a long body that is refused no more is taken, and of a short one the connection stays', async (t) => {
+  const { broker } = await startRunningBroker(t, { env: { ADMIN_TOKEN: randomBytes(24).toString('hex') } });
+  for (const [url, target] of [
+    [broker.url, '/access-token'],
+    [broker.url, '/nothing'],
+    [broker.managementUrl, '/admin/revocations'],
+    [broker.managementUrl, '/nothing'],
+  ] as const) {
+    const connection = await openRaw(t, url);
+    connection.send(mintBytes({ target, credential: 'nobody', body: '{}' }));
+    t.not((await connection.response()).headers['connection'], 'close', target);
+    connection.send(mintBytes({ target, credential: 'nobody', framing: ['Content-Length: 50000000'], body: '{' }));
+    t.equal((await connection.response()).headers['connection'], 'close', target);
+    const sending = setInterval(() => connection.socket.write(Buffer.alloc(64 * 1024, ' ')), 1);
+    connection.socket.on('error', () => {});
+    t.ok((await connection.ended()) < 1000, target);
+    clearInterval(sending);
+  }
 });
 
 test('more than the policy gives: a grant is refused, a longer life is shortened and the answer says so', async (t) => {

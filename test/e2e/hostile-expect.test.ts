@@ -1,4 +1,5 @@
 // Expect: 100-continue (RFC 9110 §10.1.1): who will not be served is told so before it sends its body.
+import { randomBytes } from 'node:crypto';
 import { test } from 'tap';
 import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
@@ -68,6 +69,23 @@ test('an expectation does not get past the framing rules', async (t) => {
     await connection.ended();
   }
   t.strictSame(simulator.journal.entries(), []);
+});
+
+test('an operator that waits for 100 hears it, too', async (t) => {
+  const adminToken = randomBytes(24).toString('hex');
+  const { broker } = await startRunningBroker(t, { env: { ADMIN_TOKEN: adminToken } });
+  const body = '{"scope":"everything"}';
+  const send = async (credential: string) => {
+    const connection = await openRaw(t, broker.managementUrl);
+    const framing = [`Content-Length: ${body.length}`];
+    connection.send(mintBytes({ target: '/admin/revocations', credential, fields: [EXPECT], framing, body: '' }));
+    return { connection, response: await connection.response() };
+  };
+  const { connection, response } = await send(adminToken);
+  t.equal(response.status, 100);
+  connection.send(body);
+  t.equal((await connection.response()).status, 201);
+  isProblem(t, (await send('nobody')).response, 'unauthenticated');
 });
 
 test('HTTP/1.0 has no expectations', async (t) => {

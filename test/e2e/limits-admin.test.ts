@@ -61,6 +61,13 @@ test('without an admin token there is no admin API', async (t) => {
   t.equal((await send(`${broker.managementUrl}/admin/sessions`, {})).status, 404);
 });
 
+test('what is leased is told in the spelling of the rest', async (t) => {
+  const running = await setUp(t, { TTS_CONCURRENCY: '2' });
+  const { leases } = jsonOf(await running.admin('GET', '/admin/leases')) as { leases: Record<string, object> };
+  t.match(leases['tts'], { lowered_to: null });
+  for (const name of Object.values(leases).flatMap((pool) => Object.keys(pool))) t.match(name, /^[a-z_]+$/);
+});
+
 test('the admin API opens to its token only, on the management listener only, and every call is audited', async (t) => {
   const running = await setUp(t);
   const { broker, appKey, adminToken, logs } = running;

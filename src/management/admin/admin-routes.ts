@@ -103,7 +103,14 @@ export async function adminRoutes(
     throw new Problem('not_found', `No replica carries such a session.${unsure}`);
   });
 
-  app.get('/admin/leases', async () => ({ leases: await leases.view() }));
+  app.get('/admin/leases', async () => {
+    const pools = Object.entries(await leases.view());
+    return {
+      leases: Object.fromEntries(
+        pools.map(([kind, { loweredTo, ...view }]) => [kind, { ...view, lowered_to: loweredTo }]),
+      ),
+    };
+  });
   app.get('/admin/usage', async () => ({ usage: summarise(await usage.list(RECORDS_MAX), prices) }));
 }
 
