@@ -272,7 +272,8 @@ export class TtsProtocol implements SocketProtocol {
     const context = id === null ? undefined : this.#contexts.get(id);
     if (context !== undefined && context.held === null) {
       const isRemembered = this.#characters.refused(context, this.#host.nowMs);
-      if (named === null && !isRemembered && !context.isCancelled) this.#host.toUpstream(cancelOf(context.id));
+      if (named === null && !isRemembered && !context.isCancelled && id !== '')
+        this.#host.toUpstream(cancelOf(context.id));
       if (fields.status === 429) this.#guard.contextRefused(context.id);
     }
     if (id !== null) this.#end(id);
