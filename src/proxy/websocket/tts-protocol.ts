@@ -7,7 +7,7 @@ import { bytesPerSecond, countCharacters } from '../../usage/units.ts';
 import { readGeneration } from '../generation.ts';
 import { audioBytes, contextOfChunk, isChunk, lengthOfData } from './audio-chunk.ts';
 import { type Fields, isFields, plainText, readFields } from './message-fields.ts';
-import type { ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
 import type { SessionRules } from './session-rules.ts';
 import { TtsAudio } from './tts-audio.ts';
@@ -101,8 +101,9 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   /** Who reads a context looks at nothing but its events. */
-  farewell(problem: Problem): readonly string[] {
+  farewell(problem: Problem, occasion: Occasion): readonly string[] {
     const waiting = this.#contexts.all().filter(({ isTold }) => !isTold);
+    if (waiting.length === 0 && occasion === 'unread_message') return [this.#eventOf(problem, null)];
     return waiting.map(({ id }) => this.#eventOf(problem, id));
   }
 
