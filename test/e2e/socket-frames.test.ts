@@ -1,4 +1,5 @@
 // RFC 6455, to the letter, against a client that does not follow it.
+import { once } from 'node:events';
 import { test } from 'tap';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
@@ -71,6 +72,34 @@ test('a client that breaks the protocol gets the code for it, and upstream is le
   }
   t.equal(simulator.counters().ttsSockets.active, 0);
   t.equal(simulator.counters().stt.active, 0);
+});
+
+test('who breaks the protocol and goes on sending hears why, and is not cut off for it', async (t) => {
+  const { broker, headers } = await startSocketBroker(t);
+  for (const [name, frame, code, errorCode] of [
+    ['a message that is too long', frameOf(1, '', { length: 2 * 1024 * 1024 }), 1009, 'payload_too_large'],
+    ['text that is no UTF-8', frameOf(1, Buffer.from([0xc3, 0x28])), 1007, 'invalid_request'],
+    ['a reserved bit', frameOf(1, 'a', { reserved: 4 }), 1002, 'invalid_request'],
+  ] as const) {
+    await t.test(name, async (t) => {
+      const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+      let fault: Error | null = null;
+      socket.socket.on('error', (error) => {
+        fault = error;
+      });
+      socket.send(frame);
+      const event = await socket.event();
+      t.match(event, { type: 'error', done: true, error_code: errorCode }, 'its first message was never read');
+      t.notOk('context_id' in event);
+      t.equal((await socket.closing()).code, code);
+      for (let piece = 0; piece < 8; piece += 1) {
+        await new Promise((sent) => socket.socket.write(Buffer.alloc(64 * 1024, 0xff), sent));
+      }
+      const closed = once(socket.socket, 'close');
+      socket.socket.end();
+      t.strictSame([await closed, fault], [[false], null], 'no reset');
+    });
+  }
 });
 
 test('close codes of a client pass, or become 1011', async (t) => {

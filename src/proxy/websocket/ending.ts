@@ -3,6 +3,7 @@ import { Problem } from '../../errors/problems.ts';
 import { UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import { CLOSE, type Closing, passedClosing } from './close-code.ts';
 import { VIOLATION } from './frame-header.ts';
+import type { Occasion } from './protocol.ts';
 
 /** How a socket ended. */
 export interface RelayEnd {
@@ -22,8 +23,8 @@ export interface Ending extends Pick<RelayEnd, 'by' | 'outcome'> {
   readonly toUpstream: Closing;
   /** What the errors say that go before the client's; `null` = it ends it itself, or nothing is going on. */
   readonly problem: Problem | null;
-  /** Upstream has ended it by a close frame, and has said before what it had to say: only readers that would wait all the same are told. */
-  readonly isSaidByUpstream?: boolean;
+  /** `other` where it says nothing. */
+  readonly occasion?: Occasion;
 }
 
 const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
@@ -81,7 +82,7 @@ export function closedByUpstream(closing: Closing, isRevealing: (text: string) =
     toClient: { code, reason: isRevealing(reason) ? '' : reason },
     toUpstream: { code: closing.code, reason: '' },
     problem: new Problem('upstream_unavailable', 'Cartesia closed the connection.'),
-    isSaidByUpstream: true,
+    occasion: 'said_by_upstream',
     by: 'upstream',
     outcome: outcomeOf(closing.code),
   };
@@ -116,5 +117,12 @@ export function brokenByClient(code: number): Ending {
     code === VIOLATION.tooBig
       ? new Problem('payload_too_large', 'The message is larger than this socket takes.')
       : new Problem('invalid_request', `The client broke the WebSocket protocol: ${reason}.`);
-  return { toClient: { code, reason }, toUpstream: GOING_AWAY, problem, by: 'broker', outcome: problem.code };
+  return {
+    toClient: { code, reason },
+    toUpstream: GOING_AWAY,
+    problem,
+    occasion: 'unread_message',
+    by: 'broker',
+    outcome: problem.code,
+  };
 }

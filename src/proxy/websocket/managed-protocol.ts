@@ -5,7 +5,7 @@ import { Problem } from '../../errors/problems.ts';
 import { checkSessionCreate } from './agent-rules.ts';
 import { CallMeter } from './call-meter.ts';
 import { readFields } from './message-fields.ts';
-import type { ProtocolHost, SocketProtocol, Verdict } from './protocol.ts';
+import type { Occasion, ProtocolHost, SocketProtocol, Verdict } from './protocol.ts';
 
 const KNOWN: ReadonlySet<string> = new Set(['type', 'audio', 'dynamic_variables', 'input_format', 'output_delivery']);
 /** Of a call that has begun. */
@@ -53,8 +53,8 @@ export class ManagedProtocol implements SocketProtocol {
     return JSON.stringify(agentErrorEvent('agent_failed', 'The agent reported an error.', false));
   }
 
-  farewell(problem: Problem, isSaid: boolean): readonly string[] {
-    if (isSaid) return [];
+  farewell(problem: Problem, occasion: Occasion): readonly string[] {
+    if (occasion === 'said_by_upstream') return [];
     return [JSON.stringify(agentErrorEvent(problem.errorCode ?? problem.code, problem.message, true))];
   }
 

@@ -36,6 +36,13 @@ export interface SocketUsage {
   callSeconds: number;
 }
 
+/**
+ * What ends a socket, as far as it matters for who is told.
+ * `said_by_upstream`: its close frame, which passes; only readers that do not look at closings are told.
+ * `unread_message`: one of the client's, that could not be read; so nobody knows whose it was.
+ */
+export type Occasion = 'said_by_upstream' | 'unread_message' | 'other';
+
 export interface SocketProtocol {
   /** Whether the client may send binary messages. Where not, `clientText` is told of each as an empty one. */
   readonly takesBinary: boolean;
@@ -51,11 +58,8 @@ export interface SocketProtocol {
    * @returns what the client gets instead; `null` = the message as it is
    */
   upstreamText(bytes: Buffer, start: number, end: number): string | null;
-  /**
-   * The last messages before the socket is closed.
-   * @param isSaid upstream has closed it by its own word, which passes: only readers that do not look at closings are told
-   */
-  farewell(problem: Problem, isSaid: boolean): readonly string[];
+  /** The last messages before the socket is closed. */
+  farewell(problem: Problem, occasion: Occasion): readonly string[];
   /** What upstream has to be told when the client has gone, so that it does not go on generating. */
   cancels(): readonly string[];
   /** About once a second. */

@@ -208,8 +208,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   violationUp(code: number): void {
-    if (this.isOpen) this.#end(brokenByClient(code));
-    else this.#clientGone();
+    this.#end(brokenByClient(code));
+    // What comes behind it cannot be told from the rest of it: it is thrown away, as a socket that is closed unread would send a reset,
+    // and that overtakes the close frame.
+    this.#hangUp();
   }
 
   // What the protocol does.
@@ -282,7 +284,11 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   #clientCloses(closing: Closing): void {
     this.#end(closedByClient(closing));
-    // Both sides have said it: ours is the side that ends the connection (RFC 6455 §7.1.1).
+    this.#hangUp();
+  }
+
+  /** Nothing is read any more. Ours is the side that ends the connection (RFC 6455 §7.1.1); the client has a while for its own end. */
+  #hangUp(): void {
     this.#phase = 'over';
     this.#client.end();
   }
@@ -304,12 +310,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   /** Upstream is told to stop, then the client gets the errors that its readers wait for, and the close frame. */
-  #end({ toClient, toUpstream, problem, isSaidByUpstream = false, by, outcome }: Ending): void {
+  #end({ toClient, toUpstream, problem, occasion = 'other', by, outcome }: Ending): void {
     const protocol = this.#protocol;
     const upstream = this.#upstream;
     if (!this.isOpen || protocol === null || upstream === null) return;
     const { account, times } = this.#parts;
-    const errors = problem === null ? [] : protocol.farewell(problem, isSaidByUpstream);
+    const errors = problem === null ? [] : protocol.farewell(problem, occasion);
     closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
     protocol.end();
     account.used(protocol.usage);

@@ -3,7 +3,7 @@
 import { sttErrorEvent } from '../../errors/event.ts';
 import type { Problem } from '../../errors/problems.ts';
 import { isFields } from './message-fields.ts';
-import type { ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 import { readErrorEvent } from './upstream-error-event.ts';
 
 const ERROR = Buffer.from('error');
@@ -47,8 +47,8 @@ export class SttProtocol implements SocketProtocol {
     return JSON.stringify(sttErrorEvent(fields));
   }
 
-  farewell(problem: Problem, isSaid: boolean): readonly string[] {
-    if (isSaid) return [];
+  farewell(problem: Problem, occasion: Occasion): readonly string[] {
+    if (occasion === 'said_by_upstream') return [];
     return [
       JSON.stringify(
         sttErrorEvent({

@@ -2,38 +2,21 @@
 // https://docs.cartesia.ai/api-reference/tts/websocket and https://docs.cartesia.ai/use-the-api/tts-websocket/contexts
 import { ttsErrorEvent } from '../../errors/event.ts';
 import { Problem } from '../../errors/problems.ts';
-import { checkContent } from '../../policy/content.ts';
-import { bytesPerSecond, countCharacters } from '../../usage/units.ts';
-import { readGeneration } from '../generation.ts';
 import { audioBytes, contextOfChunk, isChunk, lengthOfData } from './audio-chunk.ts';
-import { type Fields, isFields, plainText, readFields } from './message-fields.ts';
-import type { ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+import { type Fields, isFields } from './message-fields.ts';
+import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
 import type { SessionRules } from './session-rules.ts';
 import { TtsAudio } from './tts-audio.ts';
 import { TtsCharacters } from './tts-characters.ts';
 import { type TtsContext, TtsContexts } from './tts-contexts.ts';
+import { readTtsMessage, type TtsMessage } from './tts-message.ts';
 import { readErrorEvent } from './upstream-error-event.ts';
-
-const KNOWN: ReadonlySet<string> = new Set([
-  'model_id',
-  'transcript',
-  'voice',
-  'id',
-  'output_format',
-  'container',
-  'encoding',
-  'sample_rate',
-  'context_id',
-  'continue',
-  'cancel',
-  'flush',
-  'language',
-  'locale',
-]);
 
 /** Messages that wait for leases, of all contexts together. */
 const HELD_MAX_BYTES = 1024 * 1024;
+
+type Generation = Extract<TtsMessage, { kind: 'generation' }>;
 
 export class TtsProtocol implements SocketProtocol {
   readonly takesBinary = false;
@@ -57,25 +40,16 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   clientText(payload: Buffer, keep: () => Buffer): Verdict {
-    let fields: Fields;
-    try {
-      fields = readFields(payload, KNOWN);
-    } catch (error) {
-      this.#refuse(error as Problem, plainText(payload, 'context_id')); // nothing else is thrown there
-      return 'drop';
+    const message = readTtsMessage(payload, this.#rules.content);
+    switch (message.kind) {
+      case 'generation':
+        return this.#generate(message, keep);
+      case 'cancel':
+        return this.#cancel(message.id);
+      case 'refused':
+        this.#refuse(message.problem, message.id);
+        return 'drop';
     }
-    const id = fields['context_id'] ?? '';
-    if (typeof id !== 'string') {
-      // Upstream may take 5 and 6 for two contexts; here they would be one without a name.
-      this.#refuse(invalid('context_id'), null);
-      return 'drop';
-    }
-    const problem = this.#check(fields, id);
-    if (problem !== null) {
-      this.#refuse(problem, id);
-      return 'drop';
-    }
-    return fields['cancel'] === true ? this.#cancel(id) : this.#generate(fields, id, keep);
   }
 
   clientBinary(_bytes: number, isFirst: boolean): void {
@@ -101,8 +75,9 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   /** Who reads a context looks at nothing but its events. */
-  farewell(problem: Problem): readonly string[] {
+  farewell(problem: Problem, occasion: Occasion): readonly string[] {
     const waiting = this.#contexts.all().filter(({ isTold }) => !isTold);
+    if (waiting.length === 0 && occasion === 'unread_message') return [this.#eventOf(problem, null)];
     return waiting.map(({ id }) => this.#eventOf(problem, id));
   }
 
@@ -129,24 +104,8 @@ export class TtsProtocol implements SocketProtocol {
     }
   }
 
-  /** What forbids a message, whichever kind it is. */
-  #check(fields: Fields, id: string): Problem | null {
-    const cancel = fields['cancel'];
-    if (cancel !== undefined && typeof cancel !== 'boolean' && cancel !== null) return invalid('cancel');
-    if (cancel === true) {
-      // Nothing may ride on a message that is not looked into.
-      const isBare = Object.keys(fields).every((name) => name === 'cancel' || name === 'context_id');
-      return isBare ? null : new Problem('invalid_request', 'A cancel has no other field than context_id.');
-    }
-    const transcript = fields['transcript'];
-    if (transcript !== undefined && typeof transcript !== 'string' && transcript !== null) return invalid('transcript');
-    const { wish } = readGeneration(fields);
-    const decision = checkContent(wish, this.#rules.content);
-    if (decision.outcome === 'denied') return new Problem('content_not_allowed', decision.message);
-    return this.#checkAmounts(countCharacters(wish.transcript ?? ''), this.#contexts.get(id));
-  }
-
-  #checkAmounts(characters: number, context: TtsContext | undefined): Problem | null {
+  #checkAmounts({ id, characters }: Generation): Problem | null {
+    const context = this.#contexts.get(id);
     const { content, maxContexts, maxSessionCharacters } = this.#rules;
     if (context === undefined && this.#contexts.size >= maxContexts) {
       return new Problem('concurrency_limited', `This socket may have ${maxContexts} contexts at once.`);
@@ -163,14 +122,19 @@ export class TtsProtocol implements SocketProtocol {
     return null;
   }
 
-  #generate(fields: Fields, id: string, keep: () => Buffer): Verdict {
-    const { wish, format } = readGeneration(fields);
+  #generate(message: Generation, keep: () => Buffer): Verdict {
+    const { id, characters, bytesPerSecond } = message;
+    const problem = this.#checkAmounts(message);
+    if (problem !== null) {
+      this.#refuse(problem, id);
+      return 'drop';
+    }
     const { nowMs } = this.#host;
     const known = this.#contexts.get(id);
     const context = known ?? this.#contexts.begin(id, nowMs);
-    this.#characters.add(context, countCharacters(wish.transcript ?? ''));
+    this.#characters.add(context, characters);
     this.#contexts.touch(context, nowMs);
-    this.#audio.learn(id, bytesPerSecond(format) ?? 0, () => this.#contexts.all().map((one) => one.id));
+    this.#audio.learn(id, bytesPerSecond, () => this.#contexts.all().map((one) => one.id));
     if (known === undefined) {
       const turn = this.#guard.beginContext(id);
       if (turn !== 'go') {
@@ -314,10 +278,6 @@ export class TtsProtocol implements SocketProtocol {
 
 function cancelOf(id: string): string {
   return JSON.stringify({ context_id: id, cancel: true });
-}
-
-function invalid(field: string): Problem {
-  return new Problem('invalid_request', `The field "${field}" has the wrong type.`);
 }
 
 function eventOf(bytes: Buffer, start: number, end: number): Fields | null {
