@@ -4,6 +4,7 @@ import { languageOf } from '../config/language.ts';
 import { Problem } from '../errors/problems.ts';
 import type { ContentWish } from '../policy/content.ts';
 import type { OutputFormat } from '../usage/units.ts';
+import { disguiseOf } from './disguise.ts';
 
 export interface GenerationRequest {
   readonly wish: ContentWish;
@@ -48,10 +49,8 @@ const VOICE_FIELDS: ReadonlySet<string> = new Set(['mode', 'id', 'embedding']);
 /** Some JSON readers match names without case: a second spelling would be a second value, behind the back of the policy. */
 function requireExactNames(fields: Readonly<Record<string, unknown>>, names: ReadonlySet<string>): void {
   for (const name in fields) {
-    if (names.has(name)) continue;
-    // Upper case first: it also unfolds the letters outside ASCII that equal one inside (U+017F, U+212A).
-    const meant = name.toUpperCase().toLowerCase();
-    if (names.has(meant)) throw new Problem('invalid_request', `Write the field "${meant}" in plain lower case.`);
+    const meant = disguiseOf(name, names);
+    if (meant !== null) throw new Problem('invalid_request', `Write the field "${meant}" in plain lower case.`);
   }
 }
 

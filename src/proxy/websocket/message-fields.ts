@@ -1,11 +1,9 @@
 // A client's message as an object, read so that no other reader of the same bytes can find something else in it.
 import { Problem } from '../../errors/problems.ts';
 import { parseStrictJson } from '../../listener/strict-json.ts';
+import { disguiseOf } from '../disguise.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
-
-/** Names of fields in lower case with `_`, as the API writes them: letters of any other kind may be folded into them by a lenient reader. */
-const PLAIN = /^[a-z0-9_]*$/;
 
 /**
  * @param known every name that policy looks at, at any depth. One in another spelling (`Model_ID`) is refused: JSON readers that ignore
@@ -41,8 +39,7 @@ export function isFields(value: unknown): value is Fields {
 
 function refuseDisguises(value: object, known: ReadonlySet<string>): void {
   for (const [name, member] of Object.entries(value)) {
-    // Upper case first: it also unfolds the letters outside ASCII that equal one inside (U+017F, U+212A).
-    if (!PLAIN.test(name) && known.has(name.toUpperCase().toLowerCase())) {
+    if (disguiseOf(name, known) !== null) {
       throw new Problem('invalid_request', 'The message has a field whose name is not spelled as the API spells it.');
     }
     if (typeof member === 'object' && member !== null) refuseDisguises(member, known);
