@@ -43,6 +43,11 @@ export function checkFraming(request: IncomingMessage): Problem | null {
   return checkTarget(request.url ?? '');
 }
 
+/** Whether the head says anything of a body, be it that there is an empty one. */
+export function mentionsBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
 /** Whether a body follows the head, of a request whose framing is clear. */
 export function announcesBody({ headers }: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = headers;

@@ -9,7 +9,7 @@ import { refusedWith } from '../errors/refused-with.ts';
 import { errorBody, errorHeaders } from '../errors/wire.ts';
 import { type Certificate, secureOptions } from './certificate.ts';
 import { endConnection } from './end-connection.ts';
-import { announcesBody, checkFraming } from './framing.ts';
+import { announcesBody, checkFraming, mentionsBody } from './framing.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
 import { asksForWebSocket, beginAnswer, responseTo } from './upgrade.ts';
@@ -163,10 +163,9 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
  * A request that announces no body has none, whatever `Content-Type` it names: Node has ended it already, and a parser that is chosen
  * by that type would wait for an end that never comes.
  */
-function forgetTypeOfNothing({ headers }: IncomingMessage): void {
-  if (headers['content-type'] === undefined) return;
-  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
-    headers['content-type'] = undefined;
+function forgetTypeOfNothing(request: IncomingMessage): void {
+  const { headers } = request;
+  if (headers['content-type'] !== undefined && !mentionsBody(request)) headers['content-type'] = undefined;
 }
 
 /** Without `shouldUpgradeCallback` every kind of upgrade comes here, and Node has stopped reading: a body would be taken for frames. */

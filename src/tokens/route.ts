@@ -1,10 +1,11 @@
 // POST /access-token: the way of a mint from an admitted request to an answer.
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { Config, Delivery } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import { SINGLE_USE_MAX_SECONDS } from '../identity/single-use.ts';
 import type { Quotas } from '../limits/quotas.ts';
+import { mentionsBody } from '../listener/framing.ts';
 import { decide } from '../policy/policy.ts';
 import { resolveVersion } from '../upstream/version.ts';
 import { AccessTokenSchema, accessTokenAnswer, type Destination, secondsLeft } from './access-token.ts';
@@ -48,7 +49,8 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       if (principal.method === 'access_token')
         throw new Problem('endpoint_not_allowed', 'An access token cannot mint access tokens.');
 
-      const wish = hasNoBody(request) ? {} : readMintRequest(request.body);
+      // Who says nothing of a body asks for nothing. Who announces an empty one has forgotten something: 400.
+      const wish = mentionsBody(request) ? readMintRequest(request.body) : {};
       const version = resolveVersion(headerOf(request.headers['cartesia-version']), {
         version: upstream.version,
         policy: upstream.versionPolicy,
@@ -104,11 +106,6 @@ async function mintBooked(minter: Minter, order: MintOrder, quotas: Quotas): Pro
     booking?.settle(0);
     throw error;
   }
-}
-
-/** A request that announces no body asks for nothing. One that announces an empty body has forgotten something: 400. */
-function hasNoBody({ headers }: FastifyRequest): boolean {
-  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
 }
 
 function headerOf(value: string | string[] | undefined): string | undefined {
