@@ -14,9 +14,8 @@ export interface Form extends FormWatch {
 }
 
 export async function openForm(contentType: string): Promise<Form> {
-  const opened = await openParser(contentType);
-  if (opened instanceof Problem) return { parser: null, problem: opened, write() {}, async end() {} };
-  const parser = opened;
+  const parser = await openParser(contentType);
+  if (parser instanceof Problem) return { parser: null, problem: parser, write() {}, async end() {} };
   let problem: Problem | null = null;
   const isOver = new Promise<void>((resolve) => {
     parser.on('finish', resolve);

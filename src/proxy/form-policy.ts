@@ -4,7 +4,7 @@ import { type ContentRules, checkContent } from '../policy/content.ts';
 import type { Form } from './form-parser.ts';
 import type { FormWatch } from './upload.ts';
 
-/** Whether any rule concerns transcription at all: without one a form is not even parsed. */
+/** Whether any rule concerns transcription at all: without one nobody looks at a form's fields. */
 export function restrictsForms(rules: ContentRules): boolean {
   return (rules.models?.length ?? 0) > 0 || (rules.languages?.length ?? 0) > 0;
 }
@@ -13,7 +13,7 @@ export function restrictsForms(rules: ContentRules): boolean {
 export function watchForm(form: Form, rules: ContentRules): FormWatch {
   const { parser } = form;
   const found = new Map<string, string>();
-  let problem = form.problem;
+  let problem: Problem | null = null;
   const refuse = (message: string): void => {
     problem ??= new Problem('invalid_request', message);
   };
