@@ -12,8 +12,11 @@ export interface Cargo extends Target {
   readonly contextId: string | null;
   /** Sees the body of a good answer as it passes. */
   readonly observe?: (chunk: Buffer) => void;
-  /** Upstream has no room for it (429): `true` = whoever sent it off tries again, and the client is told nothing yet. */
-  readonly takeBack?: () => boolean;
+  /**
+   * Upstream has no room for it (429): `true` = whoever sent it off tries again, and the client is told nothing yet.
+   * @param hintMs how long upstream says to wait; 0 where it says nothing
+   */
+  readonly takeBack?: (hintMs: number) => boolean;
   /** Told once, when everything is over: what passed. */
   readonly settle: (passed: Passed) => void;
 }

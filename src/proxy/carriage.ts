@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors/problems.ts';
 import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
+import { parseRetryAfter } from '../upstream/retry-after.ts';
 import type { BodyForm } from '../upstream/transport.ts';
 import { isStream } from './bodies.ts';
 import type { Cargo } from './cargo.ts';
@@ -82,7 +83,8 @@ export class Carriage implements ForwardingParts {
     request.record.upstreamRequestId = head.requestId;
     const { problem, isKeyRefused } = problemOfAnswer({ status, body, ...head }, { isRevealing, nowMs: Date.now() });
     if (isKeyRefused) keyRefused(key, status);
-    if (status !== 429 || cargo.takeBack?.() !== true) reply.send(problem);
+    const isTakenBack = status === 429 && cargo.takeBack?.(waitOf(head)) === true;
+    if (!isTakenBack) reply.send(problem);
   }
 
   ended(outcome: ForwardingOutcome): void {
@@ -104,6 +106,11 @@ export class Carriage implements ForwardingParts {
     const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;
     cargo.settle({ audioBytes, outcome: isRefusedInside ? 'refused' : outcome.outcome });
   }
+}
+
+/** Milliseconds. */
+function waitOf({ retryAfter }: AnswerHead): number {
+  return 1_000 * (parseRetryAfter(retryAfter ?? undefined, Date.now()) ?? 0);
 }
 
 function writeHead(response: ServerResponse, status: number, headers: string[], form: BodyForm): void {

@@ -60,6 +60,7 @@ export class Forwarding implements UpstreamHandler, Listed {
   #head: AnswerHead | null = null;
   #errorBody: Buffer[] = [];
   #errorBytes = 0;
+  readonly #onClose = (): void => this.#clientGone();
 
   constructor(parts: ForwardingParts) {
     this.#parts = parts;
@@ -67,7 +68,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#movedMs = this.#startedMs;
     // Also when the answer is complete: then there is nothing left to end.
     // First of all listeners: whoever writes about the request when it is over has to know what it consumed.
-    parts.response.prependListener('close', () => this.#clientGone());
+    parts.response.prependListener('close', this.#onClose);
   }
 
   /** Milliseconds since it began. */
@@ -226,6 +227,8 @@ export class Forwarding implements UpstreamHandler, Listed {
 
   #endError(): void {
     if (this.#phase !== 'error' || this.#head === null) return;
+    // The response may be another try's next.
+    this.#parts.response.off('close', this.#onClose);
     this.#parts.refuseWith(this.#status, Buffer.concat(this.#errorBody).toString('utf8'), this.#head);
     this.#finish({ outcome: 'refused' }, false);
   }

@@ -1,4 +1,5 @@
 // A cargo on its way, with all that has to be given back when it is over: its lease, its budgets, its place on the list of what is open.
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { Problem } from '../errors/problems.ts';
@@ -43,6 +44,8 @@ export class LimitedCargo implements Cargo {
   readonly #untilMs: number;
   #lease: Lease | null;
   #left: (() => void) | null = null;
+  /** Before the next try, milliseconds. */
+  #pauseMs = FIRST_PAUSE_MS;
   #state: 'ready' | 'carried' | 'taken back' | 'over' = 'ready';
 
   constructor(journey: Journey, cargo: Cargo, { lease, booking, untilMs }: Holding) {
@@ -71,11 +74,13 @@ export class LimitedCargo implements Cargo {
   }
 
   /** Somebody else uses the account too. Nothing was generated, so it may be tried again, if it can be sent again. */
-  takeBack(): boolean {
+  takeBack(hintMs: number): boolean {
     if (this.#lease === null) return false;
     this.#lease.refusedUpstream();
     if (!Buffer.isBuffer(this.body.content) || this.#journey.reply.raw.destroyed) return false;
-    if (performance.now() >= this.#untilMs) return false;
+    // Where nothing of ours is under way a lease is granted at once, and upstream would be asked without end.
+    this.#pauseMs = Math.max(2 * this.#pauseMs, hintMs);
+    if (performance.now() + this.#pauseMs >= this.#untilMs) return false;
     this.#state = 'taken back';
     return true;
   }
@@ -92,14 +97,10 @@ export class LimitedCargo implements Cargo {
   }
 
   async #tryAgain(): Promise<void> {
-    const { limits, endpoint, request, reply } = this.#journey;
-    if (endpoint.concurrency === 'none') throw new TypeError('it had a lease');
-    const waitMs = Math.max(1, Math.floor(this.#untilMs - performance.now()));
+    const { reply } = this.#journey;
     try {
-      this.#lease = await grantedTo(
-        reply,
-        limits.leases.ask(endpoint.concurrency, admitted(request).principal, waitMs),
-      );
+      await paused(reply.raw, this.#pauseMs);
+      this.#lease = reply.raw.destroyed ? null : await this.#askAgain();
       if (this.#lease !== null) return this.setOff();
       reply.hijack(); // there is nobody to answer
     } catch (error) {
@@ -107,6 +108,13 @@ export class LimitedCargo implements Cargo {
       reply.send(error);
     }
     this.#end(NOTHING_PASSED);
+  }
+
+  #askAgain(): Promise<Lease | null> {
+    const { limits, endpoint, request, reply } = this.#journey;
+    if (endpoint.concurrency === 'none') throw new TypeError('it had a lease');
+    const waitMs = Math.max(1, Math.floor(this.#untilMs - performance.now()));
+    return grantedTo(reply, limits.leases.ask(endpoint.concurrency, admitted(request).principal, waitMs));
   }
 
   /** It is over for good. What it consumed is known now. */
@@ -120,6 +128,22 @@ export class LimitedCargo implements Cargo {
     const { characters, audioSeconds } = usage;
     recordUsage(limits.usage, { client, subject, endpoint }, { requests: 1, characters, audioSeconds, callSeconds: 0 });
   }
+}
+
+/** Doubled before each try. */
+const FIRST_PAUSE_MS = 25;
+
+/** Ends early when the client goes away. */
+function paused(response: ServerResponse, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      response.off('close', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    response.once('close', end);
+  });
 }
 
 const NOTHING_PASSED: Passed = { audioBytes: 0, outcome: 'refused' };

@@ -152,6 +152,41 @@ for (const [name, redis] of stores) {
     t.equal(running.broker.leases, 0);
   });
 
+  test(`${name}: while Cartesia has no room at all it is asked now and then, not without end`, async (t) => {
+    const running = await setUp(t, await redis(), { limit: 2, waitSeconds: 1 });
+    const { simulator } = running;
+    const asked = (): number => simulator.journal.entries().filter(({ path }) => path === '/tts/bytes').length;
+    const refusal = { type: 'answer', status: 429 } as const;
+
+    const always = simulator.faults.add({ match: { path: '/tts/bytes' }, action: refusal });
+    simulator.journal.clear();
+    t.equal((await speak(running, 'a')).status, 429);
+    t.ok(asked() >= 2 && asked() <= 6, `${asked()} times in a second`);
+    always.remove();
+
+    const hinted = simulator.faults.add({ match: { path: '/tts/bytes' }, action: { ...refusal, retryAfter: 7 } });
+    simulator.journal.clear();
+    const { status, headers } = await speak(running, 'a');
+    t.strictSame([status, headers.get('retry-after'), asked()], [429, '7', 1], 'its own hint is longer than the wait');
+    hinted.remove();
+    await until(() => running.broker.leases === 0);
+
+    simulator.faults.add({ match: { path: '/tts/bytes' }, action: refusal });
+    simulator.journal.clear();
+    const leaving = httpRequest(`${running.broker.url}/tts/bytes`, {
+      method: 'POST',
+      headers: headersOf(running, 'a'),
+    });
+    leaving.on('error', () => {});
+    leaving.end(SPEECH);
+    await until(() => asked() >= 2);
+    leaving.destroy();
+    await until(() => running.broker.carried === 0 && running.broker.leases === 0);
+    const before = asked();
+    await sleep(300); // longer than the next pauses: that nothing comes has no event
+    t.equal(asked(), before, 'for whoever has gone it is not asked again');
+  });
+
   test(`${name}: a refused or broken answer frees its lease`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 1 });
     for (const action of FAULTS) {
