@@ -9,7 +9,13 @@ const FORWARDED: ReadonlySet<string> = new Set([
   'cartesia-file-id',
 ]);
 /** What is read here and not passed on as it is. */
-const READ: ReadonlySet<string> = new Set(['cartesia-request-id', 'x-request-id', 'retry-after', 'content-encoding']);
+const READ: ReadonlySet<string> = new Set([
+  'cartesia-request-id',
+  'x-request-id',
+  'retry-after',
+  'content-encoding',
+  'transfer-encoding',
+]);
 
 /** What an answer's head says that somebody here wants to know. */
 export interface AnswerHead {
@@ -46,7 +52,10 @@ export function readAnswerHead(headers: readonly string[], options: AnswerHeadOp
     if (!(isForwarded || READ.has(name)) || isRevealing(value)) continue;
     if (name === 'x-request-id') otherId = readRequestId(value);
     else if (name === 'retry-after') retryAfter = value;
-    else if (name === 'content-encoding') isCoded = value.toLowerCase() !== 'identity';
+    else if (name === 'content-encoding') isCoded ||= value.toLowerCase() !== 'identity';
+    else if (name === 'transfer-encoding') isCoded ||= value.toLowerCase() !== 'chunked';
+    // First of all: behind a length, Node refuses a name of a file that is not ASCII, and the whole head with it.
+    else if (name === 'content-disposition') forwarded.unshift(name, value);
     else if (name === 'cartesia-request-id') requestId = readRequestId(value);
     else if (!(isRewritten && name === 'content-length')) {
       if (name === 'content-type') contentType = value;

@@ -112,6 +112,18 @@ export function testFaults(transport: Transport): void {
     });
   }
 
+  test("a file's name that is not ASCII passes byte for byte, and the head with it", async (t) => {
+    const running = await start(t);
+    const name = 'attachment; filename="\xe9\xff.wav"';
+    const bytes = `HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: 4\r\nContent-Disposition: ${name}\r\n\r\nRIFF`;
+    running.simulator.faults.add({ match: {}, action: { type: 'garbage', bytes, keepOpen: true } });
+    const answer = await ask(running, '/tts/bytes');
+    t.match(answer, { status: 200, isComplete: true });
+    t.equal(answer.body.toString(), 'RIFF');
+    t.match(answer.headers, { 'content-disposition': name, 'content-type': 'audio/wav', 'cache-control': 'no-store' });
+    t.match(answer.headers['x-request-id'], /./);
+  });
+
   test('down: 502 within 100 ms', async (t) => {
     const running = await start(t);
     t.equal((await ask(running, '/tts/bytes')).status, 200);

@@ -158,6 +158,8 @@ test('an answer that no client could read is none', async (t) => {
   for (const [what, events, status, head] of [
     ['a status that is none', null, 600, []],
     ['a compressed body', null, 200, ['content-encoding', 'gzip']],
+    ['a body compressed for its way', null, 200, ['transfer-encoding', 'gzip, chunked']],
+    ['compressed, whatever else it says', null, 200, ['content-encoding', 'gzip', 'transfer-encoding', 'chunked']],
     ['a page where events were asked for', stream(), 200, ['content-type', 'text/html']],
     ['nothing said where events were asked for', stream(), 200, []],
   ] as const) {

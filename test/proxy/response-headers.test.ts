@@ -53,12 +53,12 @@ test('only what says what the answer is reaches the client', async (t) => {
   );
   t.strictSame(head, {
     forwarded: [
+      'content-disposition',
+      'attachment',
       'content-type',
       'audio/wav',
       'content-length',
       '12',
-      'content-disposition',
-      'attachment',
       'cartesia-file-id',
       'file_1',
       'cartesia-request-id',
