@@ -34,6 +34,8 @@ export class EventStream {
   audioBytes = 0;
   readonly #options: EventStreamOptions;
   #held: Buffer | null = null;
+  /** What is held lies at its beginning; `null`: it lies elsewhere. */
+  #room: Buffer | null = null;
   /** What passed last: whole events. */
   #last: Buffer | null = null;
   /** The client has the beginning of an event that was too long to be held back. */
@@ -46,12 +48,20 @@ export class EventStream {
   /** @returns what may leave now; `null` while an event is incomplete */
   push(chunk: Buffer): Buffer | null {
     if (this.upstreamError !== null) return null; // an error is the last event
-    const bytes = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);
+    const bytes = this.#joined(chunk);
+    // No event ends in what was held, but the line end that is its last may be the first half of a blank line.
+    const from = Math.max(0, bytes.length - chunk.length - (BLANK_LINE_MAX_BYTES - 1));
     this.#held = null;
-    if (this.#isInside) return this.#passInside(bytes);
-    const end = endOfLastEvent(bytes);
+    if (this.#isInside) {
+      this.#room = null;
+      return this.#passInside(bytes);
+    }
+    const found = endOfLastEvent(bytes.subarray(from));
+    const end = found === 0 ? 0 : from + found;
+    if (end > 0) this.#room = null; // what leaves must stay as it is
     if (bytes.length - end > EVENT_MAX_BYTES) {
       this.#isInside = true;
+      this.#room = null;
       const rest = this.#passInside(bytes.subarray(end));
       return end === 0 ? rest : Buffer.concat([this.#pass(bytes.subarray(0, end)), rest ?? NOTHING]);
     }
@@ -76,6 +86,22 @@ export class EventStream {
     const { contextId, requestId } = this.#options;
     const event = frame(ttsErrorEvent({ ...fields, contextId, requestId }));
     return this.#isInside ? Buffer.concat([BLANK_LINE, event]) : event;
+  }
+
+  /** What is held, and this behind it. An event in thousands of pieces is not copied anew for each of them. */
+  #joined(chunk: Buffer): Buffer {
+    const held = this.#held;
+    if (held === null) {
+      this.#room = null;
+      return chunk;
+    }
+    const length = held.length + chunk.length;
+    if (this.#room === null || this.#room.length < length) {
+      this.#room = Buffer.allocUnsafe(held.length > 4 * chunk.length ? 2 * length : length);
+      held.copy(this.#room);
+    }
+    chunk.copy(this.#room, held.length);
+    return this.#room.subarray(0, length);
   }
 
   /** The rest of an event that is too long to be read. Line ends at the end wait: the next piece may make them a blank line. */
@@ -138,7 +164,7 @@ export class EventStream {
     const legacy = text('error');
     const colon = legacy?.indexOf(': ') ?? -1;
     const said = fields['status_code'];
-    const status = typeof said === 'number' && Number.isInteger(said) ? said : 500;
+    const status = typeof said === 'number' && Number.isInteger(said) && said >= 400 && said <= 599 ? said : 500;
     const errorCode = text('error_code');
     const { contextId } = this.#options;
     const title = text('title') ?? (legacy !== null && colon > 0 ? legacy.slice(0, colon) : null);
@@ -179,6 +205,7 @@ const KEY_REFUSED = {
 } as const;
 
 const NOTHING = Buffer.alloc(0);
+const BLANK_LINE_MAX_BYTES = 4;
 const BLANK_LINE = Buffer.from('\n\n');
 
 function frame(event: Readonly<Record<string, unknown>>): Buffer {

@@ -61,6 +61,26 @@ for (const name of readdirSync(FIXTURES).filter((file) => /^sse\.tts\.stream\..*
   });
 }
 
+test('a long event in very many pieces costs as much as in one', (t) => {
+  const text = `data: ${'x'.repeat(400_000)}\n\n`;
+  const startedMs = performance.now();
+  t.equal(through(stream(), [...bytewise(text), ...whole(done())]), text + done());
+  const ms = performance.now() - startedMs;
+  t.ok(ms < 3_000, `${Math.round(ms)} ms`); // copied for each piece it is half a minute
+  t.end();
+});
+
+test('an error whose status is none is one of 500', (t) => {
+  for (const status of [-5, 0, 200, 399, 600, 1e9, '429', null]) {
+    const text = through(
+      stream(),
+      whole(`data: ${JSON.stringify({ type: 'error', error: 'A: b', status_code: status })}\n\n`),
+    );
+    t.equal(lastEvent(t, text)['status_code'], 500, JSON.stringify(status));
+  }
+  t.end();
+});
+
 test('any cut of any stream gives the same bytes, and the same audio is counted', async (t) => {
   const event = fc.oneof(
     fc.uint8Array({ maxLength: 60 }).map((audio) => ({ text: chunk(Buffer.from(audio)), audio: audio.length })),
