@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createServer } from 'node:tls';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { Problem } from '../../src/errors/problems.ts';
 import { createCertificate } from '../../src/simulator/certificate.ts';
+import { createRedisLeases } from '../../src/store/redis/redis-leases.ts';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
 import type { StoreCall } from '../../src/store/store-call.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
@@ -170,4 +171,23 @@ test('a database that is not there is not Redis: nothing is written to another',
   const right = await linked(`${server.url.reveal()}/15`);
   t.teardown(() => right.close());
   t.equal(await ask(right), 'answered');
+});
+
+test('where something else than our Redis answers, a lease is unavailable, and that is all', async (t) => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {}).on('data', () => socket.write('+OK\r\n'));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const link = await linked(`redis://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.teardown(async () => {
+    await link.close();
+    server.close();
+  });
+  const onRenewed = (): void => void t.fail('nothing began anew');
+  const pool = createRedisLeases('tts', { link, prefix: 'p', wakePrefix: 'w', onRenewed });
+  const rules = { limit: 1, reserved: new Map<string, number>(), queueMax: 1 };
+  for (let i = 0; i < 2; i += 1) {
+    const problem = await pool.beat(rules, 'replica', [], []).catch((error: unknown) => error);
+    t.ok(problem instanceof Problem && problem.code === 'store_unavailable', String(problem));
+  }
 });

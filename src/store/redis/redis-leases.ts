@@ -2,7 +2,7 @@
 import { LEASE_TIMES, type LeaseAsk, type LeaseKind, type LeaseTimes, type PoolRules } from '../lease-rules.ts';
 import type { LeasePool } from '../store.ts';
 import { LEASE_KEYS, LEASE_SCRIPT } from './lease-script.ts';
-import { type RedisLink, redisScript } from './redis-link.ts';
+import { notUnderstood, type RedisLink, redisScript } from './redis-link.ts';
 
 export interface RedisLeasesOptions {
   readonly link: RedisLink;
@@ -43,15 +43,17 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   }
 
   async function run(rules: PoolRules, operation: string, about: object): Promise<readonly unknown[]> {
-    const answer = (await link.run(`lease_${operation}`, SCRIPT, keys, [
+    const answer = await link.run(`lease_${operation}`, SCRIPT, keys, [
       operation,
       poolText(rules),
       JSON.stringify(about),
-    ])) as unknown[]; // the script's
+    ]);
+    // Whatever else answers at that address must not end this process.
+    if (!Array.isArray(answer) || typeof answer[0] !== 'string') throw notUnderstood();
     const [said] = answer;
     if (said !== epoch) {
       const isFirst = epoch === null;
-      epoch = String(said);
+      epoch = said;
       if (!isFirst) onRenewed();
     }
     return answer;

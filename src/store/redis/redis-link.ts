@@ -211,6 +211,11 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
+/** An answer that no script of ours gives. What was asked for may have been done. */
+export function notUnderstood(): Problem {
+  return unavailable(new Unanswered('not understood'));
+}
+
 const RETRY_SECONDS = 1;
 
 function unavailable(cause: unknown): Problem {
