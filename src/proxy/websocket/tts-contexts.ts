@@ -18,6 +18,11 @@ export interface TtsContext {
   /** When it was last written to, or heard, milliseconds of the clock. */
   activeAtMs: number;
   isCancelled: boolean;
+  /**
+   * Of text that went up behind a cancel, which upstream may speak as a context of its own. `ending`: the end of what was cancelled is
+   * still to come. `unheard`: it has come, and nothing since.
+   */
+  renewal: 'none' | 'ending' | 'unheard';
   /** Its reader has had its error already. */
   isTold: boolean;
 }
@@ -59,6 +64,7 @@ export class TtsContexts {
       held: null,
       activeAtMs: nowMs,
       isCancelled: false,
+      renewal: 'none',
       isTold: false,
     };
     this.#contexts.set(id, context);
@@ -69,6 +75,13 @@ export class TtsContexts {
   touch(context: TtsContext, nowMs: number): void {
     context.activeAtMs = nowMs;
     this.#lastTouched = context;
+  }
+
+  /** Text goes up behind its cancel: whatever was to be said of it was said of what it was before. */
+  renew(context: TtsContext): void {
+    context.isCancelled = false;
+    context.isTold = false;
+    context.renewal = 'ending';
   }
 
   /** @returns whether there was one */
@@ -97,7 +110,8 @@ export class TtsContexts {
     const list: TtsContext[] = [];
     for (const context of this.#contexts.values()) {
       if (context.held !== null) continue;
-      const silenceMs = context.isCancelled ? SILENCE_AFTER_CANCEL_MS : SILENCE_MS;
+      const mayBeOver = context.isCancelled || context.renewal !== 'none';
+      const silenceMs = mayBeOver ? SILENCE_AFTER_CANCEL_MS : SILENCE_MS;
       if (nowMs - context.activeAtMs > silenceMs) list.push(context);
     }
     return list;

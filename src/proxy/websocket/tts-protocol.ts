@@ -70,7 +70,7 @@ export class TtsProtocol implements SocketProtocol {
     const isOver = event['type'] === 'done' || event['done'] === true;
     this.#heard(id, isOver);
     if (event['type'] === 'chunk') this.#audio.count(lengthOfData(event), id ?? '');
-    if (isOver) this.#end(id ?? this.#contexts.likeliest?.id ?? '');
+    if (isOver) this.#over(id ?? this.#contexts.likeliest?.id ?? '');
     return null;
   }
 
@@ -132,6 +132,7 @@ export class TtsProtocol implements SocketProtocol {
     const { nowMs } = this.#host;
     const known = this.#contexts.get(id);
     const context = known ?? this.#contexts.begin(id, nowMs);
+    if (context.isCancelled) this.#contexts.renew(context);
     this.#characters.add(context, characters);
     this.#contexts.touch(context, nowMs);
     this.#audio.learn(id, bytesPerSecond, () => this.#contexts.all().map((one) => one.id));
@@ -208,7 +209,7 @@ export class TtsProtocol implements SocketProtocol {
   #fellSilent(context: TtsContext): void {
     this.#end(context.id);
     // After a cancel nobody waits for anything, and what has no name reaches no reader.
-    if (!context.isCancelled && context.id !== '')
+    if (!context.isCancelled && context.renewal === 'none' && context.id !== '')
       this.#host.toClient(this.#eventOf(new Problem('upstream_timeout'), context.id));
   }
 
@@ -217,7 +218,15 @@ export class TtsProtocol implements SocketProtocol {
     const context = named === null ? this.#contexts.likeliest : this.#contexts.named(named);
     if (context === null || context === undefined || context.held !== null) return;
     context.activeAtMs = this.#host.nowMs;
+    if (context.renewal === 'unheard') context.renewal = 'none';
     this.#characters.taken(context);
+  }
+
+  /** Upstream says so: of the context, or of what it was before it was cancelled. */
+  #over(id: string): void {
+    const context = this.#contexts.get(id);
+    if (context?.renewal === 'ending') context.renewal = 'unheard';
+    else this.#end(id);
   }
 
   /** An error has ended it for its reader, and given back its lease: it was about something else, and nobody shall have it for nothing. */

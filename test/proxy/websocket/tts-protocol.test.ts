@@ -65,6 +65,10 @@ function between(rules: Partial<SessionRules> = {}) {
       );
       return protocol.clientText(bytes, () => bytes);
     },
+    cancel(id: string) {
+      const bytes = Buffer.from(JSON.stringify({ context_id: id, cancel: true }));
+      return protocol.clientText(bytes, () => bytes);
+    },
     chunk: (id: string) => upstream({ type: 'chunk', data: 'AAAA', done: false, context_id: id }),
     done: (id: string) => upstream({ type: 'done', done: true, context_id: id }),
     error: (id: string | null, status: number) =>
@@ -201,4 +205,43 @@ test('a context that is refused while it speaks is cancelled, and over when upst
     t.strictSame(socket.ended, ['a'], how);
     t.equal(socket.told.length, 1, 'its reader is told once');
   }
+});
+
+test('text behind a cancel of its context has a lease for as long as it may be spoken', async (t) => {
+  const spoken = between();
+  spoken.say('a', 'four');
+  spoken.chunk('a');
+  spoken.cancel('a');
+  t.equal(spoken.say('a', 'five!'), 'pass');
+  t.strictSame(spoken.protocol.cancels(), ['{"context_id":"a","cancel":true}'], 'it has to be told to stop again');
+  spoken.chunk('a');
+  spoken.done('a');
+  t.strictSame(spoken.ended, [], 'that was the end of what was cancelled');
+  spoken.host.nowMs += 4_000;
+  spoken.chunk('a');
+  spoken.host.nowMs += 20_000;
+  spoken.protocol.look();
+  t.strictSame(spoken.ended, [], 'it is spoken, as a context of its own');
+  spoken.done('a');
+  t.strictSame([spoken.ended, spoken.characters], [['a'], 9]);
+
+  const ignored = between();
+  ignored.say('a', 'four');
+  ignored.cancel('a');
+  ignored.say('a', 'a word that was on its way');
+  ignored.done('a');
+  ignored.host.nowMs += 5_001;
+  ignored.protocol.look();
+  t.strictSame([ignored.ended, ignored.told], [['a'], []], 'it was not spoken: nobody waits for it');
+});
+
+test('text behind a refusal is told of like any other', async (t) => {
+  const socket = between({ content: { ...FREE.content, maxTranscript: 10 } });
+  socket.say('a', '12345678');
+  socket.say('a', '12345678');
+  t.equal(socket.say('a', '12'), 'pass');
+  t.match(socket.protocol.farewell(new Problem('draining'), 'other'), [/"context_id":"a"/]);
+  socket.say('a', '123');
+  t.equal(socket.told.length, 2);
+  t.strictSame(socket.sent, Array(2).fill({ context_id: 'a', cancel: true }), 'and stopped like any other');
 });
