@@ -94,10 +94,12 @@ export class TtsContexts {
 
   /**
    * Whose an event is that names no context: the only one's, or that of the message which went up last, because that is what upstream
-   * is most likely to complain about. Without a name most clients would never learn of it.
+   * is most likely to complain about. Without a name most clients would never learn of it. Never of one that waits: upstream has not
+   * heard of it.
    */
   get likeliest(): TtsContext | null {
-    return this.#only ?? this.#lastTouched;
+    const context = this.#only ?? this.#lastTouched;
+    return context?.held === null ? context : null;
   }
 
   /** Whose an event is. Messages without a name have one of upstream's making, each its own; here they are one. */

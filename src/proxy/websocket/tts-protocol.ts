@@ -134,7 +134,6 @@ export class TtsProtocol implements SocketProtocol {
     const context = known ?? this.#contexts.begin(id, nowMs);
     if (context.isCancelled) this.#contexts.renew(context);
     this.#characters.add(context, characters);
-    this.#contexts.touch(context, nowMs);
     this.#audio.learn(id, bytesPerSecond, () => this.#contexts.all().map((one) => one.id));
     if (known === undefined) {
       const turn = this.#guard.beginContext(id);
@@ -146,7 +145,10 @@ export class TtsProtocol implements SocketProtocol {
         );
       }
     }
-    if (context.held === null) return 'pass';
+    if (context.held === null) {
+      this.#contexts.touch(context, nowMs);
+      return 'pass';
+    }
     this.#hold(context, context.held, keep());
     return 'drop';
   }

@@ -245,3 +245,16 @@ test('text behind a refusal is told of like any other', async (t) => {
   t.equal(socket.told.length, 2);
   t.strictSame(socket.sent, Array(2).fill({ context_id: 'a', cancel: true }), 'and stopped like any other');
 });
+
+test('an error without a name is not about a context that waits: upstream has never heard of it', async (t) => {
+  const socket = between();
+  socket.say('held', 'four');
+  socket.error(null, 400);
+  t.strictSame(socket.ended, []);
+  socket.say('a', 'four');
+  socket.say('held2', 'four');
+  socket.error(null, 400);
+  t.strictSame(socket.ended, ['a']);
+  await socket.turn('held', 'go');
+  t.match(socket.sent, [{ context_id: 'held' }]);
+});
