@@ -4,8 +4,6 @@ import type { Fields } from './message-fields.ts';
 const CHUNK = Buffer.from('{"type":"chunk"');
 const DATA = Buffer.from('"data":"');
 const CONTEXT_ID = Buffer.from('"context_id":"');
-/** `data` stands near the beginning or near the end; what stands beside it is short. */
-const BESIDE_DATA_MAX_BYTES = 1024;
 const QUOTE = 0x22;
 const PADDING = 0x3d;
 
@@ -18,8 +16,8 @@ export function isChunk(bytes: Buffer, start: number, end: number): boolean {
 
 /** Decoded length of the base64 text behind `"data":`, without decoding it. */
 export function audioBytes(bytes: Buffer, start: number, end: number): number {
-  const key = bytes.indexOf(DATA, start + CHUNK.length);
-  if (key === -1 || key > start + BESIDE_DATA_MAX_BYTES || key >= end) return 0;
+  const key = bytes.indexOf(DATA, start + CHUNK.length); // no JSON string can contain it, however long it is
+  if (key === -1 || key >= end) return 0;
   const from = key + DATA.length;
   const to = bytes.indexOf(QUOTE, from); // base64 has no escapes
   return to <= from || to >= end ? 0 : decodedLength(to - from, bytes[to - 1], bytes[to - 2]);

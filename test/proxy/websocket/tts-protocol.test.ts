@@ -258,3 +258,12 @@ test('an error without a name is not about a context that waits: upstream has ne
   await socket.turn('held', 'go');
   t.match(socket.sent, [{ context_id: 'held' }]);
 });
+
+test('audio counts however long the name in front of it is', async (t) => {
+  const socket = between();
+  const id = 'x'.repeat(3000);
+  socket.say(id, 'four');
+  const chunk = Buffer.from(`{"type":"chunk","context_id":"${id}","data":"AAAA","done":false}`);
+  socket.protocol.upstreamText(chunk, 0, chunk.length);
+  t.equal(socket.protocol.usage.audioBytes, 3);
+});
