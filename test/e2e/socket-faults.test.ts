@@ -43,13 +43,17 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
       429,
     ],
     ['503 without a length', () => 'HTTP/1.1 503 X\r\nRetry-After: 900\r\n\r\nBusy: later', 503],
+    ['a refusal that never says how long it is', () => 'HTTP/1.1 429 X\r\n\r\n{"title":"Too many"', 429],
+    ['chunks that do not come', () => 'HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nNo', 500],
+    ['a refusal that is reset', () => 'HTTP/1.1 503 X\r\nContent-Length: 9\r\nX-A: reset\r\n\r\nBusy', 503],
     ['nothing but an end', () => '', 502],
   ];
   let next: (accept: string) => string = () => '';
   const url = await startRawUpstream(t, (socket, accept) => {
     const text = next(accept);
     if (text.includes('503 X\r\nRetry') || text === '') socket.end(text);
-    else socket.write(text, 'latin1');
+    else
+      socket.write(text, 'latin1', () => text.includes('X-A: reset') && setTimeout(() => socket.resetAndDestroy(), 50));
   });
   const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
   for (const [name, answer, status] of refusals) {

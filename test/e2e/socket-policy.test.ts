@@ -1,5 +1,7 @@
 // The leash inside a socket: what a client app may say is decided message by message, and the socket lives on.
+
 import { type Test, test } from 'tap';
+import { OPCODE } from '../../src/proxy/websocket/frame.ts';
 import { closeFrameOf, frameOf, openRawSocket, type RawSocket } from './raw-socket.ts';
 import { clientOf, logged, RAW, type SocketBroker, speech, startSocketBroker, VOICE } from './socket-broker.ts';
 
@@ -317,6 +319,16 @@ test('a call is counted from its first message to its end, however short it is',
     const metrics = await broker.metrics.registry.metrics();
     t.match(metrics, `broker_usage_total{client="kiosk",endpoint="${route}",unit="call_seconds"} 0.35\n`);
   }
+
+  const early = await openRawSocket(t, broker.url, '/agents/stream/agent_a', headers);
+  running.logs.length = 0;
+  early.send(frameOf(1, JSON.stringify({ event: 'media_input', media: { payload: 'AAAA' } })));
+  early.send(frameOf(OPCODE.ping, 'was it read?'));
+  t.equal((await early.frame()).opcode, OPCODE.pong);
+  now += 200;
+  early.send(closeFrameOf(1000));
+  const line = await logged(running, ({ msg }) => msg === 'socket closed');
+  t.equal(line['call_seconds'], 0.2, 'audio without a start may begin a call too');
 
   const refused = await openRawSocket(t, broker.url, '/agents/stream/agent_b', headers);
   running.logs.length = 0;

@@ -1,13 +1,13 @@
 // How long an agent's call has lasted: agents are charged for by time, so beginning and end are no ticks of a clock.
-import type { SocketUsage } from './protocol.ts';
+import type { ProtocolHost, SocketUsage } from './protocol.ts';
 
 export class CallMeter {
   readonly usage: SocketUsage = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };
   #startedAtMs: number | null = null;
 
-  /** The call begins; later calls change nothing. */
-  begin(nowMs: number): void {
-    this.#startedAtMs ??= nowMs;
+  /** Something of the client's goes up: whatever Cartesia makes of it, the call has begun. Later ones change nothing. */
+  passed(clock: Pick<ProtocolHost, 'touch'>): void {
+    this.#startedAtMs ??= clock.touch();
   }
 
   look(nowMs: number): void {

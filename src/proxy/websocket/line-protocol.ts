@@ -43,7 +43,10 @@ export class LineProtocol implements SocketProtocol {
 
   clientText(payload: Buffer): Verdict {
     const problem = this.#check(payload);
-    if (problem === null) return 'pass';
+    if (problem === null) {
+      this.#call.passed(this.#host);
+      return 'pass';
+    }
     this.#host.cut(problem, CLOSE.policy);
     return 'drop';
   }
@@ -78,9 +81,7 @@ export class LineProtocol implements SocketProtocol {
       if (fields['event'] !== 'start') {
         return EVENTS.has(fields['event']) || this.#overrides.has('other') ? null : new Problem('content_not_allowed');
       }
-      if (checkLineStart(fields, this.#overrides) !== null) return new Problem('content_not_allowed');
-      this.#call.begin(this.#host.touch());
-      return null;
+      return checkLineStart(fields, this.#overrides) === null ? null : new Problem('content_not_allowed');
     } catch (error) {
       return error as Problem; // nothing else is thrown there
     }

@@ -36,7 +36,10 @@ export class ManagedProtocol implements SocketProtocol {
 
   clientText(payload: Buffer): Verdict {
     const problem = this.#check(payload);
-    if (problem === null) return 'pass';
+    if (problem === null) {
+      this.#call.passed(this.#host);
+      return 'pass';
+    }
     this.#tell(problem);
     return 'drop';
   }
@@ -82,12 +85,9 @@ export class ManagedProtocol implements SocketProtocol {
         return new Problem('content_not_allowed', 'This caller may not send messages of this type.');
       }
       const refused = checkSessionCreate(fields, this.#overrides);
-      if (refused !== null) {
-        const what = refused === 'other' ? 'a field of session_create that is not known here' : refused;
-        return new Problem('content_not_allowed', `This caller may not set ${what}.`);
-      }
-      this.#call.begin(this.#host.touch());
-      return null;
+      if (refused === null) return null;
+      const what = refused === 'other' ? 'a field of session_create that is not known here' : refused;
+      return new Problem('content_not_allowed', `This caller may not set ${what}.`);
     } catch (error) {
       return error as Problem; // nothing else is thrown there
     }

@@ -3,19 +3,11 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { Config } from '../../config/config.ts';
 import { readAuthorities, trustOf } from '../../upstream/connection-pool.ts';
-import { readRequestId } from '../../upstream/error-body.ts';
 import { toUpstreamFailure, UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import { ReadBuffer, SMALL_BYTES } from './read-buffer.ts';
-import {
-  type AnswerHead,
-  HEAD_MAX_BYTES,
-  isAcceptance,
-  type Opening,
-  openingRequest,
-  readBody,
-  readHead,
-} from './upstream-handshake.ts';
+import { UpgradeAnswer } from './upgrade-answer.ts';
+import { type Opening, openingRequest } from './upstream-handshake.ts';
 
 /** What the owner of an upstream socket is told. `refused`, `failed`: it never opened, and nothing more is told. */
 export interface UpstreamSocketOwner {
@@ -37,8 +29,8 @@ export interface UpstreamConnector {
 
 /** For the whole of it: name, connection, TLS, answer. Milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Of an error answer; longer ones say enough by their status. */
-const ERROR_BODY_MAX_BYTES = 16_384;
+/** For the words of a refusal, whose status is there already. */
+const WORDS_MAX_MS = 1_000;
 /** What TLS gives at a time, RFC 8446 §5.1. */
 const RECORD_MAX_BYTES = 16_384;
 
@@ -96,8 +88,9 @@ export function createUpstreamConnector(
 export class UpstreamSocket {
   readonly received = new ReadBuffer();
   readonly #owner: UpstreamSocketOwner;
-  #opening: Opening | null;
-  #head: AnswerHead | null = null;
+  /** Until it is open. */
+  #handshake: { readonly request: string; readonly answer: UpgradeAnswer } | null;
+  #isWaitingForWords = false;
   #socket: net.Socket | null = null;
   #timer: NodeJS.Timeout | null;
   #phase: 'opening' | 'open' | 'over' = 'opening';
@@ -111,7 +104,7 @@ export class UpstreamSocket {
     owner: UpstreamSocketOwner,
     { timeoutMs, isSecure }: { readonly timeoutMs: number; readonly isSecure: boolean },
   ) {
-    this.#opening = opening;
+    this.#handshake = { request: opening.text, answer: new UpgradeAnswer(this.received, opening.accept) };
     this.#owner = owner;
     this.#isSecure = isSecure;
     this.#timer = setTimeout(() => this.fail(new UpstreamFailure('deadline', `${timeoutMs} ms`)), timeoutMs);
@@ -129,8 +122,13 @@ export class UpstreamSocket {
       callback: (length) => this.#read(length),
     });
     this.#socket = socket;
-    socket.on('error', (error) => this.fail(toUpstreamFailure(error)));
-    socket.once(this.#isSecure ? 'secureConnect' : 'connect', () => socket.write(this.#opening?.text ?? '', 'latin1'));
+    socket.on('error', (error) => {
+      if (this.#handshake?.answer.isRefusal === true) this.#readAnswer(true);
+      this.fail(toUpstreamFailure(error));
+    });
+    socket.once(this.#isSecure ? 'secureConnect' : 'connect', () =>
+      socket.write(this.#handshake?.request ?? '', 'latin1'),
+    );
     socket.on('drain', () => this.#owner.upstreamDrained());
     socket.on('end', () => this.#ended());
     socket.on('close', () => {
@@ -229,72 +227,37 @@ export class UpstreamSocket {
     }
   }
 
+  /** @param hasEnded nothing more comes, or is waited for */
   #readAnswer(hasEnded: boolean): void {
-    const { received } = this;
-    this.#head ??= this.#takeHead();
-    const head = this.#head;
-    if (head === null || this.#opening === null) return;
-    if (head.status === 101) {
-      this.#accept(head);
-      return;
+    if (this.#handshake === null || this.#phase !== 'opening') return;
+    const { answer } = this.#handshake;
+    const verdict = answer.read(hasEnded);
+    if (verdict === null) {
+      if (answer.isRefusal) this.#waitForWords();
+    } else if (verdict.kind === 'accepted') this.#accepted(verdict.requestId);
+    else if (verdict.kind === 'failed') this.fail(verdict.failure);
+    else {
+      this.#phase = 'over';
+      this.#owner.upstreamRefused(verdict.answer);
+      this.destroy();
     }
-    const isLong = received.end >= ERROR_BODY_MAX_BYTES;
-    const body = readBody(received.bytes.subarray(0, received.end), head.body, hasEnded || isLong);
-    if (body === null) {
-      received.consume(0, false);
-      return;
-    }
-    this.#phase = 'over';
-    const requestId =
-      readRequestId(head.headers.get('cartesia-request-id')) ?? readRequestId(head.headers.get('x-request-id'));
-    this.#owner.upstreamRefused({
-      status: head.status,
-      body,
-      requestId,
-      retryAfter: head.headers.get('retry-after') ?? null,
-    });
-    this.destroy();
   }
 
-  #accept(head: AnswerHead): void {
-    if (this.#opening === null || !isAcceptance(head, this.#opening.accept)) {
-      this.fail(new UpstreamFailure('malformed', 'HANDSHAKE'));
-      return;
-    }
+  #accepted(requestId: string | null): void {
     this.#phase = 'open';
-    this.#opening = null;
-    this.#head = null;
+    this.#handshake = null;
     this.#clearTimer();
-    const { headers } = head;
-    this.#owner.upstreamAccepted(
-      readRequestId(headers.get('cartesia-request-id')) ?? readRequestId(headers.get('x-request-id')),
-    );
+    this.#owner.upstreamAccepted(requestId);
     // Frames may have come right behind the answer.
     this.#owner.upstreamRead();
   }
 
-  /** Interim answers are passed over (RFC 9110 §15.2). `null`: not whole yet, or refused as malformed. */
-  #takeHead(): AnswerHead | null {
-    let head = this.#takeOneHead();
-    while (head !== null && head.status < 200 && head.status !== 101) head = this.#takeOneHead();
-    return head;
-  }
-
-  #takeOneHead(): AnswerHead | null {
-    const { received } = this;
-    const end = received.bytes.subarray(0, received.end).indexOf('\r\n\r\n');
-    if (end === -1 || end > HEAD_MAX_BYTES) {
-      if (end !== -1 || received.end > HEAD_MAX_BYTES) this.fail(new UpstreamFailure('oversized', 'HEAD'));
-      else received.consume(0, false);
-      return null;
-    }
-    const head = readHead(received.bytes.toString('latin1', 0, end));
-    if (head === null) {
-      this.fail(new UpstreamFailure('malformed', 'HEAD'));
-      return null;
-    }
-    received.consume(end + 4, false);
-    return head;
+  /** Who refuses and then keeps its connection open, or breaks it, has refused all the same. */
+  #waitForWords(): void {
+    if (this.#isWaitingForWords) return;
+    this.#isWaitingForWords = true;
+    this.#clearTimer();
+    this.#timer = setTimeout(() => this.#readAnswer(true), WORDS_MAX_MS);
   }
 
   #clearTimer(): void {
