@@ -39,6 +39,7 @@ import { createDirectMinter } from './tokens/direct-minter.ts';
 import type { Minter } from './tokens/minter.ts';
 import { signingKeys } from './tokens/signing-keys.ts';
 import { createTransport } from './upstream/create-transport.ts';
+import { createKeyAlarm } from './upstream/key-alarm.ts';
 import { createKeyRing } from './upstream/key-ring.ts';
 import { observeUpstream } from './upstream/observe.ts';
 import { createTokenClient } from './upstream/token-client.ts';
@@ -105,6 +106,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const onEvent = observeUpstream(logger, metrics);
   const monotonic = (): number => performance.now();
   const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });
+  const keyRefused = createKeyAlarm(ring, onEvent);
   const tokenClient = createTokenClient(config.upstream, { ring, onEvent });
   metrics.readBreaker(() => tokenClient.health.breaker);
   const carrier = config.proxy
@@ -116,7 +118,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         ring,
         now: monotonic,
         isDraining: () => readiness.state === 'draining',
-        onEvent,
+        keyRefused,
         ...(seams.carrying === undefined ? {} : { clocks: seams.carrying }),
       })
     : null;
@@ -128,7 +130,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         ring,
         guards: seams.guards ?? createLimitedSessions(limits),
         spentTokens: store.isShared ? createSharedSpentTokens(store) : createSpentTokens(now),
-        onEvent,
+        keyRefused,
         now,
       }
     : null;

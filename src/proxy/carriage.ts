@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors/problems.ts';
 import type { Deadlines, Endpoint } from '../upstream/endpoints.ts';
+import type { KeyAlarm } from '../upstream/key-alarm.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
 import { parseRetryAfter } from '../upstream/retry-after.ts';
 import type { BodyForm } from '../upstream/transport.ts';
@@ -17,7 +18,7 @@ import { problemOfAnswer } from './upstream-error.ts';
 export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
   readonly ring: Pick<KeyRing, 'accepted'>;
   readonly isDraining: () => boolean;
-  readonly keyRefused: (key: RingKey, status: number) => void;
+  readonly keyRefused: KeyAlarm;
   /** Nothing of it is open any more. */
   readonly unwatch: (forwarding: Forwarding) => void;
 }
@@ -57,7 +58,7 @@ export class Carriage implements ForwardingParts {
             contextId: cargo.contextId,
             requestId: request.id,
             isRevealing,
-            onKeyRefused: (status) => keyRefused(key, status),
+            keyRefused: (status) => keyRefused(key, status),
           })
         : null;
     this.forwarding = new Forwarding(this);

@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Deadlines } from '../upstream/endpoints.ts';
-import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
+import type { KeyAlarm } from '../upstream/key-alarm.ts';
+import type { KeyRing } from '../upstream/key-ring.ts';
 import type { UpstreamTransport } from '../upstream/transport.ts';
-import type { UpstreamEvent } from '../upstream/upstream-event.ts';
 import { isStream } from './bodies.ts';
 import type { Cargo } from './cargo.ts';
 import { Carriage, type Surroundings } from './carriage.ts';
@@ -18,7 +18,7 @@ export interface CarrierOptions {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly isDraining: () => boolean;
-  readonly onEvent: (event: UpstreamEvent) => void;
+  readonly keyRefused: KeyAlarm;
   /** For tests: shorter than those of the endpoint table. */
   readonly clocks?: CarrierClocks;
 }
@@ -44,7 +44,7 @@ export interface Carrier {
 const LOOK_MS = 500;
 
 export function createCarrier(options: CarrierOptions): Carrier {
-  const { transport, ring, now, onEvent, clocks = {} } = options;
+  const { transport, ring, now, clocks = {} } = options;
   const open = new LiveList<Forwarding>();
   const isRevealing = (text: string): boolean => ring.isRevealedBy(text);
   let clock: NodeJS.Timeout | null = null;
@@ -68,7 +68,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
     for (const forwarding of open.all()) forwarding.cut(problem);
   }
 
-  const surroundings: Surroundings = { ...options, isRevealing, keyRefused, unwatch };
+  const surroundings: Surroundings = { ...options, isRevealing, unwatch };
 
   return {
     carry(request, reply, cargo) {
@@ -105,9 +105,4 @@ export function createCarrier(options: CarrierOptions): Carrier {
       await transport.close();
     },
   };
-
-  function keyRefused(key: RingKey, status: number): void {
-    ring.refused(key);
-    onEvent({ type: 'key_rejected', position: key.position, status, keysWorking: ring.working });
-  }
 }

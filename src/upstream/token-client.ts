@@ -9,6 +9,7 @@ import { Problem } from '../errors/problems.ts';
 import { type BreakerState, createCircuitBreaker, type Pass } from './circuit-breaker.ts';
 import { createConnectionPool } from './connection-pool.ts';
 import type { Exchange } from './exchange.ts';
+import { createKeyAlarm } from './key-alarm.ts';
 import { createKeyRing, type KeyRing, type RingKey } from './key-ring.ts';
 import { readMintAnswer } from './mint-answer.ts';
 import { mintBody } from './mint-body.ts';
@@ -88,6 +89,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   const { now = () => performance.now(), random = Math.random, onEvent = () => {} } = seams;
   const { deadlineMs } = upstream;
   const ring = seams.ring ?? createKeyRing(upstream.apiKeys, { now });
+  const keyRefused = createKeyAlarm(ring, onEvent);
   const breaker = createCircuitBreaker({ now, random, onChange: onBreakerChange });
   const slots = new SlotQueue<Call>(upstream.connections, WAITING_MAX);
   // Half the deadline, so that a retry has the other half.
@@ -149,11 +151,8 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     }
     const outcome = readMintAnswer({ status, headers, body: exchange.text() }, { isRevealing, nowMs: Date.now() });
     if (outcome.outcome === 'problem') {
-      const { keyRefused } = outcome;
-      if (keyRefused) ring.refused(key);
       fail(call, outcome.problem, status);
-      const { position } = key;
-      if (keyRefused) onEvent({ type: 'key_rejected', position, status, keysWorking: ring.working });
+      if (outcome.keyRefused) keyRefused(key, status);
       return;
     }
     const at = now();

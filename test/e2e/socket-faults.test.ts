@@ -262,6 +262,30 @@ test('upstream answers with our key in every place there is: it goes nowhere', a
   t.strictSame(await socket.closing(), { code: 1008, reason: '' });
 });
 
+test('upstream that no longer takes our key says so on open sockets: our trouble, and an alarm', async (t) => {
+  const error = { type: 'error', title: 'Unauthorized', message: 'Invalid API key', context_id: 'a', done: true };
+  let status = 0;
+  const url = await startRawUpstream(t, (socket, accept) => {
+    socket.write(switching(accept));
+    socket.write(makeTextFrame(JSON.stringify({ ...error, status_code: status }), false));
+  });
+  const { broker, headers } = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
+  let alarms = 0;
+  for (const path of ['/tts/websocket', STT_PATH]) {
+    for (status of [401, 403]) {
+      alarms += 1;
+      const event = await (await openRawSocket(t, broker.url, path, headers)).event();
+      t.match(event, { type: 'error', status_code: 502, error_code: 'upstream_rejected', source: 'broker' });
+      t.notMatch(JSON.stringify(event), /Invalid API key/);
+      const metrics = await broker.metrics.registry.metrics();
+      t.match(metrics, `broker_upstream_key_rejected_total ${alarms}\n`);
+    }
+    status = 402;
+    const event = await (await openRawSocket(t, broker.url, path, headers)).event();
+    t.match(event, { status_code: 402, title: 'Unauthorized', source: 'upstream' }, 'about the account');
+  }
+});
+
 test('a client that goes without a word: upstream is told to stop, and let go', async (t) => {
   const running = await startSocketBroker(t, { simulator: { settings: { latency: { perChunkMs: 60_000 } } } });
   const { broker, headers, simulator } = running;

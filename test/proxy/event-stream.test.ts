@@ -19,7 +19,7 @@ function stream(options: Partial<EventStreamOptions> = {}): EventStream {
     contextId: null,
     requestId: OURS,
     isRevealing: () => false,
-    onKeyRefused: () => {},
+    keyRefused: () => {},
     ...options,
   });
 }
@@ -283,7 +283,7 @@ test('errors in every form of upstream: what is known of them is kept', async (t
     'plain text': ['event: error\ndata: Oh: no\n\n', { status_code: 500, title: 'Oh', message: 'no' }],
     empty: [
       'data: {"type":"error"}\n\n',
-      { status_code: 500, title: 'Upstream error', message: 'Cartesia ended the stream with an error.' },
+      { status_code: 500, title: 'Upstream error', message: 'Cartesia reported an error.' },
     ],
     'of odd types': [
       'data: {"type":"error","status_code":"500","title":7,"message":null,"error":{}}\n\n',
@@ -349,7 +349,7 @@ test('upstream that does not take our key is our trouble, and an alarm', async (
     const text = `data: ${JSON.stringify({ type: 'error', status_code: status, error_code: code, title: 'Unauthorized', message: 'Invalid API key' })}\n\n`;
     const event = lastEvent(
       t,
-      through(stream({ contextId: 'c', onKeyRefused: (one) => refused.push(one) }), whole(text)),
+      through(stream({ contextId: 'c', keyRefused: (one) => refused.push(one) }), whole(text)),
     );
     t.strictSame(refused, isOurs ? [status] : []);
     if (isOurs) {

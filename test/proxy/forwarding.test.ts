@@ -154,7 +154,7 @@ test('an error answer is read whole, up to a limit', async (t) => {
 
 test('an answer that no client could read is none', async (t) => {
   const stream = (): EventStream =>
-    new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, onKeyRefused: () => {} });
+    new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
   for (const [what, events, status, head] of [
     ['a status that is none', null, 600, []],
     ['a compressed body', null, 200, ['content-encoding', 'gzip']],

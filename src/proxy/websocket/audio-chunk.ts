@@ -1,11 +1,11 @@
 // How much audio is in a chunk of speech, and whose it is, without decoding it. Pure.
+import { decodedLength } from '../base64-length.ts';
 import type { Fields } from './message-fields.ts';
 
 const CHUNK = Buffer.from('{"type":"chunk"');
 const DATA = Buffer.from('"data":"');
 const CONTEXT_ID = Buffer.from('"context_id":"');
 const QUOTE = 0x22;
-const PADDING = 0x3d;
 
 /** Whether a message begins as those of the live service do; the others are read as JSON. */
 export function isChunk(bytes: Buffer, start: number, end: number): boolean {
@@ -39,9 +39,4 @@ export function lengthOfData(event: Fields): number {
   const data = event['data'];
   if (typeof data !== 'string') return 0;
   return decodedLength(data.length, data.charCodeAt(data.length - 1), data.charCodeAt(data.length - 2));
-}
-
-function decodedLength(length: number, last: number | undefined, lastButOne: number | undefined): number {
-  const padding = last === PADDING ? (lastButOne === PADDING ? 2 : 1) : 0;
-  return Math.max(0, Math.floor((length * 3) / 4) - padding);
 }

@@ -1,10 +1,9 @@
 // What the relay asks of each kind of socket: which messages may pass, what they mean, and how an error looks there.
 import type { Problem } from '../../errors/problems.ts';
+import type { ErrorReading } from '../upstream-error-event.ts';
 
 /** What a protocol may do to the socket it sits in. */
-export interface ProtocolHost {
-  /** Our request id: errors of ours carry it. */
-  readonly requestId: string;
+export interface ProtocolHost extends ErrorReading {
   /** Monotonic milliseconds, read about once a second. */
   readonly nowMs: number;
   /** The same, read now. */
@@ -18,8 +17,6 @@ export interface ProtocolHost {
   forward(frames: Buffer): void;
   /** Ends the socket: errors first where the protocol has them, then the code. */
   cut(problem: Problem, code: number): void;
-  /** Whether a text contains our key. */
-  isRevealing(text: string): boolean;
 }
 
 /** `drop`: refused and answered, or held by the protocol, which forwards it later. */

@@ -16,6 +16,8 @@ export interface RelayParts extends Lifespan {
   readonly pingsCount: boolean;
   readonly makeProtocol: (host: ProtocolHost) => SocketProtocol;
   readonly isRevealing: (text: string) => boolean;
+  /** Upstream says on the open socket that it does not take our key. */
+  readonly keyRefused: (status: number) => void;
   readonly account: RelayAccount;
 }
 

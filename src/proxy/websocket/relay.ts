@@ -232,6 +232,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     return this.#parts.isRevealing(text);
   }
 
+  keyRefused(status: number): void {
+    this.#parts.keyRefused(status);
+  }
+
   cut(problem: Problem, code: number): void {
     this.#end(cutOff(problem, code));
   }

@@ -7,8 +7,8 @@ import { Problem } from '../../errors/problems.ts';
 import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
 import { takeOver } from '../../listener/upgrade.ts';
 import { SOCKET_ENDPOINTS } from '../../upstream/endpoints.ts';
+import type { KeyAlarm } from '../../upstream/key-alarm.ts';
 import type { KeyRing, RingKey } from '../../upstream/key-ring.ts';
-import type { UpstreamEvent } from '../../upstream/upstream-event.ts';
 import { requestHeaders } from '../request-headers.ts';
 import { type ErrorAnswer, problemOfAnswer } from '../upstream-error.ts';
 import { acceptance } from './handshake.ts';
@@ -31,7 +31,7 @@ export interface SocketCarrier {
   readonly ring: KeyRing;
   readonly guards: SessionGuards;
   readonly spentTokens: SpentTokens;
-  readonly onEvent: (event: UpstreamEvent) => void;
+  readonly keyRefused: KeyAlarm;
   /** Epoch milliseconds: credentials expire by it. */
   readonly now: () => number;
 }
@@ -135,7 +135,11 @@ async function open(
     },
   };
   // Before the wait for a turn: a client that leaves meanwhile is noticed.
-  const relay = new Relay(relayParts(passage, rules, session, request.id, options), opening, upgrade.head);
+  const relay = new Relay(
+    relayParts(passage, rules, session, { key, requestId: request.id }, options),
+    opening,
+    upgrade.head,
+  );
   session.begin(relay);
   const { principal } = admission;
   try {
@@ -160,7 +164,7 @@ function relayParts(
   { endpoint, admission, upgrade, recordedRate }: Passage,
   rules: SessionRules,
   session: SocketSession,
-  requestId: string,
+  { key, requestId }: { readonly key: RingKey; readonly requestId: string },
   { carrier }: SocketRoutesOptions,
 ): RelayParts {
   const { relays, ring } = carrier;
@@ -179,16 +183,14 @@ function relayParts(
     pingsCount: endpoint.pingsCount,
     makeProtocol: protocolOf(endpoint.kind, rules, session, recordedRate),
     isRevealing: ring.isRevealedBy,
+    keyRefused: (status) => carrier.keyRefused(key, status),
     account: session,
   };
 }
 
-function refusal({ ring, onEvent }: SocketCarrier, key: RingKey, answer: ErrorAnswer): Problem {
+function refusal({ ring, keyRefused }: SocketCarrier, key: RingKey, answer: ErrorAnswer): Problem {
   const { problem, isKeyRefused } = problemOfAnswer(answer, { isRevealing: ring.isRevealedBy, nowMs: Date.now() });
-  if (isKeyRefused) {
-    ring.refused(key);
-    onEvent({ type: 'key_rejected', position: key.position, status: answer.status, keysWorking: ring.working });
-  }
+  if (isKeyRefused) keyRefused(key, answer.status);
   return problem;
 }
 

@@ -2,9 +2,9 @@
 // https://docs.cartesia.ai/api-reference/stt/websocket
 import { sttErrorEvent } from '../../errors/event.ts';
 import type { Problem } from '../../errors/problems.ts';
+import { readErrorEvent } from '../upstream-error-event.ts';
 import { isFields } from './message-fields.ts';
 import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
-import { readErrorEvent } from './upstream-error-event.ts';
 
 const ERROR = Buffer.from('error');
 /** An error is a few sentences; what is longer passes unread. */
@@ -39,12 +39,7 @@ export class SttProtocol implements SocketProtocol {
     if (found === -1 || found >= end) return null;
     const event = parsed(bytes.toString('utf8', start, end));
     if (event?.['type'] !== 'error') return null;
-    const fields = readErrorEvent(event, {
-      requestId: this.#host.requestId,
-      contextId: null,
-      isRevealing: (text) => this.#host.isRevealing(text),
-    });
-    return JSON.stringify(sttErrorEvent(fields));
+    return JSON.stringify(sttErrorEvent(readErrorEvent(event, null, this.#host)));
   }
 
   farewell(problem: Problem, occasion: Occasion): readonly string[] {

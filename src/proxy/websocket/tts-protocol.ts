@@ -2,6 +2,7 @@
 // https://docs.cartesia.ai/api-reference/tts/websocket and https://docs.cartesia.ai/use-the-api/tts-websocket/contexts
 import { ttsErrorEvent } from '../../errors/event.ts';
 import { Problem } from '../../errors/problems.ts';
+import { readErrorEvent } from '../upstream-error-event.ts';
 import { audioBytes, contextOfChunk, isChunk, lengthOfData } from './audio-chunk.ts';
 import { type Fields, isFields } from './message-fields.ts';
 import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
@@ -11,7 +12,6 @@ import { TtsAudio } from './tts-audio.ts';
 import { TtsCharacters } from './tts-characters.ts';
 import { type TtsContext, TtsContexts } from './tts-contexts.ts';
 import { readTtsMessage, type TtsMessage } from './tts-message.ts';
-import { readErrorEvent } from './upstream-error-event.ts';
 
 /** Messages that wait for leases, of all contexts together. */
 const HELD_MAX_BYTES = 1024 * 1024;
@@ -237,13 +237,9 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   #error(event: Fields, named: string | null): string {
-    const id = named ?? this.#contexts.likeliest?.id ?? null;
-    const { requestId } = this.#host;
-    const fields = readErrorEvent(event, {
-      requestId,
-      contextId: id === '' ? null : id,
-      isRevealing: (text) => this.#host.isRevealing(text),
-    });
+    const likeliest = named === null ? (this.#contexts.likeliest?.id ?? null) : null;
+    const id = named ?? likeliest;
+    const fields = readErrorEvent(event, likeliest === '' ? null : likeliest, this.#host);
     const context = id === null ? undefined : this.#contexts.get(id);
     if (context !== undefined && context.held === null) {
       const isRemembered = this.#characters.refused(context, this.#host.nowMs);

@@ -29,6 +29,7 @@ function between(rules: Partial<SessionRules> = {}) {
     forward: (frames: Buffer) => void sent.push(JSON.parse(frames.toString())),
     cut: () => {},
     isRevealing: () => false,
+    keyRefused: () => {},
   };
   const guard: SessionGuard = {
     beginContext(id) {

@@ -1,0 +1,39 @@
+// Where events end in the bytes of a stream of server-sent events: at blank lines. Pure.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+const LF = 0x0a;
+const CR = 0x0d;
+/** Two line ends. */
+export const BLANK_LINE_MAX_BYTES = 4;
+
+/** Index behind the last blank line, 0 where there is none. */
+export function endOfLastEvent(bytes: Buffer): number {
+  const lf = bytes.lastIndexOf('\n\n');
+  const crlf = bytes.lastIndexOf('\r\n\r\n');
+  return Math.max(lf === -1 ? 0 : lf + 2, crlf === -1 ? 0 : crlf + 4);
+}
+
+/** Index behind the first blank line, -1 where there is none. */
+export function endOfFirstEvent(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2;
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  }
+  return -1;
+}
+
+/** The last of whole events. */
+export function lastEvent(bytes: Buffer): Buffer {
+  const before = endOfLastEvent(bytes.subarray(0, lengthWithoutLineEnd(bytes)));
+  return bytes.subarray(before);
+}
+
+export function lengthWithoutLineEnd(bytes: Buffer): number {
+  let length = bytes.length;
+  while (length > 0 && (bytes[length - 1] === LF || bytes[length - 1] === CR)) length -= 1;
+  return length;
+}
+
+export function endsWithBlankLine(bytes: Buffer): boolean {
+  return endOfLastEvent(bytes) === bytes.length;
+}

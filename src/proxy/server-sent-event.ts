@@ -1,0 +1,42 @@
+// One server-sent event: read, and written. Pure.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+export interface ServerSentEvent {
+  /** Of its `event` line; empty where it has none. */
+  readonly name: string;
+  /** Its `data` lines, joined. */
+  readonly data: string;
+  /** The JSON object in the data; `null` where it is none. */
+  readonly fields: Readonly<Record<string, unknown>> | null;
+}
+
+export function eventOf(bytes: Buffer): ServerSentEvent {
+  let name = '';
+  const lines: string[] = [];
+  for (const line of bytes.toString('utf8').split(/\r?\n/)) {
+    const colon = line.indexOf(':');
+    const value = line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1);
+    if (line.startsWith('data:')) lines.push(value);
+    else if (line.startsWith('event:')) name = value;
+  }
+  const data = lines.join('\n');
+  return { name, data, fields: objectIn(data) };
+}
+
+/** An error, to every generation of clients: some go by the name, others by the data. */
+export function errorFrame(event: Readonly<Record<string, unknown>>): Buffer {
+  return Buffer.from(`event: error\ndata: ${JSON.stringify(event)}\n\n`);
+}
+
+export function isError({ name, data, fields }: ServerSentEvent): boolean {
+  return fields?.['type'] === 'error' || (name === 'error' && data !== '');
+}
+
+function objectIn(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null; // any object reads so
+  } catch {
+    return null;
+  }
+}

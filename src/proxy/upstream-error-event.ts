@@ -1,0 +1,64 @@
+// Error events of Cartesia's, on streams and on sockets, of any version and form, read into one.
+import type { ErrorEventFields } from '../errors/event.ts';
+import { PROBLEMS } from '../errors/problems.ts';
+import { isAboutOurKey } from '../upstream/error-body.ts';
+
+export interface ErrorReading {
+  /** Ours, for errors that have no id of upstream's. */
+  readonly requestId: string;
+  /** Whether a text contains our key: nothing of such an event is passed on. */
+  isRevealing(text: string): boolean;
+  /** Told when an error says that upstream does not take our key. */
+  keyRefused(status: number): void;
+}
+
+/**
+ * The older form is one text, `Title: Message`, or only a message.
+ * @param contextId whose it is where it does not say; `null` = nobody's in particular
+ */
+export function readErrorEvent(
+  fields: Readonly<Record<string, unknown>>,
+  contextId: string | null,
+  reading: ErrorReading,
+): ErrorEventFields {
+  const isSecret = reading.isRevealing(JSON.stringify(fields));
+  const text = (name: string): string | null => {
+    const value = fields[name];
+    return typeof value === 'string' && value !== '' && !isSecret ? value : null;
+  };
+  const legacy = text('error');
+  const colon = legacy?.indexOf(': ') ?? -1;
+  const status = statusOf(fields['status_code']);
+  const errorCode = text('error_code');
+  const whose = text('context_id') ?? contextId;
+  const title = text('title') ?? (legacy !== null && colon > 0 ? legacy.slice(0, colon) : null);
+  if (isAboutOurKey(status, { errorCode, title })) {
+    reading.keyRefused(status);
+    return { ...KEY_REFUSED, requestId: reading.requestId, contextId: whose };
+  }
+  const docUrl = text('doc_url');
+  return {
+    status,
+    errorCode,
+    title: title ?? 'Upstream error',
+    message:
+      text('message') ?? (legacy !== null ? legacy.slice(colon > 0 ? colon + 2 : 0) : 'Cartesia reported an error.'),
+    requestId: text('request_id') ?? reading.requestId,
+    source: 'upstream',
+    contextId: whose,
+    ...(docUrl === null ? {} : { docUrl }),
+  };
+}
+
+/** It is our trouble and not the caller's, so nothing that upstream says of it is the caller's either. */
+const KEY_REFUSED = {
+  status: PROBLEMS.upstream_rejected.status,
+  errorCode: 'upstream_rejected',
+  title: PROBLEMS.upstream_rejected.title,
+  message: PROBLEMS.upstream_rejected.message,
+  source: 'broker',
+} as const;
+
+function statusOf(said: unknown): number {
+  return typeof said === 'number' && Number.isInteger(said) && said >= 400 && said <= 599 ? said : 500;
+}
