@@ -1,7 +1,8 @@
 // Which protocol each kind of socket speaks.
 import type { SocketKind } from '../../upstream/endpoints.ts';
-import { LineProtocol } from './line-protocol.ts';
-import { ManagedProtocol } from './managed-protocol.ts';
+import { AgentProtocol } from './agent-protocol.ts';
+import { LINE } from './line-dialect.ts';
+import { MANAGED } from './managed-dialect.ts';
 import type { ProtocolHost, SocketProtocol } from './protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
 import type { SessionRules } from './session-rules.ts';
@@ -22,8 +23,8 @@ export function protocolOf(
     case 'stt_turns':
       return (host) => new SttProtocol(host, recordedRate);
     case 'agent_line':
-      return (host) => new LineProtocol(host, rules.agentOverrides);
+      return (host) => new AgentProtocol(host, LINE, rules.agentOverrides);
     case 'agent_managed':
-      return (host) => new ManagedProtocol(host, rules.agentOverrides);
+      return (host) => new AgentProtocol(host, MANAGED, rules.agentOverrides);
   }
 }
