@@ -1,6 +1,7 @@
 // Server-sent events on their way through: bytes pass as they came, but for errors, which get the one shape, and a stream that is
 // cut, which gets an end.
-import { type ErrorEventFields, ttsErrorEvent } from '../errors/event.ts';
+import { ttsErrorEvent } from '../errors/event.ts';
+import type { Problem } from '../errors/problems.ts';
 import { audioBytesIn } from './audio-in-events.ts';
 import { endOfFirstEvent, endsWithBlankLine, lastEvent } from './event-bounds.ts';
 import { errorFrame, eventOf, isError, type ServerSentEvent } from './server-sent-event.ts';
@@ -40,7 +41,7 @@ export class EventStream {
    * The last thing a client sees of a stream that ended without saying so: an error event, never an invented success.
    * What was held back is half an event and is dropped, unless it says how the stream ended and lacks only its blank line.
    */
-  cut(fields: Omit<ErrorEventFields, 'contextId' | 'requestId'>): Buffer | null {
+  cut(why: () => Problem): Buffer | null {
     if (this.isOver) return null;
     if (this.#last !== null) this.#noteEnd(eventOf(lastEvent(this.#last)));
     if (this.isOver) return null;
@@ -51,7 +52,10 @@ export class EventStream {
     }
     this.isOver = true;
     const { contextId, requestId } = this.#options;
-    const event = errorFrame(ttsErrorEvent({ ...fields, contextId, requestId }));
+    const { status, errorCode, title, message } = why();
+    const event = errorFrame(
+      ttsErrorEvent({ status, errorCode, title, message, source: 'broker', contextId, requestId }),
+    );
     return isInsideUnread ? Buffer.concat([BLANK_LINE, event]) : event;
   }
 

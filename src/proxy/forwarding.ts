@@ -5,8 +5,9 @@ import type { Listed } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Deadlines } from '../upstream/endpoints.ts';
 import type { BodyForm, UpstreamControl, UpstreamHandler } from '../upstream/transport.ts';
-import { UpstreamFailure } from '../upstream/upstream-failure.ts';
+import { toProblem, UpstreamFailure } from '../upstream/upstream-failure.ts';
 import { AnswerBody } from './answer-body.ts';
+import { breakConnection } from './break-connection.ts';
 import type { EventStream } from './event-stream.ts';
 import { type AnswerHead, readAnswerHead } from './response-headers.ts';
 
@@ -112,7 +113,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     const { events } = this.#parts;
     const isStreaming = this.#phase === 'streaming';
     if (!isStreaming) this.#parts.refuse(problem);
-    else if (events !== null) this.#endEvents(events, eventFieldsOf(problem));
+    else if (events !== null) this.#endEvents(events, () => problem);
     this.#finish({ outcome: 'aborted', problem }, isStreaming && events === null);
   }
 
@@ -160,7 +161,7 @@ export class Forwarding implements UpstreamHandler, Listed {
   onEnd(): void {
     if (this.#phase === 'error') this.#endError();
     if (this.#phase !== 'streaming') return;
-    const last = this.#parts.events?.cut(CUT_STREAM);
+    const last = this.#parts.events?.cut(BROKEN_STREAM);
     if (last) this.#body?.write(last);
     if (!this.#isEnded) this.#body?.end();
     this.#finish(
@@ -174,7 +175,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     else if (this.#phase === 'error')
       this.#endError(); // its status says enough
     else if (this.#phase === 'waiting') {
-      this.#parts.refuse(problemOf(failure));
+      this.#parts.refuse(toProblem(failure));
       this.#finish({ outcome: 'refused' }, false);
     }
   }
@@ -205,12 +206,12 @@ export class Forwarding implements UpstreamHandler, Listed {
   /** An event stream can say that it broke off; audio can only break off itself. */
   #breakOff(failure: UpstreamFailure): void {
     const { events } = this.#parts;
-    if (events !== null) this.#endEvents(events, failure.kind === 'deadline' ? LATE_STREAM : CUT_STREAM);
+    if (events !== null) this.#endEvents(events, failure.kind === 'deadline' ? LATE_STREAM : BROKEN_STREAM);
     this.#finish({ outcome: 'cut', failure }, events === null);
   }
 
-  #endEvents(events: EventStream, fields: Parameters<EventStream['cut']>[0]): void {
-    const last = events.cut(fields);
+  #endEvents(events: EventStream, why: () => Problem): void {
+    const last = events.cut(why);
     if (last !== null) this.#body?.write(last);
     this.#body?.end();
   }
@@ -275,47 +276,7 @@ function flushHead(forwarding: Forwarding): void {
   forwarding.flushHead();
 }
 
-/**
- * Before HTTP/1.1 the end of the connection is the end of the body, and a broken one must not look like it.
- * Over TLS the missing close alert tells.
- */
-function breakConnection(response: ServerResponse): void {
-  const { socket, req } = response;
-  // What has passed leaves before: the client shall see an answer that breaks off, and not a connection that says nothing.
-  response.flushHeaders();
-  while (socket !== null && socket.writableCorked > 0) socket.uncork();
-  if (req.httpVersion === '1.0' && socket !== null && !('encrypted' in socket)) socket.resetAndDestroy();
-  else response.destroy();
-}
-
-const CUT_STREAM = {
-  status: 502,
-  errorCode: 'upstream_unavailable',
-  title: 'Upstream unavailable',
-  message: 'The stream from Cartesia broke off before it was complete.',
-  source: 'broker',
-} as const;
-
-const LATE_STREAM = {
-  status: 504,
-  errorCode: 'upstream_timeout',
-  title: 'Upstream timeout',
-  message: 'The stream from Cartesia took too long.',
-  source: 'broker',
-} as const;
-
-function eventFieldsOf({ status, errorCode, title, message }: Problem): Parameters<EventStream['cut']>[0] {
-  return { status, errorCode, title, message, source: 'broker' };
-}
-
-function problemOf(failure: UpstreamFailure): Problem {
-  switch (failure.kind) {
-    case 'deadline':
-    case 'connect_timeout':
-      return new Problem('upstream_timeout', undefined, { cause: failure });
-    case 'internal':
-      return new Problem('internal_error', undefined, { cause: failure });
-    default:
-      return new Problem('upstream_unavailable', undefined, { cause: failure });
-  }
-}
+/** What the last event of a stream says that has no end of its own. Errors are dear, and most streams have one. */
+const BROKEN_STREAM = (): Problem =>
+  new Problem('upstream_unavailable', 'The stream from Cartesia broke off before it was complete.');
+const LATE_STREAM = (): Problem => new Problem('upstream_timeout', 'The stream from Cartesia took too long.');

@@ -2,17 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { type Test, test } from 'tap';
+import { Problem } from '../../src/errors/problems.ts';
 import { EventStream, type EventStreamOptions } from '../../src/proxy/event-stream.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/cartesia');
 const OURS = '0f8fad5b-d9cb-469f-a165-70867728950e';
-const CUT = {
-  status: 502,
-  errorCode: 'upstream_unavailable',
-  title: 'Upstream unavailable',
-  message: 'The stream broke off.',
-  source: 'broker',
-} as const;
+const CUT = (): Problem => new Problem('upstream_unavailable', 'The stream broke off.');
 
 function stream(options: Partial<EventStreamOptions> = {}): EventStream {
   return new EventStream({
