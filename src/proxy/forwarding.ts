@@ -230,7 +230,9 @@ export class Forwarding implements UpstreamHandler, Listed {
     if (this.#phase !== 'error' || this.#head === null) return;
     // The response may be another try's next.
     this.#parts.response.off('close', this.#onClose);
-    this.#parts.refuseWith(this.#status, Buffer.concat(this.#errorBody).toString('utf8'), this.#head);
+    // Compressed, though nobody has asked for it, it says nothing; its status does.
+    const body = this.#head.isCoded ? '' : Buffer.concat(this.#errorBody).toString('utf8');
+    this.#parts.refuseWith(this.#status, body, this.#head);
     this.#finish({ outcome: 'refused' }, false);
   }
 

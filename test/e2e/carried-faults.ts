@@ -1,4 +1,5 @@
 // Cartesia at its worst while a request is carried: what the client gets, what is counted, and that nothing is left behind.
+import { gzipSync } from 'node:zlib';
 import { type Test, test } from 'tap';
 import { createCertificate } from '../../src/simulator/certificate.ts';
 import type { FaultAction } from '../../src/simulator/faults.ts';
@@ -122,6 +123,16 @@ export function testFaults(transport: Transport): void {
     t.equal(answer.body.toString(), 'RIFF');
     t.match(answer.headers, { 'content-disposition': name, 'content-type': 'audio/wav', 'cache-control': 'no-store' });
     t.match(answer.headers['x-request-id'], /./);
+  });
+
+  test('an error that comes compressed is told by its status', async (t) => {
+    const running = await start(t);
+    const bytes = gzipSync('Busy: try later').toString('latin1');
+    const head = `HTTP/1.1 503 X\r\nContent-Encoding: gzip\r\nContent-Length: ${bytes.length}\r\n\r\n`;
+    running.simulator.faults.add({ match: {}, action: { type: 'garbage', bytes: head + bytes, keepOpen: true } });
+    const { status, body } = await ask(running, '/tts/bytes');
+    t.equal(status, 503);
+    t.match(JSON.parse(body.toString()), { title: /^[ -~]+$/, message: /^[ -~]+$/, source: 'upstream' });
   });
 
   test('down: 502 within 100 ms', async (t) => {

@@ -68,6 +68,11 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
     });
   }
   await t.rejects(openRawSocket(t, running.broker.url, '/tts/websocket', running.headers), /"source":"broker"/);
+  next = () => 'HTTP/1.1 503 X\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nBusy!';
+  const compressed = openRawSocket(t, running.broker.url, '/tts/websocket', running.headers);
+  const answer = await compressed.catch(String);
+  t.match(answer, /HTTP\/1.1 503 /);
+  t.notMatch(answer, /Busy!/, 'compressed, it says nothing');
 });
 
 test('interim answers before the 101 are passed over, whole or in pieces', async (t) => {

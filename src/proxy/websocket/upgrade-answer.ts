@@ -56,7 +56,11 @@ export class UpgradeAnswer {
       received.consume(0, false);
       return null;
     }
-    return { kind: 'refused', answer: { status, body, requestId, retryAfter: headers.get('retry-after') ?? null } };
+    const words = (headers.get('content-encoding') ?? 'identity').toLowerCase() === 'identity' ? body : '';
+    return {
+      kind: 'refused',
+      answer: { status, body: words, requestId, retryAfter: headers.get('retry-after') ?? null },
+    };
   }
 
   /** Sets the head, to `null` where it is not whole yet. */
