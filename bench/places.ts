@@ -9,7 +9,7 @@ export const BENCH = fileURLToPath(new URL('.', import.meta.url));
 export const PEERS = fileURLToPath(new URL('./peers', import.meta.url));
 
 /** Compiled programs and the compile cache: kept, ignored by git. */
-export const BUILD = fileURLToPath(new URL('./.build', import.meta.url));
+export const BUILD = fileURLToPath(new URL('.build', import.meta.url));
 mkdirSync(BUILD, { recursive: true });
 
 /** Configurations, keys and requests of this run: gone with it. */

@@ -9,7 +9,7 @@ import { parseRetryAfter } from '../upstream/retry-after.ts';
 import type { BodyForm } from '../upstream/transport.ts';
 import { isStream } from './bodies.ts';
 import type { Cargo } from './cargo.ts';
-import { EventStream } from './event-stream.ts';
+import { EventStream } from './events/event-stream.ts';
 import { Forwarding, type ForwardingOutcome, type ForwardingParts } from './forwarding.ts';
 import type { AnswerHead } from './response-headers.ts';
 import { problemOfAnswer } from './upstream-error.ts';

@@ -8,7 +8,7 @@ import type { BodyForm, UpstreamControl, UpstreamHandler } from '../upstream/tra
 import { toProblem, UpstreamFailure } from '../upstream/upstream-failure.ts';
 import { AnswerBody } from './answer-body.ts';
 import { breakConnection } from './break-connection.ts';
-import type { EventStream } from './event-stream.ts';
+import type { EventStream } from './events/event-stream.ts';
 import { type AnswerHead, readAnswerHead } from './response-headers.ts';
 
 /** What the forwarding asks of its surroundings. */

@@ -12,7 +12,7 @@ import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/u
 import { carriedBodies, isJsonBody, type JsonBody, readJsonBody } from './bodies.ts';
 import type { Cargo, UpstreamBody } from './cargo.ts';
 import type { Carrier } from './carrier.ts';
-import { type CarriedForm, receiveForm } from './form.ts';
+import { type CarriedForm, receiveForm } from './forms/form.ts';
 import { readGeneration } from './generation.ts';
 import { carryLimited } from './limited-carriage.ts';
 import { type Target, targetOf } from './target.ts';

@@ -1,6 +1,6 @@
 // What stands before a close frame: nothing of ours where Cartesia has said it all, an error for each reader that would wait for ever.
 import { type Test, test } from 'tap';
-import { makeCloseFrame, makeTextFrame } from '../../src/proxy/websocket/frame.ts';
+import { makeCloseFrame, makeTextFrame } from '../../src/proxy/websocket/frames/frame.ts';
 import { spoken } from '../simulator/sockets/speech.ts';
 import { frameOf, openRawSocket, type RawSocket } from './raw-socket.ts';
 import { logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';

@@ -1,7 +1,7 @@
 // The leash inside a socket: what a client app may say is decided message by message, and the socket lives on.
 
 import { type Test, test } from 'tap';
-import { OPCODE } from '../../src/proxy/websocket/frame.ts';
+import { OPCODE } from '../../src/proxy/websocket/frames/frame.ts';
 import { closeFrameOf, frameOf, openRawSocket, type RawSocket } from './raw-socket.ts';
 import { clientOf, logged, RAW, type SocketBroker, speech, startSocketBroker, VOICE } from './socket-broker.ts';
 

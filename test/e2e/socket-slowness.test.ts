@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'tap';
-import { makeTextFrame } from '../../src/proxy/websocket/frame.ts';
+import { makeTextFrame } from '../../src/proxy/websocket/frames/frame.ts';
 import { until } from './limits-answers.ts';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { logged, STT_PATH, startSocketBroker } from './socket-broker.ts';

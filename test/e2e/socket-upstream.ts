@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { acceptOf } from '../../src/proxy/websocket/handshake.ts';
+import { acceptOf } from '../../src/proxy/websocket/opening/handshake.ts';
 
 /** @param answer what it makes of a handshake. @returns its URL */
 export async function startRawUpstream(t: Test, answer: (socket: Socket, accept: string) => void): Promise<string> {

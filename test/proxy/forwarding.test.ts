@@ -1,6 +1,6 @@
 import { type Test, test } from 'tap';
 import { Problem } from '../../src/errors/problems.ts';
-import { EventStream } from '../../src/proxy/event-stream.ts';
+import { EventStream } from '../../src/proxy/events/event-stream.ts';
 import { Forwarding, type ForwardingOutcome } from '../../src/proxy/forwarding.ts';
 import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
 import { type RealResponse, realResponse } from './real-response.ts';

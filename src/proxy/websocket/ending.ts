@@ -1,9 +1,9 @@
 // Why an open socket ends, and what that means: for the client, for upstream, and in the record. Pure.
 import { Problem } from '../../errors/problems.ts';
 import { UpstreamFailure } from '../../upstream/upstream-failure.ts';
-import { CLOSE, type Closing, passedClosing } from './close-code.ts';
-import { VIOLATION } from './frame-header.ts';
-import type { Occasion } from './protocol.ts';
+import { CLOSE, type Closing, passedClosing } from './frames/close-code.ts';
+import { VIOLATION } from './frames/frame-header.ts';
+import type { Occasion } from './protocols/protocol.ts';
 
 /** How a socket ended. */
 export interface RelayEnd {

@@ -1,9 +1,9 @@
 // The last bytes on both legs of a relay: never inside a frame or message that is under way.
 import type { Socket } from 'node:net';
-import type { ClientFrames } from './client-frames.ts';
-import type { Closing } from './close-code.ts';
-import { makeCloseFrame, makeTextFrame } from './frame.ts';
-import type { UpstreamFrames } from './upstream-frames.ts';
+import type { ClientFrames } from './frames/client-frames.ts';
+import type { Closing } from './frames/close-code.ts';
+import { makeCloseFrame, makeTextFrame } from './frames/frame.ts';
+import type { UpstreamFrames } from './frames/upstream-frames.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
 /** Upstream is told to stop, and that this is the end. @param lingerMs how long its own close frame is waited for */

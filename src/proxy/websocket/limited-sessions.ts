@@ -6,7 +6,7 @@ import type { Lease, LeaseRequest } from '../../limits/lease.ts';
 import type { Limits } from '../../limits/limits.ts';
 import type { LeaseKind } from '../../store/lease-rules.ts';
 import { recordUsage } from '../../usage/record-usage.ts';
-import type { SocketUsage } from './protocol.ts';
+import type { SocketUsage } from './protocols/protocol.ts';
 import type { SessionFacts, SessionGuard, SessionGuards } from './session-guard.ts';
 
 export function createLimitedSessions(limits: Limits): SessionGuards {

@@ -2,8 +2,8 @@
 // a second; in between it is only told.
 import { Problem } from '../../errors/problems.ts';
 import type { Backpressure } from './backpressure.ts';
-import { CLOSE } from './close-code.ts';
 import { cutOff, type Ending, goneClient, IDLE, lostUpstream } from './ending.ts';
+import { CLOSE } from './frames/close-code.ts';
 import type { RelayTimes } from './relay-clock.ts';
 
 export interface Lifespan {

@@ -4,7 +4,7 @@ import type { Problem } from '../../errors/problems.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import type { RelayEnd } from './ending.ts';
 import type { Lifespan } from './liveness.ts';
-import type { ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
+import type { ProtocolHost, SocketProtocol, SocketUsage } from './protocols/protocol.ts';
 import type { RelayClock, RelayTimes } from './relay-clock.ts';
 
 export interface RelayParts extends Lifespan {

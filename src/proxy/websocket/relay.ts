@@ -6,8 +6,6 @@ import { Problem } from '../../errors/problems.ts';
 import { toProblem, type UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import { Backpressure } from './backpressure.ts';
-import { ClientFrames, type ClientFramesOwner } from './client-frames.ts';
-import { CLOSE, type Closing, readClose } from './close-code.ts';
 import {
   brokenByClient,
   brokenByUpstream,
@@ -19,12 +17,14 @@ import {
   lostUpstream,
 } from './ending.ts';
 import { closeClient, closeUpstream } from './farewell.ts';
-import { makeFrame, makeTextFrame, OPCODE } from './frame.ts';
+import { ClientFrames, type ClientFramesOwner } from './frames/client-frames.ts';
+import { CLOSE, type Closing, readClose } from './frames/close-code.ts';
+import { makeFrame, makeTextFrame, OPCODE } from './frames/frame.ts';
+import { UpstreamFrames, type UpstreamFramesOwner } from './frames/upstream-frames.ts';
 import { Liveness } from './liveness.ts';
-import type { ProtocolHost, SocketProtocol } from './protocol.ts';
+import type { ProtocolHost, SocketProtocol } from './protocols/protocol.ts';
 import type { RelayOpening, RelayParts } from './relay-parts.ts';
 import { RelayStart } from './relay-start.ts';
-import { UpstreamFrames, type UpstreamFramesOwner } from './upstream-frames.ts';
 import type { UpstreamSocket, UpstreamSocketOwner } from './upstream-socket.ts';
 
 /** Answers to pings, errors and the like that wait for a client which does not read. */

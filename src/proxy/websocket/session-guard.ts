@@ -3,7 +3,7 @@
 import type { Problem } from '../../errors/problems.ts';
 import type { Principal } from '../../identity/principal.ts';
 import type { SocketEndpoint } from '../../upstream/endpoints.ts';
-import type { SocketUsage } from './protocol.ts';
+import type { SocketUsage } from './protocols/protocol.ts';
 
 export interface SessionFacts {
   readonly principal: Principal;

@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { SubjectHash } from '../../telemetry/subject-hash.ts';
 import type { RelayEnd } from './ending.ts';
-import type { SocketUsage } from './protocol.ts';
+import type { SocketUsage } from './protocols/protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
 
 export interface Ledger {

@@ -1,8 +1,8 @@
 // What an open socket leaves behind of the request that opened it.
 import type { Problem } from '../../errors/problems.ts';
-import { CLOSE } from './close-code.ts';
 import type { RelayEnd } from './ending.ts';
-import type { SocketUsage } from './protocol.ts';
+import { CLOSE } from './frames/close-code.ts';
+import type { SocketUsage } from './protocols/protocol.ts';
 import type { Relay } from './relay.ts';
 import type { RelayAccount } from './relay-parts.ts';
 import type { Relays } from './relays.ts';

@@ -5,9 +5,9 @@ import type { Config } from '../../config/config.ts';
 import { readAuthorities, trustOf } from '../../upstream/connection-pool.ts';
 import { toUpstreamFailure, UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
-import { ReadBuffer, SMALL_BYTES } from './read-buffer.ts';
-import { UpgradeAnswer } from './upgrade-answer.ts';
-import { type Opening, openingRequest } from './upstream-handshake.ts';
+import { ReadBuffer, SMALL_BYTES } from './frames/read-buffer.ts';
+import { UpgradeAnswer } from './opening/upgrade-answer.ts';
+import { type Opening, openingRequest } from './opening/upstream-handshake.ts';
 
 /** What the owner of an upstream socket is told. `refused`, `failed`: it never opened, and nothing more is told. */
 export interface UpstreamSocketOwner {

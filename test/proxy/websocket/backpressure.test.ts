@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { type Test, test } from 'tap';
 import { Backpressure } from '../../../src/proxy/websocket/backpressure.ts';
-import { ReadBuffer } from '../../../src/proxy/websocket/read-buffer.ts';
+import { ReadBuffer } from '../../../src/proxy/websocket/frames/read-buffer.ts';
 import type { UpstreamSocket } from '../../../src/proxy/websocket/upstream-socket.ts';
 
 /** A client that takes what it is given when the test says so, and an upstream that notes whether it is read. */

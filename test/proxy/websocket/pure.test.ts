@@ -2,13 +2,18 @@
 import { test } from 'tap';
 import { Problem } from '../../../src/errors/problems.ts';
 import { createSpentTokens } from '../../../src/identity/single-use.ts';
-import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket/agent-rules.ts';
-import { passedClosing, readClose } from '../../../src/proxy/websocket/close-code.ts';
-import { acceptOf } from '../../../src/proxy/websocket/handshake.ts';
-import { plainText, readFields } from '../../../src/proxy/websocket/message-fields.ts';
-import { TtsContexts } from '../../../src/proxy/websocket/tts-contexts.ts';
-import { isAcceptance, openingRequest, readBody, readHead } from '../../../src/proxy/websocket/upstream-handshake.ts';
-import { Utf8Check } from '../../../src/proxy/websocket/utf8-check.ts';
+import { passedClosing, readClose } from '../../../src/proxy/websocket/frames/close-code.ts';
+import { Utf8Check } from '../../../src/proxy/websocket/frames/utf8-check.ts';
+import { acceptOf } from '../../../src/proxy/websocket/opening/handshake.ts';
+import {
+  isAcceptance,
+  openingRequest,
+  readBody,
+  readHead,
+} from '../../../src/proxy/websocket/opening/upstream-handshake.ts';
+import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket/protocols/agent-rules.ts';
+import { plainText, readFields } from '../../../src/proxy/websocket/protocols/message-fields.ts';
+import { TtsContexts } from '../../../src/proxy/websocket/protocols/tts-contexts.ts';
 
 test('the example of RFC 6455 §1.3', async (t) => {
   t.equal(acceptOf('dGhlIHNhbXBsZSBub25jZQ=='), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');

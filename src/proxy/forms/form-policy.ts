@@ -1,0 +1,62 @@
+// The fields of a transcription form against the content rules, while the form passes.
+import { Problem } from '../../errors/problems.ts';
+import { type ContentRules, checkContent } from '../../policy/content.ts';
+import type { FormWatch } from '../upload.ts';
+import type { Form } from './form-parser.ts';
+
+/** Whether any rule concerns transcription at all: without one nobody looks at a form's fields. */
+export function restrictsForms(rules: ContentRules): boolean {
+  return (rules.models?.length ?? 0) > 0 || (rules.languages?.length ?? 0) > 0;
+}
+
+/** Watches behind the form itself. @throws Problem where the form cannot be read */
+export function watchForm(form: Form, rules: ContentRules): FormWatch {
+  const { parser } = form;
+  const found = new Map<string, string>();
+  let problem: Problem | null = null;
+  const refuse = (message: string): void => {
+    problem ??= new Problem('invalid_request', message);
+  };
+  parser?.on('field', (written, value, nameTruncated, valueTruncated) => {
+    const name = governed(written);
+    if (name === null) return;
+    if (name !== written || nameTruncated || valueTruncated || found.has(name))
+      return refuse(`The form field "${name}" must be there once.`);
+    found.set(name, value);
+  });
+  parser?.on('file', (written) => {
+    const name = governed(written);
+    if (name !== null) refuse(`The form field "${name}" must not be a file.`);
+  });
+  parser?.on('fieldsLimit', () => refuse('The form has too many fields.'));
+
+  const check = (isWhole: boolean): void => {
+    problem ??= form.problem;
+    if (problem !== null) throw problem;
+    const model = found.get('model') ?? null;
+    if (model === null && !isWhole) return; // it may still come
+    const wish = {
+      model,
+      language: found.get('language') ?? null,
+      voice: null,
+      container: null,
+      encoding: null,
+      transcript: null,
+    };
+    const decision = checkContent(wish, rules);
+    if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+  };
+  check(false);
+  return {
+    write: () => check(false),
+    async end() {
+      check(true);
+    },
+  };
+}
+
+/** The field that a part is, or that a lenient reader could take it for. */
+function governed(name: string | undefined): 'model' | 'language' | null {
+  const meant = (name ?? '').trim().toLowerCase().replace(/\[\]$/, '');
+  return meant === 'model' || meant === 'language' ? meant : null;
+}

@@ -1,0 +1,98 @@
+// Whether an upgrade is worth carrying, before anybody is asked: endpoint, handshake, target, version, policy, and the token that is
+// good for one.
+import type { FastifyRequest } from 'fastify';
+import { type Admission, admitted } from '../../../admission/admitted.ts';
+import type { ClientConfig, Config } from '../../../config/config.ts';
+import { Problem } from '../../../errors/problems.ts';
+import { type SpentTokens, singleUseOf } from '../../../identity/single-use.ts';
+import { queryOf } from '../../../listener/request-target.ts';
+import { type Upgrade, upgradeOf } from '../../../listener/upgrade.ts';
+import { checkContent } from '../../../policy/content.ts';
+import { allowsEndpoint } from '../../../policy/endpoint.ts';
+import type { SocketEndpoint } from '../../../upstream/endpoints.ts';
+import { onlyParameter } from '../../only-parameter.ts';
+import { recordedBytesPerSecond } from '../../recorded-audio.ts';
+import { type Target, targetOf } from '../../target.ts';
+import { checkHandshake } from './handshake.ts';
+
+export interface PassageOptions {
+  readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
+  /** Budgets of all client apps together. */
+  readonly quota: Pick<Config['limits']['quota'], 'audio_seconds'>;
+  readonly spentTokens: SpentTokens;
+  /** The last part of a shutdown has begun. */
+  readonly isDraining: boolean;
+}
+
+/** An upgrade that was found worth carrying. */
+export interface Passage extends Target {
+  readonly endpoint: SocketEndpoint;
+  readonly admission: Admission;
+  readonly upgrade: Upgrade;
+  /** The value of Sec-WebSocket-Accept. */
+  readonly accept: string;
+  /** Bytes in a second of what is transcribed; `null` = the query does not tell. */
+  readonly recordedRate: number | null;
+}
+
+/** @throws Problem */
+export async function findPassage(
+  endpoint: SocketEndpoint,
+  request: FastifyRequest,
+  { upstream, quota, spentTokens, isDraining }: PassageOptions,
+): Promise<Passage> {
+  const admission = admitted(request);
+  const { client, principal } = admission;
+  if (!allowsEndpoint(endpoint, client, principal.grants)) throw new Problem('endpoint_not_allowed');
+  const accept = checkHandshake(request.raw);
+  const upgrade = request.raw[upgradeOf];
+  if (upgrade === undefined) throw new Problem('invalid_request', 'This path is a WebSocket.');
+  if (isDraining) throw new Problem('draining');
+
+  const { target, version } = targetOf(endpoint, request, upstream);
+  const query = new URLSearchParams(queryOf(target));
+  checkPolicy(endpoint, client, request.params as { readonly id?: string }, query); // the table knows no other parameter
+  const recordedRate = endpoint.grant === 'stt' ? recordedBytesPerSecond(query, isAudioBudgeted(client, quota)) : null;
+
+  // Last, so that a refusal for another reason does not cost the caller its token. What refuses it later may give it back.
+  const singleUse = singleUseOf(principal);
+  if (singleUse !== null && !(await spentTokens.spend(singleUse, request.id))) {
+    request.record.reason = 'single_use_spent';
+    throw new Problem('unauthenticated');
+  }
+  return { endpoint, admission, upgrade, accept, target, version, recordedRate };
+}
+
+/** What the target alone tells; messages are judged as they come. */
+function checkPolicy(
+  endpoint: SocketEndpoint,
+  client: ClientConfig,
+  { id }: { readonly id?: string },
+  query: URLSearchParams,
+): void {
+  const { content } = client;
+  if (endpoint.grant === 'agent') {
+    if (content.agents !== null && (id === undefined || !content.agents.includes(id))) {
+      throw new Problem('content_not_allowed', 'This caller may not use this agent.');
+    }
+    return;
+  }
+  if (endpoint.grant !== 'stt') return;
+  const decision = checkContent(
+    {
+      model: onlyParameter(query, 'model'),
+      voice: null,
+      language: onlyParameter(query, 'language'),
+      container: null,
+      encoding: null,
+      transcript: null,
+    },
+    content,
+  );
+  if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+}
+
+function isAudioBudgeted({ limits }: ClientConfig, account: PassageOptions['quota']): boolean {
+  const { subject, client } = limits.quota.audio_seconds;
+  return subject !== null || client !== null || account.audio_seconds !== null;
+}

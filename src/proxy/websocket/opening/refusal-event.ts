@@ -1,0 +1,73 @@
+// A refusal that a browser's page can read: the socket is accepted, told, and closed.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { agentErrorEvent, sttErrorEvent, ttsErrorEvent } from '../../../errors/event.ts';
+import { Problem } from '../../../errors/problems.ts';
+import { endConnection } from '../../../listener/end-connection.ts';
+import { takeOver, upgradeOf } from '../../../listener/upgrade.ts';
+import type { SocketKind } from '../../../upstream/endpoints.ts';
+import { CLOSE } from '../frames/close-code.ts';
+import { makeCloseFrame, makeTextFrame } from '../frames/frame.ts';
+import { acceptance, checkHandshake } from './handshake.ts';
+
+/**
+ * Pages see 1006 and nothing else of an upgrade that is answered with a status. Programs that are no browsers send no Origin; they can
+ * read the status, and get it.
+ * @returns whether the caller was told
+ */
+export function refuseWithEvent(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  kind: SocketKind,
+  problem: Problem,
+): boolean {
+  const upgrade = request.raw[upgradeOf];
+  if (upgrade === undefined || request.headers.origin === undefined) return false;
+  const accept = acceptFor(request);
+  if (accept === null) return false;
+  reply.hijack();
+  takeOver(request.raw, reply.raw);
+  const { socket } = upgrade;
+  socket.write(acceptance(accept, request.id, null), 'latin1');
+  const event = eventOf(kind, problem, request.id);
+  if (event !== null) socket.write(makeTextFrame(JSON.stringify(event), false));
+  socket.write(makeCloseFrame(problem.isRetryable ? CLOSE.tryLater : CLOSE.policy, codeOf(problem), false));
+  endConnection(socket);
+  return true;
+}
+
+function acceptFor(request: FastifyRequest): string | null {
+  try {
+    return checkHandshake(request.raw);
+  } catch (error) {
+    if (error instanceof Problem) return null;
+    throw error;
+  }
+}
+
+/** Where there is room for one code: Cartesia's own, if it gave one. */
+function codeOf(problem: Problem): string {
+  return problem.errorCode ?? problem.code;
+}
+
+function eventOf(kind: SocketKind, problem: Problem, requestId: string): object | null {
+  const fields = {
+    status: problem.status,
+    errorCode: problem.errorCode,
+    title: problem.title,
+    message: problem.message,
+    requestId,
+    source: problem.details.source ?? 'broker',
+    contextId: null,
+  } as const;
+  switch (kind) {
+    case 'tts':
+      return ttsErrorEvent(fields);
+    case 'stt':
+    case 'stt_turns':
+      return sttErrorEvent(fields);
+    case 'agent_managed':
+      return agentErrorEvent(codeOf(problem), problem.message, true);
+    case 'agent_line':
+      return null; // it has no error event
+  }
+}

@@ -1,0 +1,87 @@
+// What Cartesia answers to an upgrade, as its bytes come: interim answers are passed over, then it is a 101, or a refusal and its words.
+import { readRequestId } from '../../../upstream/error-body.ts';
+import { UpstreamFailure } from '../../../upstream/upstream-failure.ts';
+import type { ErrorAnswer } from '../../upstream-error.ts';
+import type { ReadBuffer } from '../frames/read-buffer.ts';
+import { type AnswerHead, HEAD_MAX_BYTES, isAcceptance, readBody, readHead } from './upstream-handshake.ts';
+
+export type UpgradeVerdict =
+  | { readonly kind: 'accepted'; readonly requestId: string | null }
+  | { readonly kind: 'refused'; readonly answer: ErrorAnswer }
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
+
+/** Of a refusal's body; longer ones say enough by their status. */
+const BODY_MAX_BYTES = 16_384;
+
+export class UpgradeAnswer {
+  readonly #received: ReadBuffer;
+  readonly #accept: string;
+  #head: AnswerHead | null = null;
+
+  /**
+   * @param received where its bytes are; they are taken from there
+   * @param accept what Sec-WebSocket-Accept has to say
+   */
+  constructor(received: ReadBuffer, accept: string) {
+    this.#received = received;
+    this.#accept = accept;
+  }
+
+  /** The status is there and says no; at the most its words are still to come. */
+  get isRefusal(): boolean {
+    return this.#head !== null && this.#head.status !== 101;
+  }
+
+  /**
+   * @param hasEnded nothing more comes, or is waited for
+   * @returns `null` = not whole yet
+   */
+  read(hasEnded: boolean): UpgradeVerdict | null {
+    const received = this.#received;
+    while (this.#head === null || isInterim(this.#head)) {
+      const failure = this.#takeHead();
+      if (failure !== null) return { kind: 'failed', failure };
+      if (this.#head === null) return null;
+    }
+    const { status, headers, body: length } = this.#head;
+    const requestId = readRequestId(headers.get('cartesia-request-id')) ?? readRequestId(headers.get('x-request-id'));
+    if (status === 101) {
+      return isAcceptance(this.#head, this.#accept)
+        ? { kind: 'accepted', requestId }
+        : { kind: 'failed', failure: new UpstreamFailure('malformed', 'HANDSHAKE') };
+    }
+    const isLong = received.end >= BODY_MAX_BYTES;
+    const body = readBody(received.bytes.subarray(0, received.end), length, hasEnded || isLong);
+    if (body === null) {
+      received.consume(0, false);
+      return null;
+    }
+    const words = (headers.get('content-encoding') ?? 'identity').toLowerCase() === 'identity' ? body : '';
+    return {
+      kind: 'refused',
+      answer: { status, body: words, requestId, retryAfter: headers.get('retry-after') ?? null },
+    };
+  }
+
+  /** Sets the head, to `null` where it is not whole yet. */
+  #takeHead(): UpstreamFailure | null {
+    const received = this.#received;
+    this.#head = null;
+    const end = received.bytes.subarray(0, received.end).indexOf('\r\n\r\n');
+    if (end > HEAD_MAX_BYTES || (end === -1 && received.end > HEAD_MAX_BYTES))
+      return new UpstreamFailure('oversized', 'HEAD');
+    if (end === -1) {
+      received.consume(0, false);
+      return null;
+    }
+    this.#head = readHead(received.bytes.toString('latin1', 0, end));
+    if (this.#head === null) return new UpstreamFailure('malformed', 'HEAD');
+    received.consume(end + 4, false);
+    return null;
+  }
+}
+
+/** RFC 9110 §15.2. */
+function isInterim({ status }: AnswerHead): boolean {
+  return status < 200 && status !== 101;
+}

@@ -1,0 +1,84 @@
+// The socket of a call with an agent: JSON text both ways, charged for by time. What a message may say, and how a refusal looks, is said
+// by the dialect.
+import { Problem } from '../../../errors/problems.ts';
+import { CallMeter } from './call-meter.ts';
+import type { Occasion, ProtocolHost, SocketProtocol, Verdict } from './protocol.ts';
+
+export interface AgentDialect {
+  /**
+   * @param overrides what this caller may set, in the words of the configuration
+   * @returns why the message may not pass; `null` = it may
+   * @throws Problem when it cannot be read
+   */
+  check(payload: Buffer, overrides: ReadonlySet<string>): Problem | null;
+  /** Tells the client. */
+  refuse(problem: Problem, host: ProtocolHost): void;
+  /** @returns what the client gets instead of a message of upstream's; `null` = the message as it is */
+  replacement(bytes: Buffer, start: number, end: number, host: ProtocolHost): string | null;
+  /** The last messages before the socket is closed. */
+  farewell(problem: Problem, occasion: Occasion): readonly string[];
+}
+
+export class AgentProtocol implements SocketProtocol {
+  readonly takesBinary = false;
+  /** Waiting for the end of a call could take an hour. */
+  readonly isBusy = false;
+  readonly #host: ProtocolHost;
+  readonly #dialect: AgentDialect;
+  readonly #overrides: ReadonlySet<string>;
+  readonly #call = new CallMeter();
+
+  constructor(host: ProtocolHost, dialect: AgentDialect, overrides: ReadonlySet<string>) {
+    this.#host = host;
+    this.#dialect = dialect;
+    this.#overrides = overrides;
+  }
+
+  get usage() {
+    return this.#call.usage;
+  }
+
+  clientText(payload: Buffer): Verdict {
+    const problem = this.#check(payload);
+    if (problem !== null) {
+      this.#dialect.refuse(problem, this.#host);
+      return 'drop';
+    }
+    this.#call.passed(this.#host);
+    return 'pass';
+  }
+
+  clientBinary(_bytes: number, isFirst: boolean): void {
+    if (!isFirst) return;
+    this.#dialect.refuse(new Problem('invalid_request', 'Messages on this socket are JSON text.'), this.#host);
+  }
+
+  upstreamText(bytes: Buffer, start: number, end: number): string | null {
+    return this.#dialect.replacement(bytes, start, end, this.#host);
+  }
+
+  farewell(problem: Problem, occasion: Occasion): readonly string[] {
+    return this.#dialect.farewell(problem, occasion);
+  }
+
+  cancels(): readonly string[] {
+    return [];
+  }
+
+  look(): void {
+    this.#call.look(this.#host.nowMs);
+  }
+
+  end(): void {
+    this.#call.look(this.#host.touch());
+  }
+
+  #check(payload: Buffer): Problem | null {
+    try {
+      return this.#dialect.check(payload, this.#overrides);
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
+    }
+  }
+}

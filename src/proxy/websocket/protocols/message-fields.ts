@@ -1,0 +1,47 @@
+// A client's message as an object, read so that no other reader of the same bytes can find something else in it.
+import { Problem } from '../../../errors/problems.ts';
+import { parseStrictJson } from '../../../listener/strict-json.ts';
+import { disguiseOf } from '../../disguise.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * @param known every name that policy looks at, at any depth. One in another spelling (`Model_ID`) is refused: JSON readers that ignore
+ *   case would take it for the field, and for us it would be none.
+ * @throws Problem `invalid_request`
+ */
+export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields {
+  const value = parseStrictJson(payload, 'message');
+  if (!isFields(value)) throw new Problem('invalid_request', 'The message is not a JSON object.');
+  refuseDisguises(value, known);
+  return value;
+}
+
+/**
+ * A text of a message that was refused, where there is no doubt which: the field stands once in it.
+ * @returns `null` where it cannot be told
+ */
+export function plainText(payload: Buffer, field: string): string | null {
+  const text = payload.toString('utf8');
+  if (text.split(`"${field}"`).length !== 2) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    const found = isFields(value) && Object.hasOwn(value, field) ? value[field] : null;
+    return typeof found === 'string' ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function refuseDisguises(value: object, known: ReadonlySet<string>): void {
+  for (const [name, member] of Object.entries(value)) {
+    if (disguiseOf(name, known) !== null) {
+      throw new Problem('invalid_request', 'The message has a field whose name is not spelled as the API spells it.');
+    }
+    if (typeof member === 'object' && member !== null) refuseDisguises(member, known);
+  }
+}

@@ -1,0 +1,78 @@
+// The transcription sockets: audio up, counted in passing; bare words or JSON commands up, left as they are; transcripts down.
+// https://docs.cartesia.ai/api-reference/stt/websocket
+import { sttErrorEvent } from '../../../errors/event.ts';
+import type { Problem } from '../../../errors/problems.ts';
+import { readErrorEvent } from '../../upstream-error-event.ts';
+import { isFields } from './message-fields.ts';
+import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+
+const ERROR = Buffer.from('error');
+/** An error is a few sentences; what is longer passes unread. */
+const ERROR_MAX_BYTES = 16_384;
+
+export class SttProtocol implements SocketProtocol {
+  readonly takesBinary = true;
+  readonly usage: SocketUsage = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };
+  /** Somebody may be speaking at any moment. */
+  readonly isBusy = false;
+  readonly #host: ProtocolHost;
+  readonly #bytesPerSecond: number | null;
+
+  /** @param bytesPerSecond of the audio that the query announces; `null` = it does not tell */
+  constructor(host: ProtocolHost, bytesPerSecond: number | null) {
+    this.#host = host;
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  clientText(): Verdict {
+    return 'pass';
+  }
+
+  clientBinary(bytes: number): void {
+    this.usage.audioBytes += bytes;
+    if (this.#bytesPerSecond !== null) this.usage.audioSeconds += bytes / this.#bytesPerSecond;
+  }
+
+  upstreamText(bytes: Buffer, start: number, end: number): string | null {
+    if (end - start > ERROR_MAX_BYTES) return null;
+    const found = bytes.indexOf(ERROR, start);
+    if (found === -1 || found >= end) return null;
+    const event = parsed(bytes.toString('utf8', start, end));
+    if (event?.['type'] !== 'error') return null;
+    return JSON.stringify(sttErrorEvent(readErrorEvent(event, null, this.#host)));
+  }
+
+  farewell(problem: Problem, occasion: Occasion): readonly string[] {
+    if (occasion === 'said_by_upstream') return [];
+    return [
+      JSON.stringify(
+        sttErrorEvent({
+          status: problem.status,
+          errorCode: problem.errorCode,
+          title: problem.title,
+          message: problem.message,
+          requestId: this.#host.requestId,
+          source: problem.details.source ?? 'broker',
+          contextId: null,
+        }),
+      ),
+    ];
+  }
+
+  cancels(): readonly string[] {
+    return [];
+  }
+
+  look(): void {}
+
+  end(): void {}
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,121 @@
+// The generation contexts of one socket: which are going on, what each has taken, and when one counts as over.
+//
+// A context ends with `done` or an error. Neither is certain to come: a context that was cancelled, or that hit a limit, may just fall
+// silent, so silence ends one too. Each for itself: a socket on which others speak is not silent.
+
+import { BriefMap } from '../../../collections/brief-map.ts';
+
+export interface TtsContext {
+  readonly id: string;
+  /** Code points of its transcripts so far. */
+  characters: number;
+  /** Those of them that do not count yet. */
+  openCharacters: number;
+  /** Upstream works on it: from now on its text counts at once. */
+  isTaken: boolean;
+  /** Messages that wait for a lease; `null` = it goes. */
+  held: Buffer[] | null;
+  /** When it was last written to, or heard, milliseconds of the clock. */
+  activeAtMs: number;
+  isCancelled: boolean;
+  /**
+   * Of text that went up behind a cancel, which upstream may speak as a context of its own. `ending`: the end of what was cancelled is
+   * still to come. `unheard`: it has come, and nothing since.
+   */
+  renewal: 'none' | 'ending' | 'unheard';
+  /** Its reader has had its error already. */
+  isTold: boolean;
+}
+
+const NONE: readonly TtsContext[] = [];
+/** The live service ends a context a second after its last audio; audio that is on its way takes longer. */
+const SILENCE_MS = 60_000;
+const SILENCE_AFTER_CANCEL_MS = 5000;
+
+export class TtsContexts {
+  readonly #contexts = new BriefMap<TtsContext>();
+  #lastTouched: TtsContext | null = null;
+  #only: TtsContext | null = null;
+
+  get size(): number {
+    return this.#contexts.size;
+  }
+
+  /** Where there is one and no other. */
+  get only(): TtsContext | null {
+    return this.#only;
+  }
+
+  get(id: string): TtsContext | undefined {
+    return this.#contexts.get(id);
+  }
+
+  /** A copy: contexts may end while it is walked. */
+  all(): readonly TtsContext[] {
+    return this.#contexts.values();
+  }
+
+  begin(id: string, nowMs: number): TtsContext {
+    const context: TtsContext = {
+      id,
+      characters: 0,
+      openCharacters: 0,
+      isTaken: false,
+      held: null,
+      activeAtMs: nowMs,
+      isCancelled: false,
+      renewal: 'none',
+      isTold: false,
+    };
+    this.#contexts.set(id, context);
+    this.#only = this.#contexts.size === 1 ? context : null;
+    return context;
+  }
+
+  touch(context: TtsContext, nowMs: number): void {
+    context.activeAtMs = nowMs;
+    this.#lastTouched = context;
+  }
+
+  /** Text goes up behind its cancel: whatever was to be said of it was said of what it was before. */
+  renew(context: TtsContext): void {
+    context.isCancelled = false;
+    context.isTold = false;
+    context.renewal = 'ending';
+  }
+
+  /** @returns whether there was one */
+  end(id: string): boolean {
+    if (this.#lastTouched?.id === id) this.#lastTouched = null;
+    if (!this.#contexts.delete(id)) return false;
+    this.#only = this.#contexts.size === 1 ? (this.#contexts.values()[0] ?? null) : null;
+    return true;
+  }
+
+  /**
+   * Whose an event is that names no context: the only one's, or that of the message which went up last, because that is what upstream
+   * is most likely to complain about. Without a name most clients would never learn of it. Never of one that waits: upstream has not
+   * heard of it.
+   */
+  get likeliest(): TtsContext | null {
+    const context = this.#only ?? this.#lastTouched;
+    return context?.held === null ? context : null;
+  }
+
+  /** Whose an event is. Messages without a name have one of upstream's making, each its own; here they are one. */
+  named(id: string): TtsContext | undefined {
+    return this.#contexts.get(id) ?? this.#contexts.get('');
+  }
+
+  silent(nowMs: number): readonly TtsContext[] {
+    if (this.#contexts.size === 0) return NONE;
+    const list: TtsContext[] = [];
+    for (const context of this.#contexts.values()) {
+      if (context.held !== null) continue;
+      const mayBeOver = context.isCancelled || context.renewal !== 'none';
+      const silenceMs = mayBeOver ? SILENCE_AFTER_CANCEL_MS : SILENCE_MS;
+      if (nowMs - context.activeAtMs > silenceMs) list.push(context);
+    }
+    return list;
+  }
+}

@@ -1,0 +1,83 @@
+// What a client's message on the speech socket asks for, as far as it can be told without knowing what went before. Pure.
+import { Problem } from '../../../errors/problems.ts';
+import { type ContentRules, checkContent } from '../../../policy/content.ts';
+import { bytesPerSecond, countCharacters } from '../../../usage/units.ts';
+import { readGeneration } from '../../generation.ts';
+import { type Fields, plainText, readFields } from './message-fields.ts';
+
+export type TtsMessage =
+  | {
+      readonly kind: 'generation';
+      /** Of its context; empty = it names none. */
+      readonly id: string;
+      /** Code points of its transcript. */
+      readonly characters: number;
+      /** Of the audio that it asks for; 0 = not known. */
+      readonly bytesPerSecond: number;
+    }
+  | { readonly kind: 'cancel'; readonly id: string }
+  | {
+      readonly kind: 'refused';
+      /** Of the context that it names; `null` where that cannot be told. */
+      readonly id: string | null;
+      readonly problem: Problem;
+    };
+
+const KNOWN: ReadonlySet<string> = new Set([
+  'model_id',
+  'transcript',
+  'voice',
+  'id',
+  'output_format',
+  'container',
+  'encoding',
+  'sample_rate',
+  'context_id',
+  'continue',
+  'cancel',
+  'flush',
+  'language',
+  'locale',
+]);
+
+export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessage {
+  let fields: Fields;
+  try {
+    fields = readFields(payload, KNOWN);
+  } catch (error) {
+    return refused(error as Problem, plainText(payload, 'context_id')); // nothing else is thrown there
+  }
+  const id = fields['context_id'] ?? '';
+  // Upstream may take 5 and 6 for two contexts; here they would be one without a name.
+  if (typeof id !== 'string') return refused(invalid('context_id'), null);
+  const cancel = fields['cancel'];
+  if (cancel !== undefined && typeof cancel !== 'boolean' && cancel !== null) return refused(invalid('cancel'), id);
+  if (cancel === true) {
+    // Nothing may ride on a message that is not looked into.
+    const isBare = Object.keys(fields).every((name) => name === 'cancel' || name === 'context_id');
+    return isBare
+      ? { kind: 'cancel', id }
+      : refused(new Problem('invalid_request', 'A cancel has no other field than context_id.'), id);
+  }
+  const transcript = fields['transcript'];
+  if (transcript !== undefined && typeof transcript !== 'string' && transcript !== null) {
+    return refused(invalid('transcript'), id);
+  }
+  const { wish, format } = readGeneration(fields);
+  const decision = checkContent(wish, content);
+  if (decision.outcome === 'denied') return refused(new Problem('content_not_allowed', decision.message), id);
+  return {
+    kind: 'generation',
+    id,
+    characters: countCharacters(wish.transcript ?? ''),
+    bytesPerSecond: bytesPerSecond(format) ?? 0,
+  };
+}
+
+function refused(problem: Problem, id: string | null): TtsMessage {
+  return { kind: 'refused', id, problem };
+}
+
+function invalid(field: string): Problem {
+  return new Problem('invalid_request', `The field "${field}" has the wrong type.`);
+}

@@ -1,0 +1,297 @@
+// The TTS socket: JSON messages up, each decided by policy; chunks of audio down, counted in passing.
+// https://docs.cartesia.ai/api-reference/tts/websocket and https://docs.cartesia.ai/use-the-api/tts-websocket/contexts
+import { ttsErrorEvent } from '../../../errors/event.ts';
+import { Problem } from '../../../errors/problems.ts';
+import { readErrorEvent } from '../../upstream-error-event.ts';
+import type { SessionGuard } from '../session-guard.ts';
+import type { SessionRules } from '../session-rules.ts';
+import { audioBytes, contextOfChunk, isChunk, lengthOfData } from './audio-chunk.ts';
+import { type Fields, isFields } from './message-fields.ts';
+import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+import { TtsAudio } from './tts-audio.ts';
+import { TtsCharacters } from './tts-characters.ts';
+import { type TtsContext, TtsContexts } from './tts-contexts.ts';
+import { readTtsMessage, type TtsMessage } from './tts-message.ts';
+
+/** Messages that wait for leases, of all contexts together. */
+const HELD_MAX_BYTES = 1024 * 1024;
+
+type Generation = Extract<TtsMessage, { kind: 'generation' }>;
+
+export class TtsProtocol implements SocketProtocol {
+  readonly takesBinary = false;
+  readonly usage: SocketUsage = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };
+  readonly #host: ProtocolHost;
+  readonly #rules: SessionRules;
+  readonly #guard: SessionGuard;
+  readonly #contexts = new TtsContexts();
+  readonly #characters = new TtsCharacters(this.usage);
+  readonly #audio = new TtsAudio(this.usage);
+  #heldBytes = 0;
+
+  constructor(host: ProtocolHost, rules: SessionRules, guard: SessionGuard) {
+    this.#host = host;
+    this.#rules = rules;
+    this.#guard = guard;
+  }
+
+  get isBusy(): boolean {
+    return this.#contexts.size > 0;
+  }
+
+  clientText(payload: Buffer, keep: () => Buffer): Verdict {
+    const message = readTtsMessage(payload, this.#rules.content);
+    switch (message.kind) {
+      case 'generation':
+        return this.#generate(message, keep);
+      case 'cancel':
+        return this.#cancel(message.id);
+      case 'refused':
+        this.#refuse(message.problem, message.id);
+        return 'drop';
+    }
+  }
+
+  clientBinary(_bytes: number, isFirst: boolean): void {
+    if (isFirst) this.#refuse(new Problem('invalid_request', 'Messages on this socket are JSON text.'), null);
+  }
+
+  upstreamText(bytes: Buffer, start: number, end: number): string | null {
+    if (this.#audio.isUniform && isChunk(bytes, start, end)) {
+      const isPlain = this.#contexts.only !== null && !this.#characters.hasRefused;
+      this.#heard(isPlain ? null : contextOfChunk(bytes, start, end), false);
+      this.#audio.count(audioBytes(bytes, start, end), '');
+      return null;
+    }
+    const event = eventOf(bytes, start, end);
+    if (event === null) return null;
+    const id = typeof event['context_id'] === 'string' ? event['context_id'] : null;
+    if (event['type'] === 'error') return this.#error(event, id);
+    const isOver = event['type'] === 'done' || event['done'] === true;
+    this.#heard(id, isOver);
+    if (event['type'] === 'chunk') this.#audio.count(lengthOfData(event), id ?? '');
+    if (isOver) this.#over(id ?? this.#contexts.likeliest?.id ?? '');
+    return null;
+  }
+
+  /** Who reads a context looks at nothing but its events. */
+  farewell(problem: Problem, occasion: Occasion): readonly string[] {
+    const waiting = this.#contexts.all().filter(({ isTold }) => !isTold);
+    if (waiting.length === 0 && occasion === 'unread_message') return [this.#eventOf(problem, null)];
+    return waiting.map(({ id }) => this.#eventOf(problem, id));
+  }
+
+  cancels(): readonly string[] {
+    const going = this.#contexts
+      .all()
+      .filter(({ held, isCancelled, id }) => held === null && !isCancelled && id !== '');
+    return going.map(({ id }) => cancelOf(id));
+  }
+
+  look(): void {
+    const { nowMs } = this.#host;
+    this.#characters.look(nowMs);
+    // What upstream says may be on its way to a client that reads slowly.
+    if (this.#host.isClientFull) for (const context of this.#contexts.all()) context.activeAtMs = nowMs;
+    for (const context of this.#contexts.silent(nowMs)) this.#fellSilent(context);
+  }
+
+  /** Their leases end with the socket's. */
+  end(): void {
+    for (const context of this.#contexts.all()) {
+      this.#settle(context);
+      this.#contexts.end(context.id);
+    }
+  }
+
+  #checkAmounts({ id, characters }: Generation): Problem | null {
+    const context = this.#contexts.get(id);
+    const { content, maxContexts, maxSessionCharacters } = this.#rules;
+    if (context === undefined && this.#contexts.size >= maxContexts) {
+      return new Problem('concurrency_limited', `This socket may have ${maxContexts} contexts at once.`);
+    }
+    if (content.maxTranscript !== null && (context?.characters ?? 0) + characters > content.maxTranscript) {
+      return new Problem(
+        'content_not_allowed',
+        `The transcript is longer than the ${content.maxTranscript} characters this caller may use.`,
+      );
+    }
+    if (maxSessionCharacters !== null && this.#characters.all + characters > maxSessionCharacters) {
+      return new Problem('content_not_allowed', `This session has used up its ${maxSessionCharacters} characters.`);
+    }
+    return null;
+  }
+
+  #generate(message: Generation, keep: () => Buffer): Verdict {
+    const { id, characters, bytesPerSecond } = message;
+    const problem = this.#checkAmounts(message);
+    if (problem !== null) {
+      this.#refuse(problem, id);
+      return 'drop';
+    }
+    const { nowMs } = this.#host;
+    const known = this.#contexts.get(id);
+    const context = known ?? this.#contexts.begin(id, nowMs);
+    if (context.isCancelled) this.#contexts.renew(context);
+    this.#characters.add(context, characters);
+    this.#audio.learn(id, bytesPerSecond, () => this.#contexts.all().map((one) => one.id));
+    if (known === undefined) {
+      const turn = this.#guard.beginContext(id);
+      if (turn !== 'go') {
+        context.held = [];
+        turn.then(
+          (answer) => this.#turnCame(context, answer),
+          () => this.#turnCame(context, new Problem('internal_error')),
+        );
+      }
+    }
+    if (context.held === null) {
+      this.#contexts.touch(context, nowMs);
+      return 'pass';
+    }
+    this.#hold(context, context.held, keep());
+    return 'drop';
+  }
+
+  #hold(context: TtsContext, held: Buffer[], frames: Buffer): void {
+    held.push(frames);
+    this.#heldBytes += frames.length;
+    if (this.#heldBytes > HELD_MAX_BYTES) this.#refuse(new Problem('concurrency_limited'), context.id);
+  }
+
+  #turnCame(context: TtsContext, answer: 'go' | Problem): void {
+    const { held } = context;
+    if (held === null || this.#contexts.get(context.id) !== context) return; // it ended while it waited
+    if (answer !== 'go') {
+      this.#refuse(answer, context.id);
+      return;
+    }
+    context.held = null;
+    this.#contexts.touch(context, this.#host.nowMs);
+    for (const frames of held) {
+      this.#heldBytes -= frames.length;
+      this.#host.forward(frames);
+    }
+  }
+
+  #cancel(id: string): Verdict {
+    const context = this.#contexts.get(id);
+    if (context === undefined) return 'pass'; // it may have ended a moment ago
+    if (context.held === null) {
+      context.isCancelled = true;
+      this.#contexts.touch(context, this.#host.nowMs);
+      return 'pass';
+    }
+    // Upstream has never heard of it; its reader waits for an end all the same.
+    this.#end(id);
+    this.#host.toClient(JSON.stringify({ type: 'done', done: true, status_code: 206, context_id: id }));
+    return 'drop';
+  }
+
+  /** A message is not forwarded. For its context that is the end, as it is for every client. */
+  #refuse(problem: Problem, id: string | null): void {
+    const context = id === null ? undefined : this.#contexts.get(id);
+    if (context !== undefined) this.#stop(context);
+    this.#host.toClient(this.#eventOf(problem, id));
+  }
+
+  /** What speaks is over when upstream says so, or is silent: until then it has its lease. */
+  #stop(context: TtsContext): void {
+    if (context.held !== null) {
+      this.#end(context.id);
+      return;
+    }
+    context.isTold = true;
+    if (context.isCancelled) return;
+    context.isCancelled = true;
+    this.#contexts.touch(context, this.#host.nowMs);
+    if (context.id !== '') this.#host.toUpstream(cancelOf(context.id));
+  }
+
+  #fellSilent(context: TtsContext): void {
+    this.#end(context.id);
+    // After a cancel nobody waits for anything, and what has no name reaches no reader.
+    if (!context.isCancelled && context.renewal === 'none' && context.id !== '')
+      this.#host.toClient(this.#eventOf(new Problem('upstream_timeout'), context.id));
+  }
+
+  #heard(named: string | null, isOver: boolean): void {
+    if (named !== null && this.#characters.spoken(named) && !isOver) this.#speaksOn(named);
+    const context = named === null ? this.#contexts.likeliest : this.#contexts.named(named);
+    if (context === null || context === undefined || context.held !== null) return;
+    context.activeAtMs = this.#host.nowMs;
+    if (context.renewal === 'unheard') context.renewal = 'none';
+    this.#characters.taken(context);
+  }
+
+  /** Upstream says so: of the context, or of what it was before it was cancelled. */
+  #over(id: string): void {
+    const context = this.#contexts.get(id);
+    if (context?.renewal === 'ending') context.renewal = 'unheard';
+    else this.#end(id);
+  }
+
+  /** An error has ended it for its reader, and given back its lease: it was about something else, and nobody shall have it for nothing. */
+  #speaksOn(id: string): void {
+    if (this.#contexts.get(id) === undefined) this.#host.toUpstream(cancelOf(id));
+  }
+
+  #error(event: Fields, named: string | null): string {
+    const likeliest = named === null ? (this.#contexts.likeliest?.id ?? null) : null;
+    const id = named ?? likeliest;
+    const fields = readErrorEvent(event, likeliest === '' ? null : likeliest, this.#host);
+    const context = id === null ? undefined : this.#contexts.get(id);
+    if (context !== undefined && context.held === null) {
+      const isRemembered = this.#characters.refused(context, this.#host.nowMs);
+      if (named === null && !isRemembered && !context.isCancelled && id !== '')
+        this.#host.toUpstream(cancelOf(context.id));
+      if (fields.status === 429) this.#guard.contextRefused(context.id);
+    }
+    if (id !== null) this.#end(id);
+    return JSON.stringify(ttsErrorEvent(fields));
+  }
+
+  #eventOf(problem: Problem, id: string | null): string {
+    return JSON.stringify(
+      ttsErrorEvent({
+        status: problem.status,
+        errorCode: problem.errorCode,
+        title: problem.title,
+        message: problem.message,
+        requestId: this.#host.requestId,
+        source: problem.details.source ?? 'broker',
+        contextId: id === '' ? null : id,
+      }),
+    );
+  }
+
+  #end(id: string): void {
+    const context = this.#contexts.get(id);
+    if (context !== undefined) this.#settle(context);
+    if (this.#contexts.end(id)) this.#guard.endContext(id);
+    this.#audio.ended(id);
+  }
+
+  #settle(context: TtsContext): void {
+    const { held } = context;
+    if (held === null) {
+      this.#characters.taken(context);
+      return;
+    }
+    this.#characters.dropped(context);
+    for (const frames of held) this.#heldBytes -= frames.length;
+  }
+}
+
+function cancelOf(id: string): string {
+  return JSON.stringify({ context_id: id, cancel: true });
+}
+
+function eventOf(bytes: Buffer, start: number, end: number): Fields | null {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
+    return isFields(value) ? value : null;
+  } catch {
+    return null; // not ours to judge: it passes as it is
+  }
+}

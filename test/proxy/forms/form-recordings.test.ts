@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { test } from 'tap';
+import { openForm } from '../../../src/proxy/forms/form-parser.ts';
+import { measureRecordings } from '../../../src/proxy/forms/form-recordings.ts';
+import { Upload } from '../../../src/proxy/upload.ts';
+
+const TYPE = 'multipart/form-data; boundary=b';
+const KIB = 1024;
+
+const part = (disposition: string, content: Buffer): Buffer =>
+  Buffer.concat([
+    Buffer.from(`--b\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n`),
+    content,
+    Buffer.from('\r\n'),
+  ]);
+const file = (content: Buffer, name = 'file'): Buffer => part(`name="${name}"; filename="a"`, content);
+const END = Buffer.from('--b--\r\n');
+
+function* piecesOf(bytes: Buffer, size: number): Iterable<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** 32 kB are a second. */
+function wav(seconds: number): Buffer {
+  const head = Buffer.from(
+    'RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\0\0\0\x02\0\x10\0data\0\0\0\0',
+    'latin1',
+  );
+  return Buffer.concat([head, Buffer.alloc(seconds * 32_000 - head.length)]);
+}
+
+async function secondsOf(bytes: Buffer, rawBytesPerSecond: number | null = null, contentType = TYPE): Promise<number> {
+  const form = await openForm(contentType);
+  const recordings = measureRecordings(form, rawBytesPerSecond);
+  const upload = new Upload(bytes.length, [form, recordings]);
+  await pipeline(Readable.from(piecesOf(bytes, 1_000), { objectMode: false }), upload.resume());
+  return recordings.seconds;
+}
+
+test('a WAV is as long as its header says, anything else as if it were compressed speech', async (t) => {
+  t.equal(await secondsOf(Buffer.concat([file(wav(3)), END])), 3);
+  t.equal(await secondsOf(Buffer.concat([file(randomBytes(40_000)), END])), 10, '32 kbit/s');
+  t.equal(await secondsOf(Buffer.concat([file(randomBytes(40_000)), END]), 16_000), 2.5, 'or as the query says');
+});
+
+test('nothing in the form is free', async (t) => {
+  t.equal(await secondsOf(Buffer.concat([file(wav(1), 'other'), file(randomBytes(40_000)), END])), 11, 'two files');
+  const asField = part('name="file"', randomBytes(416 * KIB));
+  t.ok((await secondsOf(Buffer.concat([asField, END]))) > 100, 'a file that says it is a field');
+  t.ok(
+    (await secondsOf(Buffer.concat([file(wav(1)), END, randomBytes(416 * KIB)]))) > 100,
+    'what comes behind the end',
+  );
+});
+
+test('a form that nobody can read counts by its bytes', async (t) => {
+  const bytes = randomBytes(56 * KIB);
+  for (const type of ['multipart/form-data', 'multipart/form-data; boundary=a; boundary=b', TYPE])
+    t.equal(await secondsOf(bytes, null, type), (40 * KIB) / 4_000, type);
+});

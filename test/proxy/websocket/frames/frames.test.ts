@@ -1,0 +1,164 @@
+// Ten thousand random sequences of frames, good and bad, in random pieces, through both walkers: what passes is what was sent, what is
+// refused is refused with its code, and nothing throws.
+import fc from 'fast-check';
+import { test } from 'tap';
+import { ClientFrames } from '../../../../src/proxy/websocket/frames/client-frames.ts';
+import { UpstreamFrames } from '../../../../src/proxy/websocket/frames/upstream-frames.ts';
+import { bytesOf, pieces, read, sequenceOf } from './random-frames.ts';
+
+const sequence = sequenceOf(8);
+const RUNS = { numRuns: 10_000, seed: 20_261_122 };
+
+function inPieces(bytes: Buffer, sizes: readonly number[], push: (piece: Buffer) => void): void {
+  for (let at = 0, i = 0; at < bytes.length; i += 1) {
+    const size = sizes[i % sizes.length] ?? 1;
+    push(Buffer.from(bytes.subarray(at, at + size)));
+    at += size;
+  }
+}
+
+function walkUp(bytes: Buffer, sizes: readonly number[], refuses: (payload: Buffer) => boolean = () => false) {
+  const out: Buffer[] = [];
+  const controls: string[] = [];
+  const texts: string[] = [];
+  let violation = 0;
+  const frames = new ClientFrames({
+    get isListening() {
+      return violation === 0;
+    },
+    passUp: (piece) => void out.push(Buffer.from(piece)),
+    textUp(payload, keep) {
+      texts.push(payload.toString('hex'));
+      const kept = read(keep(), true);
+      if (kept.rest !== 0) throw new Error('what is kept is not whole');
+      return !refuses(payload);
+    },
+    binaryUp: () => true,
+    controlUp: (opcode, payload) => void controls.push(`${opcode}:${payload.toString('hex')}`),
+    violationUp: (code) => {
+      violation = code;
+    },
+  });
+  inPieces(bytes, sizes, (piece) => frames.push(piece));
+  return { out: Buffer.concat(out), controls, texts, violation };
+}
+
+/** As the upstream socket does it: what is not taken comes again, in front of what is new. */
+function walkDown(bytes: Buffer, sizes: readonly number[]) {
+  const out: Buffer[] = [];
+  const controls: string[] = [];
+  let violation = 0;
+  const frames = new UpstreamFrames({
+    get isOpen() {
+      return violation === 0;
+    },
+    passDown: (piece) => void out.push(Buffer.from(piece)),
+    textDown: () => null,
+    controlDown: (opcode, payload) => void controls.push(`${opcode}:${payload.toString('hex')}`),
+    violationDown: (code) => {
+      violation = code;
+    },
+  });
+  let waiting: Buffer = Buffer.alloc(0);
+  inPieces(bytes, sizes, (piece) => {
+    waiting = Buffer.concat([waiting, piece]);
+    waiting = waiting.subarray(frames.read(waiting, 0, waiting.length));
+  });
+  return { out: Buffer.concat(out), controls, violation };
+}
+
+/** What went through holds the messages that went in, and the control frames were taken out of it. */
+function isUnchanged(
+  bytes: Buffer,
+  { out, controls, violation }: ReturnType<typeof walkDown>,
+  isMasked: boolean,
+): boolean {
+  const sent = read(bytes, isMasked);
+  const passed = read(out, isMasked);
+  return (
+    violation === 0 &&
+    passed.rest === 0 &&
+    passed.controls.length === 0 &&
+    String(passed.messages) === String(sent.messages) &&
+    String(controls) === String(sent.controls)
+  );
+}
+
+test('up: messages pass unchanged, control frames end here, whatever the pieces', async (t) => {
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(sequence, pieces, (frames, sizes) => {
+          const bytes = bytesOf(frames, true);
+          return isUnchanged(bytes, walkUp(bytes, sizes), true);
+        }),
+        RUNS,
+      ),
+    '10,000 sequences',
+  );
+});
+
+test('up: a message that is refused leaves no byte behind', async (t) => {
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(sequence, pieces, (frames, sizes) => {
+          const bytes = bytesOf(frames, true);
+          const isOdd = (payload: Buffer): boolean => payload.length % 2 === 1;
+          const { out } = walkUp(bytes, sizes, isOdd);
+          const wanted = read(bytes, true).messages.filter(
+            (one) => one.startsWith('binary') || !isOdd(Buffer.from(one.slice(5), 'hex')),
+          );
+          return String(read(out, true).messages) === String(wanted) && read(out, true).rest === 0;
+        }),
+        RUNS,
+      ),
+    '10,000 sequences',
+  );
+});
+
+test('down: messages pass unchanged, control frames end here, whatever the pieces', async (t) => {
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(sequence, pieces, (frames, sizes) => {
+          const bytes = bytesOf(frames, false);
+          return isUnchanged(bytes, walkDown(bytes, sizes), false);
+        }),
+        RUNS,
+      ),
+    '10,000 sequences',
+  );
+});
+
+test('both: a bit that flips anywhere crashes nothing, and nothing passes that is no frame', async (t) => {
+  const codes = new Set([0, 1002, 1007, 1008, 1009]);
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(sequence, pieces, fc.nat(), fc.integer({ min: 1, max: 255 }), (frames, sizes, where, flip) => {
+          const up = bytesOf(frames, true);
+          const down = bytesOf(frames, false);
+          if (up.length > 0) up[where % up.length] = (up[where % up.length] ?? 0) ^ flip;
+          if (down.length > 0) down[where % down.length] = (down[where % down.length] ?? 0) ^ flip;
+          return codes.has(walkUp(up, sizes).violation) && codes.has(walkDown(down, sizes).violation);
+        }),
+        RUNS,
+      ),
+    '10,000 sequences',
+  );
+});
+
+test('both: random bytes', async (t) => {
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 600 }), pieces, (bytes, sizes) => {
+          walkUp(Buffer.from(bytes), sizes);
+          walkDown(Buffer.from(bytes), sizes);
+        }),
+        RUNS,
+      ),
+    '10,000 sequences',
+  );
+});

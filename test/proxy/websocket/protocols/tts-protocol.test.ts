@@ -1,0 +1,270 @@
+// What the speech socket counts, and when a context is over, without a socket.
+import { test } from 'tap';
+import { Problem } from '../../../../src/errors/problems.ts';
+import { TtsProtocol } from '../../../../src/proxy/websocket/protocols/tts-protocol.ts';
+import type { SessionGuard } from '../../../../src/proxy/websocket/session-guard.ts';
+import type { SessionRules } from '../../../../src/proxy/websocket/session-rules.ts';
+
+const FREE: SessionRules = {
+  content: { models: null, voices: null, languages: null, formats: null, maxTranscript: null },
+  maxContexts: 10,
+  maxSessionCharacters: null,
+  agentOverrides: new Set(),
+};
+
+/** A protocol between a client and an upstream that say what a test has them say. */
+function between(rules: Partial<SessionRules> = {}) {
+  const told: Record<string, unknown>[] = [];
+  const sent: Record<string, unknown>[] = [];
+  const turns = new Map<string, (answer: 'go' | Problem) => void>();
+  const ended: string[] = [];
+  const refused: string[] = [];
+  const host = {
+    requestId: 'r',
+    nowMs: 1_000,
+    isClientFull: false,
+    touch: () => host.nowMs,
+    toClient: (text: string) => void told.push(JSON.parse(text)),
+    toUpstream: (text: string) => void sent.push(JSON.parse(text)),
+    forward: (frames: Buffer) => void sent.push(JSON.parse(frames.toString())),
+    cut: () => {},
+    isRevealing: () => false,
+    keyRefused: () => {},
+  };
+  const guard: SessionGuard = {
+    beginContext(id) {
+      if (!id.startsWith('held')) return 'go';
+      const { promise, resolve } = Promise.withResolvers<'go' | Problem>();
+      turns.set(id, resolve);
+      return promise;
+    },
+    endContext: (id) => void ended.push(id),
+    contextRefused: (id) => void refused.push(id),
+    refused: () => {},
+    used: () => {},
+    end: () => {},
+  };
+  const protocol = new TtsProtocol(host, { ...FREE, ...rules }, guard);
+  const upstream = (event: object): void => {
+    const bytes = Buffer.from(JSON.stringify(event));
+    protocol.upstreamText(bytes, 0, bytes.length);
+  };
+  return {
+    protocol,
+    host,
+    told,
+    sent,
+    ended,
+    refused,
+    say(id: string, transcript: string) {
+      const bytes = Buffer.from(
+        JSON.stringify({
+          context_id: id,
+          transcript,
+          output_format: { container: 'raw', encoding: 'pcm_s16le', sample_rate: 8000 },
+        }),
+      );
+      return protocol.clientText(bytes, () => bytes);
+    },
+    cancel(id: string) {
+      const bytes = Buffer.from(JSON.stringify({ context_id: id, cancel: true }));
+      return protocol.clientText(bytes, () => bytes);
+    },
+    chunk: (id: string) => upstream({ type: 'chunk', data: 'AAAA', done: false, context_id: id }),
+    done: (id: string) => upstream({ type: 'done', done: true, context_id: id }),
+    error: (id: string | null, status: number) =>
+      upstream({ type: 'error', done: true, status_code: status, title: 'No', message: 'no', context_id: id }),
+    async turn(id: string, answer: 'go' | Problem) {
+      turns.get(id)?.(answer);
+      await new Promise(setImmediate);
+    },
+    get characters() {
+      return protocol.usage.characters;
+    },
+  };
+}
+
+test('text counts once upstream has taken it', async (t) => {
+  const socket = between();
+  socket.say('a', 'four');
+  t.equal(socket.characters, 0, 'it is on its way');
+  socket.chunk('a');
+  t.equal(socket.characters, 4);
+  socket.say('a', 'more');
+  t.equal(socket.characters, 8, 'of a context that speaks at once');
+  socket.say('b', 'done');
+  socket.done('b');
+  t.equal(socket.characters, 12, 'also where it was nothing to be heard');
+  socket.say('c', 'left');
+  socket.protocol.end();
+  t.equal(socket.characters, 16, 'and where nobody waited for it');
+});
+
+test('text that waits for a lease does not count, and is held against the most a session may say', async (t) => {
+  const socket = between({ maxSessionCharacters: 10 });
+  t.equal(socket.say('held', '12345678'), 'drop');
+  socket.say('b', '123');
+  t.match(socket.told.at(-1), { context_id: 'b', error_code: 'content_not_allowed' });
+  await socket.turn('held', new Problem('concurrency_limited'));
+  t.match([socket.characters, socket.sent], [0, []]);
+  socket.say('c', '1234567890');
+  t.equal(socket.told.length, 2, 'none of it is used up');
+
+  const other = between();
+  other.say('held', 'four');
+  await other.turn('held', 'go');
+  t.match(other.sent, [{ context_id: 'held' }]);
+  other.chunk('held');
+  t.equal(other.characters, 4);
+});
+
+test('what upstream refuses does not count, unless it speaks all the same', async (t) => {
+  const socket = between();
+  socket.say('a', 'four');
+  socket.error('a', 400);
+  socket.say('b', 'five!');
+  socket.error(null, 429);
+  t.equal(socket.characters, 0);
+  t.strictSame([socket.ended, socket.refused], [['a', 'b'], ['b']]);
+  socket.chunk('a');
+  socket.chunk('a');
+  t.equal(socket.characters, 4, 'once');
+  socket.say('c', 'sixsix');
+  socket.chunk('c');
+  socket.error('c', 500);
+  t.equal(socket.characters, 10, 'what was begun is charged for');
+  socket.host.nowMs += 61_000;
+  socket.protocol.look();
+  socket.chunk('b');
+  t.equal(socket.characters, 10, 'long after nothing is heard of it any more');
+});
+
+test('what an error without a name has ended is cancelled when it speaks on: nobody speaks without a lease', async (t) => {
+  const socket = between();
+  socket.say('a', 'four');
+  socket.chunk('a');
+  socket.error(null, 400);
+  t.strictSame([socket.ended, socket.sent], [['a'], []], 'most likely it was about that one');
+  socket.say('b', 'the only one by now');
+  socket.chunk('a');
+  socket.chunk('a');
+  t.strictSame(socket.sent, [{ context_id: 'a', cancel: true }], 'once');
+  socket.done('b');
+
+  socket.say('c', 'four');
+  socket.error(null, 400);
+  socket.done('c');
+  t.equal(socket.sent.length, 1, 'an end is no speech');
+
+  const long = 'x'.repeat(600);
+  socket.say(long, 'a name that is too long to be remembered');
+  socket.error(null, 400);
+  t.strictSame(socket.sent.slice(1), [{ context_id: long, cancel: true }]);
+});
+
+test('each context is silent for itself, and its reader is told', async (t) => {
+  const socket = between();
+  for (const id of ['mute', 'busy']) socket.say(id, 'Hello.');
+  for (let seconds = 0; seconds < 61; seconds += 1) {
+    socket.host.nowMs += 1_000;
+    socket.chunk('busy');
+    socket.protocol.look();
+  }
+  t.strictSame(socket.ended, ['mute']);
+  t.match(socket.told, [
+    { type: 'error', done: true, status_code: 504, error_code: 'upstream_timeout', context_id: 'mute' },
+  ]);
+
+  const slow = between();
+  slow.host.isClientFull = true;
+  slow.say('a', 'Hello.');
+  slow.host.nowMs += 100_000;
+  slow.protocol.look();
+  t.strictSame(slow.ended, [], 'what upstream says to a client that reads slowly comes later');
+});
+
+test('a context that is refused while it speaks is cancelled, and over when upstream says so', async (t) => {
+  const rules = { content: { ...FREE.content, maxTranscript: 10 } };
+  for (const how of ['done', 'silence'] as const) {
+    const socket = between(rules);
+    socket.say('a', '12345678');
+    socket.chunk('a');
+    t.equal(socket.say('a', '12345678'), 'drop');
+    t.match(socket.told, [{ type: 'error', error_code: 'content_not_allowed', context_id: 'a' }]);
+    t.strictSame([socket.sent, socket.ended], [[{ context_id: 'a', cancel: true }], []], 'it still has its lease');
+    t.strictSame(socket.protocol.cancels(), []);
+    if (how === 'done') socket.done('a');
+    else {
+      socket.host.nowMs += 4_000;
+      socket.chunk('a');
+      socket.host.nowMs += 4_000;
+      socket.protocol.look();
+      t.strictSame(socket.ended, [], 'it goes on speaking');
+      socket.host.nowMs += 1_001;
+      socket.protocol.look();
+    }
+    t.strictSame(socket.ended, ['a'], how);
+    t.equal(socket.told.length, 1, 'its reader is told once');
+  }
+});
+
+test('text behind a cancel of its context has a lease for as long as it may be spoken', async (t) => {
+  const spoken = between();
+  spoken.say('a', 'four');
+  spoken.chunk('a');
+  spoken.cancel('a');
+  t.equal(spoken.say('a', 'five!'), 'pass');
+  t.strictSame(spoken.protocol.cancels(), ['{"context_id":"a","cancel":true}'], 'it has to be told to stop again');
+  spoken.chunk('a');
+  spoken.done('a');
+  t.strictSame(spoken.ended, [], 'that was the end of what was cancelled');
+  spoken.host.nowMs += 4_000;
+  spoken.chunk('a');
+  spoken.host.nowMs += 20_000;
+  spoken.protocol.look();
+  t.strictSame(spoken.ended, [], 'it is spoken, as a context of its own');
+  spoken.done('a');
+  t.strictSame([spoken.ended, spoken.characters], [['a'], 9]);
+
+  const ignored = between();
+  ignored.say('a', 'four');
+  ignored.cancel('a');
+  ignored.say('a', 'a word that was on its way');
+  ignored.done('a');
+  ignored.host.nowMs += 5_001;
+  ignored.protocol.look();
+  t.strictSame([ignored.ended, ignored.told], [['a'], []], 'it was not spoken: nobody waits for it');
+});
+
+test('text behind a refusal is told of like any other', async (t) => {
+  const socket = between({ content: { ...FREE.content, maxTranscript: 10 } });
+  socket.say('a', '12345678');
+  socket.say('a', '12345678');
+  t.equal(socket.say('a', '12'), 'pass');
+  t.match(socket.protocol.farewell(new Problem('draining'), 'other'), [/"context_id":"a"/]);
+  socket.say('a', '123');
+  t.equal(socket.told.length, 2);
+  t.strictSame(socket.sent, Array(2).fill({ context_id: 'a', cancel: true }), 'and stopped like any other');
+});
+
+test('an error without a name is not about a context that waits: upstream has never heard of it', async (t) => {
+  const socket = between();
+  socket.say('held', 'four');
+  socket.error(null, 400);
+  t.strictSame(socket.ended, []);
+  socket.say('a', 'four');
+  socket.say('held2', 'four');
+  socket.error(null, 400);
+  t.strictSame(socket.ended, ['a']);
+  await socket.turn('held', 'go');
+  t.match(socket.sent, [{ context_id: 'held' }]);
+});
+
+test('audio counts however long the name in front of it is', async (t) => {
+  const socket = between();
+  const id = 'x'.repeat(3000);
+  socket.say(id, 'four');
+  const chunk = Buffer.from(`{"type":"chunk","context_id":"${id}","data":"AAAA","done":false}`);
+  socket.protocol.upstreamText(chunk, 0, chunk.length);
+  t.equal(socket.protocol.usage.audioBytes, 3);
+});
