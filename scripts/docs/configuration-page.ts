@@ -76,6 +76,8 @@ clients:
 - A secret can be read from a file here too: \`api_key_file\`, \`signing_secret_file\`, \`redis_url_file\`, \`keys_file\`. Relative paths
   start at the directory of the configuration file.
 - Where several entries of \`auth.jwt\` fit a token, the first one in the file takes it. An entry that is never reached is an error.
+- Within a client app a subject is one user, whoever names it: limits, budgets, revocations and tokens are shared. Issuers (or an issuer and a trusted
+  backend) that could give two people the same name need a client app each.
 `;
 
 function fileTable(): string {

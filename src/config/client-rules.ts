@@ -85,8 +85,7 @@ function checkIssuers({ auth }: ClientSettings, path: SettingPath, report: Repor
   if (hasLostEntries(path, report)) return;
   for (const [position, jwt] of auth.jwt.entries()) {
     const wrong = jwt.jwks_url === undefined ? wrongText('identity_url', jwt.issuer) : undefined;
-    if (wrong !== undefined)
-      report.add([...path, 'auth', 'jwt', position, 'issuer'], `${wrong}, or JWT_JWKS_URL beside it`);
+    if (wrong !== undefined) report.add([...path, 'auth', 'jwt', position, 'issuer'], wrong);
   }
 }
 

@@ -247,7 +247,11 @@ const jwt = group(
       minItems: 1,
       default: ['RS256', 'ES256', 'EdDSA'],
     }),
-    subject_claim: text('line', { description: 'The claim that names the subject.', default: 'sub' }),
+    subject_claim: text('line', {
+      description:
+        'The claim that names the subject: a text of 1 to 255 printable ASCII characters, else the token is refused.',
+      default: 'sub',
+    }),
     tolerance: integer({
       description: 'How far clocks may differ when `exp`, `nbf` and `iat` are checked.',
       'x-unit': 'seconds',

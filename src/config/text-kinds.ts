@@ -82,9 +82,17 @@ export const TEXT_KINDS = {
     isValid: (text) => parseUrl(text) !== undefined,
   },
   identity_url: {
-    expected: 'an https:// URL without query, fragment or credentials (http:// only on the machine itself)',
-    pattern: '^https?://[^?#@\\s]+$',
-    isValid: (text) => isHttpsOrLoopback(parseUrl(text)),
+    expected:
+      'an https:// URL without query, fragment or credentials (http:// only on the machine itself), or JWT_JWKS_URL beside it',
+    // A list of two would be one strange host to the URL parser.
+    pattern: '^https?://[^?#@,\\s]+$',
+    isValid: (text) => isHttpsOrLoopback(parseUrl(text)) && !isDiscoveryDocument(text),
+    mistake: (text) => {
+      if (isDiscoveryDocument(text))
+        return 'expected the issuer itself, as tokens name it: the discovery document is looked for behind it';
+      if (text.includes(',')) return 'expected one issuer; several are described in the file that BROKER_CONFIG names';
+      return undefined;
+    },
   },
   jwks_url: {
     expected: 'an https:// URL without fragment or credentials (http:// only on the machine itself)',
@@ -151,6 +159,11 @@ function isRedisUrl(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** OpenID Connect Discovery §4, RFC 8414 §3: what operators copy from the browser. */
+function isDiscoveryDocument(text: string): boolean {
+  return text.includes('/.well-known/');
 }
 
 function isHttpsOrLoopback(url: URL | undefined): boolean {

@@ -20,6 +20,9 @@ export function isSubject(text: string, maxLength: number): boolean {
 
 export const MAX_NAMED_SUBJECT_LENGTH = 128;
 
+/** Of any subject: one that a JWT names may be longer. OpenID Connect Core §2 bounds `sub` by 255 ASCII characters. */
+export const MAX_SUBJECT_LENGTH = 255;
+
 /**
  * Replaces the subject by the one that the request names. Only a client app marked as trusted may do so, and only with
  * its app key: a user's token or nobody's must not speak for someone else.

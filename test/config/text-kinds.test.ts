@@ -116,7 +116,16 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       'http://localhost:3/x',
       'http://[::1]:3',
     ],
-    wrong: ['', 'http://login.example.com', 'https://h?x=y', 'https://h#x', 'https://u:p@h', 'accounts.google.com'],
+    wrong: [
+      '',
+      'http://login.example.com',
+      'https://h?x=y',
+      'https://h#x',
+      'https://u:p@h',
+      'accounts.google.com',
+      'https://a.example,https://b.example',
+      'https://h/.well-known/openid-configuration',
+    ],
   },
   jwks_url: {
     right: ['https://h/keys?tenant=a', 'http://127.0.0.1:3/keys'],
@@ -182,4 +191,6 @@ for (const [kind, { right, wrong }] of Object.entries(CASES) as [TextKindName, C
 test('well-known mistakes get their own sentence', async (t) => {
   t.match(wrongText('api_key', 'sk_car_admin_0123456789'), /admin key \(sk_car_admin_…\) is refused: it cannot mint/);
   t.match(wrongText('key_hash', 'cb_0123'), /the hash of the app key .* not the key itself/);
+  t.match(wrongText('identity_url', 'https://a.example,https://b.example'), /one issuer; several .* BROKER_CONFIG/);
+  t.match(wrongText('identity_url', 'https://a.example/.well-known/openid-configuration'), /the issuer itself/);
 });

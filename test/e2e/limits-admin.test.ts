@@ -1,5 +1,5 @@
 // The admin API and its command, on running brokers.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { runAdmin } from '../../src/commands/admin.ts';
 import { capturedIo } from '../commands/captured-io.ts';
@@ -91,12 +91,13 @@ const OUTCOMES: Readonly<Record<number, string>> = { 200: 'ok', 201: 'ok', 400: 
 
 test('an audit line says whom the call was about, a subject as in all lines', async (t) => {
   const running = await setUp(t);
+  const token = randomUUID();
   await speak(running);
   await running.admin('POST', '/admin/revocations', { scope: 'everything' });
   await running.admin('POST', '/admin/revocations/restore', { scope: 'everything' });
   await running.admin('POST', '/admin/revocations', { scope: 'subject', client: 'kiosk', subject: 'kiosk' });
   await running.admin('POST', '/admin/revocations/restore', { scope: 'client', client: 'gone' });
-  await running.admin('POST', '/admin/revocations', { scope: 'token', token: 'a-jti' });
+  await running.admin('POST', '/admin/revocations', { scope: 'token', token });
   await running.admin('DELETE', '/admin/sessions/a-session');
   const { logs } = running;
   await until(() => logs.filter(({ audit }) => audit === 'admin').length === 6);
@@ -109,7 +110,7 @@ test('an audit line says whom the call was about, a subject as in all lines', as
       { scope: 'everything', outcome: 'ok' },
       { scope: 'subject', client: 'kiosk', subject, outcome: 'ok' },
       { scope: 'client', client: 'gone', outcome: 'not_found' },
-      { scope: 'token', token_id: 'a-jti', outcome: 'ok' },
+      { scope: 'token', token_id: token, outcome: 'ok' },
       { session: 'a-session', outcome: 'not_found' },
     ],
   );
@@ -187,6 +188,10 @@ test('what cannot be a revocation is refused by the name of the field', async (t
     [{ scope: 'client', client: 'kisok' }, /"client" must be the name of a client app: kiosk\.$/],
     [{ scope: 'subject', client: 'kisok', subject: 'a' }, /: kiosk\.$/],
     [{ scope: 'everything', client: 'kiosk' }, /no others/],
+    [{ scope: 'subject', client: 'kiosk', subject: 'jürgen' }, /"subject" .* printable ASCII/],
+    [{ scope: 'subject', client: 'kiosk', subject: 'alice ' }, /"subject"/],
+    [{ scope: 'subject', client: 'kiosk', subject: 'a'.repeat(256) }, /"subject"/],
+    [{ scope: 'token', token: 'a-jti' }, /"token" must be the id .* `jti`/],
   ];
   for (const [body, message] of bodies) {
     const refused = await running.admin('POST', '/admin/revocations', body);
@@ -194,6 +199,22 @@ test('what cannot be a revocation is refused by the name of the field', async (t
     t.match(problemOf(refused).message, message);
   }
   t.strictSame(jsonOf(await running.admin('GET', '/admin/revocations')), { revocations: [] });
+});
+
+test('a whole token where its id belongs is refused: it would revoke nothing, and stand in the audit', async (t) => {
+  const running = await setUp(t);
+  running.watch.add({ name: 'a token that was to be revoked', value: running.token });
+  for (const path of ['/admin/revocations', '/admin/revocations/restore']) {
+    const refused = await running.admin('POST', path, { scope: 'token', token: running.token });
+    t.equal(refused.status, 400, path);
+    t.match(problemOf(refused).message, 'not the token itself');
+  }
+  t.equal(
+    (await running.admin('POST', '/admin/revocations', { scope: 'token', token: idOf(running.token).toUpperCase() }))
+      .status,
+    201,
+  );
+  t.match(problemOf(await speak(running)), { error_code: 'token_revoked' }, 'however its id is written');
 });
 
 test('what is open is listed and can be ended: an answer breaks off, a socket is told why', async (t) => {

@@ -2,7 +2,7 @@
 import type { JwtConfig } from '../../config/config.ts';
 import { GRANTS, type Grant } from '../../config/grant.ts';
 import { isJsonObject } from '../../json/strict-json.ts';
-import { isSubject } from '../broker-subject.ts';
+import { isSubject, MAX_SUBJECT_LENGTH } from '../broker-subject.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -63,13 +63,10 @@ export function grantsFromClaims(claims: Claims, rule: JwtConfig['grantsFrom']):
   return GRANTS.filter((grant) => given.has(grant));
 }
 
-/** OpenID Connect Core §2 bounds `sub` by 255 ASCII characters. */
-const MAX_CLAIMED_SUBJECT_LENGTH = 255;
-
 /** The user's name for logs, limits and tokens; `null` where the claim is missing or no printable ASCII text. */
 export function subjectFromClaims(claims: Claims, path: string): string | null {
   const subject = claimAt(claims, path);
-  return typeof subject === 'string' && isSubject(subject, MAX_CLAIMED_SUBJECT_LENGTH) ? subject : null;
+  return typeof subject === 'string' && isSubject(subject, MAX_SUBJECT_LENGTH) ? subject : null;
 }
 
 /**

@@ -88,6 +88,11 @@ function parse(bytes: Buffer): unknown {
 function asFailure(error: unknown, signal: AbortSignal): FetchFailure {
   if (error instanceof FetchFailure) return error;
   if (signal.aborted) return new FetchFailure('timeout');
-  const code = error instanceof Error && 'code' in error ? String(error.code).toLowerCase() : 'failed';
-  return new FetchFailure(code, error);
+  return new FetchFailure(nameOf(error).toLowerCase(), error);
+}
+
+/** Some errors have a `code` and nothing in it: what is wrong is then in their names. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'failed';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

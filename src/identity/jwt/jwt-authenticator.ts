@@ -45,9 +45,9 @@ interface Candidate {
 
 /**
  * Verifies signed JWTs (RFC 7519) against the key sets of their issuers. The claims are looked at first, since they cost
- * nothing: only a token that would be let in may cause a signature check, and only such a one with an unknown key a fetch.
- * An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` when the key set is current, and
- * `unavailable` when it could not be fetched.
+ * nothing: only a token that would be let in may cause a signature check, and only such a one with an unknown key or another
+ * signature a fetch. An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` when the key set is
+ * current, and `unavailable` when it could not be fetched.
  * @throws on an algorithm that is not supported
  */
 export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAuthenticator {
@@ -58,13 +58,12 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
   const verified = createVerifiedTokens(cache);
   const nowSeconds = () => Math.floor(now() / 1_000);
 
-  /** `null` = the key is not known. */
-  function conclude(candidate: Candidate): Authentication | null {
+  function conclude(candidate: Candidate): Authentication | Doubt {
     const { credential, jwt, rule, validity } = candidate;
     const key = rule.keySet.find(jwt.alg, jwt.kid);
-    if (key === 'unknown') return null;
+    if (key === 'unknown') return 'unknown_key';
     if (key === 'ambiguous') return refused('jwt_key_ambiguous');
-    if (!key.verify(jwt.signingInput, jwt.signature)) return refused('jwt_signature');
+    if (!key.verify(jwt.signingInput, jwt.signature)) return 'other_signature';
     const answer: Authentication = Object.freeze({ outcome: 'authenticated', principal: principalOf(candidate) });
     const { toleranceSeconds } = rule.jwt;
     verified.remember(credential, { answer, validity, toleranceSeconds, isTrusted: () => rule.keySet.trusts(key) });
@@ -73,7 +72,8 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
 
   async function concludeAfter(refresh: Promise<void>, candidate: Candidate): Promise<Authentication> {
     await refresh;
-    return conclude(candidate) ?? withoutKey(candidate.rule);
+    const answer = conclude(candidate);
+    return typeof answer === 'string' ? resolve(answer, candidate.rule) : answer;
   }
 
   return {
@@ -86,9 +86,9 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
       const candidate = examine(credential, rules, nowSeconds());
       if (typeof candidate === 'string') return refused(candidate);
       const answer = conclude(candidate);
-      if (answer !== null) return answer;
+      if (typeof answer !== 'string') return answer;
       const refresh = candidate.rule.keySet.refresh();
-      return refresh === null ? withoutKey(candidate.rule) : concludeAfter(refresh, candidate);
+      return refresh === null ? resolve(answer, candidate.rule) : concludeAfter(refresh, candidate);
     },
     async warm() {
       await Promise.all([...keySets.values()].map((keySet) => keySet.warm()));
@@ -119,7 +119,15 @@ function examine(credential: Credential, rules: readonly Rule[], nowSeconds: num
   return subject === null ? 'jwt_subject' : { credential, jwt, rule, validity, subject };
 }
 
-function withoutKey(rule: Rule): Authentication {
+/**
+ * What newer keys could change. The signature too: an issuer that gives its keys no names, or all of them the same one, has rotated
+ * to a key that looks like the old one.
+ */
+type Doubt = 'unknown_key' | 'other_signature';
+
+/** The answer where there are no newer keys. */
+function resolve(doubt: Doubt, rule: Rule): Authentication {
+  if (doubt === 'other_signature') return refused('jwt_signature');
   return rule.keySet.isCurrent()
     ? refused('jwt_key_unknown')
     : { outcome: 'unavailable', reason: 'key_set_unavailable' };

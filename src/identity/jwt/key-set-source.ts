@@ -31,7 +31,10 @@ export function createKeySetSource({ issuer, jwksUrl }: KeySetAddress, fetcher: 
 
 async function discover(issuer: string, fetcher: JsonFetcher, signal: AbortSignal): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const document = await getSafely(url, fetcher, signal);
+  const document = await getSafely(url, fetcher, signal).catch((error: unknown) => {
+    // Two documents can be away: the operator has to know which.
+    throw error instanceof FetchFailure ? new FetchFailure(`discovery_${error.reason}`, error) : error;
+  });
   if (!isJsonObject(document)) throw new FetchFailure('discovery_malformed');
   // Anything but the very same text is someone else's document (Discovery §4.3).
   if (document['issuer'] !== issuer) throw new FetchFailure('discovery_issuer_differs');

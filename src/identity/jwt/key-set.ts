@@ -11,7 +11,7 @@ export interface KeySet {
   /** Still published by the issuer, as far as is known, and not older than the stale time. */
   trusts(key: VerificationKey): boolean;
   /**
-   * Fetches the set for a caller with an unknown key, unless the cool-down says to wait; callers at the same time share one
+   * Fetches the set for a caller whose token newer keys could verify, unless the cool-down says to wait; callers at the same time share one
    * fetch. Never rejects.
    * @returns `null` when there is nothing to wait for
    */
@@ -23,9 +23,17 @@ export interface KeySet {
   close(): void;
 }
 
+/** `isNews`: not as at the last fetch; of one that loaded, the first or the first after a failure. */
 export type KeySetEvent =
-  | { readonly event: 'key_set_loaded'; readonly issuer: string; readonly keys: number }
-  | { readonly event: 'key_set_failed'; readonly issuer: string; readonly reason: string };
+  | { readonly event: 'key_set_loaded'; readonly issuer: string; readonly keys: number; readonly isNews: boolean }
+  | {
+      readonly event: 'key_set_failed';
+      readonly issuer: string;
+      readonly reason: string;
+      /** Whether older keys stay in use. Without any, no token of this issuer can be checked. */
+      readonly areKeysKnown: boolean;
+      readonly isNews: boolean;
+    };
 
 export interface KeySetOptions {
   /** For events only. */
@@ -41,7 +49,7 @@ export interface KeySetOptions {
 export interface KeySetTiming {
   /** Total time for one fetch, discovery included. */
   readonly deadlineMs: number;
-  /** Between two fetches that callers with unknown keys cause. */
+  /** Between two fetches that callers cause. */
   readonly cooldownMs: number;
   /** Between two fetches in the background: a key that the issuer drops is trusted no longer than this while it can be reached. */
   readonly refreshMs: number;
@@ -70,6 +78,8 @@ export function createKeySet(options: KeySetOptions): KeySet {
   let nextAttemptAt = Number.NEGATIVE_INFINITY;
   let nextDemandAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
+  /** How the last fetch ended, as far as it is told. */
+  let lastEnd = '';
   let pending: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
   const closing = new AbortController();
@@ -79,7 +89,9 @@ export function createKeySet(options: KeySetOptions): KeySet {
   function keep(fetched: readonly VerificationKey[]): void {
     // The same key stays the same object: tokens verified with it stay verified, those of a dropped key do not.
     const before = new Map(keys.map((key) => [key.id, key]));
-    keys = fetched.map((key) => before.get(key.id) ?? key);
+    // Some issuers list a key twice: it is still one.
+    const distinct = new Map(fetched.map((key) => [key.id, before.get(key.id) ?? key]));
+    keys = [...distinct.values()];
     trusted = new Set(keys);
     index = indexKeys(keys);
     staleAt = monotonicNow() + timing.staleMs;
@@ -100,11 +112,19 @@ export function createKeySet(options: KeySetOptions): KeySet {
       // Keys are never replaced by nothing: an issuer without one could not sign, so this is a mishap.
       if (fetched.length === 0) throw new FetchFailure('no_usable_key');
       keep(fetched);
-      return { event: 'key_set_loaded', issuer, keys: fetched.length };
+      return { event: 'key_set_loaded', issuer, keys: keys.length, isNews: isNews('loaded') };
     } catch (error) {
       failures += 1;
-      return { event: 'key_set_failed', issuer, reason: error instanceof FetchFailure ? error.reason : 'failed' };
+      const reason = error instanceof FetchFailure ? error.reason : 'failed';
+      const areKeysKnown = !isStale();
+      return { event: 'key_set_failed', issuer, reason, areKeysKnown, isNews: isNews(`${reason} ${areKeysKnown}`) };
     }
+  }
+
+  function isNews(end: string): boolean {
+    const isOther = end !== lastEnd;
+    lastEnd = end;
+    return isOther;
   }
 
   function schedule(): void {

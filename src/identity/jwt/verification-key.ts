@@ -44,7 +44,8 @@ export const SUPPORTED_ALGORITHMS: readonly string[] = [...ALGORITHMS.keys()];
 
 /**
  * The usable keys of a JWK set (RFC 7517 §5). Ignored: keys for encryption, for other operations, for algorithms that are not
- * understood, symmetric and private keys, RSA keys outside 2048–8192 bits, and what is no key at all.
+ * understood, symmetric and private keys, RSA keys outside 2048–8192 bits or with an exponent that proves nothing, and what is no key
+ * at all.
  * @param jwks the members of `keys`, unchecked
  */
 export function importVerificationKeys(jwks: readonly unknown[]): VerificationKey[] {
@@ -56,7 +57,7 @@ function importJwk(jwk: unknown): VerificationKey[] {
   const algorithms = [...ALGORITHMS].filter(([name, algorithm]) => serves(jwk, name, algorithm));
   if (algorithms.length === 0) return [];
   const key = publicKey(jwk);
-  if (key === null || !hasSoundSize(key)) return [];
+  if (key === null || !isSound(key)) return [];
   const kid = typeof jwk['kid'] === 'string' ? jwk['kid'] : undefined;
   const print = hash('sha256', key.export({ type: 'spki', format: 'der' }), 'base64url');
   return algorithms.map(([name, algorithm]) => verificationKey(name, algorithm, kid, key, print));
@@ -83,11 +84,14 @@ function publicKey(jwk: Readonly<Record<string, unknown>>): KeyObject | null {
   }
 }
 
-/** The upper bound keeps a single verification well under a millisecond. */
-function hasSoundSize(key: KeyObject): boolean {
+/**
+ * The upper bounds keep a single verification well under a millisecond. With the exponent 1 everybody can sign, and an even one is no
+ * RSA key at all; OpenSSL takes both.
+ */
+function isSound(key: KeyObject): boolean {
   if (key.asymmetricKeyType !== 'rsa') return true;
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return bits >= 2_048 && bits <= 8_192;
+  const { modulusLength: bits = 0, publicExponent: exponent = 0n } = key.asymmetricKeyDetails ?? {};
+  return bits >= 2_048 && bits <= 8_192 && exponent > 1n && exponent % 2n === 1n && exponent < 2n ** 64n;
 }
 
 function verificationKey(

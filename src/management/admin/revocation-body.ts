@@ -1,5 +1,6 @@
 // What an operator asks to be shut out, checked field by field.
 import { Problem } from '../../errors/problems.ts';
+import { isSubject, MAX_SUBJECT_LENGTH } from '../../identity/broker-subject.ts';
 import type { Revocation } from '../../store/revocations.ts';
 
 /** No access token lives longer. */
@@ -38,11 +39,27 @@ export function readRevocation(body: unknown, now: number): Revocation {
     case 'client':
       return { scope, client: text('client') };
     case 'subject':
-      return { scope, client: text('client'), subject: text('subject') };
+      return { scope, client: text('client'), subject: subjectOf(text('subject')) };
     case 'token':
-      return { scope, token: text('token'), untilMs: now + TOKEN_LIFE_MAX_MS };
+      return { scope, token: tokenIdOf(text('token')), untilMs: now + TOKEN_LIFE_MAX_MS };
   }
 }
+
+/** One that nobody can have would be shut out with success, and the user who was meant would not. */
+function subjectOf(text: string): string {
+  if (isSubject(text, MAX_SUBJECT_LENGTH)) return text;
+  throw invalid(
+    `The field "subject" must be 1 to ${MAX_SUBJECT_LENGTH} printable ASCII characters, as all subjects are.`,
+  );
+}
+
+/** A whole token in its place would shut out nothing, and be written to the audit line and the list while it still opens doors. */
+function tokenIdOf(text: string): string {
+  if (UUID.test(text)) return text.toLowerCase();
+  throw invalid('The field "token" must be the id of an access token (its `jti`, a UUID), not the token itself.');
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * A slip in a name must not look like a revocation. Tokens of a client app that is no longer configured open nothing anyhow.

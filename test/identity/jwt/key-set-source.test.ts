@@ -1,7 +1,7 @@
 import { generate } from 'selfsigned';
 import { type Test, test } from 'tap';
 import { isSafeKeySource } from '../../../src/identity/jwt/json-fetcher.ts';
-import { json, startIssuerServer } from './issuer-server.ts';
+import { type Handler, json, startIssuerServer } from './issuer-server.ts';
 import { createKeySetHarness } from './key-set-harness.ts';
 import { createSigningKey } from './signing-key.ts';
 
@@ -77,7 +77,20 @@ test('one deadline holds for discovery and keys together', async (t) => {
   const harness = await createKeySetHarness(t, { jwt: byDiscovery, timing: { deadlineMs: 150 } });
   harness.server.answer(DISCOVERY, () => {});
   t.equal(await harness.verdict(harness.freshToken(key)), 'key_set_unavailable');
-  t.match(harness.events, [{ event: 'key_set_failed', reason: 'timeout' }]);
+  t.match(harness.events, [{ event: 'key_set_failed', reason: 'discovery_timeout' }]);
+});
+
+test('the reason tells which of the two documents could not be had', async (t) => {
+  const gone: Handler = (_, response) => response.writeHead(404).end();
+  for (const [path, reason] of [
+    [DISCOVERY, 'discovery_status_404'],
+    ['/jwks', 'status_404'],
+  ] as const) {
+    const harness = await createKeySetHarness(t, { jwt: byDiscovery });
+    harness.server.answer(path, gone);
+    await harness.warm();
+    t.match(harness.events, [{ event: 'key_set_failed', reason }]);
+  }
 });
 
 test('keys come over HTTPS, or from this very machine', async (t) => {

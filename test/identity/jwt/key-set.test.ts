@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { KEY_SET_TIMING } from '../../../src/identity/jwt/key-set.ts';
 import { type Handler, json, startIssuerServer } from './issuer-server.ts';
 import { createKeySetHarness } from './key-set-harness.ts';
-import { createSigningKey } from './signing-key.ts';
+import { createSigningKey, type SigningKey } from './signing-key.ts';
 
 const { cooldownMs, staleMs } = KEY_SET_TIMING;
 const known = createSigningKey();
@@ -15,7 +15,7 @@ test('callers who come at the same time share one fetch', async (t) => {
   const verdicts = await Promise.all(Array.from({ length: 100 }, () => harness.verdict(harness.freshToken(known))));
   t.strictSame(new Set(verdicts), new Set(['authenticated']));
   t.equal(harness.fetches(), 1);
-  t.strictSame(harness.events, [{ event: 'key_set_loaded', issuer: harness.server.issuer, keys: 1 }]);
+  t.strictSame(harness.events, [{ event: 'key_set_loaded', issuer: harness.server.issuer, keys: 1, isNews: true }]);
 });
 
 test('a flood of unknown keys causes one fetch for each cool-down', async (t) => {
@@ -73,6 +73,79 @@ test('a key id that now stands for another key does not keep its tokens alive', 
   t.equal(await harness.verdict(seen), 'jwt_signature');
 });
 
+test('a key that took the place of another without a new name is looked for as an unknown one is', async (t) => {
+  for (const kid of [undefined, known.kid]) {
+    const harness = await createKeySetHarness(t);
+    const nameless = (key: SigningKey) => ({ ...key.jwk, kid });
+    harness.server.publish(nameless(known));
+    t.equal(await harness.verdict(harness.freshToken(known, { kid })), 'authenticated');
+    harness.server.publish(nameless(successor));
+    t.equal(await harness.verdict(harness.freshToken(successor, { kid })), 'jwt_signature', 'still cooling down');
+    harness.advance(cooldownMs);
+    t.equal(await harness.verdict(harness.freshToken(successor, { kid })), 'authenticated');
+    t.equal(await harness.verdict(harness.freshToken(known, { kid })), 'jwt_signature', 'the old one is gone');
+    t.equal(harness.fetches(), 2);
+  }
+});
+
+test('a flood of bad signatures causes one fetch for each cool-down, and is refused though the issuer is down', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.publish(known.jwk);
+  await harness.warm();
+  const flood = () =>
+    Promise.all(Array.from({ length: 50 }, () => harness.verdict(harness.freshToken(successor, { kid: known.kid }))));
+  for (let round = 1; round <= 2; round += 1) {
+    t.strictSame(new Set(await flood()), new Set(['jwt_signature']));
+    t.strictSame(new Set(await flood()), new Set(['jwt_signature']));
+    t.equal(harness.fetches(), round + 1);
+    harness.advance(cooldownMs);
+  }
+  await harness.server.close();
+  t.strictSame(new Set(await flood()), new Set(['jwt_signature']));
+  t.match(harness.events.at(-1), { event: 'key_set_failed' });
+});
+
+test('a key that is published twice is one key', async (t) => {
+  const harness = await createKeySetHarness(t);
+  const { alg: _, ...anyUse } = known.jwk;
+  harness.server.publish(known.jwk, successor.jwk, known.jwk, anyUse);
+  t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated');
+  t.match(harness.events, [{ event: 'key_set_loaded', keys: 2 }]);
+  harness.server.publish({ ...successor.jwk, kid: known.kid }, known.jwk);
+  harness.advance(cooldownMs);
+  await harness.warm();
+  t.equal(await harness.verdict(harness.freshToken(known)), 'jwt_key_ambiguous', 'two keys of one name are two');
+});
+
+test('news is what changes: the first load, each new trouble, the end of it', async (t) => {
+  const harness = await createKeySetHarness(t);
+  const fail = (status: number) => harness.server.answer('/jwks', (_, response) => response.writeHead(status).end());
+  fail(500);
+  await harness.warm();
+  await harness.warm();
+  fail(404);
+  await harness.warm();
+  harness.server.publish(known.jwk);
+  harness.server.answer('/jwks', null);
+  await harness.warm();
+  await harness.warm();
+  fail(404);
+  await harness.warm();
+  await harness.warm();
+  harness.advance(staleMs);
+  await harness.warm();
+  t.match(harness.events, [
+    { reason: 'status_500', areKeysKnown: false, isNews: true },
+    { reason: 'status_500', areKeysKnown: false, isNews: false },
+    { reason: 'status_404', areKeysKnown: false, isNews: true },
+    { event: 'key_set_loaded', isNews: true },
+    { event: 'key_set_loaded', isNews: false },
+    { reason: 'status_404', areKeysKnown: true, isNews: true },
+    { reason: 'status_404', areKeysKnown: true, isNews: false },
+    { reason: 'status_404', areKeysKnown: false, isNews: true },
+  ]);
+});
+
 const failures: { name: string; reason: string | RegExp; handler: Handler }[] = [
   { name: 'silent', reason: 'timeout', handler: () => {} },
   { name: 'dripping', reason: 'timeout', handler: drip },
@@ -111,6 +184,7 @@ const failures: { name: string; reason: string | RegExp; handler: Handler }[] = 
         ],
       }),
   },
+  { name: 'speaking no HTTP', reason: 'httpparsererror', handler: ({ socket }) => socket.end('220 ready\r\n\r\n') },
   { name: 'publishing no key', reason: 'no_usable_key', handler: (_, response) => json(response, { keys: [] }) },
   { name: 'publishing no set', reason: 'key_set_malformed', handler: (_, response) => json(response, [successor.jwk]) },
 ];

@@ -67,6 +67,10 @@ test('weak, symmetric, private and broken keys are ignored, the rest of the set 
     { ...ec.jwk, crv: 'P-384', alg: 'ES384' },
     { ...ec.jwk, x: undefined },
     { ...rsa.jwk, n: '' },
+    { ...rsa.jwk, e: 'AQ' }, // 1: the signature is the padded hash itself, anybody can write it
+    { ...rsa.jwk, e: 'AA' },
+    { ...rsa.jwk, e: 'AQAA' }, // 65536
+    { ...rsa.jwk, e: 'AQAAAAAAAAAB' }, // 2^64 + 1
     ed448,
     { kty: 'EC' },
     {},
@@ -80,6 +84,10 @@ test('weak, symmetric, private and broken keys are ignored, the rest of the set 
     importVerificationKeys([...bad, ec.jwk, ...bad]).map((key) => key.kid),
     [ec.kid],
   );
+});
+
+test('small odd exponents are sound', async (t) => {
+  for (const e of ['Aw', 'EQ', 'AQAB']) t.strictSame(algorithms({ ...rsa.jwk, e }), ['RS256'], e);
 });
 
 test('an HMAC over the public key is no signature', async (t) => {
