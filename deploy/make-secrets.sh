@@ -22,10 +22,11 @@ if [ ! -e secrets/cartesia_api_key ]; then
     [ -t 0 ] || { echo 'Set CARTESIA_API_KEY, or run this at a terminal.' >&2; exit 1; }
     printf 'Cartesia API key (not shown): '
     trap 'stty echo' EXIT
+    trap 'exit 130' INT TERM HUP # not every shell counts a signal as an exit
     stty -echo
     read -r CARTESIA_API_KEY
     stty echo
-    trap - EXIT
+    trap - EXIT INT TERM HUP
     echo
   fi
   [ -n "$CARTESIA_API_KEY" ] || { echo 'No key, nothing done.' >&2; exit 1; }

@@ -85,6 +85,7 @@ function checkMap(node: MapNode, value: unknown, path: SettingPath, report: Repo
       // The name is not shown: whatever stands there is not what belongs there.
       const { file } = report.placeOf([...path, name]);
       report.addAt({ setting: `${path.join('.')}.*`, file }, `as a name: ${wrongName}`);
+      report.markBroken([...path, name]);
       continue;
     }
     const checked = check(node.additionalProperties, entry, [...path, name], report);
@@ -109,13 +110,19 @@ function checkList(node: ListNode, value: unknown, path: SettingPath, report: Re
   }
   const seen = new Set<unknown>();
   const items: unknown[] = [];
+  const usable: number[] = [];
   for (const [position, item] of value.entries()) {
     const checked = check(node.items, item, [...path, position], report);
     if (checked === UNUSABLE) continue;
-    if (seen.has(checked)) report.add([...path, position], 'is there twice');
-    else items.push(checked);
+    if (seen.has(checked)) {
+      report.add([...path, position], 'is there twice');
+      continue;
+    }
     seen.add(checked);
+    items.push(checked);
+    usable.push(position);
   }
+  report.setUsable(path, usable);
   return items.length < (node.minItems ?? 0) ? UNUSABLE : items;
 }
 

@@ -4,7 +4,6 @@ import { languageOf } from './language.ts';
 import type { Report, SettingPath } from './report.ts';
 import type { ClientSettings, Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
-import { wrongText } from './text-kinds.ts';
 
 /** Reports what contradicts itself, and that nobody could call. */
 export function checkClients({ clients }: Settings, report: Report): void {
@@ -18,7 +17,6 @@ export function checkClients({ clients }: Settings, report: Report): void {
     checkLifetime(client, path, report);
     checkConcurrency(client, path, report);
     checkLanguages(client, path, report);
-    checkIssuers(client, path, report);
   }
   checkKeysDiffer(apps, report);
   checkOneAnonymous(apps, report);
@@ -50,11 +48,11 @@ function checkGrants(client: ClientSettings, path: SettingPath, report: Report):
   if (report.isBroken([...path, 'grants'])) return;
   const surplus = client.default_grants?.some((grant) => !client.grants.includes(grant)) ?? false;
   if (surplus) report.add([...path, 'default_grants'], 'expected only grants that `grants` allows');
-  if (hasLostEntries(path, report)) return;
-  for (const [position, { grants_from: from }] of client.auth.jwt.entries()) {
+  for (const [index, { grants_from: from }] of client.auth.jwt.entries()) {
     const granted = Object.values(from?.map ?? {}).flatMap((grants) => asList(grants));
     if (granted.every((grant) => client.grants.includes(grant))) continue;
-    report.add([...path, 'auth', 'jwt', position, 'grants_from', 'map'], 'expected only grants that `grants` allows');
+    const at = report.itemPath([...path, 'auth', 'jwt'], index);
+    report.add([...at, 'grants_from', 'map'], 'expected only grants that `grants` allows');
   }
 }
 
@@ -73,35 +71,22 @@ function checkConcurrency({ limits }: ClientSettings, path: SettingPath, report:
 /** Requests are held against the rule without their region. */
 function checkLanguages({ content }: ClientSettings, path: SettingPath, report: Report): void {
   const at = [...path, 'content', 'languages'];
-  if (report.isBroken(at)) return;
-  for (const [position, language] of (content?.languages ?? []).entries()) {
+  for (const [index, language] of (content?.languages ?? []).entries()) {
     if (languageOf(language) === language) continue;
-    report.add([...at, position], 'expected a language without a region, such as `en`: it stands for `en-GB` too');
+    report.add(
+      report.itemPath(at, index),
+      'expected a language without a region, such as `en`: it stands for `en-GB` too',
+    );
   }
-}
-
-/** Discovery starts at the issuer; with `jwks_url` it is only a name that tokens carry (RFC 7519 §4.1.1: any text will do). */
-function checkIssuers({ auth }: ClientSettings, path: SettingPath, report: Report): void {
-  if (hasLostEntries(path, report)) return;
-  for (const [position, jwt] of auth.jwt.entries()) {
-    const wrong = jwt.jwks_url === undefined ? wrongText('identity_url', jwt.issuer) : undefined;
-    if (wrong !== undefined) report.add([...path, 'auth', 'jwt', position, 'issuer'], wrong);
-  }
-}
-
-/** Entries that could not be read are left out, so positions no longer tell where an entry stands in the file. */
-function hasLostEntries(path: SettingPath, report: Report): boolean {
-  return report.isBroken([...path, 'auth', 'jwt']);
 }
 
 /** A caller's key has to name one client app. */
 function checkKeysDiffer(apps: readonly App[], report: Report): void {
   const owners = new Map<string, string>();
   for (const [name, { auth }] of apps) {
-    if (report.isBroken(['clients', name, 'auth', 'keys'])) continue;
-    for (const [position, hash] of auth.keys.entries()) {
+    for (const [index, hash] of auth.keys.entries()) {
       const owner = owners.get(hash.toLowerCase());
-      const at = ['clients', name, 'auth', 'keys', position];
+      const at = report.itemPath(['clients', name, 'auth', 'keys'], index);
       if (owner !== undefined) report.add(at, `the same app key belongs to the client app ${owner}`);
       owners.set(hash.toLowerCase(), name);
     }
@@ -118,12 +103,17 @@ function checkOneAnonymous(apps: readonly App[], report: Report): void {
 
 /** The first entry that fits a token takes it, in the order of the file: an entry behind a wider one would never be reached. */
 function checkJwtRulesReachable(apps: readonly App[], report: Report): void {
-  const intact = apps.filter(([name]) => !hasLostEntries(['clients', name], report));
-  const rules = intact.flatMap(([name, { auth }]) => auth.jwt.map((jwt, position) => ({ name, jwt, position })));
-  for (const [rank, rule] of rules.entries()) {
-    const wider = rules.slice(0, rank).find(({ jwt }) => hides(jwt, rule.jwt));
+  const rules = apps.flatMap(([name, { auth }]) =>
+    auth.jwt.map((jwt, index) => ({ name, jwt, at: report.itemPath(['clients', name, 'auth', 'jwt'], index) })),
+  );
+  // What is wrong in these was left out: the entry would seem to take other tokens than it will.
+  const clear = rules.filter(
+    ({ at }) => !['issuer', 'audience', 'require'].some((key) => report.isBroken([...at, key])),
+  );
+  for (const [rank, { at, jwt }] of clear.entries()) {
+    const wider = clear.slice(0, rank).find((earlier) => hides(earlier.jwt, jwt));
     if (wider === undefined) continue;
     const wrong = `is never reached: ${wider.name} stands before it and takes the same tokens; narrow that one with \`require\`, or move it behind`;
-    report.add(['clients', rule.name, 'auth', 'jwt', rule.position], wrong);
+    report.add(at, wrong);
   }
 }

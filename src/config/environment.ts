@@ -66,7 +66,10 @@ function* givenVariables(env: Environment, report: Report): Generator<Given> {
 /** The environment's client apps: `default`, and each that an app key names, all with the same policy. */
 function addClients(tree: Tree, given: readonly Given[], report: Report): void {
   const keys = given.find(({ setting }) => setting.variable === CLIENT_KEYS);
-  const named = keys === undefined ? [] : parseClientKeys(keys, report);
+  const { named, mentioned } =
+    keys === undefined
+      ? { named: [], mentioned: report.isBroken(['clients']) ? null : new Set<string>() }
+      : parseClientKeys(keys, report);
   const names = new Set(named.map(({ name }) => name));
   // Also where no key could be read: the policy beside it is to be checked in the same run.
   if (names.size === 0 || given.some(opensAWayIn)) names.add(DEFAULT_CLIENT);
@@ -85,7 +88,7 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
     }
   }
   const trusted = given.find(({ setting }) => setting.variable === TRUSTED_CLIENTS);
-  if (trusted !== undefined) addTrust(tree, trusted, new Set(named.map(({ name }) => name)), report);
+  if (trusted !== undefined) addTrust(tree, trusted, { named, mentioned }, report);
 }
 
 /** JWTs and anonymous callers are of the client app `default`; app keys name their own. */
@@ -119,21 +122,31 @@ interface NamedKey {
   readonly hash: string;
 }
 
+interface NamedKeys {
+  readonly named: readonly NamedKey[];
+  /** Names of broken items too; `null` where one of them cannot be made out. */
+  readonly mentioned: ReadonlySet<string> | null;
+}
+
 /** `web=sha256:…, ios=sha256:…`. Names items by their position: a key put here by mistake must not be printed. */
-function parseClientKeys({ setting, variable, text }: Given, report: Report): readonly NamedKey[] {
-  const keys: NamedKey[] = [];
+function parseClientKeys({ setting, variable, text }: Given, report: Report): NamedKeys {
+  const named: NamedKey[] = [];
+  let mentioned: Set<string> | null = new Set();
   for (const [position, item] of splitList(text).entries()) {
     const split = item.indexOf('=');
     const name = item.slice(0, Math.max(0, split));
     const hash = item.slice(split + 1);
+    const wrongName = wrongText('client_name', name);
+    if (wrongName === undefined) mentioned?.add(name);
+    else mentioned = null;
     const wrong =
       split < 0
         ? (keyMistake(item) ?? 'expected name=sha256:<64 hexadecimal digits>, made by `cartesia-broker key`')
-        : (wrongText('client_name', name) ?? wrongText('key_hash', hash) ?? repeated(keys, hash));
-    if (wrong === undefined) keys.push({ name, hash });
+        : (wrongName ?? wrongText('key_hash', hash) ?? repeated(named, hash));
+    if (wrong === undefined) named.push({ name, hash });
     else addBroken(setting, variable, `item ${position + 1}: ${wrong}`, report);
   }
-  return keys;
+  return { named, mentioned };
 }
 
 function keyMistake(item: string): string | undefined {
@@ -145,12 +158,15 @@ function repeated(keys: readonly NamedKey[], hash: string): string | undefined {
   return known < 0 ? undefined : `has the same key as item ${known + 1}`;
 }
 
-function addTrust(tree: Tree, given: Given, known: ReadonlySet<string>, report: Report): void {
+/** Shows no name but those of `CLIENT_KEYS` that have a key: any other text may be a secret put wrongly. */
+function addTrust(tree: Tree, given: Given, { named, mentioned }: NamedKeys, report: Report): void {
   const { variable, text } = given;
+  const known = new Set(named.map(({ name }) => name));
+  const shown = known.size === 0 ? '' : ` (${[...known].join(', ')})`;
   for (const [position, name] of splitList(text).entries()) {
     if (known.has(name)) put(tree, ['clients', name, 'trusted'], true, given, report);
-    else if (!report.isBroken(['clients'])) {
-      const wrong = 'expected the name of a client app in CLIENT_KEYS: only app keys may name a subject';
+    else if (mentioned !== null && !mentioned.has(name)) {
+      const wrong = `expected the name of a client app in CLIENT_KEYS${shown}: only app keys may name a subject`;
       report.addAt({ setting: variable, file: null }, `item ${position + 1}: ${wrong}`);
     }
   }

@@ -9,6 +9,7 @@ import { readConfigFile, resolveFiles } from './config-file.ts';
 import { checkDeployment } from './deployment-rules.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { checkForeignVariables } from './foreign-variables.ts';
+import { checkIssuers } from './issuer-rule.ts';
 import { type ConfigProblem, emptyTree, Report, type Tree } from './report.ts';
 import { CONFIG_FILE_VARIABLE } from './schema.ts';
 import { secretFilesOf } from './secret-files.ts';
@@ -45,6 +46,7 @@ export async function loadConfig(env: Environment): Promise<LoadedConfig> {
   if (fromFile) {
     checkDeployment(settings, report);
     checkClients(settings, report);
+    checkIssuers(tree, report);
     cautionAbout(settings, report);
   }
   const { problems, warnings } = report;

@@ -42,7 +42,8 @@ export class Report {
   readonly problems: ConfigProblem[] = [];
   readonly warnings: ConfigProblem[] = [];
   readonly #places = new Map<string, Place>();
-  readonly #brokenPaths: string[] = [];
+  readonly #brokenPaths: SettingPath[] = [];
+  readonly #usable = new Map<string, readonly number[]>();
 
   /** Remembers where a value came from. */
   setPlace(path: SettingPath, place: Place): void {
@@ -67,7 +68,17 @@ export class Report {
 
   /** Keeps rules from judging what could not be read. */
   markBroken(path: SettingPath): void {
-    this.#brokenPaths.push(dotted(path));
+    this.#brokenPaths.push(path);
+  }
+
+  /** Remembers which items of a list can be used, by their positions in the file: the others are left out of the settings. */
+  setUsable(path: SettingPath, positions: readonly number[]): void {
+    this.#usable.set(placeKey(path), positions);
+  }
+
+  /** The path of an item, by its index among those that can be used. */
+  itemPath(path: SettingPath, index: number): SettingPath {
+    return [...path, this.#usable.get(placeKey(path))?.[index] ?? index];
   }
 
   addAt(place: Place, message: string): void {
@@ -84,8 +95,10 @@ export class Report {
 
   /** Whether something at this path, above or below it is already known to be wrong: then rules about it would guess. */
   isBroken(path: SettingPath): boolean {
-    const wanted = `${dotted(path)}.`;
-    return this.#brokenPaths.some((broken) => `${broken}.`.startsWith(wanted) || wanted.startsWith(`${broken}.`));
+    return this.#brokenPaths.some((broken) => {
+      const [shorter, longer] = broken.length < path.length ? [broken, path] : [path, broken];
+      return shorter.every((key, depth) => key === longer[depth]);
+    });
   }
 
   /** Whether the operator gave a value there. */
@@ -119,10 +132,6 @@ export function settingName(path: SettingPath): string {
 
 function placeKey(path: SettingPath): string {
   return JSON.stringify(path);
-}
-
-function dotted(path: SettingPath): string {
-  return path.join('.');
 }
 
 /** The same sentence about the same setting once: a variable may stand behind several client apps. */

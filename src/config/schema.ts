@@ -114,8 +114,9 @@ const management = group(
       maximum: 65535,
       default: 9090,
     }),
-    admin_token: text('signing_secret', {
-      description: 'Opens the admin API on the management listener, at least 32 bytes. Without it there is none.',
+    admin_token: text('admin_token', {
+      description:
+        'Opens the admin API on the management listener, at least 32 ASCII characters. Without it there is none.',
       'x-env': 'ADMIN_TOKEN',
       'x-secret': true,
       'x-optional': true,

@@ -43,6 +43,11 @@ export const TEXT_KINDS = {
     pattern: '^[^\\u0000-\\u001f\\u007f]{8,4096}$',
     isValid: (text) => Buffer.byteLength(text) >= SIGNING_SECRET_MIN_BYTES,
   },
+  admin_token: {
+    expected: `a secret of at least ${SIGNING_SECRET_MIN_BYTES} printable ASCII characters, such as the output of \`openssl rand -hex 32\`, without spaces around it or two in a row`,
+    // What arrives in a header field as it was sent.
+    pattern: '^(?=.{32,4096}$)[!-~]+(?: [!-~]+)*$',
+  },
   redis_url: {
     expected:
       'a URL such as redis://host:6379 or rediss://user:password@host:6379/0 (behind the slash: the number of a database)',
@@ -172,5 +177,6 @@ function isHttpsOrLoopback(url: URL | undefined): boolean {
 
 function isCalendarDate(text: string): boolean {
   const time = Date.parse(`${text}T00:00:00Z`);
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+  // Before the year 1 there is no calendar date, though ISO 8601 counts on.
+  return !text.startsWith('0000') && !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }

@@ -91,7 +91,7 @@ export const PROBLEMS = {
     title: 'Access token revoked',
     message: 'The access token has been revoked.',
     retryable: false,
-    when: 'A proxied access token that an operator has revoked.',
+    when: 'A proxied access token that an operator has revoked, or a caller whom an operator has shut out.',
   },
   session_ended: {
     status: 403,

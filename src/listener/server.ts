@@ -161,11 +161,13 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
 
 /**
  * A request that announces no body has none, whatever `Content-Type` it names: Node has ended it already, and a parser that is chosen
- * by that type would wait for an end that never comes.
+ * by that type would wait for an end that never comes. Nor has a DELETE of no length: clients put both fields on whatever they send.
  */
 function forgetTypeOfNothing(request: IncomingMessage): void {
-  const { headers } = request;
-  if (headers['content-type'] !== undefined && !mentionsBody(request)) headers['content-type'] = undefined;
+  const { headers, method } = request;
+  if (headers['content-type'] === undefined) return;
+  const hasBody = method === 'DELETE' ? announcesBody(request) : mentionsBody(request);
+  if (!hasBody) headers['content-type'] = undefined;
 }
 
 /** Without `shouldUpgradeCallback` every kind of upgrade comes here, and Node has stopped reading: a body would be taken for frames. */

@@ -21,7 +21,7 @@ export function resolveVersion(
   return { version: ours.policy === 'pin' ? ours.version : asked };
 }
 
-/** `YYYY-MM-DD` and a day that exists: 2024-02-29 is one, 2026-02-29 and 2026-02-30 are none. */
+/** `YYYY-MM-DD` and a day that exists: 2024-02-29 is one, 2026-02-29, 2026-02-30 and 0000-01-01 are none. */
 export function isCalendarDate(text: string): boolean {
   const parts = DATE.exec(text);
   if (parts === null) return false;
@@ -29,7 +29,7 @@ export function isCalendarDate(text: string): boolean {
   const month = Number(parts[2]);
   const day = Number(parts[3]);
   const days = DAYS[month - 1];
-  if (days === undefined || day < 1) return false;
+  if (days === undefined || day < 1 || year < 1) return false;
   return day <= (month === 2 && isLeapYear(year) ? 29 : days);
 }
 

@@ -323,7 +323,40 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
   [
     'a trusted stranger',
     { TRUSTED_CLIENTS: 'web,ios' },
-    [/^TRUSTED_CLIENTS: item 2: expected the name of a client app in CLIENT_KEYS/],
+    [/^TRUSTED_CLIENTS: item 2: expected the name of a client app in CLIENT_KEYS \(web\): only app keys may name/],
+  ],
+  [
+    'a trusted stranger beside a broken app key',
+    { CLIENT_KEYS: `web=${KEY_HASH},ios=nope`, TRUSTED_CLIENTS: 'ios,kiosk' },
+    [
+      /^CLIENT_KEYS: item 2: expected sha256:/,
+      /^TRUSTED_CLIENTS: item 2: expected the name of a client app in CLIENT_KEYS \(web\): /,
+    ],
+  ],
+  [
+    'app keys of which one has no name that could be the trusted one',
+    { CLIENT_KEYS: `web=${KEY_HASH},${OTHER_KEY_HASH}`, TRUSTED_CLIENTS: 'ios' },
+    [/^CLIENT_KEYS: item 2: expected name=sha256:/],
+  ],
+  [
+    'an admin token that no header could carry',
+    { ADMIN_TOKEN: ` ${ADMIN_TOKEN}` },
+    [/^ADMIN_TOKEN: expected a secret of at least 32 printable ASCII characters, .* without spaces around it/],
+  ],
+  [
+    'an issuer that is no URL, beside a symmetric algorithm',
+    { ...JWT, JWT_ISSUER: 'login', JWT_ALGORITHMS: 'HS256' },
+    [/^JWT_ALGORITHMS: item 1: /, /^JWT_ISSUER: expected an https:\/\/ URL/],
+  ],
+  [
+    'an issuer that is no URL, without its audience',
+    { JWT_ISSUER: 'login' },
+    [/^JWT_AUDIENCE: is missing; /, /^JWT_ISSUER: expected an https:\/\/ URL/],
+  ],
+  [
+    'keys in the clear beside an issuer that is no URL: with its keys it may be any text',
+    { ...JWT, JWT_ISSUER: 'login', JWT_JWKS_URL: 'http://login.example.com/keys' },
+    [/^JWT_JWKS_URL: expected an https:\/\/ URL/],
   ],
 ];
 
@@ -345,7 +378,7 @@ test('everything that is wrong is told at once', async (t) => {
   });
   t.strictSame(
     problems.map((line) => line.split(':')[0]),
-    ['PORT', 'CARTESIA_API_KEY', 'JWT_AUDIENCE', 'GRANTS', 'TOKEN_TTL'],
+    ['PORT', 'CARTESIA_API_KEY', 'JWT_AUDIENCE', 'GRANTS', 'TOKEN_TTL', 'JWT_ISSUER'],
   );
 });
 

@@ -167,6 +167,59 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
       '2:24 clients.a.auth.jwt[0].issuer: expected an https:// URL without query, fragment or credentials (http:// only on the machine itself), or JWT_JWKS_URL beside it',
     ],
   ],
+  [
+    'what an entry grants too much, beside one that cannot be used and an algorithm that is none',
+    [
+      `a: { auth: { jwt: [{ issuer: "https://x.example" }, { issuer: "https://a.example", audience: v, algorithms: [HS256], grants_from: { claim: s, map: { s: stt } } }] } }`,
+    ],
+    [
+      '2:22 clients.a.auth.jwt[0].audience: is missing; expected a text of 1 to 512 characters without line breaks. What `aud` must say: the token is meant for this broker. Several = one of them.',
+      '2:112 clients.a.auth.jwt[1].algorithms[0]: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519',
+      '2:145 clients.a.auth.jwt[1].grants_from.map: expected only grants that `grants` allows',
+    ],
+  ],
+  [
+    'an entry that is never reached, beside one that cannot be used',
+    [`a: { ${jwt()} }`, `b: { auth: { jwt: [{ audience: x }, { issuer: "https://a.example", audience: voice }] } }`],
+    [
+      '3:22 clients.b.auth.jwt[0].issuer: is missing; expected a text of 1 to 512 characters without line breaks. The issuer of end-user JWTs: exactly what their `iss` says, a final slash included. A URL, unless `jwks_url` says where the keys are.',
+      '3:39 clients.b.auth.jwt[1]: is never reached: a stands before it and takes the same tokens; narrow that one with `require`, or move it behind',
+    ],
+  ],
+  [
+    'whether an entry is reached is not guessed from what is left of it',
+    [`a: { ${jwt(', require: { azp: 5 }')} }`, `b: { ${jwt()} }`],
+    ['2:81 clients.a.auth.jwt[0].require.*: expected a text of 1 to 512 characters without line breaks (as text)'],
+  ],
+  [
+    'one app key for two, beside one that is none',
+    [`a: { ${KEYS} }`, `b: { auth: { keys: [nope, "${KEY_HASH}"] } }`],
+    [
+      '3:23 clients.b.auth.keys[0]: expected sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)',
+      '3:29 clients.b.auth.keys[1]: the same app key belongs to the client app a',
+    ],
+  ],
+  [
+    'a language with a region, behind what is no text',
+    [`a: { ${KEYS}, content: { languages: [1, en-GB] } }`],
+    [
+      '2:124 clients.a.content.languages[0]: expected a text of 1 to 512 characters without line breaks (as text)',
+      '2:127 clients.a.content.languages[1]: expected a language without a region, such as `en`: it stands for `en-GB` too',
+    ],
+  ],
+  [
+    'a client app whose name is none, and nobody else: somebody could call',
+    [`"a b": { ${KEYS} }`],
+    ['2:3 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter'],
+  ],
+  [
+    'a mistake in one client app, and another one whose name begins like a setting of it',
+    [`a: { ${KEYS}, grants: [] }`, `a.grants: { ${OTHER_KEYS}, ttl: { default: 901 } }`],
+    [
+      '2:101 clients.a.grants: expected at least one item',
+      '3:115 clients.a.grants.ttl.default: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)',
+    ],
+  ],
   ['taken: the narrower entry first', [`a: { ${jwt(', require: { azp: [b, c] }')} }`, `b: { ${jwt()} }`], []],
   [
     'taken: entries that differ in a required claim',

@@ -139,6 +139,7 @@ const FITTING: { readonly [kind in TextKindName]: readonly string[] } = {
   client_name: ['web'],
   api_key: [API_KEY, `${API_KEY}2`],
   signing_secret: [SIGNING_SECRET, `${SIGNING_SECRET}2`],
+  admin_token: [SIGNING_SECRET, `${SIGNING_SECRET}2`],
   redis_url: ['redis://localhost', 'rediss://u:p@h:1/2'],
   store_prefix: ['cartesia-broker', 'b'],
   key_hash: [KEY_HASH, OTHER_KEY_HASH],

@@ -30,6 +30,20 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
     right: ['x'.repeat(32), 'ä'.repeat(16), 'with spaces, and commas - thirty-two'],
     wrong: ['', 'x'.repeat(31), `${'x'.repeat(40)}\n`, 'ä'.repeat(15)],
   },
+  admin_token: {
+    right: ['x'.repeat(32), 'single spaces inside, as in this sentence', '~'.repeat(4096)],
+    wrong: [
+      '',
+      'x'.repeat(31),
+      ` ${'x'.repeat(32)}`,
+      `${'x'.repeat(32)} `,
+      `two  spaces${'x'.repeat(32)}`,
+      `a tab\t${'x'.repeat(32)}`,
+      `ä${'x'.repeat(32)}`,
+      `${'x'.repeat(40)}\n`,
+      '~'.repeat(4097),
+    ],
+  },
   redis_url: {
     right: [
       'redis://localhost',
@@ -149,9 +163,10 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
     ],
   },
   date: {
-    right: ['2026-03-01', '2024-02-29'],
+    right: ['2026-03-01', '2024-02-29', '0001-01-01'],
     wrong: [
       '',
+      '0000-01-01',
       '2026-02-30',
       '2026-02-29',
       '2026-13-01',

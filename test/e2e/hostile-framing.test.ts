@@ -135,6 +135,18 @@ test('a head that is not well-formed is refused, and the connection ends', async
   }
 });
 
+test('a body of two types is refused, whichever stands first', async (t) => {
+  const running = await startRunningBroker(t);
+  const credential = running.appKey;
+  for (const [contentType, second] of [
+    ['application/json', 'text/plain'],
+    ['text/plain', 'application/json'],
+    ['application/json', 'application/json'],
+  ] as const) {
+    await isRefused(t, running, mintBytes({ credential, contentType, fields: [`content-type: ${second}`] }));
+  }
+});
+
 test('a head over the limits is refused with 431, one at the limits is served', async (t) => {
   const running = await startRunningBroker(t);
   const credential = running.appKey;

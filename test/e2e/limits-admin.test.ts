@@ -17,6 +17,9 @@ import {
   startCarrying,
 } from './carried-broker.ts';
 import { problemOf, until } from './limits-answers.ts';
+import { mintBytes } from './mint-bytes.ts';
+import { isProblem } from './problem-answer.ts';
+import { openRaw } from './raw-connection.ts';
 import { speech } from './socket-broker.ts';
 
 interface Managed extends CarryingBroker {
@@ -151,6 +154,16 @@ test('every call is audited, also one that was refused, with its method and stat
     calls.map(([method, path, , status]) => [method, path, status, OUTCOMES[status]]),
   );
   t.notMatch(running.logText(), 'a-subject-nobody-logs');
+});
+
+test('a DELETE that says of a body only that it is empty has none', async (t) => {
+  const { broker, adminToken } = await setUp(t);
+  for (const framing of [['Content-Length: 0'], []]) {
+    const connection = await openRaw(t, broker.managementUrl);
+    const target = '/admin/sessions/none';
+    connection.send(mintBytes({ method: 'DELETE', target, credential: adminToken, body: '', framing }));
+    isProblem(t, await connection.response(), 'not_found', 'no such session');
+  }
 });
 
 test('what is revoked is refused at once, minted for no more, and let in again', async (t) => {

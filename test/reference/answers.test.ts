@@ -1,67 +1,13 @@
 // What the broker really answers, held against what the document says it answers.
 import Cartesia from '@cartesia/cartesia-js';
-import { type Test, test } from 'tap';
-import { Errors } from 'typebox/schema';
-import { request } from 'undici';
-import { loadOpenApiDocument } from '../../src/reference/openapi-document.ts';
+import { test } from 'tap';
+import { send } from '../e2e/carried-broker.ts';
+import { until } from '../e2e/limits-answers.ts';
 import { type RunningBroker, startRunningBroker } from '../e2e/running-broker.ts';
-import { type ResolvedEndpoint, resolvedEndpoints } from './resolved-document.ts';
+import { redisServer } from '../store/redis-server.ts';
+import { ask, type Call, endpointOf, endpoints } from './described-answer.ts';
 
-const document = await loadOpenApiDocument();
-const endpoints = await resolvedEndpoints(document);
 const mint = endpointOf('mintAccessToken');
-
-interface Call {
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** Asks, and fails the test where the answer is not one that the document describes. */
-async function ask(t: Test, origin: string, endpoint: ResolvedEndpoint, call: Call = {}) {
-  const { method, path, operation } = endpoint;
-  const { statusCode, headers, body } = await request(`${origin}${path}`, {
-    method: method as 'GET' | 'POST',
-    ...call,
-  });
-  const text = await body.text();
-  const name = `${method} ${path} ${statusCode}`;
-  const described = operation.responses[String(statusCode)];
-  if (described === undefined) throw new Error(`${name} is not in the document: ${text}`);
-
-  const type = String(headers['content-type']).split(';')[0] ?? '';
-  const media = described.content?.[type];
-  if (media === undefined) throw new Error(`${name} with ${type} is not in the document`);
-  const answer: unknown = type === 'application/json' ? JSON.parse(text) : text;
-  t.strictSame(Errors(media.schema, answer)[1], [], `${name}: body`);
-
-  const known = described.headers ?? {};
-  const ours = Object.keys(headers).filter((header) => !TRANSPORT.has(header));
-  t.strictSame(
-    ours.filter((header) => !(header in known)),
-    [],
-    `${name}: no header that is not described`,
-  );
-  for (const [header, { schema }] of Object.entries(known)) {
-    const value = headers[header];
-    if (value === undefined) t.ok(SOMETIMES.has(header), `${name}: ${header} is there`);
-    else t.strictSame(Errors(schema, schema.type === 'integer' ? Number(value) : value)[1], [], `${name}: ${header}`);
-  }
-  if (statusCode >= 400) {
-    const { error_code: code } = answer as { error_code: string }; // it fits the schema
-    t.ok(Object.hasOwn(media.examples ?? {}, code), `${name}: ${code} is described`);
-    return { statusCode, code, answer };
-  }
-  return { statusCode, code: null, answer };
-}
-
-/** Of HTTP itself, of browsers' rules, and of the page's own policy. */
-const TRANSPORT = new Set(
-  'content-type content-length date connection keep-alive vary content-security-policy'.split(' '),
-);
-/** Described as there in some cases only. */
-const SOMETIMES = new Set(
-  'cartesia-request-id ratelimit-limit ratelimit-remaining ratelimit-reset retry-after cache-control'.split(' '),
-);
 
 const open = endpoints.filter(({ operation }) => operation.security.length === 0);
 // The watch on leaks takes the example token in the document for a real one, which the page then seems to leak: one broker each.
@@ -129,6 +75,23 @@ test('limits and troubles of upstream are answered as described', async (t) => {
   t.equal((await ask(t, rejected.broker.url, mint, callOf(rejected))).code, 'upstream_rejected');
 });
 
+test('whom the operator shuts out, and who comes while Redis is away, is answered as described', async (t) => {
+  const adminToken = 'an-admin-token-for-this-test-only-of-32-bytes';
+  const redis = await redisServer(t);
+  const { broker, appKey } = await startRunningBroker(t, {
+    env: { ADMIN_TOKEN: adminToken, REDIS_URL: redis.url.reveal() },
+  });
+  const call: Call = { headers: { ...JSON_BODY, 'x-api-key': appKey }, body: '{}' };
+  const revoked = await send(`${broker.managementUrl}/admin/revocations`, {
+    credential: adminToken,
+    json: { scope: 'client', client: 'kiosk' },
+  });
+  t.equal(revoked.status, 201);
+  t.equal((await ask(t, broker.url, mint, call)).code, 'token_revoked');
+  await redis.kill();
+  await until(async () => (await ask(t, broker.url, mint, call)).code === 'store_unavailable');
+});
+
 test('a replica that shuts down says so as described', async (t) => {
   const { broker } = await startRunningBroker(t);
   broker.readiness.set('draining');
@@ -150,9 +113,3 @@ test('the sample for the official SDK speaks', async (t) => {
   t.equal(speech.toString('latin1', 0, 4), 'RIFF');
   t.ok(speech.length > 10_000, `${speech.length} bytes of audio`);
 });
-
-function endpointOf(operationId: string): ResolvedEndpoint {
-  const found = endpoints.find(({ operation }) => operation.operationId === operationId);
-  if (found === undefined) throw new Error(`no operation ${operationId}`);
-  return found;
-}

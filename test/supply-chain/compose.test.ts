@@ -1,5 +1,5 @@
 // docker-compose.yml as a new operator meets it: followed by the letter, with the real broker, up to the container engine.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Writable } from 'node:stream';
@@ -162,6 +162,23 @@ test('the script keeps what is there, and shows the API key to nobody', async (t
   t.throws(() => runScript(t.testdir({ deploy: {} }), {}), 'not at a terminal, without a key: exit 1');
 });
 
+test('who changes their mind at the question for the API key gets a terminal back that shows what is typed', async (t) => {
+  const folder = t.testdir({});
+  copyScript(folder);
+  const terminal = spawn('script', ['-qec', 'trap : INT; sh deploy/make-secrets.sh; stty -a', '/dev/null'], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'] ?? '' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let shown = '';
+  for await (const chunk of terminal.stdout.setEncoding('utf8')) {
+    shown += String(chunk);
+    if (/\(not shown\): $/.test(shown)) terminal.stdin.write('\u0003');
+  }
+  t.match(shown, /\secho\s/, 'what is typed is shown again');
+  t.strictSame(readdirSync(path.join(folder, 'secrets')), [], 'nothing is made');
+});
+
 /** As compose's `--wait` does. @throws when it is not ready within five seconds */
 async function untilReady(managementUrl: string): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
@@ -188,13 +205,17 @@ function makeSecrets(t: Test, apiKey: string): MadeSecrets {
 
 /** In a copy: the script works on the folder above its own. */
 function runScript(folder: string, env: Readonly<Record<string, string>>): string {
-  mkdirSync(path.join(folder, 'deploy'), { recursive: true });
-  cpSync(path.join(ROOT, 'deploy/make-secrets.sh'), path.join(folder, 'deploy/make-secrets.sh'));
+  copyScript(folder);
   return execFileSync('sh', [path.join(folder, 'deploy/make-secrets.sh')], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
   });
+}
+
+function copyScript(folder: string): void {
+  mkdirSync(path.join(folder, 'deploy'), { recursive: true });
+  cpSync(path.join(ROOT, 'deploy/make-secrets.sh'), path.join(folder, 'deploy/make-secrets.sh'));
 }
 
 function sink(written: string[]): Writable {

@@ -24,6 +24,7 @@ test('a version that is no calendar date is invalid under both policies', async 
     '26-03-01',
     '20260301',
     '2026/03/01',
+    '0000-01-01',
     '2026-00-10',
     '2026-13-01',
     '2026-01-00',

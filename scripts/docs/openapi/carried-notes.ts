@@ -12,6 +12,7 @@ const PROBLEMS_OF_ALL: readonly ProblemCode[] = [
   'token_revoked',
   'endpoint_not_allowed',
   'origin_not_allowed',
+  'subject_not_allowed',
   'https_required',
   'rate_limited',
   'upstream_unavailable',
@@ -31,7 +32,7 @@ const PROBLEMS_OF_WORK: readonly ProblemCode[] = [
 ];
 
 const HEADERS = ['cache-control', 'cartesia-request-id', 'x-accel-buffering'];
-const PARAMETERS = ['CartesiaVersionCarried'];
+const PARAMETERS = ['CartesiaVersionCarried', 'BrokerSubject'];
 
 const text = (description: string): Schema => ({ type: 'string', description });
 

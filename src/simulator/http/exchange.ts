@@ -63,6 +63,8 @@ export class Exchange {
       controller.abort();
     });
     request.on('data', (chunk: Buffer) => world.journal.received(this.entry, chunk)).pause();
+    // What an early answer has left unread would stand before the next request on this connection. Node sees it read already.
+    response.once('finish', () => request.resume());
   }
 
   /** Sends the rest through another response object, for faults that shape the raw bytes. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { type Test, test } from 'tap';
+import { Client } from 'undici';
 import { FrontDoor } from '../../../src/simulator/front-door.ts';
 import { createRequestHandler, pathMatcher, type Route } from '../../../src/simulator/http/router.ts';
 import { defaultSettings } from '../../../src/simulator/settings.ts';
@@ -56,4 +57,21 @@ test('a client that leaves in the middle of its upload is noticed', async (t) =>
   socket.destroy();
   t.match(await simulator.journal.waitFor({ path: '/access-token' }), { outcome: 'aborted', status: null });
   t.equal((await call(simulator, 'GET /')).status, 200, 'and harms nobody else');
+});
+
+test('an answer that came before the body was read does not stop the next request on its connection', async (t) => {
+  const simulator = await simulatorFor(t);
+  const client = new Client(simulator.url, { headersTimeout: 2_000 });
+  t.teardown(() => client.destroy());
+  let connections = 0;
+  client.on('connect', () => {
+    connections += 1;
+  });
+  const upload = { method: 'POST', path: '/stt', headers: { authorization: 'Bearer no' }, body: Buffer.alloc(200_000) };
+  for (const request of [upload, { method: 'GET', path: '/' }] as const) {
+    const { statusCode, body } = await client.request(request);
+    await body.dump();
+    t.equal(statusCode, request === upload ? 401 : 200);
+  }
+  t.equal(connections, 1);
 });

@@ -1,0 +1,69 @@
+// An answer of a broker, held against what the document says of it.
+import type { Test } from 'tap';
+import { Errors } from 'typebox/schema';
+import { request } from 'undici';
+import { loadOpenApiDocument } from '../../src/reference/openapi-document.ts';
+import { type ResolvedEndpoint, resolvedEndpoints } from './resolved-document.ts';
+
+export const endpoints = await resolvedEndpoints(await loadOpenApiDocument());
+
+export function endpointOf(operationId: string): ResolvedEndpoint {
+  const found = endpoints.find(({ operation }) => operation.operationId === operationId);
+  if (found === undefined) throw new Error(`no operation ${operationId}`);
+  return found;
+}
+
+export interface Call {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Where the path of the document has a parameter. */
+  readonly path?: string;
+}
+
+/** Asks, and fails the test where the answer is not one that the document describes. */
+export async function ask(t: Test, origin: string, endpoint: ResolvedEndpoint, call: Call = {}) {
+  const { method, path, operation } = endpoint;
+  const { statusCode, headers, body } = await request(`${origin}${call.path ?? path}`, {
+    method: method as 'GET' | 'POST',
+    headers: { ...call.headers },
+    body: call.body ?? null,
+  });
+  const text = await body.text();
+  const name = `${method} ${path} ${statusCode}`;
+  const described = operation.responses[String(statusCode)];
+  if (described === undefined) throw new Error(`${name} is not in the document: ${text}`);
+
+  const type = String(headers['content-type']).split(';')[0] ?? '';
+  const media = described.content?.[type] ?? described.content?.[type.replace(/[^/]+$/, '*')];
+  if (media === undefined) throw new Error(`${name} with ${type} is not in the document`);
+  const answer: unknown = type === 'application/json' ? JSON.parse(text) : text;
+  t.strictSame(Errors(media.schema, answer)[1], [], `${name}: body`);
+
+  const known = described.headers ?? {};
+  const ours = Object.keys(headers).filter((header) => !TRANSPORT.has(header));
+  t.strictSame(
+    ours.filter((header) => !(header in known)),
+    [],
+    `${name}: no header that is not described`,
+  );
+  for (const [header, { schema }] of Object.entries(known)) {
+    const value = headers[header];
+    if (value === undefined) t.ok(SOMETIMES.has(header), `${name}: ${header} is there`);
+    else t.strictSame(Errors(schema, schema.type === 'integer' ? Number(value) : value)[1], [], `${name}: ${header}`);
+  }
+  if (statusCode >= 400) {
+    const { error_code: code, source } = answer as { error_code: string; source: string }; // it fits the schema
+    if (source === 'broker') t.ok(Object.hasOwn(media.examples ?? {}, code), `${name}: ${code} is described`);
+    return { statusCode, code, answer };
+  }
+  return { statusCode, code: null, answer };
+}
+
+/** Of HTTP itself, of browsers' rules, and of the page's own policy. */
+const TRANSPORT = new Set(
+  'content-type content-length transfer-encoding date connection keep-alive vary content-security-policy'.split(' '),
+);
+/** Described as there in some cases only. */
+const SOMETIMES = new Set(
+  'cartesia-request-id ratelimit-limit ratelimit-remaining ratelimit-reset retry-after cache-control'.split(' '),
+);
