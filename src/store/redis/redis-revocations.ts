@@ -14,7 +14,8 @@ return was
 `);
 
 /** KEYS: the hash. Tokens that are past their own life are dropped on the way. */
-const LIST = redisScript(`
+const LIST = redisScript(
+  `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = {}
@@ -25,7 +26,9 @@ for i = 1, #flat, 2 do
   else kept[#kept + 1] = flat[i + 1] end
 end
 return kept
-`);
+`,
+  false,
+);
 
 export function createRedisRevocations(link: RedisLink, prefix: string, changed: () => void): RevocationStore {
   const keys = ['revoked', 'version'].map((name) => `${prefix}:{revocations}:${name}`);
