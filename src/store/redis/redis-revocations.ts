@@ -3,13 +3,16 @@ import { revocationKey } from '../revocation-key.ts';
 import type { Revocation, RevocationStore } from '../revocations.ts';
 import { type RedisLink, redisScript } from './redis-link.ts';
 
-/** KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel. */
+/**
+ * KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel.
+ * The version first: a full Redis refuses that, and nothing was done. The word is said where channels are allowed.
+ */
 const CHANGE = redisScript(`
 local was = redis.call('HEXISTS', KEYS[1], ARGV[2])
+redis.call('INCR', KEYS[2])
 if ARGV[1] == 'add' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 else redis.call('HDEL', KEYS[1], ARGV[2]) end
-redis.call('INCR', KEYS[2])
-redis.call('PUBLISH', ARGV[4], 'changed')
+redis.pcall('PUBLISH', ARGV[4], 'changed')
 return was
 `);
 
