@@ -6,7 +6,7 @@ import { Secret } from '../../src/config/secret.ts';
 import { Problem } from '../../src/errors/problems.ts';
 import { createCertificate } from '../../src/simulator/certificate.ts';
 import { createRedisLeases } from '../../src/store/redis/redis-leases.ts';
-import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
+import { createRedisLink, type RedisLink, redisScript } from '../../src/store/redis/redis-link.ts';
 import type { StoreCall } from '../../src/store/store-call.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 import { until } from '../e2e/limits-answers.ts';
@@ -153,6 +153,86 @@ test('a Redis that takes calls and does not answer is away, until it does', asyn
     { state: 'away', reason: 'UNANSWERED' },
     { state: 'up', reason: null },
   ]);
+});
+
+test('a Redis that was made a copy of another is left for what its address leads to now', async (t) => {
+  const [old, next] = await Promise.all([redisServer(t), redisServer(t)]);
+  const way = await slowRelay(t, old.port);
+  const conditions: StoreCondition[] = [];
+  const link = await createRedisLink({
+    url: { current: new Secret(way.url) },
+    onCondition: (condition) => conditions.push(condition),
+  });
+  const operator = await linked(old.url.reveal());
+  t.teardown(() => Promise.all([link.close(), operator.close()]));
+  const heard: string[] = [];
+  link.subscribe('news', (word) => heard.push(word));
+  await link.reached;
+  await operator.command('demote', 'REPLICAOF', '127.0.0.1', String(next.port));
+  const write = (): Promise<string> =>
+    link.command('write', 'SET', 'a', '1').then(
+      () => 'written',
+      (error: unknown) => (error instanceof Problem ? error.code : String(error)),
+    );
+  t.equal(await write(), 'store_unavailable');
+  t.equal(link.state, 'up', 'what only reads is served');
+  way.port = next.port;
+  await until(async () => (await write()) === 'written');
+  await until(async () => (await link.command('say', 'PUBLISH', 'news', 'moved')) === 1);
+  await until(() => heard.includes('moved'));
+  t.strictSame(conditions, [
+    { state: 'up', reason: null },
+    { state: 'up', reason: 'READONLY' },
+    { state: 'up', reason: null },
+  ]);
+});
+
+test('a Redis that is full is told once, however often it is asked, and once more when it is not', async (t) => {
+  const server = await redisServer(t);
+  const conditions: StoreCondition[] = [];
+  const link = await createRedisLink({
+    url: { current: server.url },
+    onCondition: (condition) => conditions.push(condition),
+  });
+  const operator = await linked(server.url.reveal());
+  t.teardown(() => Promise.all([link.close(), operator.close()]));
+  await link.reached;
+  const script = redisScript(`redis.call('SET', KEYS[1], '1')`);
+  const write = (): Promise<boolean> =>
+    link.run('write', script, ['a'], []).then(
+      () => true,
+      () => false,
+    );
+  for (const memory of ['1', '0', '1', '0']) {
+    await operator.command('fill', 'CONFIG', 'SET', 'maxmemory', memory);
+    conditions.length = 0;
+    for (let i = 0; i < 6; i += 1) {
+      t.equal(await write(), memory === '0');
+      t.equal(await ask(link), 'answered', 'it is not left alone');
+    }
+    t.strictSame(conditions, [{ state: 'up', reason: memory === '0' ? null : 'OOM' }]);
+  }
+});
+
+test('the connection that hears is made anew where a network has forgotten it', async (t) => {
+  const server = await redisServer(t);
+  const way = await slowRelay(t, server.port);
+  const link = await linked(way.url);
+  const speaker = await linked(server.url.reveal());
+  t.teardown(() => Promise.all([link.close(), speaker.close()]));
+  let heard = 0;
+  link.subscribe('news', () => {
+    heard += 1;
+  });
+  const isHeard = async (): Promise<boolean> => {
+    await speaker.command('say', 'PUBLISH', 'news', 'word');
+    return heard > 0;
+  };
+  await until(isHeard);
+  way.forget();
+  heard = 0;
+  await until(isHeard);
+  t.ok(heard > 0);
 });
 
 test('a database that is not there is not Redis: nothing is written to another', async (t) => {

@@ -7,13 +7,25 @@ export interface SlowRelay {
   readonly url: string;
   /** There and back, milliseconds; 0 at first. Holds for what comes from now on. */
   delayMs: number;
+  /** Where connections lead that are made from now on. */
+  port: number;
+  /** What is open swallows whatever comes, without a word: a network that has forgotten its connections. */
+  forget(): void;
 }
 
 export async function slowRelay(t: Test, port: number): Promise<SlowRelay> {
-  const relay = { url: '', delayMs: 0 };
   const open = new Set<Socket>();
+  const forgotten = new WeakSet<Socket>();
+  const relay = {
+    url: '',
+    delayMs: 0,
+    port,
+    forget: () => {
+      for (const socket of open) forgotten.add(socket);
+    },
+  };
   const server = createServer((inner) => {
-    const outer = connect(port, '127.0.0.1');
+    const outer = connect(relay.port, '127.0.0.1');
     for (const [from, to] of [
       [inner, outer],
       [outer, inner],
@@ -23,7 +35,7 @@ export async function slowRelay(t: Test, port: number): Promise<SlowRelay> {
       from.on('data', (bytes) => {
         const now = performance.now();
         dueMs = Math.max(dueMs, now + relay.delayMs / 2);
-        setTimeout(() => to.writable && to.write(bytes), dueMs - now);
+        if (!forgotten.has(from)) setTimeout(() => to.writable && to.write(bytes), dueMs - now);
       });
       from.on('close', () => {
         open.delete(from);

@@ -109,7 +109,7 @@ local function serve()
     take_turn('v' .. client, 's' .. flow(client, subject), 1)
     if count('q' .. client) > 0 then redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client) end
     grant(id, client, subject, owner, now + rules.offer)
-    if id ~= ask.id then redis.call('PUBLISH', rules.wake .. owner, id) end
+    if id ~= ask.id then redis.pcall('PUBLISH', rules.wake .. owner, id) end
   end
   forget_turns()
 end

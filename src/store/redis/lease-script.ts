@@ -37,6 +37,9 @@ const GRACE_MS = 4_000;
 /** Most that one call drops: so many at a time that a replica with thousands has died does not stop Redis. The rest still counts. */
 const EXPIRED_MAX = 500;
 
+/** In the place of a replica's name: every replica hears it, when a pool begins anew. */
+export const ALL = 'all';
+
 /** What is left behind by a deployment that is gone. */
 const FORGET_MS = 3_600_000;
 
@@ -50,17 +53,29 @@ do
   local flat = redis.call('HGETALL', POOL)
   for i = 1, #flat, 2 do about[flat[i]] = flat[i + 1] end
 end
+-- Before anything is taken away: a Redis that is full refuses this, and then nothing is done by halves.
+redis.call('HSET', POOL, 'seen', now)
 if not about.epoch then
   about.epoch = now .. '-' .. redis.call('TIME')[2]
   about.warm = now + rules.warm
   redis.call('HSET', POOL, 'epoch', about.epoch, 'warm', about.warm)
+  redis.pcall('PUBLISH', rules.wake .. '${ALL}', '')
+end
+-- The clock was set back: what ends by the clock of before would last for as much longer.
+if about.seen and about.seen - now > ${STILL_MS} then
+  for _, key in ipairs({ LEASES, QUEUE }) do
+    local flat = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for i = 1, #flat, 2 do redis.call('ZADD', key, flat[i + 1] - about.seen + now, flat[i]) end
+  end
+  about.warm = math.min(about.warm, now + rules.warm)
+  about.low_until = math.min(about.low_until or 0, now + rules.lowered)
+  redis.call('HSET', POOL, 'warm', about.warm, 'low_until', about.low_until)
 end
 if about.seen and now - about.seen > ${STILL_MS} then
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now + ${GRACE_MS})) do
     redis.call('ZADD', LEASES, now + ${GRACE_MS}, id)
   end
 end
-if not about.seen or now - about.seen > 100 then redis.call('HSET', POOL, 'seen', now) end
 
 local held = redis.call('ZCARD', LEASES)
 local waiting = redis.call('ZCARD', QUEUE)
@@ -165,7 +180,7 @@ elseif op == 'release' then
   for _, id in ipairs(ask.ids) do
     local holder = drop_lease(id)
     if holder then
-      hold = hold + (now - holder[4] - hold) * ${HOLD_SHARE}
+      hold = hold + (math.max(0, now - holder[4]) - hold) * ${HOLD_SHARE}
       is_held = true
     end
     drop_waiter(id)

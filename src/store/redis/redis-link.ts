@@ -6,17 +6,22 @@ import { Problem } from '../../errors/problems.ts';
 import type { StoreCall, StoreObserver } from '../store-call.ts';
 import type { StoreConditionObserver } from '../store-condition.ts';
 import { Unanswered } from '../unanswered.ts';
-import { createRedisTrouble, isSelectRefused, reasonOf } from './redis-trouble.ts';
+import { createRedisTrouble, isSelectRefused, isWriteRefused, reasonOf } from './redis-trouble.ts';
 
 /** A script with its name in Redis' cache. */
 export interface RedisScript {
   readonly lua: string;
   readonly sha: string;
+  /** A full Redis refuses it: that it went well says that Redis takes what is written. */
+  readonly isWriting: boolean;
 }
 
-export function redisScript(lua: string): RedisScript {
-  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+export function redisScript(lua: string, isWriting = true): RedisScript {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex'), isWriting };
 }
+
+/** Of the plain commands those that a full Redis refuses. */
+const WRITING: ReadonlySet<string> = new Set(['SET', 'XADD']);
 
 export interface RedisLinkOptions {
   /** Looked up each time a connection is made. */
@@ -62,6 +67,11 @@ const OPEN_MS = 250;
 /** A connection on which nothing comes back for this long is given up: a new one may fare better. */
 const SILENT_MS = 2_000;
 
+/** How often the connection that hears is asked whether it lives: nothing else is sent on it, and a network may have forgotten it. */
+const HEARING_MS = 2_000;
+/** Most often that a Redis which only copies another one is left for what its address leads to now. */
+const MOVE_MS = 1_000;
+
 /** What a URL says of a connection; the client reads these of its options each time it connects. */
 const WHERE_AND_WHO = ['host', 'port', 'path', 'family', 'username', 'password', 'db', 'tls'] as const;
 
@@ -77,11 +87,9 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     retryStrategy: (attempt: number) => Math.min(RECONNECT_MAX_MS, attempt * 50),
     disableClientInfo: true,
     lazyConnect: true,
-  } satisfies RedisOptions;
-  const commands = new Redis(options.url.current.reveal(), {
-    ...common,
     socketTimeout: SILENT_MS,
-  });
+  } satisfies RedisOptions;
+  const commands = new Redis(options.url.current.reveal(), common);
   const hearing = new Redis(options.url.current.reveal(), { ...common, autoResubscribe: false });
   const channels = new Map<string, (message: string) => void>();
   const listeners: (() => void)[] = [];
@@ -93,6 +101,8 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
 
   const trouble = createRedisTrouble(options.onCondition ?? (() => {}));
   let isClosing = false;
+  let movedMs = Number.NEGATIVE_INFINITY;
+  let isMoving = false;
 
   // Both report every failed attempt, and both for one cause: one of them is told. An error without a listener would end the process.
   for (const redis of [commands, hearing])
@@ -101,7 +111,8 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       if (error instanceof Error && isSelectRefused(error)) redis.disconnect(true);
     });
   commands.on('close', () => {
-    if (!isClosing) trouble.because('CLOSED');
+    if (!isClosing && !isMoving) trouble.because('CLOSED');
+    isMoving = false;
   });
   for (const redis of [commands, hearing])
     redis.on('reconnecting', () => {
@@ -125,13 +136,30 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   hearing.on('message', (channel: string, message: string) => channels.get(channel)?.(message));
   connect(commands);
   connect(hearing);
+  const alive = setInterval(() => {
+    if (hearing.status === 'ready') hearing.ping().catch(() => {}); // without an answer the connection is given up
+  }, HEARING_MS).unref();
 
   /** Refused, or the connection is gone again: then the next one subscribes. */
   function cannotHear(error: unknown): void {
     if (error instanceof Error && error.name === 'ReplyError') trouble.beside('SUBSCRIBE_REFUSED');
   }
 
-  async function guarded<T>(call: string, work: () => Promise<T>): Promise<T> {
+  /** After a failover, what was the primary says this on connections that stay open: nothing else leads to the new one. */
+  function move(): void {
+    if (now() - movedMs < MOVE_MS) return;
+    movedMs = now();
+    isMoving = true;
+    for (const redis of [commands, hearing]) redis.disconnect(true);
+  }
+
+  /** It answers, and goes on to be asked: what writes nothing is served. */
+  function refuses(error: Error): void {
+    trouble.refuses(reasonOf(error));
+    if (error.message.startsWith('READONLY')) move();
+  }
+
+  async function guarded<T>(call: string, isWriting: boolean, work: () => Promise<T>): Promise<T> {
     const startedMs = now();
     const end = (outcome: StoreCall['outcome']): void => onCall({ call, outcome, durationMs: now() - startedMs });
     if (commands.status !== 'ready') {
@@ -146,10 +174,16 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       const result = await within(commandTimeoutMs, work());
       failures = 0;
       if (commands.status === 'ready') trouble.over();
+      if (isWriting) trouble.takes();
       end('ok');
       return result;
     } catch (error) {
       const endedMs = now();
+      if (error instanceof Error && isWriteRefused(error)) {
+        refuses(error);
+        end('failed');
+        throw unavailable(error);
+      }
       if (failures === 0 || startedMs >= failedMs) {
         failures += 1;
         failedMs = endedMs;
@@ -172,13 +206,13 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     },
     reached,
     run: (call, script, keys, args) =>
-      guarded(call, () =>
+      guarded(call, script.isWriting, () =>
         commands.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: Error) => {
           if (!error.message.startsWith('NOSCRIPT')) throw error;
           return commands.eval(script.lua, keys.length, ...keys, ...args);
         }),
       ),
-    command: (call, name, ...args) => guarded(call, () => commands.call(name, ...args)),
+    command: (call, name, ...args) => guarded(call, WRITING.has(name), () => commands.call(name, ...args)),
     subscribe(channel, onMessage) {
       channels.set(channel, onMessage);
       if (hearing.status === 'ready') hearing.subscribe(channel).catch(cannotHear);
@@ -188,6 +222,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     },
     async close() {
       isClosing = true;
+      clearInterval(alive);
       commands.disconnect();
       hearing.disconnect();
     },

@@ -21,11 +21,14 @@ interface Answer extends PeerAnswer {
 }
 
 /** KEYS: replicas by when they were heard of. ARGV: the channel, the question. Tells how many replicas there are, and how many hear it. */
-const ASK = redisScript(`
+const ASK = redisScript(
+  `
 local time = redis.call('TIME')
 local heard = redis.call('PUBLISH', ARGV[1], ARGV[2])
 return { redis.call('ZCOUNT', KEYS[1], time[1] - ${FORGOTTEN_AFTER_SECONDS}, '+inf'), heard }
-`);
+`,
+  false,
+);
 
 /** Whoever has not answered by then is silent. */
 const PATIENCE_MS = 1_000;

@@ -7,6 +7,7 @@ export const FORGOTTEN_AFTER_SECONDS = 15;
 /** KEYS: replicas by when they were heard of. ARGV: this one. */
 const PRESENT = redisScript(`
 local time = redis.call('TIME')
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. time[1], '+inf') -- of before the clock was set back
 redis.call('ZADD', KEYS[1], time[1], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] - ${FORGOTTEN_AFTER_SECONDS})
 return redis.call('ZCARD', KEYS[1])

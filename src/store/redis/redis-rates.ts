@@ -5,8 +5,13 @@ import type { RedisPresence } from './redis-presence.ts';
 
 const HIT = redisScript(`
 local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return { count, redis.call('PTTL', KEYS[1]) }
+local left = redis.call('PTTL', KEYS[1])
+-- A clock that was set back would make a window longer.
+if left < 0 or left > tonumber(ARGV[1]) then
+  left = ARGV[1]
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+return { count, left }
 `);
 
 export function createRedisRates(link: RedisLink, prefix: string, presence: RedisPresence): RateStore {

@@ -3,18 +3,22 @@ import { revocationKey } from '../revocation-key.ts';
 import type { Revocation, RevocationStore } from '../revocations.ts';
 import { type RedisLink, redisScript } from './redis-link.ts';
 
-/** KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel. */
+/**
+ * KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel.
+ * The version first: a full Redis refuses that, and nothing was done. The word is said where channels are allowed.
+ */
 const CHANGE = redisScript(`
 local was = redis.call('HEXISTS', KEYS[1], ARGV[2])
+redis.call('INCR', KEYS[2])
 if ARGV[1] == 'add' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 else redis.call('HDEL', KEYS[1], ARGV[2]) end
-redis.call('INCR', KEYS[2])
-redis.call('PUBLISH', ARGV[4], 'changed')
+redis.pcall('PUBLISH', ARGV[4], 'changed')
 return was
 `);
 
 /** KEYS: the hash. Tokens that are past their own life are dropped on the way. */
-const LIST = redisScript(`
+const LIST = redisScript(
+  `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = {}
@@ -25,7 +29,9 @@ for i = 1, #flat, 2 do
   else kept[#kept + 1] = flat[i + 1] end
 end
 return kept
-`);
+`,
+  false,
+);
 
 export function createRedisRevocations(link: RedisLink, prefix: string, changed: () => void): RevocationStore {
   const keys = ['revoked', 'version'].map((name) => `${prefix}:{revocations}:${name}`);

@@ -6,10 +6,13 @@ import { type RedisLink, redisScript } from './redis-link.ts';
 const RESERVE_MS = 60_000;
 
 /** KEYS: the name. ARGV: who used it. */
-const GIVE_BACK = redisScript(`
+const GIVE_BACK = redisScript(
+  `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
-`);
+`,
+  false,
+);
 
 export function createRedisSingleUse(link: RedisLink, prefix: string): SingleUseStore {
   const keyOf = (name: string): string => `${prefix}:used:${name}`;

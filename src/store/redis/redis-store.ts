@@ -5,6 +5,7 @@ import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
 import type { StoreObserver } from '../store-call.ts';
 import type { StoreConditionObserver } from '../store-condition.ts';
+import { ALL } from './lease-script.ts';
 import { createRedisBudgets } from './redis-budgets.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
@@ -42,6 +43,8 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
   link.subscribe(wakePrefix + replica, (id) => {
     for (const one of listeners) one.onWake?.(id);
   });
+  // A pool that begins anew gives nothing out for a moment: those who do not ask have to hear of it, to enter what they hold.
+  link.subscribe(wakePrefix + ALL, onRenewed);
   link.onReady(onRenewed);
 
   return {

@@ -8,11 +8,15 @@ export interface RedisTrouble {
   because(reason: string): void;
   /** It can be asked all the same. */
   beside(reason: string): void;
+  /** It answers, and takes nothing that is to be written; told until it `takes`. */
+  refuses(reason: string): void;
+  takes(): void;
 }
 
 export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTrouble {
   const told = new Set<string>();
   let state: StoreCondition['state'] = 'starting';
+  let refusal: string | null = null;
   return {
     over() {
       if (state === 'up') return;
@@ -30,6 +34,16 @@ export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTr
       if (told.has(reason)) return;
       told.add(reason);
       onCondition({ state: 'up', reason });
+    },
+    refuses(reason) {
+      if (reason === refusal) return;
+      refusal = reason;
+      onCondition({ state: 'up', reason });
+    },
+    takes() {
+      if (refusal === null) return;
+      refusal = null;
+      onCondition({ state: 'up', reason: null });
     },
   };
 }
@@ -54,6 +68,14 @@ export function isSelectRefused(error: Error): boolean {
     command !== null &&
     Reflect.get(command, 'name') === 'select'
   );
+}
+
+/** Its memory or its disk is full, it only copies another Redis, or has too few copies of itself. */
+const WRITE_REFUSALS: ReadonlySet<string> = new Set(['OOM', 'MISCONF', 'READONLY', 'NOREPLICAS']);
+
+/** A whole answer, and a quick one: nothing that is to be written is done. */
+export function isWriteRefused(error: Error): boolean {
+  return error.name === 'ReplyError' && WRITE_REFUSALS.has(reasonOf(error));
 }
 
 const WORD = /^[A-Z][A-Z0-9_]{0,63}$/;
