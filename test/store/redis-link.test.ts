@@ -180,11 +180,8 @@ test('a Redis that was made a copy of another is left for what its address leads
   await until(async () => (await write()) === 'written');
   await until(async () => (await link.command('say', 'PUBLISH', 'news', 'moved')) === 1);
   await until(() => heard.includes('moved'));
-  t.strictSame(conditions, [
-    { state: 'up', reason: null },
-    { state: 'up', reason: 'READONLY' },
-    { state: 'up', reason: null },
-  ]);
+  t.equal(conditions.filter(({ reason }) => reason === 'READONLY').length, 1, 'told once, however often it says so');
+  t.strictSame(conditions.at(-1), { state: 'up', reason: null });
 });
 
 test('a Redis that is full is told once, however often it is asked, and once more when it is not', async (t) => {
