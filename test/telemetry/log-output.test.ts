@@ -58,3 +58,35 @@ test('a reader that has gone away ends nothing', async (t) => {
   const [code] = (await once(child, 'close')) as [number | null];
   t.equal(code, 7);
 });
+
+test('a full disk takes neither the memory of the process nor its end', async (t) => {
+  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
+    const before = process.memoryUsage().heapUsed;
+    for (let turn = 0; turn < 200; turn += 1) {
+      for (let i = 0; i < 100; i += 1) output.write('x'.repeat(2000));
+      await new Promise(setImmediate);
+    }
+    output.flushSync();
+    output.write('last');
+    globalThis.gc();
+    process.exit(process.memoryUsage().heapUsed - before < 10_000_000 ? 7 : 8);`;
+  const full = openSync('/dev/full', 'a');
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', source], {
+    stdio: ['ignore', full, 'ignore'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [code] = (await once(child, 'close')) as [number | null];
+  t.equal(code, 7);
+});
+
+test('a reader that is behind gets everything', async (t) => {
+  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
+    for (let i = 0; i < 1000; i += 1) output.write('x'.repeat(999) + '\\n');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let bytes = 0;
+  for await (const chunk of child.stdout) {
+    bytes += (chunk as Buffer).length;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  t.equal(bytes, 1_000_000);
+});
