@@ -42,7 +42,7 @@ import { createTransport } from './upstream/create-transport.ts';
 import { createKeyAlarm } from './upstream/key-alarm.ts';
 import { createKeyRing } from './upstream/key-ring.ts';
 import { observeUpstream } from './upstream/observe.ts';
-import { createTokenClient } from './upstream/token-client.ts';
+import { createTokenClient, type TokenClientHealth } from './upstream/token-client.ts';
 
 /** What a test may replace; each has its production default. */
 export interface BrokerSeams {
@@ -189,7 +189,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
             subjectHash,
             clients: config.clients.map(({ name }) => name),
           },
-    details: () => ({ upstream: tokenClient.health, store: store.state }),
+    details: () => ({ upstream: healthLine(tokenClient.health), store: store.state }),
   });
 
   const closeParts = async (): Promise<void> => {
@@ -285,4 +285,9 @@ function urlOf(app: FastifyInstance, scheme: 'http' | 'https'): string {
   const everywhere = address === '0.0.0.0' || address === '::';
   const host = everywhere ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
   return `${scheme}://${host}:${port}`;
+}
+
+/** In the spelling of all that the broker says. */
+function healthLine({ secondsSinceLastToken: seconds, ...health }: TokenClientHealth): object {
+  return { ...health, seconds_since_last_token: seconds === null ? null : Math.round(seconds * 1_000) / 1_000 };
 }

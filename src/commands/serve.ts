@@ -58,8 +58,9 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
   return new Promise(() => {}); // a signal ends the process
 }
 
-/** System errors name an address or a file, which the operator needs; others may quote what they read. */
+/** System errors name an address or a file, which the operator needs; others may quote what they read, but for their code. */
 function startTrouble(error: unknown): string {
   if (error instanceof Error && 'syscall' in error) return error.message;
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
   return error instanceof Error ? error.constructor.name : 'unknown trouble, see the log';
 }

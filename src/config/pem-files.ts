@@ -1,6 +1,7 @@
 // Whether certificates and keys can be used, before anything listens.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { fileTrouble, shownPath } from './secret-file.ts';
 
 export interface WrongPem {
@@ -10,36 +11,62 @@ export interface WrongPem {
 
 /** What is wrong with a certificate chain and its private key (both PEM files); nothing of their content is said. */
 export function wrongPemPair(certFile: string, keyFile: string): readonly WrongPem[] {
-  const certificate = readPem(certFile, (pem) => new X509Certificate(pem), 'a certificate');
+  const certificate = readPem(certFile, parseCertificates, 'a certificate');
   const key = readPem(keyFile, (pem) => createPrivateKey(pem), 'a private key without passphrase');
   const wrong: WrongPem[] = [];
   if ('wrong' in certificate) wrong.push({ member: 'cert', wrong: certificate.wrong });
   if ('wrong' in key) wrong.push({ member: 'key', wrong: key.wrong });
-  if ('value' in certificate && 'value' in key && !certificate.value.checkPrivateKey(key.value)) {
-    wrong.push({ member: 'key', wrong: `${shownPath(keyFile)} does not belong to the certificate` });
-  }
-  return wrong;
+  if ('wrong' in certificate || 'wrong' in key) return wrong;
+  if (!certificate.value.checkPrivateKey(key.value))
+    return [{ member: 'key', wrong: `${shownPath(keyFile)} does not belong to the certificate` }];
+  const code = refusalOfTls(certificate.pem, key.pem);
+  return code === undefined
+    ? []
+    : [{ member: 'cert', wrong: `${shownPath(certFile)} cannot be used for TLS: ${code}` }];
 }
 
-/** What is wrong with a PEM file of certificate authorities; `undefined` when its first certificate can be read. */
+/** What is wrong with a PEM file of certificate authorities; `undefined` when every certificate in it can be read. */
 export function wrongCertificateAuthorities(file: string): string | undefined {
-  const read = readPem(file, (pem) => new X509Certificate(pem), 'a certificate');
+  const read = readPem(file, parseCertificates, 'a certificate');
   return 'wrong' in read ? read.wrong : undefined;
+}
+
+/**
+ * The first one. The others are parsed too: TLS would leave out authorities behind one that it cannot read, without a word.
+ * @throws where there is none, or one that cannot be read
+ */
+function parseCertificates(pem: string): X509Certificate {
+  const [first] = pem
+    .split(/(?=-----BEGIN )/)
+    .filter((block) => /^-----BEGIN (?:X509 )?CERTIFICATE-----/.test(block))
+    .map((block) => new X509Certificate(block));
+  if (first === undefined) throw new TypeError('no certificate');
+  return first;
+}
+
+/** Why OpenSSL would not serve with the two, as its error's code, such as `ERR_SSL_EE_KEY_TOO_SMALL`. */
+function refusalOfTls(cert: string, key: string): string | undefined {
+  try {
+    createSecureContext({ cert, key });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'OpenSSL refuses it';
+  }
 }
 
 function readPem<T>(
   file: string,
-  parse: (pem: Buffer) => T,
+  parse: (pem: string) => T,
   what: string,
-): { readonly value: T } | { readonly wrong: string } {
-  let pem: Buffer;
+): { readonly value: T; readonly pem: string } | { readonly wrong: string } {
+  let pem: string;
   try {
-    pem = readFileSync(file);
+    pem = readFileSync(file, 'utf8');
   } catch (error) {
     return { wrong: `cannot read ${shownPath(file)}: ${fileTrouble(error)}` };
   }
   try {
-    return { value: parse(pem) };
+    return { value: parse(pem), pem };
   } catch {
     return { wrong: `expected ${what} in PEM form in ${shownPath(file)}` };
   }

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { test } from 'tap';
@@ -289,9 +291,30 @@ test('certificates and keys are read before anything listens', async (t) => {
     `TLS_CERT_FILE: expected a certificate in PEM form in ${dir}/text.pem`,
     `TLS_KEY_FILE: expected a private key without passphrase in PEM form in ${dir}/text.pem`,
   ]);
+  const chain = `${pair.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`;
+  await Promise.all([
+    writeFile(join(dir, 'chain.pem'), chain),
+    writeFile(join(dir, 'half.pem'), `${pair.cert}\n${pair.cert.slice(0, 400)}`),
+    writeFile(join(dir, 'cert.der'), new X509Certificate(pair.cert).raw),
+    writeFile(join(dir, 'two.pem'), `a comment\n${pair.private}\n${pair.cert}\n${pair.cert}`),
+  ]);
+  for (const file of ['chain.pem', 'half.pem', 'cert.der']) {
+    t.strictSame(await problems(file, 'key.pem'), [
+      `TLS_CERT_FILE: expected a certificate in PEM form in ${dir}/${file}`,
+    ]);
+  }
+  t.strictSame(await problems('two.pem', 'two.pem'), []);
   t.strictSame(await problems('none.pem', 'dir'), [
     `TLS_CERT_FILE: cannot read ${dir}/none.pem: there is no such file`,
     `TLS_KEY_FILE: cannot read ${dir}/dir: it is a directory`,
+  ]);
+});
+
+test('a certificate that OpenSSL does not serve with is refused before anything listens', async (t) => {
+  const weak = await generate([{ name: 'commonName', value: 'a' }], { keySize: 1024 });
+  const dir = t.testdir({ 'cert.pem': weak.cert, 'key.pem': weak.private });
+  t.strictSame(await problemsOf({ ...LEAST, TLS_CERT_FILE: `${dir}/cert.pem`, TLS_KEY_FILE: `${dir}/key.pem` }), [
+    `TLS_CERT_FILE: ${dir}/cert.pem cannot be used for TLS: ERR_SSL_EE_KEY_TOO_SMALL`,
   ]);
 });
 
@@ -304,7 +327,14 @@ test('files that the configuration file names start at its directory', async (t)
   t.equal(config.upstream.caFile, `${dir}/ca.pem`);
 });
 
-test('certificate authorities of upstream have to be readable', async (t) => {
+test('certificate authorities of upstream have to be readable, all of them', async (t) => {
+  const { cert } = await generate([{ name: 'commonName', value: 'a' }]);
+  const chain = `${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`;
+  const source = `upstream: { ca_file: ca.pem }\nclients: { a: { ${KEYS} } }\n`;
+  const bundle = t.testdir({ 'broker.yaml': source, 'ca.pem': chain });
+  t.strictSame(await problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${bundle}/broker.yaml` }), [
+    `${bundle}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM form in ${bundle}/ca.pem`,
+  ]);
   const dir = t.testdir({ 'broker.yaml': `upstream: { ca_file: broker.yaml }\nclients: { a: { ${KEYS} } }\n` });
   t.strictSame(await problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${dir}/broker.yaml` }), [
     `${dir}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM form in ${dir}/broker.yaml`,

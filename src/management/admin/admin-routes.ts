@@ -9,6 +9,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { SubjectHash } from '../../telemetry/subject-hash.ts';
 import type { AdminToken } from './admin-token.ts';
 import { type AuditedScope, auditedScope } from './audited-scope.ts';
+import { poolLines, revocationLine, sessionLine } from './listings.ts';
 import { readRevocation, requireKnownClient } from './revocation-body.ts';
 import { readSessionFilter } from './session-filter.ts';
 import { summarise } from './usage-summary.ts';
@@ -77,22 +78,22 @@ export async function adminRoutes(
     );
   });
 
-  app.get('/admin/revocations', async () => ({ revocations: revocations.list() }));
+  app.get('/admin/revocations', async () => ({ revocations: revocations.list().map(revocationLine) }));
   app.post('/admin/revocations', async (request, reply) => {
     const revocation = revocationOf(request);
     requireKnownClient(revocation, clients);
     await revocations.add(revocation);
-    return reply.code(201).send({ revocations: revocations.list() });
+    return reply.code(201).send({ revocations: revocations.list().map(revocationLine) });
   });
   app.post('/admin/revocations/restore', async (request) => {
     const was = await revocations.remove(revocationOf(request));
     if (!was) throw new Problem('not_found', 'That is not revoked.');
-    return { revocations: revocations.list() };
+    return { revocations: revocations.list().map(revocationLine) };
   });
 
   app.get('/admin/sessions', async (request) => {
     const { sessions, leftOut, silent } = await allSessions.list(readSessionFilter(request.query));
-    return { sessions, left_out: leftOut, silent_replicas: silent };
+    return { sessions: sessions.map(sessionLine), left_out: leftOut, silent_replicas: silent };
   });
   app.delete('/admin/sessions/:id', async (request) => {
     const { id } = request.params as { readonly id: string }; // the route has it
@@ -105,11 +106,7 @@ export async function adminRoutes(
 
   app.get('/admin/leases', async () => {
     const pools = Object.entries(await leases.view());
-    return {
-      leases: Object.fromEntries(
-        pools.map(([kind, { loweredTo, ...view }]) => [kind, { ...view, lowered_to: loweredTo }]),
-      ),
-    };
+    return { leases: Object.fromEntries(pools.map(([kind, pool]) => [kind, poolLines(pool)])) };
   });
   app.get('/admin/usage', async () => ({ usage: summarise(await usage.list(RECORDS_MAX), prices) }));
 }
