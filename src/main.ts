@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line. The only file that touches the process: arguments, environment, exit code.
 import { readFileSync } from 'node:fs';
+import { endOnEarlySignals } from './commands/first-process.ts';
 import type { CommandIo, ExitCode } from './commands/io.ts';
 
 const USAGE = `Usage: cartesia-broker <command> [options]
@@ -27,6 +28,7 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: CommandIo)
   healthcheck: async (argv, io) => (await import('./commands/healthcheck.ts')).runHealthcheck(argv, io),
 };
 
+endOnEarlySignals(process);
 // Node would open its inspector on this signal, for anyone on the machine.
 process.on('SIGUSR1', () => {});
 // A diagnostic report would list the environment, secrets and all.

@@ -1,0 +1,35 @@
+// One single-use token at two replicas in the same moment: Redis decides which of them has it.
+import { randomBytes } from 'node:crypto';
+import { test } from 'tap';
+import { redisServer } from '../store/redis-server.ts';
+import { send } from './carried-broker.ts';
+import { openRawSocket } from './raw-socket.ts';
+import { startSocketBroker } from './socket-broker.ts';
+
+test('of upgrades with one single-use token at two replicas at once, one opens, each time', async (t) => {
+  const env = {
+    REDIS_URL: (await redisServer(t)).url.reveal(),
+    TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url'),
+  };
+  const replicas = await Promise.all([startSocketBroker(t, { env }), startSocketBroker(t, { env })]);
+  const [{ broker, appKey }] = replicas;
+  for (let round = 0; round < 20; round += 1) {
+    const json = { grants: { tts: true }, single_use: true };
+    const { body } = await send(`${broker.url}/access-token`, { credential: appKey, json });
+    const { token } = JSON.parse(body.toString()) as { token: string };
+    const path = `/tts/websocket?access_token=${token}`;
+    const tries = await Promise.allSettled(
+      [0, 1, 0, 1].map(async (at) => {
+        const socket = await openRawSocket(t, replicas[at]?.broker.url ?? '', path, {});
+        socket.socket.destroy();
+      }),
+    );
+    t.equal(tries.filter(({ status }) => status === 'fulfilled').length, 1);
+    for (const one of tries) if (one.status === 'rejected') t.match(String(one.reason), /HTTP\/1\.1 401 /);
+  }
+  t.equal(
+    replicas.reduce((sum, { simulator }) => sum + simulator.journal.entries({ path: '/tts/websocket' }).length, 0),
+    20,
+    'what is refused reaches nobody',
+  );
+});
