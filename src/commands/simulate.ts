@@ -4,7 +4,7 @@ import { runSimulate, SIMULATE_USAGE, SimulateUsageError } from '../simulator/co
 import type { CommandIo, ExitCode } from './io.ts';
 
 export async function runSimulateCommand(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
-  if (argv.includes('--help')) {
+  if (argv.includes('--help') || argv.includes('-h')) {
     io.stdout.write(SIMULATE_USAGE);
     return 0;
   }

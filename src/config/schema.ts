@@ -265,7 +265,11 @@ const jwt = group(
       oneOrMany(text('line', { description: 'A value.' }), {
         description: 'The value it must have, or some of which one.',
       }),
-      { description: 'Claims that must be there, each with one of the given values.', 'x-optional': true },
+      {
+        description:
+          'Claims that must be there, each with one of the given values; numbers and booleans as texts, such as `"true"`.',
+        'x-optional': true,
+      },
     ),
     grants_from: group(
       {

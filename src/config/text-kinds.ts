@@ -67,7 +67,7 @@ export const TEXT_KINDS = {
         : undefined,
   },
   host: {
-    expected: 'an IP address or a host name, without a port',
+    expected: 'an IP address or a host name, without brackets or a port',
     pattern: '^[0-9A-Za-z.:%-]{1,253}$',
     isValid: isHost,
   },

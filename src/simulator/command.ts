@@ -36,7 +36,7 @@ const OPTIONS = {
   key: { type: 'string', multiple: true },
   host: { type: 'string' },
   'ca-file': { type: 'string' },
-  help: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const;
 
 /**
@@ -50,7 +50,12 @@ export async function runSimulate(argv: readonly string[], io: CommandOutput): P
     return { close: async () => {} };
   }
   const simulator = await startSimulator(options);
-  if (caFile !== undefined) await writeCertificate(simulator, caFile);
+  try {
+    if (caFile !== undefined) await writeCertificate(simulator, caFile);
+  } catch (error) {
+    await simulator.close();
+    throw error;
+  }
   io.stdout.write(greeting(simulator, caFile));
   return { close: () => simulator.close() };
 }

@@ -2,9 +2,12 @@ import { test } from 'tap';
 import { runDemo } from '../../src/commands/demo.ts';
 import { runHealthcheck } from '../../src/commands/healthcheck.ts';
 import { runServe } from '../../src/commands/serve.ts';
+import { runSimulateCommand } from '../../src/commands/simulate.ts';
 import { capturedIo } from './captured-io.ts';
 
-for (const [name, run] of Object.entries({ demo: runDemo, healthcheck: runHealthcheck, serve: runServe })) {
+const COMMANDS = { demo: runDemo, healthcheck: runHealthcheck, serve: runServe, simulate: runSimulateCommand };
+
+for (const [name, run] of Object.entries(COMMANDS)) {
   test(`${name}: who asks for help gets it, who says something else learns the same and fails`, async (t) => {
     for (const asked of ['--help', '-h']) {
       const io = capturedIo({});

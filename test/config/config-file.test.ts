@@ -302,7 +302,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   [
     'a number for a text',
     `listen: { host: 1 }\n${CLIENTS}`,
-    ['broker.yaml:1:11 listen.host: expected an IP address or a host name, without a port (as text)'],
+    ['broker.yaml:1:11 listen.host: expected an IP address or a host name, without brackets or a port (as text)'],
   ],
   [
     'a fraction',

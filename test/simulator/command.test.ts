@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { runSimulate, SIMULATE_USAGE, SimulateUsageError } from '../../src/simulator/command.ts';
 
@@ -98,4 +100,14 @@ test('a port in use is a failure, not wrong usage', async (t) => {
   t.teardown(() => first.close());
   const port = /127\.0\.0\.1:(\d+)/.exec(text())?.[1] ?? '';
   await t.rejects(runSimulate(['--port', port, '--tls-port', '0'], io), { code: 'EADDRINUSE' });
+});
+
+test('a certificate that cannot be written ends the command, and nothing goes on listening', async (t) => {
+  const argv = ['simulate', '--port', '0', '--tls-port', '0', '--ca-file', `${t.testdir({})}/none/ca.pem`];
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], {
+    timeout: 15_000,
+    encoding: 'utf8',
+  });
+  t.match({ status, stdout, stderr }, { status: 1, stdout: '', stderr: /^ENOENT: / });
 });
