@@ -1,5 +1,5 @@
 // The output of a process of its own: what it wrote, in how many pieces, and whatever way it ended.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,12 +49,35 @@ test('a process that exits in the same turn has said everything', async (t) => {
 });
 
 test('a reader that has gone away ends nothing', async (t) => {
-  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
-    process.stdin.on('data', () => { output.write('x'.repeat(1000)); setImmediate(() => setImmediate(() => process.exit(7))); });`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'ignore'] });
-  child.stdout.destroy();
-  await once(child.stdout, 'close');
-  child.stdin.write('go');
-  const [code] = (await once(child, 'close')) as [number | null];
-  t.equal(code, 7);
+  t.equal(await codeWithoutReader('setImmediate(() => setImmediate(() => process.exit(7)));'), 7);
 });
+
+test('a reader that has gone away keeps no process from its end', async (t) => {
+  t.equal(await codeWithoutReader('process.exit(7);'), 7, 'the first that cannot be written is what the exit flushes');
+});
+
+test('a disk that is full keeps no process from its end', async (t) => {
+  const { child, ended } = outputTo(openSync('/dev/full', 'w'));
+  child.stdin?.write('process.exit(7);');
+  t.equal(await ended, 7);
+});
+
+async function codeWithoutReader(then: string): Promise<number | null> {
+  const { child, ended } = outputTo('pipe');
+  child.stdout?.destroy();
+  if (child.stdout !== null) await once(child.stdout, 'close');
+  child.stdin?.write(then);
+  return ended;
+}
+
+/** A process that logs when it is told what to do after that. Whoever does not end is killed, and has no exit code. */
+function outputTo(stdout: 'pipe' | number): { child: ChildProcess; ended: Promise<number | null> } {
+  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
+    process.stdin.on('data', (then) => { output.write('x'.repeat(1000)); (0, eval)(String(then)); });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['pipe', stdout, 'ignore'],
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+  });
+  return { child, ended: once(child, 'close').then(([code]) => code as number | null) };
+}
