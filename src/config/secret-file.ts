@@ -1,5 +1,5 @@
 // Secrets that are handed over as files: Docker and Kubernetes secrets, systemd credentials.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 
 /** Far more than any key ring needs; a larger file is the wrong file. */
 const MAX_BYTES = 65_536;
@@ -25,6 +25,16 @@ export function readSecretFile(path: string, pathAsGiven = path): FileText {
     .replace(/^\uFEFF/, '')
     .replace(/[\r\n]+$/, '');
   return text === '' ? { wrong: `${shown} is empty` } : { text };
+}
+
+/** A pipe or a terminal (`<(pass show key)`, /dev/stdin) gives what it holds once. To read it again is to wait for whoever writes. */
+export function isReadOnce(path: string): boolean {
+  try {
+    const stats = statSync(path);
+    return !stats.isFile() && !stats.isDirectory();
+  } catch {
+    return false; // it is away, which the reader tells
+  }
 }
 
 /** Why a file could not be read, in words; the system's own message would repeat the path. */

@@ -1,6 +1,7 @@
 // Takes up what secrets' files hold, when that has changed.
 import type { RenewableSecret, SecretFile } from './config.ts';
 import type { Secret } from './secret.ts';
+import { isReadOnce } from './secret-file.ts';
 import { readSecrets } from './secret-files.ts';
 
 export type SecretEvent =
@@ -43,6 +44,7 @@ function readerOf(file: SecretFile, { renew, onEvent }: SecretsWatchOptions): ()
   let trouble: string | null = null;
 
   return () => {
+    if (isReadOnce(file.path)) return;
     const found = readSecrets(file);
     if ('wrong' in found) {
       if (found.wrong !== trouble) onEvent({ type: 'unusable', file, wrong: found.wrong });

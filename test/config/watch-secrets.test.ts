@@ -1,4 +1,5 @@
 // Secrets' files that change, as far as their readers; the whole service is in test/e2e/secrets-renewed.test.ts.
+import { execFileSync, spawn } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
@@ -114,4 +115,15 @@ test('a file that cannot be used changes nothing and is told once, without what 
   await put('sk_car_next.key');
   t.strictSame(told(), [['unusable', `${file} is empty`], ['renewed']]);
   t.strictSame(given, [['sk_car_next.key']]);
+});
+
+test('what came through a pipe is read once: to read it again would wait for a writer, and everybody with it', async (t) => {
+  const { given, told, file, watch } = await watching(t, API_KEY);
+  await rm(file);
+  execFileSync('mkfifo', [file]);
+  const writer = spawn('sh', ['-c', 'echo sk_car_through.a.pipe > "$0"', file]);
+  t.teardown(() => writer.kill());
+  watch.look();
+  t.strictSame(told(), []);
+  t.strictSame(given, [[API_KEY]]);
 });

@@ -1,8 +1,9 @@
 // The output of a process of its own: what it wrote, in how many pieces, and whatever way it ended.
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'tap';
 import { createLogOutput } from '../../src/telemetry/log-output.ts';
@@ -49,14 +50,11 @@ test('a process that exits in the same turn has said everything', async (t) => {
 });
 
 test('a reader that has gone away ends nothing', async (t) => {
-  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
-    process.stdin.on('data', () => { output.write('x'.repeat(1000)); setImmediate(() => setImmediate(() => process.exit(7))); });`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'ignore'] });
-  child.stdout.destroy();
-  await once(child.stdout, 'close');
-  child.stdin.write('go');
-  const [code] = (await once(child, 'close')) as [number | null];
-  t.equal(code, 7);
+  t.equal(await codeWithoutReader('setImmediate(() => setImmediate(() => process.exit(7)));'), 7);
+});
+
+test('a reader that has gone away keeps no process from its end', async (t) => {
+  t.equal(await codeWithoutReader('process.exit(7);'), 7, 'the first that cannot be written is what the exit flushes');
 });
 
 test('a full disk takes neither the memory of the process nor its end', async (t) => {
@@ -90,3 +88,23 @@ test('a reader that is behind gets everything', async (t) => {
   }
   t.equal(bytes, 1_000_000);
 });
+
+async function codeWithoutReader(then: string): Promise<number | null> {
+  const { child, ended } = startLogging();
+  child.stdout.destroy();
+  await once(child.stdout, 'close');
+  child.stdin.write(then);
+  return ended;
+}
+
+/** A process that logs when it is told what to do after that. Whoever does not end is killed, and has no exit code. */
+function startLogging(): { child: ChildProcessByStdio<Writable, Readable, null>; ended: Promise<number | null> } {
+  const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
+    process.stdin.on('data', (then) => { output.write('x'.repeat(1000)); (0, eval)(String(then)); });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+  });
+  return { child, ended: once(child, 'close').then(([code]) => code as number | null) };
+}
