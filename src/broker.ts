@@ -267,6 +267,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         onDeadline(connections) {
           logger.warn({ connections, carried: carrier?.open ?? 0 }, 'drain deadline: what is still open is cut');
           carrier?.cut(new Problem('draining'));
+          limits.leases.refuseWaits(new Problem('draining'));
+          void tokenClient.close(); // mints under way are told the same
         },
         ...options,
       });

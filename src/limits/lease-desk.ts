@@ -131,6 +131,11 @@ export class LeaseDesk {
     await this.#pay();
   }
 
+  /** Whoever waits is told this instead. */
+  refuseWaits(problem: Problem): void {
+    for (const id of this.#waits.ids()) this.#abandon(id, problem);
+  }
+
   view(): Promise<PoolView> {
     return this.#pool.view(this.#rules);
   }
@@ -197,10 +202,10 @@ export class LeaseDesk {
     waiting.settle(limited(await this.#release([waiting.ask.id])));
   }
 
-  #abandon(id: string): void {
+  #abandon(id: string, result: Problem | null = null): void {
     const waiting = this.#waits.find(id);
     if (waiting === undefined) return;
-    waiting.settle(null);
+    waiting.settle(result);
     void this.#release([id]);
   }
 
@@ -281,6 +286,7 @@ function limited(retryAfterMs: number): Problem {
 }
 
 function refusalOf(error: unknown, isWaitOver: boolean): LeaseOutcome {
+  if (error instanceof Problem && error.code === 'draining') return 'left';
   if (!(error instanceof Problem) || error.code !== 'concurrency_limited') return 'store_unavailable';
   return isWaitOver ? 'wait_over' : 'queue_full';
 }

@@ -1,6 +1,7 @@
 // Concurrency as this replica handles it: asks the store for leases, waits for them, confirms what it holds, gives back what is over.
 // Where nothing is limited there is nothing to ask, and it costs nothing.
 import type { Config } from '../config/config.ts';
+import type { Problem } from '../errors/problems.ts';
 import type { LeaseKind, PoolView } from '../store/lease-rules.ts';
 import { LEASE_KINDS } from '../store/lease-rules.ts';
 import type { Store } from '../store/store.ts';
@@ -33,6 +34,8 @@ export interface Leases {
   load(): readonly LeaseLoad[];
   /** Of the account, by kind; kinds without one are not there. */
   readonly limits: ReadonlyMap<LeaseKind, number>;
+  /** Whoever waits for one is told this instead. What is held goes on. */
+  refuseWaits(problem: Problem): void;
   /** Confirms nothing any more. What is still held is given back. */
   close(): Promise<void>;
 }
@@ -94,6 +97,9 @@ export function createLeases({ config, store, onEvent, beatMs = BEAT_MS }: Lease
     },
     load: () => all.flatMap((desk) => desk.load(config.clients.map(({ name }) => name))),
     limits,
+    refuseWaits(problem) {
+      for (const desk of all) desk.refuseWaits(problem);
+    },
     async close() {
       if (timer !== null) clearInterval(timer);
       await Promise.all(all.map((desk) => desk.close()));

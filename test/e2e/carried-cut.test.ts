@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Test, test } from 'tap';
 import { type CarryingBroker, open, SPEECH, send, startCarrying } from './carried-broker.ts';
 import { problemOf, until } from './limits-answers.ts';
+import { startRunningBroker } from './running-broker.ts';
 
 const ADMIN_TOKEN = randomBytes(24).toString('hex');
 
@@ -73,6 +74,33 @@ test('at the drain deadline a stream is told, audio breaks off, and the log says
   t.match(
     running.logs.find(({ msg }) => msg === 'drain deadline: what is still open is cut'),
     { connections: 3, carried: 3 },
+  );
+});
+
+test('at the drain deadline whoever waits for a turn, or for a token, is told', async (t) => {
+  const running = await startCarrying(t, {
+    env: { TTS_CONCURRENCY: '1' },
+    file: { listen: { drain_delay: 0, drain_deadline: 1 }, limits: { queue: { wait: 30 } } },
+  });
+  const audio = restOf(await begin(running, '/tts/bytes'));
+  const waiting = send(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
+  await until(() => running.broker.leases === 2);
+  await running.broker.stop({ delayMs: 0 });
+  t.equal((await audio).isComplete, false);
+  const refused = await waiting;
+  t.match([refused.status, problemOf(refused).error_code], [503, 'draining']);
+  t.equal(running.broker.leases, 0);
+
+  const minting = await startRunningBroker(t, { file: () => ({ listen: { drain_deadline: 1 } }) });
+  minting.simulator.faults.add({ match: { path: '/access-token' }, action: { type: 'hang' } });
+  const minted = send(`${minting.broker.url}/access-token`, { credential: minting.appKey, json: {} });
+  await until(() => minting.simulator.counters().openConnections === 1);
+  await minting.broker.stop({ delayMs: 0 });
+  const unminted = await minted;
+  t.match([unminted.status, problemOf(unminted).error_code], [503, 'draining']);
+  t.match(
+    minting.logs.find(({ msg }) => msg === 'request'),
+    { status: 503, outcome: 'draining' },
   );
 });
 
