@@ -24,13 +24,16 @@ export function checkFraming(request: IncomingMessage): Problem | null {
   let hosts = 0;
   let lengths = 0;
   let encodings = 0;
-  let types = 0;
+  let type: string | undefined;
+  let hasTwoTypes = false;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
     // By length first: this runs for every field of every request.
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-    else if (name.length === 12 && name.toLowerCase() === 'content-type') types += 1;
-    else if (name.length === 14 && name.toLowerCase() === 'content-length') lengths += 1;
+    else if (name.length === 12 && name.toLowerCase() === 'content-type') {
+      type ??= rawHeaders[at + 1];
+      hasTwoTypes ||= type !== rawHeaders[at + 1];
+    } else if (name.length === 14 && name.toLowerCase() === 'content-length') lengths += 1;
     else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') encodings += 1;
   }
   if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0'))
@@ -43,7 +46,7 @@ export function checkFraming(request: IncomingMessage): Problem | null {
     return new Problem('invalid_request', 'The only Transfer-Encoding taken is chunked, over HTTP/1.1.');
   }
   // Node keeps the first, another reader the last: a body that is one thing to us must not be another thing to Cartesia.
-  if (types > 1) return new Problem('invalid_request', 'The header Content-Type must be there once.');
+  if (hasTwoTypes) return new Problem('invalid_request', 'The header Content-Type is there twice, and differs.');
   return checkTarget(request.url ?? '');
 }
 
