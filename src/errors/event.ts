@@ -1,4 +1,5 @@
 // A failure as an event on a stream or a socket: what every generation of clients reads, in one object.
+import type { Problem } from './problems.ts';
 
 export interface ErrorEventFields {
   readonly status: number;
@@ -10,6 +11,15 @@ export interface ErrorEventFields {
   readonly source: 'broker' | 'upstream';
   readonly contextId: string | null;
   readonly docUrl?: string;
+}
+
+/**
+ * @param requestId ours
+ * @param contextId whose it is; `null` = nobody's in particular
+ */
+export function fieldsOf(problem: Problem, requestId: string, contextId: string | null): ErrorEventFields {
+  const { status, errorCode, title, message, details } = problem;
+  return { status, errorCode, title, message, requestId, source: details.source ?? 'broker', contextId };
 }
 
 /**

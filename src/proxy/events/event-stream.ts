@@ -1,6 +1,6 @@
 // Server-sent events on their way through: bytes pass as they came, but for errors, which get the one shape, and a stream that is
 // cut, which gets an end.
-import { ttsErrorEvent } from '../../errors/event.ts';
+import { fieldsOf, ttsErrorEvent } from '../../errors/event.ts';
 import type { Problem } from '../../errors/problems.ts';
 import { type ErrorReading, readErrorEvent } from '../upstream-error-event.ts';
 import { audioBytesIn } from './audio-in-events.ts';
@@ -52,10 +52,7 @@ export class EventStream {
     }
     this.isOver = true;
     const { contextId, requestId } = this.#options;
-    const { status, errorCode, title, message } = why();
-    const event = errorFrame(
-      ttsErrorEvent({ status, errorCode, title, message, source: 'broker', contextId, requestId }),
-    );
+    const event = errorFrame(ttsErrorEvent(fieldsOf(why(), requestId, contextId)));
     return isInsideUnread ? Buffer.concat([BLANK_LINE, event]) : event;
   }
 

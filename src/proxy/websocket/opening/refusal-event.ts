@@ -1,6 +1,6 @@
 // A refusal that a browser's page can read: the socket is accepted, told, and closed.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { agentErrorEvent, sttErrorEvent, ttsErrorEvent } from '../../../errors/event.ts';
+import { agentErrorEvent, fieldsOf, sttErrorEvent, ttsErrorEvent } from '../../../errors/event.ts';
 import { Problem } from '../../../errors/problems.ts';
 import { endConnection } from '../../../listener/end-connection.ts';
 import { takeOver, upgradeOf } from '../../../listener/upgrade.ts';
@@ -50,15 +50,7 @@ function codeOf(problem: Problem): string {
 }
 
 function eventOf(kind: SocketKind, problem: Problem, requestId: string): object | null {
-  const fields = {
-    status: problem.status,
-    errorCode: problem.errorCode,
-    title: problem.title,
-    message: problem.message,
-    requestId,
-    source: problem.details.source ?? 'broker',
-    contextId: null,
-  } as const;
+  const fields = fieldsOf(problem, requestId, null);
   switch (kind) {
     case 'tts':
       return ttsErrorEvent(fields);

@@ -1,6 +1,6 @@
 // The transcription sockets: audio up, counted in passing; bare words or JSON commands up, left as they are; transcripts down.
 // https://docs.cartesia.ai/api-reference/stt/websocket
-import { sttErrorEvent } from '../../../errors/event.ts';
+import { fieldsOf, sttErrorEvent } from '../../../errors/event.ts';
 import type { Problem } from '../../../errors/problems.ts';
 import { readErrorEvent } from '../../upstream-error-event.ts';
 import { isFields } from './message-fields.ts';
@@ -44,19 +44,7 @@ export class SttProtocol implements SocketProtocol {
 
   farewell(problem: Problem, occasion: Occasion): readonly string[] {
     if (occasion === 'said_by_upstream') return [];
-    return [
-      JSON.stringify(
-        sttErrorEvent({
-          status: problem.status,
-          errorCode: problem.errorCode,
-          title: problem.title,
-          message: problem.message,
-          requestId: this.#host.requestId,
-          source: problem.details.source ?? 'broker',
-          contextId: null,
-        }),
-      ),
-    ];
+    return [JSON.stringify(sttErrorEvent(fieldsOf(problem, this.#host.requestId, null)))];
   }
 
   cancels(): readonly string[] {

@@ -1,6 +1,6 @@
 // The TTS socket: JSON messages up, each decided by policy; chunks of audio down, counted in passing.
 // https://docs.cartesia.ai/api-reference/tts/websocket and https://docs.cartesia.ai/use-the-api/tts-websocket/contexts
-import { ttsErrorEvent } from '../../../errors/event.ts';
+import { fieldsOf, ttsErrorEvent } from '../../../errors/event.ts';
 import { Problem } from '../../../errors/problems.ts';
 import { readErrorEvent } from '../../upstream-error-event.ts';
 import type { SessionGuard } from '../session-guard.ts';
@@ -252,17 +252,7 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   #eventOf(problem: Problem, id: string | null): string {
-    return JSON.stringify(
-      ttsErrorEvent({
-        status: problem.status,
-        errorCode: problem.errorCode,
-        title: problem.title,
-        message: problem.message,
-        requestId: this.#host.requestId,
-        source: problem.details.source ?? 'broker',
-        contextId: id === '' ? null : id,
-      }),
-    );
+    return JSON.stringify(ttsErrorEvent(fieldsOf(problem, this.#host.requestId, id === '' ? null : id)));
   }
 
   #end(id: string): void {
