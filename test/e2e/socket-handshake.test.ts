@@ -131,7 +131,8 @@ test('a single-use token opens one socket and nothing else, once', async (t) => 
   const { broker } = running;
   const minted = await mint(running, { grants: { tts: true }, expires_in: 300, single_use: true });
   t.equal(minted.status, 200);
-  t.equal(minted.body['expires_in'], 60, 'no longer than a minute');
+  const left = Number(minted.body['expires_in']); // a second less where one ended in between
+  t.ok(left > 50 && left <= 60, `no longer than a minute: ${left}`);
   const token = String(minted.body['token']);
 
   const http = await fetch(`${broker.url}/tts/bytes`, {
