@@ -2,6 +2,7 @@
 // Nothing here repeats a value: settings hold secrets, also by mistake.
 
 import { BUDGET_PATTERN } from './budget.ts';
+import { isCalendarDate } from './calendar-date.ts';
 import { isAddressRange, isHost, isLoopback } from './network-names.ts';
 import { RATE_PATTERN } from './rate.ts';
 
@@ -173,10 +174,4 @@ function isDiscoveryDocument(text: string): boolean {
 
 function isHttpsOrLoopback(url: URL | undefined): boolean {
   return url !== undefined && (url.protocol === 'https:' || isLoopback(url.hostname));
-}
-
-function isCalendarDate(text: string): boolean {
-  const time = Date.parse(`${text}T00:00:00Z`);
-  // Before the year 1 there is no calendar date, though ISO 8601 counts on.
-  return !text.startsWith('0000') && !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }

@@ -3,6 +3,7 @@
 // Source: https://docs.cartesia.ai/api-reference/auth/access-token
 import type { Dispatcher } from 'undici';
 import { LiveList } from '../collections/live-list.ts';
+import { isCalendarDate } from '../config/calendar-date.ts';
 import type { Config } from '../config/config.ts';
 import type { Grant } from '../config/grant.ts';
 import { Problem } from '../errors/problems.ts';
@@ -18,7 +19,6 @@ import { type DispatcherSource, Sending } from './sending.ts';
 import { SlotQueue } from './slot-queue.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
 import { toProblem, UpstreamFailure } from './upstream-failure.ts';
-import { isCalendarDate } from './version.ts';
 
 export interface UpstreamToken {
   readonly token: string;

@@ -1,5 +1,6 @@
 import { test } from 'tap';
-import { isCalendarDate, resolveVersion } from '../../src/upstream/version.ts';
+import { isCalendarDate } from '../../src/config/calendar-date.ts';
+import { resolveVersion } from '../../src/upstream/version.ts';
 
 const VERSION = '2026-03-01';
 

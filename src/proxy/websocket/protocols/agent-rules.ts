@@ -1,6 +1,7 @@
 // What a client may say to an agent in its first message. What is not plain transport is an override, and overrides are the operator's
 // to allow. Pure.
-import { type Fields, isFields } from './message-fields.ts';
+import { isJsonObject } from '../../../json/strict-json.ts';
+import type { Fields } from './message-fields.ts';
 
 /** @returns the override that is not allowed, in the words of the configuration; `null` = the message may pass */
 export type OverrideCheck = (message: Fields, allowed: ReadonlySet<string>) => string | null;
@@ -23,7 +24,7 @@ export const checkSessionCreate: OverrideCheck = (message, allowed) =>
 /** Fields by the override that each of them is; `null` = none. A field that is not listed is `other`. */
 function overridesIn(value: unknown, fields: Readonly<Record<string, string | null>>): string[] {
   if (value === undefined || value === null) return [];
-  if (!isFields(value)) return ['other'];
+  if (!isJsonObject(value)) return ['other'];
   const overrides: string[] = [];
   for (const name of Object.keys(value)) {
     const override = Object.hasOwn(fields, name) ? fields[name] : 'other';

@@ -1,5 +1,6 @@
-// A client's message as an object, read so that no other reader of the same bytes can find something else in it.
+// Messages on sockets as objects: a client's read so that no other reader of the same bytes can find something else in it, upstream's leniently.
 import { Problem } from '../../../errors/problems.ts';
+import { isJsonObject } from '../../../json/strict-json.ts';
 import { parseStrictJson } from '../../../listener/strict-json.ts';
 import { disguiseOf } from '../../disguise.ts';
 
@@ -12,7 +13,7 @@ export type Fields = Readonly<Record<string, unknown>>;
  */
 export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields {
   const value = parseStrictJson(payload, 'message');
-  if (!isFields(value)) throw new Problem('invalid_request', 'The message is not a JSON object.');
+  if (!isJsonObject(value)) throw new Problem('invalid_request', 'The message is not a JSON object.');
   refuseDisguises(value, known);
   return value;
 }
@@ -26,15 +27,21 @@ export function plainText(payload: Buffer, field: string): string | null {
   if (text.split(`"${field}"`).length !== 2) return null;
   try {
     const value: unknown = JSON.parse(text);
-    const found = isFields(value) && Object.hasOwn(value, field) ? value[field] : null;
+    const found = isJsonObject(value) && Object.hasOwn(value, field) ? value[field] : null;
     return typeof found === 'string' ? found : null;
   } catch {
     return null;
   }
 }
 
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A message of upstream's, read leniently. @returns `null` where it is no JSON object: that passes as it is */
+export function fieldsIn(bytes: Buffer, start: number, end: number): Fields | null {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 function refuseDisguises(value: object, known: ReadonlySet<string>): void {

@@ -3,7 +3,7 @@
 import { fieldsOf, sttErrorEvent } from '../../../errors/event.ts';
 import type { Problem } from '../../../errors/problems.ts';
 import { readErrorEvent } from '../../upstream-error-event.ts';
-import { isFields } from './message-fields.ts';
+import { fieldsIn } from './message-fields.ts';
 import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 
 const ERROR = Buffer.from('error');
@@ -37,7 +37,7 @@ export class SttProtocol implements SocketProtocol {
     if (end - start > ERROR_MAX_BYTES) return null;
     const found = bytes.indexOf(ERROR, start);
     if (found === -1 || found >= end) return null;
-    const event = parsed(bytes.toString('utf8', start, end));
+    const event = fieldsIn(bytes, start, end);
     if (event?.['type'] !== 'error') return null;
     return JSON.stringify(sttErrorEvent(readErrorEvent(event, null, this.#host)));
   }
@@ -54,13 +54,4 @@ export class SttProtocol implements SocketProtocol {
   look(): void {}
 
   end(): void {}
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : null;
-  } catch {
-    return null;
-  }
 }

@@ -6,7 +6,7 @@ import { readErrorEvent } from '../../upstream-error-event.ts';
 import type { SessionGuard } from '../session-guard.ts';
 import type { SessionRules } from '../session-rules.ts';
 import { audioBytes, contextOfChunk, isChunk, lengthOfData } from './audio-chunk.ts';
-import { type Fields, isFields } from './message-fields.ts';
+import { type Fields, fieldsIn } from './message-fields.ts';
 import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
 import { TtsAudio } from './tts-audio.ts';
 import { TtsCharacters } from './tts-characters.ts';
@@ -63,7 +63,7 @@ export class TtsProtocol implements SocketProtocol {
       this.#audio.count(audioBytes(bytes, start, end), '');
       return null;
     }
-    const event = eventOf(bytes, start, end);
+    const event = fieldsIn(bytes, start, end);
     if (event === null) return null;
     const id = typeof event['context_id'] === 'string' ? event['context_id'] : null;
     if (event['type'] === 'error') return this.#error(event, id);
@@ -275,13 +275,4 @@ export class TtsProtocol implements SocketProtocol {
 
 function cancelOf(id: string): string {
   return JSON.stringify({ context_id: id, cancel: true });
-}
-
-function eventOf(bytes: Buffer, start: number, end: number): Fields | null {
-  try {
-    const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
-    return isFields(value) ? value : null;
-  } catch {
-    return null; // not ours to judge: it passes as it is
-  }
 }
