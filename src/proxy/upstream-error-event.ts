@@ -1,6 +1,6 @@
 // Error events of Cartesia's, on streams and on sockets, of any version and form, read into one.
-import type { ErrorEventFields } from '../errors/event.ts';
-import { PROBLEMS } from '../errors/problems.ts';
+import { type ErrorEventFields, fieldsOf } from '../errors/event.ts';
+import { Problem } from '../errors/problems.ts';
 import { isAboutOurKey } from '../upstream/error-body.ts';
 
 export interface ErrorReading {
@@ -34,7 +34,8 @@ export function readErrorEvent(
   const title = text('title') ?? (legacy !== null && colon > 0 ? legacy.slice(0, colon) : null);
   if (isAboutOurKey(status, { errorCode, title })) {
     reading.keyRefused(status);
-    return { ...KEY_REFUSED, requestId: reading.requestId, contextId: whose };
+    // Our trouble and not the caller's, so nothing that upstream says of it is the caller's either.
+    return fieldsOf(new Problem('upstream_rejected'), reading.requestId, whose);
   }
   const docUrl = text('doc_url');
   return {
@@ -49,15 +50,6 @@ export function readErrorEvent(
     ...(docUrl === null ? {} : { docUrl }),
   };
 }
-
-/** It is our trouble and not the caller's, so nothing that upstream says of it is the caller's either. */
-const KEY_REFUSED = {
-  status: PROBLEMS.upstream_rejected.status,
-  errorCode: 'upstream_rejected',
-  title: PROBLEMS.upstream_rejected.title,
-  message: PROBLEMS.upstream_rejected.message,
-  source: 'broker',
-} as const;
 
 function statusOf(said: unknown): number {
   return typeof said === 'number' && Number.isInteger(said) && said >= 400 && said <= 599 ? said : 500;
