@@ -11,6 +11,7 @@ const SMALL_BYTES = 8192;
 export class AnswerBody {
   readonly #response: ServerResponse;
   readonly #isFramed: boolean;
+  readonly #isEncrypted: boolean;
   #isBegun = false;
 
   /**
@@ -20,21 +21,29 @@ export class AnswerBody {
   constructor(response: ServerResponse, isFramed: boolean) {
     this.#response = response;
     this.#isFramed = isFramed;
+    this.#isEncrypted = response.socket !== null && 'encrypted' in response.socket;
     if (isFramed) response.chunkedEncoding = false; // nothing is to be put into chunks again
+  }
+
+  /** Something that was written has not gone to the kernel yet, and the memory that it came in must stay as it is. */
+  get isPending(): boolean {
+    return !this.#isEncrypted && this.#out.writableLength > 0;
   }
 
   /** @returns whether more may be written at once; if not, `onDrain` tells when */
   write(bytes: Buffer): boolean {
     const out = this.#out;
-    if (!this.#isFramed || this.#isBegun) {
+    if (!this.#isFramed) {
       this.#isBegun = true;
       // Node's response lets all that is written in one turn leave together, the head and the end too. It must not be corked for that:
       // when it is uncorked it writes size, line end, chunk and line end by themselves, four system calls and four packets.
       return out.write(bytes);
     }
+    const chunk = this.#ownedBy(bytes);
+    if (this.#isBegun) return out.write(chunk);
     out.cork();
     this.sendHead();
-    const isTaken = out.write(bytes);
+    const isTaken = out.write(chunk);
     out.uncork();
     return isTaken;
   }
@@ -63,15 +72,18 @@ export class AnswerBody {
       this.#response.end(bytes);
       return;
     }
-    const out = this.#out;
-    out.cork();
+    // Behind the last chunk nothing is to be said. Where that has left already, the response ends without another write.
     this.write(bytes);
     this.#response.end();
-    out.uncork();
   }
 
   end(): void {
     this.#response.end();
+  }
+
+  /** TLS says that it is done with what is written only when all is sent: it gets bytes of its own. */
+  #ownedBy(bytes: Buffer): Buffer {
+    return this.#isEncrypted ? Buffer.from(bytes) : bytes;
   }
 
   /** Where there is no connection any more, the response knows what becomes of bytes. */

@@ -153,9 +153,10 @@ export class Forwarding implements UpstreamHandler, Listed {
     if (this.#phase === 'streaming') this.#body?.sendHead();
   }
 
-  onData(chunk: Buffer, dataBytes: number, isLast: boolean): void {
+  onData(chunk: Buffer, dataBytes: number, isLast: boolean): boolean {
     if (this.#phase === 'streaming') this.#pass(chunk, dataBytes, isLast);
     else if (this.#phase === 'error') this.#collect(chunk);
+    return this.#body === null || this.#body.isPending;
   }
 
   onEnd(): void {

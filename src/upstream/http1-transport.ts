@@ -25,7 +25,7 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
   const idle: { readonly connection: Connection; readonly untilMs: number }[] = [];
   /** In order of arrival, for when there are as many connections as there may be. */
   const waiting = new Set<Exchange>();
-  let connecting: Omit<ConnectOptions, 'onRead'> | null = null;
+  let connecting: Omit<ConnectOptions, 'onread'> | null = null;
   let loading: Promise<void> | null = null;
   let sweep: NodeJS.Timeout | null = null;
   let isClosed = false;

@@ -33,11 +33,12 @@ export interface UpstreamHandler {
    */
   onHead(status: number, headers: readonly string[], isChunked: boolean): BodyForm;
   /**
-   * @param chunk as it arrived; the handler may keep it. Framed: verified, without extensions and trailers
+   * @param chunk as it arrived; data may be kept. Framed: verified, without extensions and trailers, and only lent
    * @param dataBytes how much of it is data and not framing
    * @param isLast `onEnd` follows at once. Where it is not known it is `false`
+   * @returns of what is lent: whether it is still needed, which leaves its memory to the handler; if not, that is read into again
    */
-  onData(chunk: Buffer, dataBytes: number, isLast: boolean): void;
+  onData(chunk: Buffer, dataBytes: number, isLast: boolean): boolean;
   onEnd(): void;
   onFailure(failure: UpstreamFailure): void;
 }

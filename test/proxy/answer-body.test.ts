@@ -1,7 +1,12 @@
-// What of an answer leaves together.
+// What of an answer leaves together, and when.
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, get } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';
 import { type Test, test } from 'tap';
 import { AnswerBody } from '../../src/proxy/answer-body.ts';
+import { createCertificate } from '../upstream/certificates.ts';
 import { realResponse } from './real-response.ts';
 
 /** `writes`: how often the connection was written to. */
@@ -96,6 +101,51 @@ test('what is in chunks already leaves at once, the first with the head and the 
   body.write(Buffer.from('5\r\nhello\r\n'));
   t.equal(writes(), 1, 'in the same turn');
   body.endWith(Buffer.from('1\r\n!\r\n0\r\n\r\n'));
+  t.equal(writes(), 2, 'at once, too');
   t.equal((await answer).body.toString(), 'hello!');
-  t.equal(writes(), 2);
+  t.equal(writes(), 2, 'the end is no write of its own');
+});
+
+test('what the kernel has not taken is pending', async (t) => {
+  const { response, answer } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  const body = new AnswerBody(response, true);
+  body.write(Buffer.from('5\r\nhello\r\n'));
+  t.equal(body.isPending, false, 'it is with the kernel');
+  const length = 64 * 1024 * 1024;
+  body.write(Buffer.from(`${length.toString(16)}\r\n`));
+  const drained = new Promise<void>((resolve) => body.onDrain(resolve));
+  t.equal(body.write(Buffer.alloc(length, 'x')), false);
+  t.equal(body.isPending, true, 'more than it takes at once');
+  await drained;
+  t.equal(body.isPending, false);
+  body.endWith(Buffer.from('\r\n0\r\n\r\n'));
+  t.equal((await answer).body.length, length + 5);
+});
+
+test('over TLS bytes may be written over as soon as they were written', async (t) => {
+  const { key, cert } = await createCertificate({ host: '127.0.0.1' });
+  const server = createServer({ key, cert });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const arrived = once(server, 'request');
+  const { port } = server.address() as AddressInfo;
+  const asked = get({ host: '127.0.0.1', port, ca: cert, agent: false });
+  const [, response] = (await arrived) as [unknown, ServerResponse];
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  const body = new AnswerBody(response, true);
+  const place = Buffer.alloc(20_000);
+  for (const letter of 'abcdefgh') {
+    body.write(place.fill(letter).fill('4e18\r\n', 0, 6).fill('\r\n', 19_998));
+    t.equal(body.isPending, false);
+  }
+  place.fill('-');
+  body.endWith(Buffer.from('0\r\n\r\n'));
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of answer.setEncoding('latin1')) text += chunk;
+  t.equal(text, [...'abcdefgh'].map((letter) => letter.repeat(0x4e18)).join(''));
 });

@@ -343,6 +343,7 @@ for (const name of NAMES) {
           hearing.control?.pause();
           resolve();
         }
+        return false;
       },
     });
     await stalled;
@@ -354,6 +355,7 @@ for (const name of NAMES) {
     t.ok(received < 3 * 1024 * 1024, `${received} bytes came after the pause`);
     hearing.onData = (_chunk, dataBytes) => {
       received += dataBytes;
+      return false;
     };
     hearing.control?.resume();
     await hearing.over;

@@ -35,9 +35,9 @@ export class Hearing {
   readonly over: Promise<this>;
   readonly #end: (hearing: this) => void;
   readonly #form: BodyForm;
-  readonly #onData: (() => void) | null;
+  readonly #onData: ((chunk: Buffer) => boolean) | null;
 
-  constructor(form: BodyForm, onData: (() => void) | null) {
+  constructor(form: BodyForm, onData: ((chunk: Buffer) => boolean) | null) {
     this.#form = form;
     this.#onData = onData;
     const { promise, resolve } = Promise.withResolvers<this>();
@@ -65,11 +65,11 @@ export class Hearing {
     return this.#form;
   }
 
-  onData(chunk: Buffer, dataBytes: number): void {
+  onData(chunk: Buffer, dataBytes: number): boolean {
     this.chunks += 1;
     this.dataBytes += dataBytes;
     this.body = Buffer.concat([this.body, chunk]);
-    this.#onData?.();
+    return this.#onData?.(chunk) === true;
   }
 
   onEnd(): void {
@@ -86,7 +86,8 @@ export class Hearing {
 
 export interface AskOptions extends Partial<UpstreamRequest> {
   readonly form?: BodyForm;
-  readonly onData?: () => void;
+  /** @returns whether it keeps the chunk as it is, where that is only lent */
+  readonly onData?: (chunk: Buffer) => boolean;
 }
 
 export function ask(transport: UpstreamTransport, options: AskOptions = {}): Hearing {

@@ -43,27 +43,28 @@ export class AnswerParser implements ChunkSink {
 
   /**
    * After `onComplete` of an answer there is nothing more to read in a piece: what is behind it was not asked for.
+   * @param count how many bytes of the buffer are the piece
    * @throws UpstreamFailure `malformed`, `oversized`
    */
-  read(bytes: Buffer): void {
-    const at = this.#head === null ? this.#readHead(bytes) : 0;
+  read(bytes: Buffer, count: number): void {
+    const at = this.#head === null ? this.#readHead(bytes.subarray(0, count)) : 0;
     const head = this.#head;
     if (at === -1 || head === null) return; // not whole yet, or it had no body
     switch (head.framing.kind) {
       case 'none':
         return;
       case 'length': {
-        const end = Math.min(bytes.length, at + this.#left);
+        const end = Math.min(count, at + this.#left);
         this.#left -= end - at;
         if (end > at) this.#sink.onBody(bytes.subarray(at, end), end - at, this.#left === 0);
-        if (this.#left === 0) this.#complete(head, end < bytes.length);
+        if (this.#left === 0) this.#complete(head, end < count);
         return;
       }
       case 'chunked':
-        this.#readChunks(bytes, at, head);
+        this.#readChunks(bytes, at, count);
         return;
       case 'close':
-        if (at < bytes.length) this.#sink.onBody(bytes.subarray(at), bytes.length - at, false);
+        if (at < count) this.#sink.onBody(bytes.subarray(at, count), count - at, false);
         return;
     }
   }
@@ -130,23 +131,24 @@ export class AnswerParser implements ChunkSink {
     }
   }
 
-  #readChunks(bytes: Buffer, at: number, head: ParsedHead): void {
+  #readChunks(bytes: Buffer, at: number, count: number): void {
     const chunks = this.#chunks;
-    if (chunks === null) return;
+    const head = this.#head;
+    if (chunks === null || head === null) return;
     this.#bytes = bytes;
     this.#start = at;
     this.#dataEnd = at;
     this.#dataBytes = 0;
     let end = at;
     try {
-      end = chunks.walk(bytes, at, bytes.length, this);
+      end = chunks.walk(bytes, at, count, this);
     } catch (error) {
       if (this.#isFramed) this.#passFramed(this.#dataEnd, false); // what was good until then
       throw error;
     }
     if (this.#isFramed) this.#passFramed(end, chunks.isOver);
     this.#bytes = NOTHING;
-    if (chunks.isOver) this.#complete(head, end < bytes.length);
+    if (chunks.isOver) this.#complete(head, end < count);
   }
 
   #passFramed(end: number, isLast: boolean): void {

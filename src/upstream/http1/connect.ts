@@ -1,5 +1,5 @@
 // Opens one connection to Cartesia: over TLS always verified, over TCP to the machine itself.
-import net, { type Socket } from 'node:net';
+import net, { type OnReadOpts, type Socket } from 'node:net';
 import tls, { type SecureContext } from 'node:tls';
 import { UpstreamFailure } from '../upstream-failure.ts';
 
@@ -18,8 +18,8 @@ export interface ConnectOptions {
   /** Beside the authorities that Node trusts; `undefined` = those alone. */
   readonly secureContext: SecureContext | undefined;
   readonly timeoutMs: number;
-  /** Takes what arrives; the buffer is used again as soon as it returns. */
-  readonly onRead: (bytes: Buffer) => void;
+  /** Takes what arrives, and says where the next of it is to go. */
+  readonly onread: OnReadOpts;
 }
 
 export function originOf(baseUrl: string): Origin {
@@ -33,31 +33,10 @@ export function originOf(baseUrl: string): Origin {
   };
 }
 
-/** One read of a socket at most; Node's own size. */
-const READ_BYTES = 65_536;
-
-/**
- * Every connection reads into this one buffer, one after another: a buffer of 64 KB for each read would be most of what a stream costs.
- * Nothing in it outlives `onRead`.
- */
-let shared: Buffer | null = null;
-
 /** @param onReady called once the connection may be written to: over TLS, when the certificate has proved to be the host's */
 export function connectTo(options: ConnectOptions, onReady: (socket: Socket) => void): Socket {
-  const { origin, secureContext, timeoutMs, onRead } = options;
-  shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
-  const common = {
-    host: origin.host,
-    port: origin.port,
-    noDelay: true,
-    onread: {
-      buffer: shared,
-      callback(count: number, buffer: Uint8Array): boolean {
-        onRead((buffer as Buffer).subarray(0, count)); // it is the one above
-        return true;
-      },
-    },
-  };
+  const { origin, secureContext, timeoutMs, onread } = options;
+  const common = { host: origin.host, port: origin.port, noDelay: true, onread };
   const socket = origin.isSecure
     ? tls.connect({
         ...common,

@@ -7,6 +7,7 @@ import type { ParsedHead } from './answer-head.ts';
 import { AnswerParser, type AnswerSink } from './answer-parser.ts';
 import { BodySender } from './body-sender.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
+import { ReadPlace } from './read-place.ts';
 import { requestHead } from './request-head.ts';
 
 /** A request and who hears of its answer. */
@@ -30,6 +31,7 @@ export class Connection implements AnswerSink, UpstreamControl {
   readonly #authority: string;
   readonly #socket: Socket;
   readonly #parser = new AnswerParser(this);
+  readonly #place = new ReadPlace();
   /** What is being done, or will be as soon as it is connected. */
   #handler: UpstreamHandler | null = null;
   #first: Exchange | null;
@@ -39,11 +41,12 @@ export class Connection implements AnswerSink, UpstreamControl {
   #failure: UpstreamFailure | null = null;
 
   /** Connects; `first` is sent as soon as that is done. */
-  constructor(options: Omit<ConnectOptions, 'onRead'>, owner: ConnectionOwner, first: Exchange) {
+  constructor(options: Omit<ConnectOptions, 'onread'>, owner: ConnectionOwner, first: Exchange) {
     this.#owner = owner;
     this.#authority = options.origin.authority;
     this.#first = first;
-    this.#socket = connectTo({ ...options, onRead: (bytes) => this.#read(bytes) }, () => this.#connected());
+    const onread = { buffer: () => this.#place.room, callback: (count: number) => this.#read(count) };
+    this.#socket = connectTo({ ...options, onread }, () => this.#connected());
     this.#socket.on('error', (error) => {
       this.#failure ??= toUpstreamFailure(error);
     });
@@ -109,18 +112,24 @@ export class Connection implements AnswerSink, UpstreamControl {
   onHead({ status, headers, framing }: ParsedHead): boolean {
     const handler = this.#handler;
     if (handler === null) return false;
-    return handler.onHead(status, headers, framing.kind === 'chunked') === 'framed';
+    const isChunked = framing.kind === 'chunked';
+    const isFramed = handler.onHead(status, headers, isChunked) === 'framed' && isChunked;
+    if (isFramed) this.#place.lend();
+    return isFramed;
   }
 
   onBody(bytes: Buffer, dataBytes: number, isLast: boolean): void {
-    // A copy, since the buffer is every connection's; for what is usual it comes from Node's pool.
-    this.#handler?.onData(Buffer.from(bytes), dataBytes, isLast);
+    const handler = this.#handler;
+    if (handler === null) return;
+    const isHeld = handler.onData(this.#place.isOwn ? bytes : Buffer.from(bytes), dataBytes, isLast);
+    if (isHeld) this.#place.leave();
   }
 
   onComplete(isReusable: boolean, { keepAliveSeconds }: ParsedHead): void {
     const handler = this.#handler;
     const isSent = this.#sender === null || this.#sender.isComplete;
     this.#handler = null;
+    this.#place.release();
     this.resume();
     if (isReusable && isSent) {
       this.#sender = null;
@@ -140,17 +149,20 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.send(first);
   }
 
-  #read(bytes: Buffer): void {
-    if (this.#isGone) return;
+  /** @returns whether to go on reading, which is decided elsewhere */
+  #read(count: number): true {
+    if (this.#isGone) return true;
     if (this.#handler === null) {
       this.#break(UNASKED);
-      return;
+      return true;
     }
     try {
-      this.#parser.read(bytes);
+      this.#parser.read(this.#place.room, count);
     } catch (error) {
       this.#break(toUpstreamFailure(error));
     }
+    this.#place.prepare(count);
+    return true;
   }
 
   /** The other side has closed its half: nothing more will come. */
@@ -172,6 +184,7 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.#first = null;
     this.#sender?.stop();
     this.#sender = null;
+    this.#place.leave(); // until it is closed its socket may be reading into it
     this.#socket.destroy();
     this.#owner.onGone(this);
     waiting?.onFailure(failure);

@@ -1,0 +1,106 @@
+// Chunks that are passed on as they stand lie where they were read: whoever still needs one never sees it change.
+import fc from 'fast-check';
+import { type Test, test } from 'tap';
+import { OWN_BYTES } from '../../src/upstream/http1/read-place.ts';
+import { startRawUpstream } from './raw-upstream.ts';
+import { ask, type Hearing, transportTo } from './transport-under-test.ts';
+
+const HEAD = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
+const END = '0\r\n\r\n';
+
+function framed(text: string): string {
+  return `${text.length.toString(16)}\r\n${text}\r\n`;
+}
+
+/** The upstream's next piece leaves when the one before has been heard: each is a read of its own. */
+async function askInPieces(t: Test) {
+  let next = (): void => {};
+  const upstream = await startRawUpstream(({ socket }) => {
+    socket.setNoDelay(true).write(HEAD);
+    next = () => void socket.write(pieces.shift() ?? '');
+    next();
+  });
+  let pieces: string[] = [];
+  const transport = transportTo('native', upstream.url, { connections: 1 });
+  t.teardown(async () => {
+    await transport.close();
+    await upstream.close();
+  });
+  return {
+    upstream,
+    ask: (texts: readonly string[], onData: (chunk: Buffer) => boolean): Promise<Hearing> => {
+      pieces = [...texts.map(framed), END];
+      const heard = (chunk: Buffer): boolean => {
+        const isHeld = onData(chunk);
+        if (pieces.length > 0) setImmediate(next);
+        return isHeld;
+      };
+      return ask(transport, { form: 'framed', onData: heard }).over;
+    },
+  };
+}
+
+const TEXTS = Array.from({ length: 12 }, (_, at) => `${at} `.repeat(400));
+
+test('what nobody needs any more is read over', async (t) => {
+  const { ask: askFor } = await askInPieces(t);
+  const places: ArrayBufferLike[] = [];
+  const { body } = await askFor(TEXTS, ({ buffer }) => {
+    places.push(buffer);
+    return false;
+  });
+  t.equal(body.toString('latin1'), TEXTS.map(framed).join('') + END);
+  const later = places.slice(1); // the first may have come with the head, into what all connections read into
+  t.equal(new Set(later).size, 1, 'all later ones lay in one place');
+  t.equal(later[0]?.byteLength, OWN_BYTES);
+});
+
+test('what is still needed stays as it was, and the rest of that answer is copied', async (t) => {
+  const { ask: askFor } = await askInPieces(t);
+  const chunks: Buffer[] = [];
+  await askFor(TEXTS, (chunk) => chunks.push(chunk) === 5);
+  t.match(chunks[4]?.toString('latin1'), TEXTS[4]);
+  const kept = chunks[4]?.buffer;
+  t.notOk(chunks.slice(5).some(({ buffer }) => buffer === kept));
+  t.notOk(chunks.slice(5).some(({ buffer }) => buffer.byteLength === OWN_BYTES));
+  for (const [at, chunk] of chunks.slice(5, -1).entries()) t.match(chunk.toString('latin1'), TEXTS[at + 5]);
+});
+
+test('what comes in large pieces is copied, until it comes little by little again', async (t) => {
+  const { ask: askFor } = await askInPieces(t);
+  const large = 'x'.repeat(3 * OWN_BYTES);
+  const isLent: boolean[] = [];
+  const texts = ['a', 'b', 'c', large, 'd', 'e'];
+  const { body } = await askFor(texts, ({ length, buffer, byteOffset }) => {
+    if (length < OWN_BYTES) isLent.push(byteOffset === 0 && buffer.byteLength === OWN_BYTES);
+    return false;
+  });
+  t.equal(body.toString('latin1'), texts.map(framed).join('') + END);
+  t.strictSame(isLent.slice(1, 3), [true, true]);
+  t.equal(isLent.at(-1), true);
+});
+
+test('whatever is held of answers one after another is what was said', async (t) => {
+  const { upstream, ask: askFor } = await askInPieces(t);
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 40_000 });
+  const said = fc.array(fc.record({ text, isHeld: fc.boolean() }), { minLength: 1, maxLength: 12 });
+  const held: { readonly chunk: Buffer; readonly copy: Buffer }[] = [];
+  await fc.assert(
+    fc.asyncProperty(said, async (pieces) => {
+      let at = 0;
+      const { failure } = await askFor(
+        pieces.map((piece) => piece.text),
+        (chunk) => {
+          const isHeld = pieces[at]?.isHeld ?? false;
+          at += 1;
+          if (isHeld) held.push({ chunk, copy: Buffer.from(chunk) });
+          return isHeld;
+        },
+      );
+      return failure === null && held.every(({ chunk, copy }) => chunk.equals(copy));
+    }),
+    { numRuns: 100 },
+  );
+  t.ok(held.length > 100);
+  t.equal(upstream.connections, 1);
+});
