@@ -76,6 +76,15 @@ test('the simulator and the client stand apart', async (t) => {
   );
 });
 
+test('the helper for apps imports nothing but itself: it runs where there is no Node', async (t) => {
+  const imports = EDGES.filter(({ file }) => roomOf(file) === 'client');
+  t.strictSame(
+    imports.filter(({ target }) => roomOf(target) !== 'client'),
+    [],
+  );
+  t.ok(imports.length > 3);
+});
+
 test('no file imports itself by way of others', async (t) => {
   const targets = new Map(SOURCE_FILES.map((file) => [file, importsOf(file).map(({ target }) => target)]));
   const done = new Set<string>();

@@ -19,7 +19,7 @@ CARTESIA_API_KEY=sk_car_… CLIENT_KEYS=web=sha256:… cartesia-broker serve
 
 Many client apps, each with its own policy, are described in a YAML or JSON file that \`${CONFIG_FILE_VARIABLE}\` names.
 \`cartesia-broker check-config\` says what is wrong with both, all of it at once, or what they amount to; \`cartesia-broker key\`
-makes app keys.
+makes app keys. In a clone these are \`npm start\`, \`npm run check-config\` and \`npm run key\`.
 
 ## Environment
 `;

@@ -6,7 +6,7 @@ import { loadManagement } from '../config/load-management.ts';
 import { formatProblem } from '../config/report.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 
-const USAGE = `usage: cartesia-broker admin <what> [options]
+const USAGE = `Usage: cartesia-broker admin <what> [options]
 
   revocations                                    who is shut out
   revoke  --everything                           shut out everybody,
@@ -18,7 +18,7 @@ const USAGE = `usage: cartesia-broker admin <what> [options]
   leases                                         who holds what of the account's concurrency, on all replicas
   usage                                          what was consumed, by day, client app and subject
 
-  --url URL   the management listener; default: the one of MANAGEMENT_HOST and MANAGEMENT_PORT
+  --url URL   the management listener, such as http://127.0.0.1:9090; default: the one of MANAGEMENT_HOST and MANAGEMENT_PORT
 
 The admin token is read from ADMIN_TOKEN or ADMIN_TOKEN_FILE.
 `;
@@ -81,8 +81,10 @@ function parse(argv: readonly string[]): 'help' | { readonly call: Call; readonl
     if (values.help === true) return 'help';
     const { url: given, ...scope } = values;
     const call = callOf(positionals, scope);
-    const url = given === undefined ? null : URL.parse(given);
-    return call === null || (given !== undefined && url === null) ? null : { call, url };
+    if (given === undefined) return call === null ? null : { call, url: null };
+    // `localhost:9090` is a URL too, of a scheme that nobody speaks.
+    const url = URL.parse(given);
+    return call === null || url?.protocol !== 'http:' ? null : { call, url };
   } catch {
     return null;
   }

@@ -6,7 +6,7 @@ import { formatRate } from '../config/rate.ts';
 import { CONFIG_FILE_VARIABLE } from '../config/schema.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 
-const USAGE = `usage: cartesia-broker check-config [FILE]
+const USAGE = `Usage: cartesia-broker check-config [FILE]
 
 Checks the settings of the environment, and of FILE or of the file that ${CONFIG_FILE_VARIABLE} names, as \`serve\` would.
 Exit code 0: fine, a summary is printed. 2: not fine, every problem is listed.

@@ -8,7 +8,7 @@ import type { CommandIo, ExitCode } from './io.ts';
 /** Milliseconds; below the time-out of the image's health check, so that the reason is printed. */
 const PATIENCE_MS = 3000;
 
-const USAGE = `usage: cartesia-broker healthcheck
+const USAGE = `Usage: cartesia-broker healthcheck
 
 Asks GET /livez on the management listener that the settings name. Exit code 0: alive. 1: not.
 `;

@@ -5,7 +5,7 @@ import { wrongText } from '../config/text-kinds.ts';
 import { appKeyDigest, createAppKey } from '../identity/app-key.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 
-const USAGE = `usage: cartesia-broker key [--name NAME]
+const USAGE = `Usage: cartesia-broker key [--name NAME]
 
 Makes an app key for the client app NAME (${DEFAULT_CLIENT} unless told). The key is shown once; the broker keeps its hash only.
 `;

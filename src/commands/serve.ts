@@ -9,7 +9,7 @@ import { stopOnSignals } from './stop-on-signals.ts';
 /** Added to the drain, so that it is the drain that ends first. Milliseconds. */
 const STOP_RESERVE_MS = 2000;
 
-const USAGE = `usage: cartesia-broker serve
+const USAGE = `Usage: cartesia-broker serve
 
 Runs the broker until a signal ends it. It takes no arguments: settings come from the environment, see .env.example.
 `;

@@ -86,6 +86,9 @@ function checkMap(node: MapNode, value: unknown, path: SettingPath, report: Repo
       const { file } = report.placeOf([...path, name]);
       report.addAt({ setting: `${path.join('.')}.*`, file }, `as a name: ${wrongName}`);
       report.markBroken([...path, name]);
+      const known = report.problems.length;
+      check(node.additionalProperties, entry, [...path, name], report);
+      report.hideName([...path, name], known);
       continue;
     }
     const checked = check(node.additionalProperties, entry, [...path, name], report);

@@ -66,6 +66,14 @@ export class Report {
     this.addAt(place, isItemOfVariable ? `item ${last + 1}: ${message}` : message);
   }
 
+  /** Puts `*` in the place of a name that must not be shown, in all problems but the first so many. */
+  hideName(path: SettingPath, known: number): void {
+    const shown = settingName(path);
+    const hidden = settingName([...path.slice(0, -1), '*']);
+    for (const problem of this.problems.splice(known))
+      this.problems.push({ ...problem, setting: problem.setting.replace(shown, () => hidden) });
+  }
+
   /** Keeps rules from judging what could not be read. */
   markBroken(path: SettingPath): void {
     this.#brokenPaths.push(path);

@@ -94,7 +94,7 @@ export function createLimitMetrics(registry: Registry): LimitMetrics {
     }),
     sessionsCut: new Counter({
       name: 'broker_sessions_cut_total',
-      help: 'What was running and was ended by a revocation, or by itself, by client app and reason.',
+      help: 'Requests and sockets that the operator ended while they ran, by client app and reason.',
       labelNames: ['client', 'reason'],
       registers,
     }),

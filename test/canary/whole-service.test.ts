@@ -210,7 +210,7 @@ test('the package holds no secret of the machine that packed it, and nothing but
   t.strictSame(
     files.filter(
       (path) =>
-        !/^(dist\/|docs\/configuration\.md$|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$|config\.schema\.json$|\.env\.example$)/.test(
+        !/^(dist\/|docs\/[\w-]+\.md$|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$|config\.schema\.json$|\.env\.example$)/.test(
           path,
         ),
     ),

@@ -97,11 +97,11 @@ test('one problem is one problem', async (t) => {
 test('usage is explained: asked for on stdout, needed on stderr', async (t) => {
   const asked = capturedIo();
   t.equal(await runCheckConfig(['--help'], asked), 0);
-  t.match(asked.written.stdout, /^usage: cartesia-broker check-config \[FILE\]\n/);
+  t.match(asked.written.stdout, /^Usage: cartesia-broker check-config \[FILE\]\n/);
   for (const argv of [['--nonsense'], ['a.yaml', 'b.yaml']]) {
     const io = capturedIo(LEAST);
     t.equal(await runCheckConfig(argv, io), 2);
-    t.match(io.written.stderr, /^usage: cartesia-broker check-config/);
+    t.match(io.written.stderr, /^Usage: cartesia-broker check-config/);
     t.equal(io.written.stdout, '');
   }
 });

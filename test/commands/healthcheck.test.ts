@@ -73,8 +73,8 @@ test('alive is alive, whatever files of its settings are away', async (t) => {
 test('asked for its usage: 0', async (t) => {
   for (const argument of ['--help', '-h'])
     for (const [run, usage] of [
-      [runHealthcheck, 'usage: cartesia-broker healthcheck'],
-      [runServe, 'usage: cartesia-broker serve'],
+      [runHealthcheck, 'Usage: cartesia-broker healthcheck'],
+      [runServe, 'Usage: cartesia-broker serve'],
     ] as const) {
       const io = capturedIo({});
       t.equal(await run([argument], io), 0);
@@ -89,5 +89,5 @@ test('an address that cannot be one, or an argument: 2', async (t) => {
   t.notMatch(broken.written.stderr, 'secret-by-mistake');
   const surplus = capturedIo(LEAST);
   t.equal(await runHealthcheck(['now'], surplus), 2);
-  t.match(surplus.written.stderr, 'usage: cartesia-broker healthcheck');
+  t.match(surplus.written.stderr, 'Usage: cartesia-broker healthcheck');
 });

@@ -1,21 +1,40 @@
 import { test } from 'tap';
+import { runAdmin } from '../../src/commands/admin.ts';
+import { runCheckConfig } from '../../src/commands/check-config.ts';
 import { runDemo } from '../../src/commands/demo.ts';
 import { runHealthcheck } from '../../src/commands/healthcheck.ts';
+import { runKey } from '../../src/commands/key.ts';
 import { runServe } from '../../src/commands/serve.ts';
 import { runSimulateCommand } from '../../src/commands/simulate.ts';
 import { capturedIo } from './captured-io.ts';
 
-const COMMANDS = { demo: runDemo, healthcheck: runHealthcheck, serve: runServe, simulate: runSimulateCommand };
+const COMMANDS = {
+  admin: runAdmin,
+  'check-config': runCheckConfig,
+  demo: runDemo,
+  healthcheck: runHealthcheck,
+  key: runKey,
+  serve: runServe,
+  simulate: runSimulateCommand,
+};
 
 for (const [name, run] of Object.entries(COMMANDS)) {
   test(`${name}: who asks for help gets it, who says something else learns the same and fails`, async (t) => {
     for (const asked of ['--help', '-h']) {
       const io = capturedIo({});
       t.equal(await run([asked], io), 0);
-      t.match(io.written, { stdout: new RegExp(`cartesia-broker ${name}`), stderr: '' });
+      t.match(io.written, { stdout: new RegExp(`^Usage: cartesia-broker ${name}`), stderr: '' });
     }
     const io = capturedIo({});
     t.equal(await run(['--nonsense'], io), 2);
     t.match(io.written, { stdout: '', stderr: new RegExp(`cartesia-broker ${name}`) });
   });
 }
+
+test('admin: an address that is no plain http URL is wrong usage, and nothing is asked', async (t) => {
+  for (const url of ['localhost:9090', '127.0.0.1:9090', 'https://127.0.0.1:9090', 'x']) {
+    const io = capturedIo({ ADMIN_TOKEN: 'an-admin-token-of-more-than-32-characters' });
+    t.equal(await runAdmin(['leases', '--url', url], io), 2, url);
+    t.match(io.written, { stdout: '', stderr: /^Usage: / });
+  }
+});

@@ -57,11 +57,11 @@ test('a name that no client app can have is refused, and not repeated', async (t
 test('usage is explained: asked for on stdout, needed on stderr', async (t) => {
   const asked = capturedIo();
   t.equal(await runKey(['-h'], asked), 0);
-  t.match(asked.written.stdout, /^usage: cartesia-broker key \[--name NAME\]\n/);
+  t.match(asked.written.stdout, /^Usage: cartesia-broker key \[--name NAME\]\n/);
   for (const argv of [['web'], ['--name'], ['--nmae', 'web']]) {
     const io = capturedIo();
     t.equal(await runKey(argv, io), 2);
-    t.match(io.written.stderr, /^usage: cartesia-broker key/);
+    t.match(io.written.stderr, /^Usage: cartesia-broker key/);
     t.equal(io.written.stdout, '');
   }
 });

@@ -363,6 +363,16 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ],
   ],
   [
+    'mistakes below a bad name, which might be a secret',
+    `clients: { "sk_car_by mistake": { auth: { keys: [x] }, grants: [sing], ttl: { max: 0 }, reads: true } }\n`,
+    [
+      'broker.yaml:1:12 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
+      'broker.yaml:1:50 clients.*.auth.keys[0]: expected sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)',
+      'broker.yaml:1:65 clients.*.grants[0]: expected one of tts, stt, agent',
+      'broker.yaml:1:79 clients.*.ttl.max: expected an integer from 1 to 3600 (seconds)',
+    ],
+  ],
+  [
     'no client apps',
     'clients: {}\n',
     [

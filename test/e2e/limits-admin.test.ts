@@ -386,8 +386,8 @@ test('the command does the same', async (t) => {
     ['revoke', '--subject', 'a'],
     ['--nonsense'],
   ])
-    t.match(await run(...wrong), { code: 2, stderr: /^usage: / }, wrong.join(' '));
-  t.match(await run('--help'), { code: 0, stdout: /^usage: / });
+    t.match(await run(...wrong), { code: 2, stderr: /^Usage: / }, wrong.join(' '));
+  t.match(await run('--help'), { code: 0, stdout: /^Usage: / });
   const noToken = capturedIo({});
   t.equal(await runAdmin(['sessions'], noToken), 2);
   t.match(noToken.written.stderr, /^ADMIN_TOKEN is needed/);

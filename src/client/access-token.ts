@@ -1,0 +1,50 @@
+// The broker's answer to a mint, as an app uses it.
+
+/** `token` and `baseURL` are what `new Cartesia({ token, baseURL })` wants. */
+export interface AccessToken {
+  readonly token: string;
+  /** Cartesia (delivery `direct`) or the broker (`proxied`). */
+  readonly baseURL: string;
+  /** The same place for WebSockets. */
+  readonly websocketURL: string;
+  /** What it opens. */
+  readonly grants: { readonly tts: boolean; readonly stt: boolean; readonly agent: boolean };
+  readonly delivery: 'direct' | 'proxied';
+  /** When it expires, in epoch milliseconds of this device's clock, right or wrong. */
+  readonly expiresAt: number;
+}
+
+/** A token as it came, with its times counted from before it was asked for. */
+export interface MintedToken {
+  readonly access: AccessToken;
+  readonly lifeMs: number;
+  /** After which the next one is due. */
+  readonly refreshMs: number;
+}
+
+/**
+ * @param body JSON, as parsed
+ * @param askedAtMs epoch milliseconds of this device, before the request
+ * @returns null for what no broker answers
+ */
+export function readAccessToken(body: unknown, askedAtMs: number): MintedToken | null {
+  if (typeof body !== 'object' || body === null) return null;
+  const answer = body as Readonly<Record<string, unknown>>; // every field is checked
+  const { token, expires_in: seconds, refresh_in: refresh, base_url: baseURL, websocket_url: websocketURL } = answer;
+  if (typeof token !== 'string' || typeof baseURL !== 'string' || typeof websocketURL !== 'string') return null;
+  if (typeof seconds !== 'number' || typeof refresh !== 'number') return null;
+  const lifeMs = seconds * 1000;
+  const granted = (answer['grants'] ?? {}) as Readonly<Record<string, unknown>>; // a flag that is not there is false
+  return {
+    access: {
+      token,
+      baseURL,
+      websocketURL,
+      grants: { tts: granted['tts'] === true, stt: granted['stt'] === true, agent: granted['agent'] === true },
+      delivery: answer['delivery'] === 'proxied' ? 'proxied' : 'direct',
+      expiresAt: askedAtMs + lifeMs,
+    },
+    lifeMs,
+    refreshMs: refresh * 1000,
+  };
+}

@@ -1,0 +1,33 @@
+// What goes wrong where an access token is asked for.
+
+export interface BrokerFailure {
+  readonly status: number;
+  readonly code: string | null;
+  readonly requestId: string | null;
+  readonly isRetryable: boolean;
+  readonly retryAfterSeconds: number | null;
+}
+
+/** The broker refused, or was not reached. React to `status` and `code`; the message is for the developer who reads it. */
+export class BrokerError extends Error implements BrokerFailure {
+  override readonly name = 'BrokerError';
+  /** HTTP status. 0: no answer, so offline, a wrong address, or a page whose origin the broker does not list. */
+  readonly status: number;
+  /** The broker's `error_code`, such as `unauthenticated` or `grant_not_allowed`. */
+  readonly code: string | null;
+  /** Under which the broker has logged the request. */
+  readonly requestId: string | null;
+  /** The same request can succeed later. */
+  readonly isRetryable: boolean;
+  /** Not to be asked again sooner. */
+  readonly retryAfterSeconds: number | null;
+
+  constructor(message: string, failure: BrokerFailure, options?: { readonly cause: unknown }) {
+    super(message, options);
+    this.status = failure.status;
+    this.code = failure.code;
+    this.requestId = failure.requestId;
+    this.isRetryable = failure.isRetryable;
+    this.retryAfterSeconds = failure.retryAfterSeconds;
+  }
+}

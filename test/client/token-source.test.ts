@@ -1,0 +1,274 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Test, test } from 'tap';
+import { BrokerError, createTokenSource, type TokenSource, type TokenSourceOptions } from '../../src/client/index.ts';
+import { minted, refused, type ScriptedBroker, startScriptedBroker } from './scripted-broker.ts';
+
+interface Given {
+  readonly broker: ScriptedBroker;
+  readonly source: TokenSource;
+  /** Moves the device's clock. */
+  readonly pass: (seconds: number) => void;
+}
+
+async function given(t: Test, options: Partial<TokenSourceOptions> = {}): Promise<Given> {
+  const broker = await startScriptedBroker(t);
+  let shift = 0;
+  const real = Date.now;
+  t.intercept(Date, 'now', { value: () => real() + shift });
+  return {
+    broker,
+    source: createTokenSource({ brokerUrl: broker.url, credential: 'session', ...options }),
+    pass(seconds) {
+      shift += seconds * 1000;
+    },
+  };
+}
+
+const tokenOf = async (source: TokenSource): Promise<string> => (await source.get()).token;
+
+async function failure(promise: Promise<unknown>): Promise<BrokerError> {
+  const error = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof BrokerError) return error;
+  throw new Error('no BrokerError', { cause: error });
+}
+
+test('a token is asked for once, and used until the next one is due', async (t) => {
+  const { broker, source, pass } = await given(t, { grants: { tts: true }, expiresIn: 300 });
+  broker.answer(minted('one'));
+  const before = Date.now();
+  const access = await source.get();
+  t.match(access, {
+    token: 'one',
+    baseURL: 'https://voice.example.com',
+    websocketURL: 'wss://voice.example.com',
+    grants: { tts: true, stt: false, agent: false },
+    delivery: 'proxied',
+  });
+  t.ok(access.expiresAt >= before + 300_000 && access.expiresAt <= Date.now() + 300_000, "by this device's clock");
+  pass(200);
+  t.equal(await source.get(), access);
+  t.equal(broker.asked.length, 1);
+  t.match(broker.asked[0], {
+    method: 'POST',
+    url: '/access-token',
+    headers: { authorization: 'Bearer session', 'content-type': 'application/json' },
+    body: '{"grants":{"tts":true},"expires_in":300}',
+  });
+});
+
+test('who says nothing asks for nothing, and who has no credential sends none', async (t) => {
+  const broker = await startScriptedBroker(t);
+  broker.answer(minted('one'));
+  await createTokenSource({ brokerUrl: `${broker.url}//` }).get();
+  t.equal(broker.asked[0]?.url, '/access-token', 'slashes at the end of the address do no harm');
+  t.equal(broker.asked[0]?.body, '{}');
+  t.notOk('authorization' in (broker.asked[0]?.headers ?? {}));
+});
+
+test('many who ask at once get the same token', async (t) => {
+  const { broker, source } = await given(t);
+  broker.answer(minted('one'));
+  t.strictSame(new Set(await Promise.all(Array.from({ length: 20 }, () => tokenOf(source)))), new Set(['one']));
+  t.equal(broker.asked.length, 1);
+});
+
+test('from its refresh on the token is still handed out, while the next one is fetched beside', async (t) => {
+  const { broker, source, pass } = await given(t);
+  broker.answer(minted('one'), minted('two'));
+  await source.get();
+  pass(240);
+  t.equal(await tokenOf(source), 'one', 'nobody waits');
+  while ((await tokenOf(source)) === 'one') await turn();
+  t.equal(await tokenOf(source), 'two');
+  t.equal(broker.asked.length, 2);
+});
+
+test('a token near its end is not handed out any more', async (t) => {
+  const { broker, source, pass } = await given(t);
+  broker.answer(minted('one'), minted('two'));
+  await source.get();
+  pass(291);
+  t.equal(await tokenOf(source), 'two');
+});
+
+test('a clock that is set back does not make a token live longer or shorter', async (t) => {
+  const { broker, source, pass } = await given(t);
+  broker.answer(minted('one'));
+  await source.get();
+  pass(-86_400);
+  t.equal(await tokenOf(source), 'one');
+  t.equal(broker.asked.length, 1);
+});
+
+test('a refresh that fails is not told, and is tried again after a rest only', async (t) => {
+  const { broker, source, pass } = await given(t);
+  broker.answer(minted('one'), refused(401, 'unauthenticated'), minted('two'));
+  await source.get();
+  pass(240);
+  t.equal(await tokenOf(source), 'one');
+  await broker.untilAsked(2);
+  await turn();
+  for (let n = 0; n < 20; n += 1) {
+    t.equal(await tokenOf(source), 'one');
+    await turn();
+  }
+  t.equal(broker.asked.length, 2);
+  pass(6);
+  while ((await tokenOf(source)) === 'one') await turn();
+  t.equal(broker.asked.length, 3);
+});
+
+test('a credential that is a function is asked before each mint', async (t) => {
+  let calls = 0;
+  const { broker, source, pass } = await given(t, {
+    credential: async () => {
+      calls += 1;
+      return `session-${calls}`;
+    },
+  });
+  broker.answer(minted('one'), minted('two'));
+  await source.get();
+  pass(300);
+  await source.get();
+  t.strictSame(
+    broker.asked.map(({ headers }) => headers.authorization),
+    ['Bearer session-1', 'Bearer session-2'],
+  );
+});
+
+test('what the credential throws reaches the caller, and the broker is not asked', async (t) => {
+  const signedOut = new Error('signed out');
+  const { broker, source } = await given(t, {
+    credential: () => {
+      throw signedOut;
+    },
+  });
+  await t.rejects(source.get(), signedOut);
+  t.equal(broker.asked.length, 0);
+});
+
+for (const [status, code] of [
+  [401, 'unauthenticated'],
+  [403, 'grant_not_allowed'],
+  [402, 'quota_exceeded'],
+] as const) {
+  test(`${status}: told at once, with all that there is to know; asked again when the app asks again`, async (t) => {
+    const { broker, source } = await given(t);
+    broker.answer(refused(status, code), minted('one'));
+    t.match(await failure(source.get()), {
+      name: 'BrokerError',
+      message: `Because of ${code}.`,
+      status,
+      code,
+      requestId: 'id-1',
+      isRetryable: false,
+      retryAfterSeconds: null,
+    });
+    t.equal(broker.asked.length, 1);
+    t.equal(await tokenOf(source), 'one');
+  });
+}
+
+test('503 and 429 are tried again when the broker says', async (t) => {
+  const { broker, source } = await given(t);
+  const soon = { 'x-should-retry': 'true', 'retry-after': '0' };
+  broker.answer(refused(503, 'draining', soon), refused(429, 'rate_limited', soon), minted('one'));
+  t.equal(await tokenOf(source), 'one');
+  t.equal(broker.asked.length, 3);
+});
+
+test('who is told to wait long is told so, and the broker is left alone meanwhile', async (t) => {
+  const { broker, source, pass } = await given(t);
+  broker.answer(refused(429, 'rate_limited', { 'x-should-retry': 'true', 'retry-after': '45' }), minted('one'));
+  const error = await failure(source.get());
+  t.match(error, { status: 429, isRetryable: true, retryAfterSeconds: 45 });
+  pass(30);
+  t.equal(await failure(source.get()), error);
+  t.equal(broker.asked.length, 1);
+  pass(20);
+  t.equal(await tokenOf(source), 'one');
+});
+
+test('a gateway that answers in the place of the broker is an error with its status', async (t) => {
+  const { broker, source } = await given(t, { maxRetries: 0 });
+  broker.answer({ status: 502, body: '<html>Bad gateway' }, { status: 404, body: 'no' }, { body: '<html>Sign in' });
+  t.match(await failure(source.get()), { status: 502, code: null, isRetryable: true });
+  t.match(await failure(source.get()), { status: 404, code: null, isRetryable: false });
+  t.match(await failure(source.get()), {
+    status: 200,
+    message: 'What answers there is no broker.',
+    isRetryable: false,
+  });
+});
+
+test('Cartesia in the place of the broker is told apart: its answer does not say how long a token is good', async (t) => {
+  const { broker, source } = await given(t);
+  broker.answer({ body: { token: 'theirs' } });
+  t.match(await failure(source.get()), { status: 200, message: 'What answers there is no broker.' });
+});
+
+test('offline is an error without a status, and online again it works', async (t) => {
+  const source = createTokenSource({
+    brokerUrl: 'http://127.0.0.1:1',
+    maxRetries: 0,
+    fetch: (...request) => wire(...request),
+  });
+  let wire: typeof fetch = async () => {
+    throw new TypeError('Failed to fetch');
+  };
+  t.match(await failure(source.get()), { status: 0, message: 'The broker was not reached.', isRetryable: true });
+  const broker = await startScriptedBroker(t);
+  broker.answer(minted('one'));
+  wire = (_url, init) => fetch(`${broker.url}/access-token`, init);
+  t.equal(await tokenOf(source), 'one');
+});
+
+test('a broker that does not answer is given up', async (t) => {
+  const { source } = await given(t, { timeout: 20, maxRetries: 0 });
+  t.match(await failure(source.get()), { status: 0, message: 'The broker did not answer within 20 ms.' });
+});
+
+test('who gives up waits no longer; what is on its way is for whoever asks next', async (t) => {
+  const { broker, source } = await given(t);
+  const { promise: after, resolve: release } = Promise.withResolvers<void>();
+  broker.answer({ ...minted('one'), after });
+  const controller = new AbortController();
+  const waiting = source.get({ signal: controller.signal });
+  await broker.untilAsked(1);
+  const reason = new Error('the page is left');
+  controller.abort(reason);
+  await t.rejects(waiting, reason);
+  await t.rejects(source.get({ signal: controller.signal }), reason, 'and who has given up before asks for nothing');
+  const patient = tokenOf(source);
+  release();
+  t.equal(await patient, 'one');
+  t.equal(broker.asked.length, 1);
+});
+
+test('a token that is dropped is not handed out again', async (t) => {
+  const { broker, source } = await given(t);
+  broker.answer(minted('one'), minted('two'));
+  await source.get();
+  source.drop('another');
+  t.equal(await tokenOf(source), 'one', 'only the one that is named');
+  source.drop('one');
+  t.equal(await tokenOf(source), 'two');
+});
+
+test('a token that is on its way for the user before is not kept for the next one', async (t) => {
+  let user = 'alice';
+  const { broker, source } = await given(t, { credential: () => user });
+  const { promise: after, resolve: release } = Promise.withResolvers<void>();
+  broker.answer({ ...minted('of alice'), after }, minted('of bob'));
+  const first = tokenOf(source);
+  await broker.untilAsked(1);
+  user = 'bob';
+  source.drop();
+  t.equal(await tokenOf(source), 'of bob');
+  release();
+  t.equal(await first, 'of alice', 'who asked for it gets it');
+  t.equal(await tokenOf(source), 'of bob');
+});
