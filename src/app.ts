@@ -12,6 +12,7 @@ import type { Limits } from './limits/limits.ts';
 import { registerRateLimits } from './limits/rate-limits.ts';
 import { answerHeaders, setAnswerHeaders } from './listener/answer-headers.ts';
 import type { Certificate } from './listener/certificate.ts';
+import { boundConnections, connectionsMax, openFilesMax } from './listener/connections.ts';
 import { sendContinueBeforeBody } from './listener/continue.ts';
 import { corsOptions } from './listener/cors.ts';
 import { closeConnectionsWhileDraining } from './listener/drain.ts';
@@ -30,6 +31,7 @@ import { referenceRoutes } from './reference/routes.ts';
 import { statusRoute } from './reference/status-route.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { observeConnections } from './telemetry/observe-connections.ts';
 import { reportProblem } from './telemetry/report-problem.ts';
 import { requestLog } from './telemetry/request-log.ts';
 import type { SubjectHash } from './telemetry/subject-hash.ts';
@@ -93,6 +95,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       sendProblem(reply, problem);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
+  const needs = { mintConnections: config.upstream.connections, isCarrying: config.proxy };
+  boundConnections(app.server, connectionsMax(openFilesMax(), needs), observeConnections(logger, metrics));
 
   strictJsonBodies(app);
 

@@ -203,7 +203,7 @@ export const PROBLEMS = {
     title: 'Overloaded',
     message: 'The broker is over its capacity.',
     retryable: true,
-    when: 'The broker sheds load, or cannot ask an identity provider for its keys now.',
+    when: 'The broker sheds load, has no file descriptor left, or cannot ask an identity provider for its keys now.',
   },
   upstream_timeout: {
     status: 504,

@@ -54,10 +54,11 @@ export function watchStrain({ onChange, everyMs = LOOK_MS, nodeOptions = '' }: S
   let current: Strain | null = null;
   let calmLooks = 0;
   let lookedMs = performance.now();
+  let resident = 0;
 
   const timer = setInterval(() => {
     const now = performance.now();
-    const resident = containerBytes === 0 ? 0 : process.memoryUsage.rss() / containerBytes;
+    if (containerBytes > 0) resident = (residentBytes() ?? resident * containerBytes) / containerBytes;
     const found = strainOf({ heap: oldSpaceBytes() / limit, resident, lateMs: now - lookedMs - everyMs }, current);
     lookedMs = now;
     calmLooks = found === null ? calmLooks + 1 : 0;
@@ -67,6 +68,15 @@ export function watchStrain({ onChange, everyMs = LOOK_MS, nodeOptions = '' }: S
   }, everyMs);
   timer.unref();
   return { stop: () => clearInterval(timer) };
+}
+
+/** `null`: it cannot be told, for asking takes a file descriptor, and none may be left. */
+function residentBytes(): number | null {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return null;
+  }
 }
 
 function oldSpaceBytes(): number {

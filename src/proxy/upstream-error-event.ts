@@ -1,7 +1,7 @@
 // Error events of Cartesia's, on streams and on sockets, of any version and form, read into one.
 import { type ErrorEventFields, fieldsOf } from '../errors/event.ts';
 import { Problem } from '../errors/problems.ts';
-import { isAboutOurKey } from '../upstream/error-body.ts';
+import { isAboutOurKey, readErrorCode } from '../upstream/error-body.ts';
 
 export interface ErrorReading {
   /** Ours, for errors that have no id of upstream's. */
@@ -29,7 +29,7 @@ export function readErrorEvent(
   const legacy = text('error');
   const colon = legacy?.indexOf(': ') ?? -1;
   const status = statusOf(fields['status_code']);
-  const errorCode = text('error_code');
+  const errorCode = readErrorCode(text('error_code'));
   const whose = text('context_id') ?? contextId;
   const title = text('title') ?? (legacy !== null && colon > 0 ? legacy.slice(0, colon) : null);
   if (isAboutOurKey(status, { errorCode, title })) {

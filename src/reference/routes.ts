@@ -9,9 +9,10 @@ const PAGE_POLICY =
 const CACHE = 'public, max-age=300';
 
 export async function referenceRoutes(app: FastifyInstance): Promise<void> {
-  // Texts are made once, by the first request: anybody may ask for them, so asking again must cost next to nothing.
-  let json: Promise<string> | undefined;
-  let page: Promise<string> | undefined;
+  // Made once, by the first request, as bytes: anybody may ask for them, so asking again must cost next to nothing. To make bytes of
+  // texts of this size, for each answer, was nearly all that an answer cost.
+  let json: Promise<Buffer> | undefined;
+  let page: Promise<Buffer> | undefined;
 
   app.get(
     '/openapi.json',
@@ -25,7 +26,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
       },
     },
     async (_request, reply) => {
-      json ??= loadOpenApiDocument().then((document) => JSON.stringify(document));
+      json ??= loadOpenApiDocument().then((document) => Buffer.from(JSON.stringify(document)));
       reply.type('application/json; charset=utf-8').header('cache-control', CACHE);
       return json;
     },
@@ -55,7 +56,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
 }
 
 /** Neither the document nor the code for the page is loaded by a process that nobody asks for them. */
-async function renderPage(): Promise<string> {
+async function renderPage(): Promise<Buffer> {
   const [document, { referencePage }] = await Promise.all([loadOpenApiDocument(), import('./page.ts')]);
-  return referencePage(document);
+  return Buffer.from(referencePage(document));
 }

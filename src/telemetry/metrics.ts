@@ -40,6 +40,8 @@ export interface Metrics {
   readonly overloaded: Gauge<'reason'>;
   /** Requests that never became one: framing, time, size. */
   readonly refusedBeforeRouting: Counter<'code'>;
+  /** Clients who came when as many were connected as may be. */
+  readonly connectionsTurnedAway: Counter;
   readonly limits: LimitMetrics;
 }
 
@@ -158,6 +160,11 @@ export function createMetrics(): Metrics {
       name: 'broker_refused_before_routing_total',
       help: 'Requests refused for their framing, size or slowness, by error code.',
       labelNames: ['code'],
+      registers,
+    }),
+    connectionsTurnedAway: new Counter({
+      name: 'broker_connections_turned_away_total',
+      help: 'Connections ended at once because as many were open as may be.',
       registers,
     }),
     limits: createLimitMetrics(registry),

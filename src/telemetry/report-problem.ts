@@ -9,7 +9,8 @@ export function reportProblem(logger: Logger): (problem: Problem, request: Fasti
     request.record.outcome = outcome;
     if (problem.details.upstreamRequestId !== undefined)
       request.record.upstreamRequestId = problem.details.upstreamRequestId;
-    if (problem.status < 500) return;
+    // What is turned away on purpose has no cause: its own line says all, and under load a second one would cost as much as the answer.
+    if (problem.status < 500 || problem.details.cause === undefined) return;
     const level = problem.code === 'internal_error' ? 'error' : 'warn';
     logger[level]({ request_id: request.id, outcome, err: problem.details.cause }, 'request failed');
   };

@@ -63,9 +63,8 @@ function fromObject(text: string): UpstreamError {
   }
   if (typeof value !== 'object' || value === null) return NOTHING;
   const fields = value as Readonly<Record<string, unknown>>; // any object reads so
-  const code = fields['error_code'];
   return {
-    errorCode: typeof code === 'string' && CODE.test(code) ? code : null,
+    errorCode: readErrorCode(fields['error_code']),
     title: cleanText(fields['title'], TITLE_MAX),
     message: cleanText(fields['message'], MESSAGE_MAX),
     requestId: readRequestId(fields['request_id']),
@@ -82,6 +81,11 @@ function fromPlainText(text: string): UpstreamError {
     title: cleanText(text.slice(0, colon), TITLE_MAX),
     message: cleanText(text.slice(colon + 2), MESSAGE_MAX),
   };
+}
+
+/** A code goes into logs and metrics, so it must look like one: at most 64 lower-case letters, digits and `_`. */
+export function readErrorCode(value: unknown): string | null {
+  return typeof value === 'string' && CODE.test(value) ? value : null;
 }
 
 function readDocUrl(value: unknown): string | null {

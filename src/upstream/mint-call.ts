@@ -45,8 +45,15 @@ export class MintCall<Token> implements Listed {
     return this.#isSettled;
   }
 
+  /**
+   * Timers come before sockets: where this process was busy, the answer may lie there unread. So a deadline counts only when what has come
+   * by then was read; else an overload of ours would look like a silence of upstream's, and open the circuit.
+   */
   startTimer(ms: number, onDeadline: (call: this) => void): void {
-    this.#timer = setTimeout(onDeadline, ms, this);
+    const look = (): void => {
+      if (!this.#isSettled) onDeadline(this);
+    };
+    this.#timer = setTimeout(() => setImmediate(look), ms);
   }
 
   resolve(token: Token): void {

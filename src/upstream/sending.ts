@@ -1,7 +1,7 @@
 // Sends one request, and once more if it never left.
 import type { Dispatcher } from 'undici';
 import { Exchange } from './exchange.ts';
-import { toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
+import { type FailureKind, toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
 
 export interface DispatcherSource {
   /** `null` until loaded. */
@@ -70,10 +70,13 @@ export class Sending {
 
   /**
    * A mint is not repeated once a byte of it may have left: Cartesia may have acted on it. Another connection may do better
-   * where this one failed; a certificate will not, nor will a fault of ours.
+   * where this one failed; a certificate will not, nor will a fault of ours, nor one more where none can be opened.
    */
   #mayRetry(exchange: Exchange, failure: UpstreamFailure): boolean {
     if (exchange.isStarted || this.#isRetried || this.#cancelled !== null) return false;
-    return failure.kind !== 'tls' && failure.kind !== 'internal';
+    return !IN_VAIN.has(failure.kind);
   }
 }
+
+/** What a second try would meet again. */
+const IN_VAIN: ReadonlySet<FailureKind> = new Set(['tls', 'internal', 'exhausted']);

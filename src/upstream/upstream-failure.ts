@@ -1,10 +1,13 @@
 // Why a call to upstream brought no answer, in words of our own. The HTTP client's errors stay here: they carry bytes that
 // upstream sent, and upstream may echo our key.
+import { closeSync, openSync } from 'node:fs';
 import { Problem, type ProblemCode } from '../errors/problems.ts';
 
 export type FailureKind =
   /** No connection: refused, unreachable, unknown name. */
   | 'unreachable'
+  /** No file descriptor, or no memory of the system's, is left for a connection. Our trouble: upstream has not been asked. */
+  | 'exhausted'
   /** Connecting took too long. */
   | 'connect_timeout'
   /** The certificate is not acceptable, or the TLS handshake failed. Nothing of HTTP was sent. */
@@ -41,8 +44,10 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   EHOSTUNREACH: 'unreachable',
   ENETUNREACH: 'unreachable',
   EADDRNOTAVAIL: 'unreachable',
-  EMFILE: 'unreachable',
-  ENFILE: 'unreachable',
+  EMFILE: 'exhausted',
+  ENFILE: 'exhausted',
+  ENOBUFS: 'exhausted',
+  ENOMEM: 'exhausted',
   ENOTFOUND: 'unreachable',
   EAI_AGAIN: 'unreachable',
   UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
@@ -64,7 +69,21 @@ const TLS_CODE =
 export function toUpstreamFailure(error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   const code = readCode(error);
+  // A name that cannot be looked up, because no file can be opened for it, is told as one that does not exist.
+  if (LOOKUP_CODES.has(code) && !isFileLeft()) return new UpstreamFailure('exhausted', 'EMFILE');
   return new UpstreamFailure(KIND_BY_CODE[code] ?? kindByPattern(code), code);
+}
+
+const LOOKUP_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN']);
+
+/** Whether the process may open one more. */
+function isFileLeft(): boolean {
+  try {
+    closeSync(openSync('/dev/null', 'r'));
+    return true;
+  } catch (error) {
+    return KIND_BY_CODE[readCode(error)] !== 'exhausted';
+  }
 }
 
 function kindByPattern(code: string): FailureKind {
@@ -91,6 +110,8 @@ function codeOf(kind: FailureKind): ProblemCode {
     case 'connect_timeout':
     case 'deadline':
       return 'upstream_timeout';
+    case 'exhausted':
+      return 'overloaded';
     case 'internal':
       return 'internal_error';
     default:

@@ -136,6 +136,76 @@ test('no file descriptor is left: who is connected is served, who comes is turne
   t.equal(served.stderr(), '');
 });
 
+/** Connections that say nothing. @returns how many of them were ended by the other side, and an end of the others */
+async function crowd(t: Test, url: string, count: number): Promise<{ readonly ended: () => number; leave(): void }> {
+  const sockets: Socket[] = [];
+  let ended = 0;
+  for (let n = 0; n < count; n += 1) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket
+      .on('error', () => {})
+      .on('close', () => {
+        ended += 1;
+      });
+    t.teardown(() => socket.destroy());
+    sockets.push(socket.resume());
+    await once(socket, 'connect');
+  }
+  return {
+    ended: () => ended,
+    leave() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+test('a crowd that only connects leaves descriptors for health, for metrics and for Cartesia', async (t) => {
+  const served = await serve(t, { openFiles: 200 });
+  const { url, managementUrl, ask } = served;
+  const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => kept.destroy());
+  t.equal((await send(`${url}/livez`, { agent: kept })).status, 200);
+  const { ended } = await crowd(t, url, 260);
+  await until(() => ended() > 150, 'end of those for whom there is no place');
+  t.equal((await send(`${managementUrl}/livez`)).status, 200);
+  t.equal(await readyz(served), 200);
+  t.equal((await ask('/access-token', { json: {}, agent: kept })).status, 200, 'over a connection that is new');
+  t.equal((await ask('/tts/bytes', { agent: kept })).status, 200);
+  const metrics = (await send(`${managementUrl}/metrics`)).body.toString();
+  t.match(metrics, new RegExp(`^broker_connections_turned_away_total ${ended()}$`, 'm'));
+  t.strictSame(
+    served
+      .logs()
+      .filter(({ level }) => level === 'warn')
+      .map(({ msg, connections_max: max }) => [msg, max]),
+    [['as many clients are connected as may be: more are turned away', 52]],
+    'told once',
+  );
+});
+
+test('no file descriptor is left, and not by the doing of clients: 503, Cartesia is not blamed for it, and well again at once', async (t) => {
+  const served = await serve(t, { openFiles: 128 });
+  const { url, managementUrl, ask, child } = served;
+  const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => kept.destroy());
+  t.equal((await send(`${url}/livez`, { agent: kept })).status, 200);
+  const { ended, leave } = await crowd(t, managementUrl, 160);
+  await until(() => ended() > 30, 'end of those for whom there is no descriptor');
+  const mint = (): Promise<Answer> => ask('/access-token', { json: {}, agent: kept });
+  for (let n = 0; n < 6; n += 1) {
+    for (const answer of [await mint(), await ask('/tts/bytes', { agent: kept })]) {
+      t.strictSame([answer.status, problemOf(answer).error_code], [503, 'overloaded']);
+      t.equal(answer.headers['retry-after'], '1');
+    }
+  }
+  await sleep(600); // memory is looked at twice meanwhile, which takes a descriptor
+  t.equal(child.exitCode, null, 'it lives');
+  leave();
+  await until(() => ended() === 160, 'end of all');
+  t.equal((await mint()).status, 200, 'the circuit has not opened');
+  t.equal((await send(`${managementUrl}/livez`)).status, 200);
+});
+
 test('the event loop is away for three seconds: not ready when it is back, ready soon after, and leases hold', async (t) => {
   const redis = await redisServer(t);
   const served = await serve(t, {

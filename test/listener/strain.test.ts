@@ -29,6 +29,27 @@ test('the limit is what the operator has asked Node for, wherever that was said'
   t.equal(oldSpaceLimit('--max-old-space-size=9999', 448 * MIB), 448 * MIB, 'V8 knows better');
 });
 
+test('memory that cannot be asked for, because no file descriptor is left, is as it was before', async (t) => {
+  let asked = 0;
+  const { promise: isAsked, resolve } = Promise.withResolvers<void>();
+  t.intercept(process, 'constrainedMemory', { value: () => 1_000 });
+  t.intercept(process.memoryUsage, 'rss', {
+    value() {
+      asked += 1;
+      if (asked === 3) resolve();
+      if (asked > 1) throw Object.assign(new Error('uv_resident_set_memory'), { code: 'EMFILE' });
+      return 900;
+    },
+  });
+  const told: (string | null)[] = [];
+  const watch = watchStrain({ everyMs: 5, onChange: (strain) => told.push(strain) });
+  t.teardown(() => watch.stop());
+  const holds = setInterval(() => {}, 1_000); // the watch itself keeps no process alive
+  await isAsked;
+  clearInterval(holds);
+  t.strictSame(told, ['memory']);
+});
+
 test('a loop that was away is told once, and that it is back once it has been for a while', async (t) => {
   const told: (string | null)[] = [];
   const { promise: isBack, resolve } = Promise.withResolvers<void>();

@@ -33,6 +33,23 @@ test('GET /docs serves the page, with leave to do nothing at all', async (t) => 
   }
 });
 
+test('the contract is bytes, made once: to ask for it again and again keeps nobody else waiting', async (t) => {
+  const app = await buildApp(appParts());
+  t.teardown(() => app.close());
+  const payloads: unknown[] = [];
+  app.addHook('onSend', (_request, _reply, payload, done) => {
+    payloads.push(payload);
+    done();
+  });
+  for (const url of ['/openapi.json', '/docs']) {
+    payloads.length = 0;
+    await app.inject(url);
+    await app.inject(url);
+    t.ok(Buffer.isBuffer(payloads[0]), url);
+    t.equal(payloads[0], payloads[1]);
+  }
+});
+
 test('the contract is for reading only', async (t) => {
   const app = await buildApp(appParts());
   t.teardown(() => app.close());

@@ -162,6 +162,17 @@ test('a failing upstream opens the circuit: callers are refused at once and told
   );
 });
 
+test('an answer that has come in time and lies unread, because this process was busy, is no silence of upstream', async (t) => {
+  const upstream = await upstreamThat(t, ({ socket }) => {
+    socket.write(tokenAnswer());
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  });
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url, deadlineMs: 400 });
+  await client.load();
+  for (let n = 0; n < 6; n += 1) t.ok((await client.mint(WISH)).token);
+  t.equal(client.health.breaker, 'closed');
+});
+
 test('when the circuit opens, those in line are not left waiting', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('500 Oops', '{}')));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1, deadlineMs: 10_000 });

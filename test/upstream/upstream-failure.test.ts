@@ -10,6 +10,8 @@ test('errors of Node and undici become a kind and a code', async (t) => {
   const table = [
     ['ECONNREFUSED', 'unreachable'],
     ['ENOTFOUND', 'unreachable'],
+    ['EMFILE', 'exhausted'],
+    ['ENFILE', 'exhausted'],
     ['UND_ERR_CONNECT_TIMEOUT', 'connect_timeout'],
     ['ETIMEDOUT', 'connect_timeout'],
     ['ECONNRESET', 'cut'],
@@ -78,6 +80,7 @@ test('what upstream wrote is quoted without anything that could be a credential'
 test('a failure is shown as unavailable, as too late or as a fault of ours, with its cause for the log', async (t) => {
   const table = [
     ['unreachable', 'upstream_unavailable', 502],
+    ['exhausted', 'overloaded', 503],
     ['tls', 'upstream_unavailable', 502],
     ['cut', 'upstream_unavailable', 502],
     ['malformed', 'upstream_unavailable', 502],

@@ -284,6 +284,14 @@ test('errors in every form of upstream: what is known of them is kept', async (t
       'data: {"type":"error","status_code":"500","title":7,"message":null,"error":{}}\n\n',
       { status_code: 500, title: 'Upstream error' },
     ],
+    'with a code that is none': [
+      'data: {"type":"error","status_code":400,"title":"T","message":"M","error_code":"a\\",\\"outcome\\":\\"ok"}\n\n',
+      { status_code: 400, title: 'T', error_code: null },
+    ],
+    'with a code without end': [
+      `data: {"type":"error","status_code":400,"title":"T","message":"M","error_code":"${'a'.repeat(65)}"}\n\n`,
+      { status_code: 400, title: 'T', error_code: null },
+    ],
     'over several data lines': [
       'data: {"type":"error",\ndata: "status_code":400,"title":"T","message":"M"}\n\n',
       { status_code: 400, title: 'T' },
