@@ -55,6 +55,12 @@ const CASES: readonly Case[] = [
     grants: ['stt'],
   },
   { name: 'false to every default is no wish', wish: { grants: { tts: false } }, denied: 'invalid_request' },
+  {
+    name: 'who may have nothing is told so, whatever it declines',
+    wish: { grants: { tts: false } },
+    limit: [],
+    denied: 'grant_not_allowed',
+  },
   { name: 'a shorter life is given as asked', wish: { expiresInSeconds: 1 }, seconds: 1 },
   { name: 'the longest allowed life is given', wish: { expiresInSeconds: 900 }, seconds: 900 },
   { name: 'a longer life is shortened', wish: { expiresInSeconds: 3600 }, seconds: 900 },
