@@ -1,5 +1,6 @@
 import t, { type Test, test } from 'tap';
 import type { LeaseAsk, PoolRules } from '../../src/store/lease-rules.ts';
+import { createMemoryStore } from '../../src/store/memory-store.ts';
 import type { LeasePool } from '../../src/store/store.ts';
 import { ask, pool } from './lease-ask.ts';
 import { everyStore } from './stores.ts';
@@ -233,3 +234,16 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await woken, second.id);
   });
 }
+
+test('memory: a holder in the same process cannot be lost, so nothing it holds or is offered expires', async (t) => {
+  let now = 0;
+  const leases = createMemoryStore({ now: () => now }).leases('tts');
+  const rules = pool(1);
+  const [first, second] = [ask('a'), ask('b')];
+  for (const one of [first, second]) await leases.acquire(rules, one);
+  now += 59_000;
+  t.strictSame(await holders(leases, rules), [first.id]);
+  await leases.release(rules, [first.id]);
+  now += 86_400_000;
+  t.match((await leases.view(rules)).leases, [{ id: second.id, owner: 'replica', ageMs: 86_400_000 }]);
+});
