@@ -16,10 +16,10 @@ clients:
 const ANN = { client: 'web', subject: 'ann' };
 const TIM = { client: 'ios', subject: 'tim' };
 
-async function leasesOf(t: Test): Promise<{ leases: Leases; events: LimitEvent[] }> {
+async function leasesOf(t: Test, store = createMemoryStore()): Promise<{ leases: Leases; events: LimitEvent[] }> {
   const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
   const events: LimitEvent[] = [];
-  const leases = createLeases({ config, store: createMemoryStore(), onEvent: (event) => events.push(event) });
+  const leases = createLeases({ config, store, onEvent: (event) => events.push(event) });
   t.teardown(() => leases.close());
   return { leases, events };
 }
@@ -48,6 +48,46 @@ test('what nothing limits needs no lease', async (t) => {
     ],
   );
   t.strictSame(leases.waits, { http: 7_000, context: 3_000 });
+});
+
+test("the account's limit holds also where no client app has a share", async (t) => {
+  const config = await configOf({ CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: `web=${KEY_HASH}`, STT_CONCURRENCY: '1' });
+  const leases = createLeases({ config, store: createMemoryStore(), onEvent: () => {} });
+  t.teardown(() => leases.close());
+  t.strictSame([leases.isLimited('stt', 'web'), leases.isLimited('tts', 'web')], [true, false]);
+  atOnce(leases.ask('stt', ANN, 0));
+  await t.rejects(Promise.resolve(leases.ask('stt', ANN, 0).granted), { code: 'concurrency_limited' });
+});
+
+test('whoever waits hears of its lease at once, or a moment later where the word was lost', async (t) => {
+  for (const isLost of [false, true]) {
+    const store = createMemoryStore();
+    const { leases } = await leasesOf(t, isLost ? { ...store, listen: () => {} } : store);
+    const [first] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];
+    const { granted } = leases.ask('tts', TIM, 60_000);
+    let isHere = false;
+    const here = Promise.resolve(granted).then(() => {
+      isHere = true;
+    });
+    await new Promise(setImmediate);
+    first.release();
+    await new Promise(setImmediate);
+    t.equal(isHere, !isLost);
+    await here;
+    await leases.close();
+  }
+});
+
+test('what was waited for is held for longer than it might have been waited for', async (t) => {
+  const { leases } = await leasesOf(t);
+  const [first] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];
+  const waited = leases.ask('tts', TIM, 200);
+  const later = leases.ask('tts', ANN, 400);
+  await new Promise(setImmediate);
+  first.release();
+  t.ok(await waited.granted);
+  await t.rejects(Promise.resolve(later.granted), { code: 'concurrency_limited' });
+  t.equal((await leases.view()).tts?.leases.length, 2);
 });
 
 test('leases are held until they are given back, and whoever waits is next', async (t) => {
