@@ -69,18 +69,24 @@ test('a refusal says when to ask again by how long leases were held, the newest 
   t.equal(await leases.release(pool(1), [held.id]), 1_200);
 });
 
-test("upstream's refusal counts what is held by then", async (t) => {
-  const { clock, leases } = setUp();
-  for (const who of ['a', 'b', 'c']) await leases.acquire(pool(4), ask(who));
+test('what has expired is free for who waits as soon as anybody gives something back', async (t) => {
+  const { clock, leases, holders } = setUp();
+  const waiting = ask('b');
+  for (const one of [ask('a'), waiting]) await leases.acquire(pool(1), one);
   clock.now = 1_000;
-  for (const who of ['d', 'e']) await leases.acquire(pool(4), ask(who));
-  clock.now = 1_500;
-  await leases.lower(pool(4));
-  t.equal((await leases.view(pool(4))).loweredTo, 1);
-  clock.now = 3_000;
-  await leases.acquire(pool(4), ask('f'));
-  await leases.acquire(pool(4), ask('g'));
-  clock.now = 4_000;
-  await leases.lower(pool(4));
-  t.equal((await leases.view(pool(4))).loweredTo, 1, 'never none');
+  await leases.release(pool(1), ['of nobody']);
+  t.strictSame(await holders(1), [waiting.id]);
+});
+
+test("upstream's refusal counts what is held by then, and leaves one", async (t) => {
+  const { clock, leases } = setUp();
+  for (const who of ['a', 'b', 'c']) await leases.acquire(pool(6), ask(who));
+  clock.now = 400;
+  for (const who of ['d', 'e', 'f']) await leases.acquire(pool(6), ask(who));
+  clock.now = 1_000;
+  await leases.lower(pool(6));
+  t.equal((await leases.view(pool(6))).loweredTo, 2);
+  clock.now = 1_400;
+  await leases.lower(pool(6));
+  t.equal((await leases.view(pool(6))).loweredTo, 1);
 });
