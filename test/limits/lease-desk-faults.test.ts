@@ -26,7 +26,10 @@ function setUp(t: Test, limit = 1) {
   const remote: LeasePool = {
     acquire: (...given) => call((inner) => inner.acquire(...given)),
     release: (...given) => call((inner) => inner.release(...given)),
-    beat: (...given) => call((inner) => inner.beat(...given)),
+    async beat(...given) {
+      await new Promise(setImmediate); // what is said meanwhile comes before it
+      return call((inner) => inner.beat(...given));
+    },
     lower: (...given) => call((inner) => inner.lower(...given)),
     view: (...given) => call((inner) => inner.view(...given)),
   };
