@@ -18,7 +18,7 @@ export function buildConfig(settings: Settings, secretFiles: readonly SecretFile
     listen: {
       host: listen.host,
       port: listen.port,
-      publicUrl: listen.public_url?.replace(/\/+$/, '') ?? null,
+      publicUrl: listen.public_url ?? null,
       tls: certFile === undefined || keyFile === undefined ? null : { certFile, keyFile },
       trustProxy: listen.trust_proxy,
       requireHttps: listen.require_https,

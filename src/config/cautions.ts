@@ -44,7 +44,7 @@ export function cautionAbout(settings: Settings, report: Report): void {
       );
     }
     // Who has set the rate has thought of it.
-    if (client.trusted && limits.mint_per_address !== 'off' && !report.isGiven(['limits', 'mint_per_address'])) {
+    if (client.trusted && !report.isGiven(['limits', 'mint_per_address'])) {
       report.warn(
         ['clients', name, 'trusted'],
         `all its users come from one address, that of its backend, and may mint ${limits.mint_per_address} together: set MINT_RATE_PER_IP to what they need, or to off where nobody else reaches the broker`,

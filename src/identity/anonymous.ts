@@ -15,10 +15,7 @@ export function createAnonymousAuthenticator(clients: readonly ClientConfig[]): 
     throw new Error(`Only one client app may allow anonymous callers, but several do: ${names}`);
   }
   const answer = open === undefined ? NOT_RESPONSIBLE : answerFor(open.name);
-  return {
-    name: 'anonymous',
-    authenticate: (credential) => (credential === null ? answer : NOT_RESPONSIBLE),
-  };
+  return { authenticate: (credential) => (credential === null ? answer : NOT_RESPONSIBLE) };
 }
 
 function answerFor(client: string): Authentication {

@@ -40,7 +40,6 @@ export function createAppKeyAuthenticator(clients: readonly ClientConfig[]): Aut
   const nobody: KnownKey = { client: '', digest: Buffer.alloc(64), answer: refused('app_key_unknown') };
 
   return {
-    name: 'app_key',
     authenticate(credential: Credential | null): Authentication {
       if (credential === null) return NOT_RESPONSIBLE;
       const digest = appKeyDigest(credential.rawToken);

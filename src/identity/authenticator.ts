@@ -26,7 +26,6 @@ export type Authentication =
   | { readonly outcome: 'not_responsible' };
 
 export interface Authenticator {
-  readonly name: string;
   /**
    * @param credential what the request brought, or `null` when it brought none
    * @returns a plain value wherever the answer is known at once (a key, a token seen before), so that the usual request waits

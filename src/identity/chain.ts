@@ -90,8 +90,8 @@ function conclude(
   facts: RequestFacts,
   clients: ReadonlyMap<string, ClientConfig>,
 ): Identification {
-  if (answer.outcome === 'not_responsible')
-    return refused(credential === null ? 'no_credential' : 'credential_unknown');
+  // For every credential the app keys' authenticator is responsible.
+  if (answer.outcome === 'not_responsible') return refused('no_credential');
   if (answer.outcome !== 'authenticated') return answer;
   const { principal } = answer;
   const client: ClientConfig | undefined = clients.get(principal.client);

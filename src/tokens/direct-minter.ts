@@ -60,7 +60,6 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
       const kept = fresh.get(key);
       if (kept !== undefined && kept.expiresAtMs - now() >= kept.lifetimeSeconds * 1000 * REUSE_UNTIL_LEFT)
         return again(kept);
-      fresh.delete(key);
       return inFlight.get(key)?.call?.then(again) ?? null;
     },
 

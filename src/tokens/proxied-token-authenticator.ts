@@ -76,7 +76,6 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
   }
 
   return {
-    name: 'access-token',
     authenticate(credential) {
       if (credential === null) return NOT_RESPONSIBLE;
       // First, as it costs less than the cache: everybody's credential comes by here.

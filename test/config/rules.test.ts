@@ -3,7 +3,17 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { test } from 'tap';
-import { API_KEY, configOf, type Env, KEY_HASH, LEAST, OTHER_KEY_HASH, problemsOf, SIGNING_SECRET } from './loading.ts';
+import {
+  API_KEY,
+  configOf,
+  type Env,
+  KEY_HASH,
+  LEAST,
+  OTHER_KEY_HASH,
+  problemsOf,
+  SIGNING_SECRET,
+  warningsOf,
+} from './loading.ts';
 
 const NOBODY =
   'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: nobody could call';
@@ -109,6 +119,11 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     'default grants beyond the grants',
     [`a: { ${KEYS}, default_grants: [stt] }`],
     ['2:101 clients.a.default_grants: expected only grants that `grants` allows'],
+  ],
+  [
+    'grants that cannot be read are said once',
+    [`a: { ${KEYS}, grants: [tss], default_grants: [tts] }`],
+    ['2:110 clients.a.grants[0]: expected one of tts, stt, agent'],
   ],
   [
     'no default grants',
@@ -284,6 +299,13 @@ test('certificates and keys are read before anything listens', async (t) => {
       keyFile: `${dir}/key.pem`,
     },
   );
+  const served = {
+    TLS_CERT_FILE: `${dir}/cert.pem`,
+    TLS_KEY_FILE: `${dir}/key.pem`,
+    HOST: '::',
+    REQUIRE_HTTPS: 'true',
+  };
+  t.strictSame(await warningsOf({ ...LEAST, ...served }), [], 'what it serves itself nobody has to bring');
   t.strictSame(await problems('cert.pem', 'other.pem'), [
     `TLS_KEY_FILE: ${dir}/other.pem does not belong to the certificate`,
   ]);

@@ -155,6 +155,18 @@ test('what a client app asks for and does not get is said for each', async (t) =
   );
 });
 
+test('one client app whose tokens lead here is enough to say that nothing is served here', async (t) => {
+  const other = KEY_HASH.replace('9f', 'a0');
+  const source = `tokens: { signing_secret: ${SIGNING_SECRET} }
+proxy: false
+clients:
+  a: { auth: { keys: ["${KEY_HASH}"] }, delivery: proxied }
+  b: { auth: { keys: ["${other}"] } }
+`;
+  const path = join(t.testdir({ 'broker.yaml': source }), 'broker.yaml');
+  t.match(await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path }), [/proxy: access tokens of delivery/]);
+});
+
 test('limits of what is carried do nothing where nothing is', async (t) => {
   const source = (more: string): string => `limits: { quota: { characters: 1/day, mints: 1/day } }
 clients:

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { test } from 'tap';
 import { PROBLEMS, Problem, type ProblemCode } from '../../src/errors/problems.ts';
 import { rawErrorResponse } from '../../src/errors/raw-response.ts';
@@ -28,6 +29,7 @@ test('retry hints are headers: a wait for 429 and 503, a verdict for all', async
     t.equal(headers['retry-after'], status === 429 || status === 503 ? '1' : undefined, code);
     t.equal(headers['www-authenticate'], status === 401 ? 'Bearer' : undefined, code);
     t.match(headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }, code);
+    t.notOk('cartesia-request-id' in headers, 'upstream was not asked');
   }
 });
 
@@ -54,15 +56,48 @@ test("upstream's id of the request travels in its header", async (t) => {
   t.equal(errorBody(problem, ID).request_id, ID);
 });
 
+test("what upstream has answered is said in upstream's words", async (t) => {
+  const upstream = { status: 402, errorCode: null, title: 'Payment required', docUrl: 'https://docs.example/402' };
+  const problem = new Problem('upstream_rejected', 'Top up.', { upstream, source: 'upstream' });
+  t.strictSame(errorBody(problem, ID), {
+    error_code: null,
+    title: 'Payment required',
+    message: 'Top up.',
+    request_id: ID,
+    source: 'upstream',
+    doc_url: 'https://docs.example/402',
+  });
+  t.equal(problem.status, 402);
+  for (const [status, isRetryable] of [
+    [400, false],
+    [402, false],
+    [408, true],
+    [409, true],
+    [410, false],
+    [429, true],
+    [499, false],
+    [500, true],
+    [529, true],
+  ] as const) {
+    const answered = new Problem('upstream_rejected', undefined, { upstream: { ...upstream, status } });
+    t.equal(answered.isRetryable, isRetryable, `as its SDKs retry ${status}`);
+  }
+});
+
 test('as bytes: one whole response that closes the connection', async (t) => {
   for (const code of CODES) {
     const response = rawErrorResponse(new Problem(code, 'Ein Satz mit Umlauten: äöü.'), ID);
     const [head = '', body = ''] = response.split('\r\n\r\n');
-    t.match(head, new RegExp(`^HTTP/1\\.1 ${PROBLEMS[code].status} [A-Z][A-Za-z ]+\\r\\n`), code);
+    const { status, retryable } = PROBLEMS[code];
+    t.ok(head.startsWith(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`), code);
+    t.match(head, `\r\nx-should-retry: ${retryable}\r\n`);
+    t.match(head, '\r\ncontent-type: application/json; charset=utf-8\r\n');
     t.match(head, new RegExp(`\\r\\ncontent-length: ${Buffer.byteLength(body)}(\\r\\n|$)`), 'counted in bytes');
     t.match(head, /\r\nconnection: close(\r\n|$)/);
     t.match(head, new RegExp(`\\r\\nx-request-id: ${ID}\\r\\n`));
     t.notMatch(head, /[^\r]\n|\r[^\n]/);
     t.equal(JSON.parse(body).error_code, code);
   }
+  const upstream = { status: 529, errorCode: null, title: 'Overloaded' };
+  t.match(rawErrorResponse(new Problem('overloaded', undefined, { upstream }), ID), /^HTTP\/1\.1 529 Error\r\n/);
 });

@@ -64,6 +64,11 @@ test('the answer is made once and cannot be changed', async (t) => {
   if ('principal' in answer) t.ok(Object.isFrozen(answer.principal) && Object.isFrozen(answer.principal.claims));
 });
 
+test('one client app may hold a key twice', async (t) => {
+  const twice = createAppKeyAuthenticator([clientConfig({ auth: { keys: [appKeyDigest(key), appKeyDigest(key)] } })]);
+  t.match(twice.authenticate({ rawToken: key, place: 'x-api-key', connection: null }), { outcome: 'authenticated' });
+});
+
 test('two client apps with the same key are refused at start', async (t) => {
   const keys = [appKeyDigest(key)];
   const clients = [clientConfig({ name: 'a', auth: { keys } }), clientConfig({ name: 'b', auth: { keys } })];

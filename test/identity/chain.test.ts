@@ -134,7 +134,6 @@ test('an issuer that cannot be reached makes its users unavailable, and nobody e
 test('additional authenticators are asked first, and may answer later', async (t) => {
   const asked: unknown[] = [];
   const accepts = (prefix: string, later: boolean): Authenticator => ({
-    name: prefix,
     authenticate(credential) {
       asked.push([prefix, credential]);
       const answer = credential?.rawToken.startsWith(prefix)
@@ -164,7 +163,7 @@ test('what an additional authenticator accepts may come in the URL of an upgrade
     grants: null,
     expiresAt: 1,
   } as const;
-  const extra: Authenticator[] = [{ name: 'x', authenticate: () => ({ outcome: 'authenticated', principal }) }];
+  const extra: Authenticator[] = [{ authenticate: () => ({ outcome: 'authenticated', principal }) }];
   const identity = identityFor(t, [backend], { extra });
   const answer = identity.authenticate(factsOf({}, { query: 'access_token=abc', isUpgrade: true }));
   t.strictSame(answer, { outcome: 'authenticated', principal });

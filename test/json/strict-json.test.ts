@@ -12,6 +12,7 @@ test('an object is read as JSON.parse reads it', async (t) => {
     '{"a:b":":","c\\":\\\\":"}{]["}',
     '{"é":"\\u0000\\ud83d\\ude00"}',
     `${'{"a":'.repeat(19)}{}${'}'.repeat(19)}`,
+    `{"a":[${'{"b":[1]},'.repeat(30)}{}]}`,
   ];
   for (const text of texts) t.strictSame(parse(text), JSON.parse(text), text.slice(0, 40));
 });
@@ -49,6 +50,7 @@ test('what is no JSON object is refused', async (t) => {
     t.equal(parse(text), null, text);
   }
   t.equal(parse(`${'{"a":'.repeat(20)}{}${'}'.repeat(20)}`), null, '21 levels');
+  t.equal(parse(`{"a":${'[1, '.repeat(20)}1${']'.repeat(20)}}`), null, '21 levels with something beside each');
   t.equal(parse(`{"a":${'['.repeat(4_000)}${']'.repeat(4_000)}}`), null, '4000 levels');
   t.equal(readJsonObject(Buffer.from('{"a":"\xff"}', 'latin1')), null, 'invalid UTF-8');
   t.equal(

@@ -25,28 +25,53 @@ test('what has failed is said again, and what was heard is not', async (t) => {
 
 test('nobody has to ask for it: it is said again by itself', async (t) => {
   const debts = createDebts();
-  const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
-  let times = 0;
-  debts.add(async () => {
-    times += 1;
-    if (times === 1) throw new Error('away');
-    hear();
-  });
   const awake = setInterval(() => {}, 1_000); // its own clock keeps no process alive
-  await heard;
+  for (const which of ['one debt', 'and one that came after all were paid']) {
+    const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
+    let times = 0;
+    debts.add(async () => {
+      times += 1;
+      if (times === 1) throw new Error('away');
+      hear();
+    });
+    await heard;
+    await new Promise(setImmediate);
+    t.strictSame([times, debts.open], [2, 0], which);
+  }
   clearInterval(awake);
-  t.equal(times, 2);
+});
+
+test('while the store has not answered it is not told again', async (t) => {
+  const debts = createDebts();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  let said = 0;
+  debts.add(() => {
+    said += 1;
+    return answered;
+  });
+  debts.pay();
+  debts.pay();
+  await new Promise(setImmediate);
+  t.strictSame([said, debts.open], [1, 1]);
+  answer();
+  await new Promise(setImmediate);
+  t.strictSame([said, debts.open], [1, 0]);
 });
 
 test('a store that is back is told a hundred at a time, and no more than that while it fails', async (t) => {
   const debts = createDebts();
   let said = 0;
+  let isAway = true;
   for (let i = 0; i < 250; i += 1)
     debts.add(async () => {
       said += 1;
-      throw new Error('away');
+      if (isAway) throw new Error('away');
     });
   debts.pay();
   await new Promise(setImmediate);
   t.strictSame([said, debts.open], [100, 250]);
+  isAway = false;
+  debts.pay();
+  await new Promise(setImmediate);
+  t.strictSame([said, debts.open], [350, 0], 'then all of it, without a pause');
 });

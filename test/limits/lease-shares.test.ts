@@ -9,7 +9,9 @@ limits: { queue: { length: 40 } }
 clients:
   web: { grants: [tts, agent], auth: { keys: ["${KEY_HASH}"] }, limits: { concurrency: { reserved: 2, max: 10, per_subject: 3, priority: high, weight: 2 } } }
   ios: { auth: { keys: ["${KEY_HASH.replace('9f', 'a0')}"] }, limits: { concurrency: { priority: low } } }
-  tv: { auth: { keys: ["${KEY_HASH.replace('9f', 'a1')}"] } }
+  tv: { auth: { keys: ["${KEY_HASH.replace('9f', 'a1')}"] }, limits: { concurrency: { reserved: 1, max: 5 } } }
+  car: { auth: { keys: ["${KEY_HASH.replace('9f', 'a2')}"] }, limits: { concurrency: { per_subject: 1 } } }
+  toy: { auth: { keys: ["${KEY_HASH.replace('9f', 'a3')}"] } }
 `;
 
 async function config(t: { testdir(files: Record<string, string>): string }): Promise<Config> {
@@ -24,7 +26,15 @@ test('each kind has its own limit; open sockets for speech have ten times that o
       return [kind, limit, [...reserved], queueMax];
     }),
     [
-      ['tts', 15, [['web', 2]], 40],
+      [
+        'tts',
+        15,
+        [
+          ['web', 2],
+          ['tv', 1],
+        ],
+        40,
+      ],
       ['stt', 60, [], 40],
       ['agent', 4, [['web', 2]], 40],
       ['tts_socket', 150, [], 40],
@@ -42,7 +52,9 @@ test('shares of client apps: most at a time, most for a subject, and turns by we
   t.strictSame(shares('tts'), [
     ['web', 10, 3, 8, true],
     ['ios', null, null, 0.25, false],
-    ['tv', null, null, 1, false],
+    ['tv', 5, null, 1, true],
+    ['car', null, 1, 1, true],
+    ['toy', null, null, 1, false],
   ]);
   t.strictSame(shares('tts_socket')[0], ['web', 100, 30, 8, true]);
 });

@@ -48,6 +48,7 @@ test('each rule, for speech', async (t) => {
     [{}, { formats: ['wav'] }, null],
     [{}, { formats: ['pcm_s16le'] }, null],
     [{}, { formats: ['wav/pcm_s16le'] }, null],
+    [{}, { formats: ['mp3', 'wav'] }, null],
     [{}, { formats: ['mp3', 'raw/pcm_s16le'] }, 'This caller may not use this output format.'],
     [{ container: 'mp3', encoding: null }, { formats: ['mp3'] }, null],
     [{ container: 'mp3', encoding: null }, { formats: ['mp3/null'] }, 'This caller may not use this output format.'],

@@ -55,6 +55,12 @@ const CASES: readonly Case[] = [
     grants: ['stt'],
   },
   { name: 'false to every default is no wish', wish: { grants: { tts: false } }, denied: 'invalid_request' },
+  {
+    name: 'who may have nothing is told so, whatever it declines',
+    wish: { grants: { tts: false } },
+    limit: [],
+    denied: 'grant_not_allowed',
+  },
   { name: 'a shorter life is given as asked', wish: { expiresInSeconds: 1 }, seconds: 1 },
   { name: 'the longest allowed life is given', wish: { expiresInSeconds: 900 }, seconds: 900 },
   { name: 'a longer life is shortened', wish: { expiresInSeconds: 3600 }, seconds: 900 },
@@ -76,6 +82,9 @@ test('a policy decides', async (t) => {
 test('the refusal names the grant, so that a developer need not guess', async (t) => {
   const decision = decide({ grants: { agent: true } }, policy, null);
   t.match(decision, { outcome: 'deny', message: /"agent"/ });
+  const nothing = 'The field "grants" declines everything that would be granted.';
+  t.match(decide({ grants: { tts: false } }, policy, null), { message: nothing });
+  t.match(decide({}, policy, []), { message: 'This caller may not have any grant.' });
 });
 
 const grantSet = fc.uniqueArray(fc.constantFrom(...GRANTS));

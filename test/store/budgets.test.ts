@@ -94,6 +94,8 @@ for (const { name, make } of STORES) {
     const lines = [line('characters', 10), line('all', 100)];
     t.match(await budgets.consume('web', asking(lines, 10)), { outcome: 'booked' });
     t.match(await budgets.consume('web', asking(lines, 5)), { outcome: 'exceeded', line: 0 });
+    const both = [line('first', 1), line('second', 1)];
+    t.match(await budgets.consume('web', asking(both, 5)), { outcome: 'exceeded', line: 0 }, 'the first is named');
     t.match(await budgets.book('web', asking([line('all', 20)], 5)), { outcome: 'booked' });
     t.match(await budgets.book('web', asking([line('all', 20)], 1)), { outcome: 'exceeded' });
   });

@@ -1,5 +1,6 @@
 import t, { type Test, test } from 'tap';
 import type { LeaseAsk, PoolRules } from '../../src/store/lease-rules.ts';
+import { createMemoryStore } from '../../src/store/memory-store.ts';
 import type { LeasePool } from '../../src/store/store.ts';
 import { ask, pool } from './lease-ask.ts';
 import { everyStore } from './stores.ts';
@@ -90,11 +91,20 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(outcomes, ['granted', 'granted', 'refused', 'granted', 'granted', 'refused']);
   });
 
+  contract('where less is free than is kept, each has its own reserve all the same', async (t, leases) => {
+    const rules = pool(3, { reserved: new Map(Object.entries({ a: 2, b: 2 })) });
+    const outcomes: string[] = [];
+    for (const who of ['a', 'a', 'b', 'b']) outcomes.push(await outcomeOf(leases, rules, ask(who, { waitMs: 0 })));
+    t.strictSame(outcomes, ['granted', 'granted', 'granted', 'refused']);
+  });
+
   contract('without a limit only shares count', async (t, leases) => {
     const rules = pool(null);
     t.equal(await outcomeOf(leases, rules, ask('a', { subjectMax: 1 })), 'granted');
     t.equal(await outcomeOf(leases, rules, ask('a', { subjectMax: 1, waitMs: 0 })), 'refused');
     t.equal(await outcomeOf(leases, rules, ask('b', { subjectMax: 1 })), 'granted');
+    const again = await leases.acquire(rules, ask('a', { subjectMax: 1, waitMs: 0 }));
+    t.strictSame(again, { outcome: 'refused', retryAfterMs: 500 }, 'two are held, for a second each');
   });
 
   contract('turns go round client apps by weight, and in them round subjects', async (t, leases) => {
@@ -116,6 +126,47 @@ for (const { name, make } of everyStore(t)) {
       ...['greedy', 'other', 'modest', 'greedy', 'other', 'modest'],
       ...['greedy', 'other', 'greedy', 'greedy', 'greedy'],
     ]);
+  });
+
+  contract(
+    'who asks first is served first, and who begins to wait later is owed nothing for the time before',
+    async (t, leases) => {
+      const rules = pool(1);
+      for (const [early, late] of [
+        ['c/early', 'c/late'],
+        ['d', 'e'],
+      ] as const) {
+        const first = ask('x');
+        await leases.acquire(rules, first);
+        const waiting = Array.from({ length: 5 }, () => ask(early));
+        for (const one of waiting) await leases.acquire(rules, one);
+        const order: string[] = [];
+        let holding = first.id;
+        const serve = async (): Promise<void> => {
+          await leases.release(rules, [holding]);
+          [holding = ''] = await holders(leases, rules);
+          order.push(holding);
+        };
+        for (let i = 0; i < 3; i += 1) await serve();
+        const newcomers = [ask(late), ask(late), ask(late)];
+        for (const one of newcomers) await leases.acquire(rules, one);
+        for (let i = 0; i < 5; i += 1) await serve();
+        const [a, b, c, d, e] = waiting.map(({ id }) => id);
+        const [p, q, r] = newcomers.map(({ id }) => id);
+        t.strictSame(order, [a, b, c, p, d, q, e, r], `${early} and ${late}`);
+        await leases.release(rules, [holding]);
+      }
+    },
+  );
+
+  contract('of those with as many turns, the one that holds less is next', async (t, leases) => {
+    const rules = pool(4);
+    const held = ['c/much', 'c/much', 'c/little', 'x'].map((who) => ask(who));
+    for (const one of held) await leases.acquire(rules, one);
+    const [much, little] = [ask('c/much'), ask('c/little')];
+    for (const one of [much, little]) await leases.acquire(rules, one);
+    await leases.release(rules, [held.at(-1)?.id ?? '']);
+    t.ok((await holders(leases, rules)).includes(little.id), 'although it has asked later');
   });
 
   contract('one subject cannot fill the queue', async (t, leases) => {
@@ -171,6 +222,7 @@ for (const { name, make } of everyStore(t)) {
     const { store } = await make(t);
     t.equal(await outcomeOf(store.leases('tts'), pool(1), ask('a')), 'granted');
     t.equal(await outcomeOf(store.leases('stt'), pool(1), ask('a', { waitMs: 0 })), 'granted');
+    t.equal(await outcomeOf(store.leases('tts'), pool(1), ask('b', { waitMs: 0 })), 'refused', 'one pool each');
   });
 
   test(`${name}: a lease that nobody confirms is free again`, async (t) => {
@@ -233,3 +285,16 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await woken, second.id);
   });
 }
+
+test('memory: a holder in the same process cannot be lost, so nothing it holds or is offered expires', async (t) => {
+  let now = 0;
+  const leases = createMemoryStore({ now: () => now }).leases('tts');
+  const rules = pool(1);
+  const [first, second] = [ask('a'), ask('b')];
+  for (const one of [first, second]) await leases.acquire(rules, one);
+  now += 59_000;
+  t.strictSame(await holders(leases, rules), [first.id]);
+  await leases.release(rules, [first.id]);
+  now += 86_400_000;
+  t.match((await leases.view(rules)).leases, [{ id: second.id, owner: 'replica', ageMs: 86_400_000 }]);
+});

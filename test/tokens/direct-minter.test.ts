@@ -120,6 +120,26 @@ test('tokens kept for reuse are bounded: the oldest goes first', async (t) => {
   t.equal(await mint('a'), true);
 });
 
+test('a token that was made anew counts as new', async (t) => {
+  const { client, asked } = askedByHand();
+  let now = 0;
+  const minter = createDirectMinter({ client, reuse: true, now: () => now, reuseMax: 2 });
+  const mint = async (subject: string, lifetimeSeconds = 3600): Promise<MintOrder> => {
+    const order = { ...ORDER, lifetimeSeconds, principal: principalOf({ subject }) };
+    const minting = minter.mint(order);
+    asked.at(-1)?.answer(subject);
+    await minting;
+    return order;
+  };
+  await mint('a', 60);
+  const elder = await mint('b');
+  now = 50_000;
+  const renewed = await mint('a', 60);
+  await mint('c');
+  t.match(minter.recall(renewed), { token: 'a' });
+  t.equal(minter.recall(elder), null, 'the eldest has given way');
+});
+
 test('nobody in particular shares nothing: each stranger gets a token of his own', async (t) => {
   const { client, asked } = askedByHand();
   const minter = createDirectMinter({ client, reuse: true, now: () => 0 });

@@ -23,7 +23,7 @@ const grants = fc.oneof(
   fc.array(flag),
 );
 const bodies = fc.oneof(
-  fc.record({ grants, expires_in: seconds }, { requiredKeys: [] }),
+  fc.record({ grants, expires_in: seconds, single_use: flag }, { requiredKeys: [] }),
   fc.record({ grants, expires_in: seconds, more: fc.anything() }, { requiredKeys: [] }),
   fc.jsonValue(),
 );
@@ -33,6 +33,7 @@ test('the route takes exactly what its documented schema takes', async (t) => {
     fc.property(bodies, (body) => isTaken(body) === Value.Check(MintRequestSchema, body)),
     { numRuns: 5000 },
   );
+  for (const body of [{ single_use: true }, { expires_in: 3600 }]) t.ok(Value.Check(MintRequestSchema, body));
   t.ok(
     isTaken({ grants: { tts: true }, expires_in: 60 }) && !isTaken({ grants: { tts: 1 } }),
     'and both answers occur',

@@ -7,6 +7,8 @@ test('a mint request is read', async (t) => {
   t.strictSame(readMintRequest({}), nothing);
   t.strictSame(readMintRequest({ grants: null, expires_in: null, single_use: null }), nothing);
   t.strictSame(readMintRequest({ single_use: true }), { ...nothing, isSingleUse: true });
+  for (const seconds of [1, 3600])
+    t.strictSame(readMintRequest({ expires_in: seconds }), { ...nothing, expiresInSeconds: seconds });
   t.strictSame(readMintRequest({ grants: { tts: true, stt: null, agent: false }, expires_in: 60 }), {
     grants: { tts: true, stt: null, agent: false },
     expiresInSeconds: 60,

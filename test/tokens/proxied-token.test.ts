@@ -39,6 +39,25 @@ test('a proxied token says whom it is for, what it opens and until when, and no 
   });
 });
 
+test('a single-use token says so, and upstream had no part in it', async (t) => {
+  const minter = createProxiedMinter({ keys: signingKeys([secret()]), now: () => NOW });
+  const { token, ...rest } = await minter.mint({ ...ORDER, isSingleUse: true });
+  t.match(decodeJwt(token), { single_use: true });
+  t.strictSame(rest, {
+    expiresAtMs: 1_767_225_660_000,
+    lifetimeSeconds: 60,
+    isReused: false,
+    upstreamRequestId: null,
+    upstreamMs: null,
+  });
+  t.equal(minter.recall(ORDER), null, 'none is handed out twice');
+});
+
+test('every replica, of whatever version, names a secret alike, and no name tells its secret', async (t) => {
+  t.equal(signingKeys([new Secret('a-signing-secret-of-more-than-32-bytes-ä')]).signer.kid, 'DJ-CDDaR9KoN');
+  t.throws(() => signingKeys([]), { message: 'signing needs a secret' });
+});
+
 test('what was signed is taken back until its last second', async (t) => {
   const secrets = [secret()];
   const token = await mintWith(secrets);

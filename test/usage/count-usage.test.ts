@@ -8,6 +8,7 @@ test('each unit is counted by client app and endpoint, and nothing is counted as
   count('web', '/tts/bytes', { characters: 5, audioBytes: 100, audioSeconds: 0.5 });
   count('web', '/tts/bytes', { characters: 7, audioBytes: 0, audioSeconds: 0 });
   count('kiosk', '/stt', { characters: 0, audioBytes: 0, audioSeconds: 2 });
+  count('ios', '/tts/sse', { characters: 1, audioBytes: 1, audioSeconds: 0.1 });
   count('web', '/voices', { characters: 0, audioBytes: 0, audioSeconds: 0 });
   const { values } = await metrics.usage.get();
   t.strictSame(
@@ -19,6 +20,10 @@ test('each unit is counted by client app and endpoint, and nothing is counted as
       ['web', '/tts/bytes', 'audio_bytes', 100],
       ['kiosk', '/stt', 'requests', 1],
       ['kiosk', '/stt', 'audio_seconds', 2],
+      ['ios', '/tts/sse', 'requests', 1],
+      ['ios', '/tts/sse', 'characters', 1],
+      ['ios', '/tts/sse', 'audio_seconds', 0.1],
+      ['ios', '/tts/sse', 'audio_bytes', 1],
       ['web', '/voices', 'requests', 1],
     ],
   );

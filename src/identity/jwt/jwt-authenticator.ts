@@ -77,7 +77,6 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
   }
 
   return {
-    name: 'jwt',
     authenticate(credential) {
       if (credential === null || rules.length === 0 || !LOOKS_LIKE_JWT.test(credential.rawToken))
         return NOT_RESPONSIBLE;

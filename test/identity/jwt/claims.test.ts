@@ -111,6 +111,7 @@ test('a claim is found by its name, then by a path', async (t) => {
     'a.constructor',
     '__proto__',
     'a.__proto__.x',
+    '__proto__.toString',
   ]) {
     t.equal(claimAt(claims, path), undefined, path);
   }

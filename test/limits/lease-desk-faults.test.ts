@@ -1,0 +1,125 @@
+// A desk whose store is elsewhere, loses answers, and begins anew.
+import { type Test, test } from 'tap';
+import { Problem } from '../../src/errors/problems.ts';
+import { LeaseDesk } from '../../src/limits/lease-desk.ts';
+import type { LeaseView } from '../../src/store/lease-rules.ts';
+import { createMemoryStore } from '../../src/store/memory-store.ts';
+import type { LeasePool } from '../../src/store/store.ts';
+import { Unanswered } from '../../src/store/unanswered.ts';
+import { pool } from '../store/lease-ask.ts';
+
+const SHARE = { clientMax: null, subjectMax: null, weight: 1, isLimited: false };
+const ANN = { client: 'web', subject: 'ann' };
+const TIM = { client: 'ios', subject: 'tim' };
+
+type Fault = 'none' | 'not sent' | 'not heard';
+
+function setUp(t: Test, limit = 1) {
+  const rules = pool(limit);
+  const state: { fault: Fault; inner: LeasePool } = { fault: 'none', inner: createMemoryStore().leases('tts') };
+  async function call<T>(done: (inner: LeasePool) => T | Promise<T>): Promise<T> {
+    if (state.fault === 'not sent') throw new Problem('store_unavailable');
+    const answer = await done(state.inner);
+    if (state.fault === 'not heard') throw new Problem('store_unavailable', undefined, { cause: new Unanswered() });
+    return answer;
+  }
+  const remote: LeasePool = {
+    acquire: (...given) => call((inner) => inner.acquire(...given)),
+    release: (...given) => call((inner) => inner.release(...given)),
+    async beat(...given) {
+      await new Promise(setImmediate); // what is said meanwhile comes before it
+      return call((inner) => inner.beat(...given));
+    },
+    lower: (...given) => call((inner) => inner.lower(...given)),
+    view: (...given) => call((inner) => inner.view(...given)),
+  };
+  const outcomes: string[] = [];
+  const desk = new LeaseDesk({
+    kind: 'tts',
+    pool: remote,
+    rules,
+    replica: 'here',
+    onEvent: (event) => outcomes.push(event.type === 'lease' ? event.outcome : event.type),
+  });
+  t.teardown(() => desk.close());
+  return {
+    desk,
+    state,
+    outcomes,
+    /** What the store has, whatever can be heard of it. */
+    held: async (): Promise<readonly LeaseView[]> => (await state.inner.view(rules)).leases,
+    /** The store has lost everything. */
+    beginAnew() {
+      state.inner = createMemoryStore().leases('tts');
+    },
+  };
+}
+
+test('what was given back while the store was away is given back when it is there', async (t) => {
+  for (const fault of ['not sent', 'not heard'] as const) {
+    const { desk, state, held } = setUp(t);
+    const lease = await desk.ask(ANN, SHARE, 0).granted;
+    state.fault = fault;
+    lease?.release();
+    await new Promise(setImmediate);
+    t.equal((await held()).length, fault === 'not sent' ? 1 : 0);
+    await desk.beat();
+    state.fault = 'none';
+    await desk.beat();
+    t.strictSame(await held(), []);
+    t.equal(desk.open, 0);
+  }
+});
+
+test('a lease whose grant was not heard of is given back, and whoever asked is told', async (t) => {
+  const { desk, state, held, outcomes } = setUp(t);
+  state.fault = 'not heard';
+  await t.rejects(Promise.resolve(desk.ask(ANN, SHARE, 0).granted), { code: 'store_unavailable' });
+  t.equal((await held()).length, 1);
+  state.fault = 'none';
+  await desk.beat();
+  t.strictSame([await held(), outcomes], [[], ['store_unavailable']]);
+});
+
+test('a store that begins anew hears who holds what, and who waits', async (t) => {
+  const { desk, held, outcomes, beginAnew } = setUp(t);
+  const lease = await desk.ask(ANN, SHARE, 0).granted;
+  const waiting = desk.ask(TIM, SHARE, 60_000);
+  await new Promise(setImmediate);
+  beginAnew();
+  await desk.beat();
+  await new Promise(setImmediate);
+  t.match(await held(), [{ ...ANN, owner: 'here' }]);
+  lease?.release();
+  t.ok(await waiting.granted);
+  t.match(await held(), [{ ...TIM, owner: 'here' }]);
+  t.equal(desk.open, 1);
+  t.strictSame(outcomes, ['granted', 'waited']);
+});
+
+test('who has left while its grant was under way holds nothing', async (t) => {
+  const { desk, held, outcomes } = setUp(t);
+  const request = desk.ask(ANN, SHARE, 0);
+  request.cancel();
+  t.equal(await request.granted, null);
+  await new Promise(setImmediate);
+  t.strictSame([await held(), desk.open, outcomes], [[], 0, ['left']]);
+});
+
+test('what ended while it was being confirmed is not entered again', async (t) => {
+  const { desk, held, beginAnew } = setUp(t);
+  const lease = await desk.ask(ANN, SHARE, 0).granted;
+  beginAnew();
+  const beating = desk.beat();
+  lease?.release();
+  await beating;
+  await new Promise(setImmediate);
+  t.strictSame(await held(), []);
+});
+
+test('a desk that is closed gives back all it holds, and confirms nothing more', async (t) => {
+  const { desk, held } = setUp(t, 2);
+  for (const who of [ANN, TIM]) t.ok(await desk.ask(who, SHARE, 0).granted);
+  await desk.close();
+  t.strictSame([await held(), desk.open], [[], 0]);
+});
