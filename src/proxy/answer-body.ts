@@ -59,7 +59,6 @@ export class AnswerBody {
       return;
     }
     if (!this.#isFramed) {
-      this.#isBegun = true;
       this.#response.end(bytes);
       return;
     }

@@ -34,11 +34,13 @@ test('close payloads are read, and codes about a connection do not pass', async 
 });
 
 test('UTF-8 over pieces is what it is in one piece', async (t) => {
-  const good = Buffer.from('aé世🎉\u0000z');
-  for (let size = 1; size <= good.length; size += 1) {
-    const check = new Utf8Check();
-    for (let at = 0; at < good.length; at += size) t.ok(check.push(good.subarray(at, at + size)));
-    t.ok(check.end());
+  for (const text of ['aé世🎉\u0000z', 'é', '世', '🎉', 'aé', '🎉世', '']) {
+    const good = Buffer.from(text);
+    for (let size = 1; size <= good.length + 1; size += 1) {
+      const check = new Utf8Check();
+      for (let at = 0; at < good.length; at += size) t.ok(check.push(good.subarray(at, at + size)));
+      t.ok(check.end(), `${text} in pieces of ${size}`);
+    }
   }
   for (const bytes of [
     [0xc3, 0x28],
@@ -66,9 +68,26 @@ test('the opening request is made of what it is given, and its answer is read to
     readHead(`HTTP/1.1 101 Switching\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n${more}`);
   const good = head(`Sec-WebSocket-Accept: ${accept}`);
   t.ok(good !== null && isAcceptance(good, accept));
-  for (const more of ['Sec-WebSocket-Accept: x', `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: a`]) {
+  for (const more of [
+    'Sec-WebSocket-Accept: x',
+    'X-Accept: x',
+    `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: a`,
+    `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Extensions: permessage-deflate`,
+    `Sec-WebSocket-Accept: ${accept}\r\nUpgrade: h2c`,
+  ]) {
     const bad = head(more);
     t.ok(bad !== null && !isAcceptance(bad, accept), more);
+  }
+  for (const [status, upgrade] of [
+    [200, 'Upgrade: websocket\r\nConnection: Upgrade'],
+    [101, 'Connection: Upgrade'],
+    [101, 'Upgrade: h2c\r\nConnection: Upgrade'],
+    [101, 'Upgrade: websocket'],
+    [101, 'Upgrade: websocket\r\nConnection: keep-alive'],
+    [101, 'Upgrade: websocket\r\nConnection: no-upgrade'],
+  ] as const) {
+    const bad = readHead(`HTTP/1.1 ${status} X\r\n${upgrade}\r\nSec-WebSocket-Accept: ${accept}`);
+    t.ok(bad !== null && !isAcceptance(bad, accept), `${status} ${upgrade}`);
   }
   for (const wrong of [
     'HTTP/1.0 101 X',
