@@ -118,6 +118,18 @@ for (const size of [1, 7, 10_000]) {
   });
 }
 
+test('control frames end here, wherever they stand, and text that is not whole waits', async (t) => {
+  const walk = walker();
+  const [first, last] = [frameOf(2, 'a', { isFinal: false }), frameOf(0, 'b')];
+  const text = frameOf(1, 'some text');
+  walk.frames.push(Buffer.concat([frameOf(9, 'one'), first, frameOf(10, 'two'), last, text.subarray(0, 12)]));
+  t.strictSame(walk.told, ['control 9 one', 'binary 1 true', 'control 10 two', 'binary 1 false']);
+  t.strictSame(walk.up, Buffer.concat([first, last]));
+  walk.frames.push(Buffer.concat([text.subarray(12), frameOf(8)]));
+  t.strictSame(walk.told.slice(4), ['text some text', 'control 8 ']);
+  t.strictSame(walk.up, Buffer.concat([first, last, text]));
+});
+
 test('what is good passes, and nothing from the broken rule on', async (t) => {
   for (const [name, broken, code] of [
     ['no mask', frameOf(1, 'a', { isMasked: false }), 1002],
