@@ -197,6 +197,18 @@ test('an error answer is read whole, up to a limit', async (t) => {
   await Promise.all([small.answer, long.answer, broken.answer]);
 });
 
+test('an error in the last piece of an event stream is one of the one shape, too', async (t) => {
+  const events = new EventStream({ contextId: 'c', requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
+  const { forwarding, answer } = await stage(t, events);
+  forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
+  const piece = Buffer.from('data: {"type":"error","error":"Bad: worse","status_code":400}\n\n');
+  forwarding.onData(piece, piece.length, true);
+  forwarding.onEnd();
+  const { body, isComplete } = await answer;
+  t.ok(isComplete);
+  t.match(JSON.parse(body.toString().split('data: ')[1] ?? ''), { title: 'Bad', context_id: 'c', request_id: 'id' });
+});
+
 test('an answer that no client could read is none', async (t) => {
   const stream = (): EventStream =>
     new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, keyRefused: () => {} });

@@ -39,6 +39,7 @@ test('everything else is not known', async (t) => {
     ['a compressed WAV', wav({ tag: 0x55 })],
     ['no channel', wav({ channels: 0 })],
     ['no rate', wav({ rate: 0 })],
+    ['a format that is too short', Buffer.from(wav().toString('latin1').replace('fmt \x10', 'fmt \x0e'), 'latin1')],
     ['a chunk that is longer than the head', wav({}, Buffer.from('JUNK\xff\xff\xff\x7f', 'latin1'))],
   ] as const)
     t.equal(wavBytesPerSecond(head), null, what);

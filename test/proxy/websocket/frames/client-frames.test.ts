@@ -133,6 +133,11 @@ test('control frames end here, wherever they stand, and text that is not whole w
 test('what is good passes, and nothing from the broken rule on', async (t) => {
   for (const [name, broken, code] of [
     ['no mask', frameOf(1, 'a', { isMasked: false }), 1002],
+    ['an opcode that is none', frameOf(3, 'a'), 1002],
+    ['a control opcode that is none', frameOf(11, 'a'), 1002],
+    ['a short length in two bytes', frameOf(1, 'a'.repeat(125), { lengthBytes: 2 }), 1002],
+    ['a short length in eight bytes', frameOf(2, Buffer.alloc(65_535), { lengthBytes: 8 }), 1002],
+    ['a length with the highest bit set', Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 2, 0, 0, 1, 2, 3, 4]), 1002],
     ['a control frame that is too long', frameOf(9, 'a'.repeat(126)), 1002],
     ['text that is no UTF-8', frameOf(1, Buffer.from([0xff])), 1007],
     [
@@ -149,6 +154,18 @@ test('what is good passes, and nothing from the broken rule on', async (t) => {
     t.strictSame(walk.told, ['binary 10 true', `violation ${code}`], name);
     t.strictSame(walk.up, AUDIO, name);
   }
+});
+
+test('every way to write a length is read', async (t) => {
+  const walk = walker();
+  const lengths = [0, 1, 125, 126, 127, 300, 65_535, 65_536, 70_000];
+  const frames = lengths.flatMap((length) => [frameOf(2, Buffer.alloc(length)), frameOf(1, 'a'.repeat(length))]);
+  for (const frame of frames) walk.frames.push(frame);
+  t.strictSame(walk.up, Buffer.concat(frames));
+  t.strictSame(
+    walk.told,
+    lengths.flatMap((length) => [`binary ${length} true`, `text ${'a'.repeat(length)}`]),
+  );
 });
 
 test('limits are what may still pass', async (t) => {

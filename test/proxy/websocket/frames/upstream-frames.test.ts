@@ -98,6 +98,11 @@ test('text in fragments that is too long to be kept passes unread, and only cont
   t.strictSame(walk.told, ['text a']);
   t.notOk(walk.frames.isMidMessage);
 
+  const cut = walker();
+  const [half, rest] = [Buffer.from(`${PART.repeat(3)}é`).subarray(0, -1), Buffer.from('é').subarray(1)];
+  cut.push(frame(1, half, false), frame(0, rest), A);
+  t.strictSame(cut.told, ['text a'], 'a character may lie in two frames');
+
   const broken = walker();
   broken.push(frame(1, PART.repeat(3), false), frame(0, Buffer.from([0xc3, 0x28]), false));
   t.strictSame(broken.told, ['violation 1007'], 'it is text all the same');

@@ -36,6 +36,12 @@ test('audio and its context are those of the message itself', async (t) => {
   }
 });
 
+test('a last message that says neither', async (t) => {
+  const bytes = Buffer.from('{"type":"chunk","done":false,"step":"one"}');
+  t.equal(audioBytes(bytes, 0, bytes.length), 0);
+  t.equal(contextOfChunk(bytes, 0, bytes.length), null);
+});
+
 test('a chunk begins as a chunk', async (t) => {
   for (const text of ['', '{"type":"chunk', '{"type":"done","data":"AAAA"}', '{"data":"AAAA","type":"chunk"}', '[]'])
     t.notOk(among(text).isChunk, text);

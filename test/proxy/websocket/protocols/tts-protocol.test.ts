@@ -186,6 +186,51 @@ test('each context is silent for itself, and its reader is told', async (t) => {
   t.strictSame(slow.ended, [], 'what upstream says to a client that reads slowly comes later');
 });
 
+test('what is said to a context, or of it, is no silence', async (t) => {
+  const socket = between();
+  socket.say('a', 'Hello.');
+  socket.host.nowMs += 50_000;
+  socket.say('a', 'Are you there?');
+  socket.host.nowMs += 50_000;
+  socket.protocol.look();
+  t.equal(socket.hear('{"type":"timestamps","context_id":"a"}'), null);
+  t.equal(socket.characters, 20, 'and whoever hears of it is charged');
+  socket.host.nowMs += 50_000;
+  socket.protocol.look();
+  t.strictSame(socket.ended, []);
+  socket.host.nowMs += 10_001;
+  socket.protocol.look();
+  t.strictSame(socket.ended, ['a']);
+});
+
+test('an error is told of the context that it is about, and of none that has no name', async (t) => {
+  for (const id of ['a', '']) {
+    const socket = between();
+    socket.say(id, 'Hello.');
+    const event = JSON.parse(socket.hear('{"type":"error","status_code":400,"title":"No","message":"no"}') ?? '');
+    t.equal(event.context_id ?? null, id === '' ? null : id);
+    t.strictSame(socket.ended, [id]);
+  }
+});
+
+test('no field that anybody looks at may come in another spelling', async (t) => {
+  const socket = between();
+  for (const name of [
+    ...['model_id', 'transcript', 'voice', 'output_format', 'context_id', 'continue', 'cancel', 'flush'],
+    ...['language', 'locale', 'id', 'container', 'encoding', 'sample_rate'],
+  ]) {
+    for (const fields of [{ [name.toUpperCase()]: 'x' }, { a: { [name.toUpperCase()]: 'x' } }]) {
+      const bytes = Buffer.from(JSON.stringify({ context_id: 'c', ...fields }));
+      t.equal(
+        socket.protocol.clientText(bytes, () => bytes),
+        'drop',
+        name,
+      );
+      t.match(socket.told.at(-1), { error_code: 'invalid_request' }, name);
+    }
+  }
+});
+
 test('a context that is refused while it speaks is cancelled, and over when upstream says so', async (t) => {
   const rules = { content: { ...FREE.content, maxTranscript: 10 } };
   for (const how of ['done', 'silence'] as const) {
