@@ -35,6 +35,7 @@ test('everything else is not known', async (t) => {
   for (const [what, head] of [
     ['nothing', Buffer.alloc(0)],
     ['MP3', Buffer.from('ID3\x04\0\0\0\0\0\0')],
+    ['another form of RIFF', Buffer.from(wav().toString('latin1').replace('RIFF', 'RIFX'), 'latin1')],
     ['a cut header', wav().subarray(0, 30)],
     ['a compressed WAV', wav({ tag: 0x55 })],
     ['no channel', wav({ channels: 0 })],

@@ -114,7 +114,8 @@ test('error bodies are read by length, in chunks, or to the end', async (t) => {
   t.equal(readBody(Buffer.from('2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n'), 'chunked', false), 'abc');
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', false), null);
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', true), 'ab');
-  t.equal(readBody(Buffer.from('zz\r\nab'), 'chunked', true), '');
+  for (const size of ['zz', '2z', 'z2', '', '2 x', '0x2'])
+    t.equal(readBody(Buffer.from(`${size}\r\nab\r\n`), 'chunked', true), '', size);
 });
 
 test('fields in another spelling are refused, at any depth, and only those that somebody looks at', async (t) => {
@@ -171,6 +172,9 @@ test("an agent's first message: what is not transport is an override", async (t)
   t.equal(checkSessionCreate({ type: 'session_create', audio: { input_format: 'x' } }, none), null);
   t.equal(checkSessionCreate({ type: 'session_create', dynamic_variables: {} }, none), 'dynamic_variables');
   t.equal(checkSessionCreate({ type: 'session_create', config_overrides: {} }, none), 'other');
+  t.equal(checkSessionCreate({ type: 'session_create', audio: { input_format: 'x', voice: 'v' } }, none), 'other');
+  t.equal(checkSessionCreate({ type: 'session_create', audio: 'pirate' }, none), 'other');
+  t.equal(checkSessionCreate({ type: 'session_create', audio: null }, none), null);
 });
 
 test('contexts that fall silent are over; one that upstream still speaks in is not', async (t) => {

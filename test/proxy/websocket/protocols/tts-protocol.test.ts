@@ -295,6 +295,16 @@ test('text behind a refusal is told of like any other', async (t) => {
   t.strictSame(socket.sent, Array(2).fill({ context_id: 'a', cancel: true }), 'and stopped like any other');
 });
 
+test('a context that is cancelled while it waits is over: no turn is waited for, and nothing goes up', async (t) => {
+  const socket = between();
+  socket.say('held', 'four');
+  t.equal(socket.cancel('held'), 'drop');
+  t.strictSame(socket.told, [{ type: 'done', done: true, status_code: 206, context_id: 'held' }]);
+  t.strictSame(socket.ended, ['held']);
+  await socket.turn('held', 'go');
+  t.strictSame([socket.sent, socket.characters], [[], 0]);
+});
+
 test('an error without a name is not about a context that waits: upstream has never heard of it', async (t) => {
   const socket = between();
   socket.say('held', 'four');
