@@ -55,14 +55,12 @@ const KEY_TITLE =
   /^(?:forbidden|unauthori[sz]ed|(?:access|permission) denied|(?:invalid|bad|missing) (?:api key|credentials?))$/i;
 
 function fromObject(text: string): UpstreamError {
-  let value: unknown;
+  let fields: Readonly<Record<string, unknown>>;
   try {
-    value = JSON.parse(text);
+    fields = JSON.parse(text); // what begins with a brace is an object, or no JSON
   } catch {
     return NOTHING;
   }
-  if (typeof value !== 'object' || value === null) return NOTHING;
-  const fields = value as Readonly<Record<string, unknown>>; // any object reads so
   return {
     errorCode: readErrorCode(fields['error_code']),
     title: cleanText(fields['title'], TITLE_MAX),

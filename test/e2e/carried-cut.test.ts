@@ -1,6 +1,6 @@
 // Carried requests that are ended before their time: by the drain deadline, by a kill, by a revocation.
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { Agent, type IncomingMessage } from 'node:http';
 import { type Test, test } from 'tap';
 import { type CarryingBroker, open, SPEECH, send, startCarrying } from './carried-broker.ts';
 import { problemOf, until } from './limits-answers.ts';
@@ -75,6 +75,17 @@ test('at the drain deadline a stream is told, audio breaks off, and the log says
     running.logs.find(({ msg }) => msg === 'drain deadline: what is still open is cut'),
     { connections: 3, carried: 3 },
   );
+});
+
+test('what is carried while the process drains asks its connection to end', async (t) => {
+  const { broker, token } = await setUp(t);
+  const agent = new Agent({ keepAlive: true });
+  t.teardown(() => agent.destroy());
+  const read = () => send(`${broker.url}/voices`, { credential: token, agent });
+  t.not((await read()).headers['connection'], 'close');
+  const stopped = broker.stop({ delayMs: 1000 });
+  t.match(await read(), { status: 200, headers: { connection: 'close' } });
+  await stopped;
 });
 
 test('at the drain deadline whoever waits for a turn, or for a token, is told', async (t) => {

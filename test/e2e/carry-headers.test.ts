@@ -195,6 +195,12 @@ for (const transport of ['undici', 'native'] as const) {
     );
   });
 
+  test(`${transport}: what is read may be kept by its reader, and is asked for anew`, async (t) => {
+    const { broker, token } = await startCarrying(t, { transport });
+    const { status, headers } = await send(`${broker.url}/voices`, { credential: token });
+    t.match({ status, headers }, { status: 200, headers: { 'cache-control': 'private, no-cache' } });
+  });
+
   test(`${transport}: an answer before the body, and one in bits, are one answer`, async (t) => {
     const informed = await rawAnswer(t, transport, [
       'HTTP/1.1 103 Early Hints',

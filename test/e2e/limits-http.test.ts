@@ -187,6 +187,21 @@ for (const [name, redis] of stores) {
     t.equal(asked(), before, 'for whoever has gone it is not asked again');
   });
 
+  test(`${name}: whoever finds nothing free when it may try again is told so`, async (t) => {
+    const running = await setUp(t, await redis(), { limit: 1, firstByteMs: 1_500, waitSeconds: 1 });
+    const { simulator, broker } = running;
+    simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action: { type: 'answer', status: 429 } });
+    const refused = speak(running, 'refused');
+    await until(() => broker.leases === 1);
+    const next = speak(running, 'next');
+    const answer = await refused;
+    t.equal(answer.status, 429);
+    t.match(await answer.json(), { error_code: 'concurrency_limited', source: 'broker' });
+    t.equal((await next).status, 200);
+    await until(() => broker.leases === 0);
+    t.equal(simulator.counters().tts.granted, 1);
+  });
+
   test(`${name}: a refused or broken answer frees its lease`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 1 });
     for (const action of FAULTS) {

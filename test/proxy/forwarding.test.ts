@@ -56,6 +56,8 @@ async function stage(t: Test, events: EventStream | null = null): Promise<Stage>
 }
 
 const HELLO = Buffer.from('hello');
+/** More than a response takes at once. */
+const LARGE = Buffer.alloc(500_000);
 
 test('a whole answer: passed on, counted, over once', async (t) => {
   const { forwarding, calls, outcomes, answer } = await stage(t);
@@ -101,6 +103,49 @@ test('each deadline, looked at from outside', async (t) => {
   dripping.forwarding.checkDeadlines(1001);
   t.strictSame(dripping.outcomes, ['cut']);
   t.notOk((await dripping.answer).isComplete);
+});
+
+test('the time between two pieces is counted from the head on, and not while it is the reader that is slow', async (t) => {
+  const late = await stage(t);
+  late.clock.now = 80;
+  late.forwarding.onHead(200, [], false);
+  late.forwarding.checkDeadlines(130);
+  t.strictSame(late.outcomes, []);
+  late.forwarding.checkDeadlines(131);
+  t.strictSame(late.outcomes, ['cut']);
+  await late.answer;
+
+  const slow = await stage(t);
+  slow.forwarding.onHead(200, [], false);
+  slow.forwarding.onData(LARGE, LARGE.length, false);
+  t.strictSame(slow.calls, ['begin 200', 'pause']);
+  slow.clock.now = 500;
+  slow.forwarding.checkDeadlines(500);
+  t.strictSame(slow.outcomes, [], 'upstream is not read');
+  while (!slow.calls.includes('resume')) await new Promise(setImmediate);
+  slow.forwarding.checkDeadlines(550);
+  t.strictSame(slow.outcomes, []);
+  slow.forwarding.checkDeadlines(551);
+  t.strictSame(slow.outcomes, ['cut']);
+  t.notOk((await slow.answer).isComplete);
+});
+
+test('a reader that has not taken all of it in time is cut, and upstream is not blamed for it', async (t) => {
+  const stream = new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
+  for (const [type, events, piece] of [
+    ['audio/raw', null, LARGE],
+    ['text/event-stream', stream, Buffer.from(`data: ${'x'.repeat(500_000)}\n\n`)],
+  ] as const) {
+    const { forwarding, calls, outcomes, answer } = await stage(t, events);
+    forwarding.onHead(200, ['content-type', type], false);
+    forwarding.onData(piece, piece.length, false);
+    forwarding.checkDeadlines(1000);
+    t.strictSame(outcomes, [], type);
+    forwarding.checkDeadlines(1001);
+    t.strictSame(calls, ['begin 200', 'pause', 'abort'], type);
+    t.strictSame(outcomes, ['aborted'], type);
+    t.notOk((await answer).isComplete, type);
+  }
 });
 
 test('a request that was found wanting and answered elsewhere gets no second answer', async (t) => {
@@ -150,6 +195,18 @@ test('an error answer is read whole, up to a limit', async (t) => {
   broken.forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET'));
   t.strictSame(broken.calls, ['refuse with 503'], 'its status says enough');
   await Promise.all([small.answer, long.answer, broken.answer]);
+});
+
+test('an error in the last piece of an event stream is one of the one shape, too', async (t) => {
+  const events = new EventStream({ contextId: 'c', requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
+  const { forwarding, answer } = await stage(t, events);
+  forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
+  const piece = Buffer.from('data: {"type":"error","error":"Bad: worse","status_code":400}\n\n');
+  forwarding.onData(piece, piece.length, true);
+  forwarding.onEnd();
+  const { body, isComplete } = await answer;
+  t.ok(isComplete);
+  t.match(JSON.parse(body.toString().split('data: ')[1] ?? ''), { title: 'Bad', context_id: 'c', request_id: 'id' });
 });
 
 test('an answer that no client could read is none', async (t) => {

@@ -56,6 +56,15 @@ test('what is missing or of another type counts as absent', async (t) => {
   }
 });
 
+test('no field that a rule looks at may come in another spelling', async (t) => {
+  for (const name of ['model_id', 'transcript', 'voice', 'language', 'locale', 'output_format'])
+    t.throws(() => readGeneration({ [name.toUpperCase()]: 'x' }), { code: 'invalid_request' }, name);
+  for (const name of ['container', 'encoding', 'sample_rate', 'bit_rate'])
+    t.throws(() => readGeneration({ output_format: { [name.toUpperCase()]: 1 } }), { code: 'invalid_request' }, name);
+  for (const name of ['mode', 'id', 'embedding'])
+    t.throws(() => readGeneration({ voice: { [name.toUpperCase()]: 'x' } }), { code: 'invalid_request' }, name);
+});
+
 test('a voice is an id, in each of the forms; what speaks with something else has none', async (t) => {
   const voiceOf = (voice: unknown): string | null => readGeneration({ voice }).wish.voice;
   t.equal(voiceOf('v1'), 'v1');

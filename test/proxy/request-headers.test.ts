@@ -55,9 +55,12 @@ test('a request that says nothing sends what is ours', async (t) => {
 });
 
 test('the media type of the client counts before the one that stands in', async (t) => {
-  t.strictSame(requestHeaders({ 'content-type': 'application/json' }, 'application/x'), [
+  const sent = { 'content-type': 'application/json', 'x-cartesia-client': 'c' };
+  t.strictSame(requestHeaders(sent, 'application/x'), [
     'content-type',
     'application/json',
+    'x-cartesia-client',
+    'c',
     ...OURS,
   ]);
 });

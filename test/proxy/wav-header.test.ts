@@ -35,10 +35,12 @@ test('everything else is not known', async (t) => {
   for (const [what, head] of [
     ['nothing', Buffer.alloc(0)],
     ['MP3', Buffer.from('ID3\x04\0\0\0\0\0\0')],
+    ['another form of RIFF', Buffer.from(wav().toString('latin1').replace('RIFF', 'RIFX'), 'latin1')],
     ['a cut header', wav().subarray(0, 30)],
     ['a compressed WAV', wav({ tag: 0x55 })],
     ['no channel', wav({ channels: 0 })],
     ['no rate', wav({ rate: 0 })],
+    ['a format that is too short', Buffer.from(wav().toString('latin1').replace('fmt \x10', 'fmt \x0e'), 'latin1')],
     ['a chunk that is longer than the head', wav({}, Buffer.from('JUNK\xff\xff\xff\x7f', 'latin1'))],
   ] as const)
     t.equal(wavBytesPerSecond(head), null, what);

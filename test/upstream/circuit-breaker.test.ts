@@ -115,6 +115,8 @@ test('results of an earlier period change nothing', async (t) => {
   t.equal(breaker.state, 'half-open', 'late failures do not end the probe');
   for (const pass of late) if (pass !== null) breaker.succeeded(pass);
   t.equal(breaker.state, 'half-open', 'nor do late successes');
+  for (const pass of late) if (pass !== null) breaker.abandoned(pass);
+  t.equal(breaker.state, 'half-open', 'nor calls that are given up late');
   if (probe !== null) breaker.succeeded(probe);
   t.equal(breaker.state, 'closed');
 });

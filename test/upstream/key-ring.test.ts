@@ -48,6 +48,9 @@ test('where every key is refused, the one that has waited longest is tried', asy
   }
   t.equal(keys.working, 0);
   t.strictSame(positions(keys, 2), [1, 1]);
+  clock.ms = 20;
+  keys.refused(pick(keys));
+  t.strictSame(positions(keys, 2), [2, 2]);
   const only = ring(['a']);
   only.refused(pick(only));
   t.equal(only.pick()?.position, 1, 'a single key is never withheld');

@@ -81,6 +81,7 @@ test('the other statuses, as a caller sees them', async (t) => {
     [405, 'upstream_rejected', false],
     [408, 'upstream_unavailable', false],
     [409, 'upstream_rejected', false],
+    [421, 'upstream_unavailable', false],
     [422, 'upstream_rejected', false],
     [425, 'upstream_unavailable', false],
     [500, 'upstream_unavailable', false],

@@ -98,3 +98,20 @@ test('a failure is shown as unavailable, as too late or as a fault of ours, with
     t.notMatch(problem.message, /CODE/);
   }
 });
+
+test('a code is taken over only where all of it is one', async (t) => {
+  for (const code of [
+    'key sk_car_A',
+    'sk_car_KEY',
+    'ECONNRESET sk',
+    'ECONNRESET\n',
+    'econnreset',
+    '',
+    `E${'X'.repeat(64)}`,
+    7,
+  ]) {
+    const { kind, code: told } = toUpstreamFailure(Object.assign(new Error('x'), { code }));
+    t.strictSame([kind, told], ['cut', 'UNKNOWN'], String(code));
+  }
+  t.equal(toUpstreamFailure(Object.assign(new Error('x'), { code: 'X_CERT_' })).kind, 'cut', 'no certificate in it');
+});

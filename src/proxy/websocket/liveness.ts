@@ -56,7 +56,7 @@ export class Liveness {
     const stalled = pressure.stalled(nowMs, times.stallMs);
     if (stalled === 'client') return goneClient('broker', 'aborted');
     if (stalled === 'upstream') return lostUpstream('upstream_timeout', 'upstream takes nothing');
-    if (!isBusy && nowMs - this.#silentSinceMs > idleMs) return IDLE;
+    if (nowMs - this.#silentSinceMs > idleMs) return IDLE;
     if (!isBusy && this.endsWhenIdle) return cutOff(new Problem('draining'), CLOSE.restart);
     if (!isPingTurn) return null;
     // A side that is not being read cannot show that it lives.

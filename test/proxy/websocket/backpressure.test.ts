@@ -8,8 +8,16 @@ import type { UpstreamSocket } from '../../../src/proxy/websocket/upstream-socke
 /** A client that takes what it is given when the test says so, and an upstream that notes whether it is read. */
 function setUp(t: Test, kind: object = {}) {
   const queue: { readonly length: number; readonly told: (() => void) | undefined }[] = [];
+  const clock = { nowMs: 1 };
   const client = {
     ...kind,
+    isRead: true,
+    pause(): void {
+      this.isRead = false;
+    },
+    resume(): void {
+      this.isRead = true;
+    },
     get writableLength(): number {
       return queue.reduce((sum, { length }) => sum + length, 0);
     },
@@ -28,9 +36,11 @@ function setUp(t: Test, kind: object = {}) {
     },
   };
   t.teardown(() => upstream.received.release());
-  const pressure = new Backpressure(client as unknown as Socket, { nowMs: 1 });
+  const pressure = new Backpressure(client as unknown as Socket, clock);
   return {
     pressure,
+    clock,
+    client,
     upstream,
     /** Comes from upstream and is passed on. */
     pass(bytes: number): void {
@@ -74,4 +84,30 @@ test('a client behind TLS may be behind by some reads', async (t) => {
   t.notOk(upstream.isRead);
   take(20);
   t.ok(upstream.isRead);
+});
+
+test('a side is stalled since it took nothing, however often that is told', async (t) => {
+  const up = setUp(t);
+  up.pressure.upstreamIsFull();
+  t.notOk(up.client.isRead);
+  up.clock.nowMs = 50;
+  up.pressure.upstreamIsFull();
+  t.equal(up.pressure.stalled(101, 100), null);
+  t.equal(up.pressure.stalled(102, 100), 'upstream');
+  up.pressure.upstreamDrained();
+  t.ok(up.client.isRead);
+  t.notOk(up.pressure.isUpstreamFull);
+  t.equal(up.pressure.stalled(1000, 100), null);
+  up.client.isRead = false;
+  up.pressure.upstreamDrained();
+  t.notOk(up.client.isRead, 'somebody else may hold it');
+
+  const down = setUp(t);
+  down.pass(100);
+  down.clock.nowMs = 50;
+  down.pass(100);
+  t.equal(down.pressure.stalled(101, 100), null);
+  t.equal(down.pressure.stalled(102, 100), 'client');
+  down.take(4);
+  t.equal(down.pressure.stalled(1000, 100), null);
 });

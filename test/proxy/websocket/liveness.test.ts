@@ -29,6 +29,9 @@ test('a socket ends for one reason, the first of these, and otherwise stays', as
   const unheard = fresh();
   unheard.pinged();
   unheard.isClientAlive = true;
+  const unread = fresh();
+  unread.pinged();
+  unread.isUpstreamAlive = true;
   for (const [name, liveness, nowMs, isBusy, isPingTurn, flow, expected] of [
     ['nothing', fresh(), 70_000, false, false, FLOWING, null],
     ['a turn to ping', fresh(), 70_000, false, true, FLOWING, 'ping'],
@@ -58,6 +61,7 @@ test('a socket ends for one reason, the first of these, and otherwise stays', as
       FLOWING,
       { outcome: 'upstream_timeout', toClient: { code: 1011, reason: 'upstream does not answer' } },
     ],
+    ['a client that is not read cannot answer', unread, 20_000, true, true, pressure(null, 'upstream'), 'ping'],
     ['neither is read, so neither can answer', unheard, 20_000, true, true, pressure(null, 'client'), 'ping'],
   ] as const) {
     const found = liveness.due(nowMs, isBusy, isPingTurn, flow);

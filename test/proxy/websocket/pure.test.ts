@@ -34,11 +34,13 @@ test('close payloads are read, and codes about a connection do not pass', async 
 });
 
 test('UTF-8 over pieces is what it is in one piece', async (t) => {
-  const good = Buffer.from('aé世🎉\u0000z');
-  for (let size = 1; size <= good.length; size += 1) {
-    const check = new Utf8Check();
-    for (let at = 0; at < good.length; at += size) t.ok(check.push(good.subarray(at, at + size)));
-    t.ok(check.end());
+  for (const text of ['aé世🎉\u0000z', 'é', '世', '🎉', 'aé', '🎉世', '']) {
+    const good = Buffer.from(text);
+    for (let size = 1; size <= good.length + 1; size += 1) {
+      const check = new Utf8Check();
+      for (let at = 0; at < good.length; at += size) t.ok(check.push(good.subarray(at, at + size)));
+      t.ok(check.end(), `${text} in pieces of ${size}`);
+    }
   }
   for (const bytes of [
     [0xc3, 0x28],
@@ -66,9 +68,26 @@ test('the opening request is made of what it is given, and its answer is read to
     readHead(`HTTP/1.1 101 Switching\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n${more}`);
   const good = head(`Sec-WebSocket-Accept: ${accept}`);
   t.ok(good !== null && isAcceptance(good, accept));
-  for (const more of ['Sec-WebSocket-Accept: x', `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: a`]) {
+  for (const more of [
+    'Sec-WebSocket-Accept: x',
+    'X-Accept: x',
+    `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: a`,
+    `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Extensions: permessage-deflate`,
+    `Sec-WebSocket-Accept: ${accept}\r\nUpgrade: h2c`,
+  ]) {
     const bad = head(more);
     t.ok(bad !== null && !isAcceptance(bad, accept), more);
+  }
+  for (const [status, upgrade] of [
+    [200, 'Upgrade: websocket\r\nConnection: Upgrade'],
+    [101, 'Connection: Upgrade'],
+    [101, 'Upgrade: h2c\r\nConnection: Upgrade'],
+    [101, 'Upgrade: websocket'],
+    [101, 'Upgrade: websocket\r\nConnection: keep-alive'],
+    [101, 'Upgrade: websocket\r\nConnection: no-upgrade'],
+  ] as const) {
+    const bad = readHead(`HTTP/1.1 ${status} X\r\n${upgrade}\r\nSec-WebSocket-Accept: ${accept}`);
+    t.ok(bad !== null && !isAcceptance(bad, accept), `${status} ${upgrade}`);
   }
   for (const wrong of [
     'HTTP/1.0 101 X',
@@ -95,7 +114,8 @@ test('error bodies are read by length, in chunks, or to the end', async (t) => {
   t.equal(readBody(Buffer.from('2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n'), 'chunked', false), 'abc');
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', false), null);
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', true), 'ab');
-  t.equal(readBody(Buffer.from('zz\r\nab'), 'chunked', true), '');
+  for (const size of ['zz', '2z', 'z2', '', '2 x', '0x2'])
+    t.equal(readBody(Buffer.from(`${size}\r\nab\r\n`), 'chunked', true), '', size);
 });
 
 test('fields in another spelling are refused, at any depth, and only those that somebody looks at', async (t) => {
@@ -152,6 +172,9 @@ test("an agent's first message: what is not transport is an override", async (t)
   t.equal(checkSessionCreate({ type: 'session_create', audio: { input_format: 'x' } }, none), null);
   t.equal(checkSessionCreate({ type: 'session_create', dynamic_variables: {} }, none), 'dynamic_variables');
   t.equal(checkSessionCreate({ type: 'session_create', config_overrides: {} }, none), 'other');
+  t.equal(checkSessionCreate({ type: 'session_create', audio: { input_format: 'x', voice: 'v' } }, none), 'other');
+  t.equal(checkSessionCreate({ type: 'session_create', audio: 'pirate' }, none), 'other');
+  t.equal(checkSessionCreate({ type: 'session_create', audio: null }, none), null);
 });
 
 test('contexts that fall silent are over; one that upstream still speaks in is not', async (t) => {

@@ -1,6 +1,6 @@
 // What a client sends, frame by frame: audio passes as it comes, text is shown whole before it passes, control frames end here.
 import { isUtf8 } from 'node:buffer';
-import { HEADER_MAX_BYTES, OPCODE, unmask } from './frame.ts';
+import { OPCODE, unmask } from './frame.ts';
 import { FrameHeader, type FrameRules, VIOLATION } from './frame-header.ts';
 
 export interface ClientFramesOwner {
@@ -36,7 +36,7 @@ const RULES: FrameRules = {
 
 const NOTHING: Buffer = Buffer.alloc(0);
 /** One for all sockets: a message is unmasked, read and forgotten before the next one is looked at. */
-const scratch = Buffer.allocUnsafeSlow(CLIENT_TEXT_MAX_BYTES + HEADER_MAX_BYTES);
+const scratch = Buffer.allocUnsafeSlow(CLIENT_TEXT_MAX_BYTES);
 
 interface Fragments {
   readonly frames: Buffer[];

@@ -6,8 +6,6 @@ export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
 
 /** A control frame's payload is never longer. */
 export const CONTROL_MAX_BYTES = 125;
-/** Two bytes, eight of length, four of mask. */
-export const HEADER_MAX_BYTES = 14;
 
 const FIN = 0x80;
 const MASKED = 0x80;

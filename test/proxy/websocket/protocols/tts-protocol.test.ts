@@ -56,15 +56,18 @@ function between(rules: Partial<SessionRules> = {}) {
     sent,
     ended,
     refused,
-    say(id: string, transcript: string) {
+    /** @param rate samples a second; 0 = its format is not told */
+    say(id: string, transcript: string, rate = 8000) {
+      const format = { container: 'raw', encoding: 'pcm_s16le', sample_rate: rate };
       const bytes = Buffer.from(
-        JSON.stringify({
-          context_id: id,
-          transcript,
-          output_format: { container: 'raw', encoding: 'pcm_s16le', sample_rate: 8000 },
-        }),
+        JSON.stringify({ context_id: id, transcript, ...(rate === 0 ? {} : { output_format: format }) }),
       );
       return protocol.clientText(bytes, () => bytes);
+    },
+    /** @returns what the client gets */
+    hear(text: string) {
+      const bytes = Buffer.from(text);
+      return protocol.upstreamText(bytes, 0, bytes.length);
     },
     cancel(id: string) {
       const bytes = Buffer.from(JSON.stringify({ context_id: id, cancel: true }));
@@ -183,6 +186,51 @@ test('each context is silent for itself, and its reader is told', async (t) => {
   t.strictSame(slow.ended, [], 'what upstream says to a client that reads slowly comes later');
 });
 
+test('what is said to a context, or of it, is no silence', async (t) => {
+  const socket = between();
+  socket.say('a', 'Hello.');
+  socket.host.nowMs += 50_000;
+  socket.say('a', 'Are you there?');
+  socket.host.nowMs += 50_000;
+  socket.protocol.look();
+  t.equal(socket.hear('{"type":"timestamps","context_id":"a"}'), null);
+  t.equal(socket.characters, 20, 'and whoever hears of it is charged');
+  socket.host.nowMs += 50_000;
+  socket.protocol.look();
+  t.strictSame(socket.ended, []);
+  socket.host.nowMs += 10_001;
+  socket.protocol.look();
+  t.strictSame(socket.ended, ['a']);
+});
+
+test('an error is told of the context that it is about, and of none that has no name', async (t) => {
+  for (const id of ['a', '']) {
+    const socket = between();
+    socket.say(id, 'Hello.');
+    const event = JSON.parse(socket.hear('{"type":"error","status_code":400,"title":"No","message":"no"}') ?? '');
+    t.equal(event.context_id ?? null, id === '' ? null : id);
+    t.strictSame(socket.ended, [id]);
+  }
+});
+
+test('no field that anybody looks at may come in another spelling', async (t) => {
+  const socket = between();
+  for (const name of [
+    ...['model_id', 'transcript', 'voice', 'output_format', 'context_id', 'continue', 'cancel', 'flush'],
+    ...['language', 'locale', 'id', 'container', 'encoding', 'sample_rate'],
+  ]) {
+    for (const fields of [{ [name.toUpperCase()]: 'x' }, { a: { [name.toUpperCase()]: 'x' } }]) {
+      const bytes = Buffer.from(JSON.stringify({ context_id: 'c', ...fields }));
+      t.equal(
+        socket.protocol.clientText(bytes, () => bytes),
+        'drop',
+        name,
+      );
+      t.match(socket.told.at(-1), { error_code: 'invalid_request' }, name);
+    }
+  }
+});
+
 test('a context that is refused while it speaks is cancelled, and over when upstream says so', async (t) => {
   const rules = { content: { ...FREE.content, maxTranscript: 10 } };
   for (const how of ['done', 'silence'] as const) {
@@ -247,6 +295,16 @@ test('text behind a refusal is told of like any other', async (t) => {
   t.strictSame(socket.sent, Array(2).fill({ context_id: 'a', cancel: true }), 'and stopped like any other');
 });
 
+test('a context that is cancelled while it waits is over: no turn is waited for, and nothing goes up', async (t) => {
+  const socket = between();
+  socket.say('held', 'four');
+  t.equal(socket.cancel('held'), 'drop');
+  t.strictSame(socket.told, [{ type: 'done', done: true, status_code: 206, context_id: 'held' }]);
+  t.strictSame(socket.ended, ['held']);
+  await socket.turn('held', 'go');
+  t.strictSame([socket.sent, socket.characters], [[], 0]);
+});
+
 test('an error without a name is not about a context that waits: upstream has never heard of it', async (t) => {
   const socket = between();
   socket.say('held', 'four');
@@ -267,4 +325,67 @@ test('audio counts however long the name in front of it is', async (t) => {
   const chunk = Buffer.from(`{"type":"chunk","context_id":"${id}","data":"AAAA","done":false}`);
   socket.protocol.upstreamText(chunk, 0, chunk.length);
   t.equal(socket.protocol.usage.audioBytes, 3);
+});
+
+test('seconds follow the format of the context, and where none is told, that of the socket', async (t) => {
+  const silent = between();
+  silent.say('a', 'four', 0);
+  silent.chunk('a');
+  t.match(silent.protocol.usage, { audioBytes: 3, audioSeconds: 0 }, 'not known');
+
+  const socket = between();
+  let seconds = 0;
+  const hears = (id: string, rate: number): void => {
+    socket.chunk(id);
+    seconds += rate === 0 ? 0 : 3 / (2 * rate);
+    t.equal(socket.protocol.usage.audioSeconds, seconds, id);
+  };
+  socket.say('a', 'four', 8000);
+  socket.say('b', 'four', 0);
+  hears('a', 8000);
+  hears('b', 8000);
+  socket.say('c', 'four', 16_000);
+  hears('a', 8000);
+  hears('c', 16_000);
+  socket.say('d', 'four', 24_000);
+  hears('a', 8000);
+  hears('b', 8000);
+  hears('c', 16_000);
+  hears('d', 24_000);
+  hears('who?', 0);
+});
+
+test('what upstream says that is no event passes as it is, and ends nothing', async (t) => {
+  const socket = between();
+  socket.say('a', 'four');
+  for (const text of ['', 'hello', 'null', '[]', '"error"', '{"type":"chunk"', '{"type":"timestamps"}'])
+    t.equal(socket.hear(text), null, text);
+  t.strictSame([socket.ended, socket.told], [[], []]);
+});
+
+test('a message whose context cannot be told is refused, and is nobody’s', async (t) => {
+  const socket = between();
+  socket.say('5', 'four');
+  for (const [fields, context] of [
+    [{ context_id: 5, transcript: 'x' }, undefined],
+    [{ context_id: ['5'], transcript: 'x' }, undefined],
+    [{ context_id: 'b', cancel: 'yes' }, 'b'],
+    [{ context_id: 'b', cancel: true, transcript: 'x' }, 'b'],
+    [{ context_id: 'b', transcript: 7 }, 'b'],
+  ] as const) {
+    const bytes = Buffer.from(JSON.stringify(fields));
+    t.equal(
+      socket.protocol.clientText(bytes, () => bytes),
+      'drop',
+    );
+    t.match(socket.told.at(-1), { type: 'error', error_code: 'invalid_request' });
+    t.equal(socket.told.at(-1)?.['context_id'], context);
+  }
+  t.strictSame([socket.ended, socket.sent], [[], []]);
+  const plain = Buffer.from(JSON.stringify({ context_id: 'b', cancel: null, transcript: null }));
+  t.equal(
+    socket.protocol.clientText(plain, () => plain),
+    'pass',
+    'null is as good as nothing',
+  );
 });

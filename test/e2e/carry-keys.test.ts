@@ -1,0 +1,58 @@
+// Which of several API keys carried requests go up with.
+import { test } from 'tap';
+import { acceptOf } from '../../src/proxy/websocket/opening/handshake.ts';
+import { makeCanary } from '../canary/canary.ts';
+import { type RawRequest, startRawUpstream } from '../upstream/raw-upstream.ts';
+import { type CarryingBroker, SPEECH, send, startCarrying } from './carried-broker.ts';
+import { openRawSocket } from './raw-socket.ts';
+
+const SPOKEN = 'HTTP/1.1 200 OK\r\nContent-Type: audio/raw\r\nContent-Length: 4\r\n\r\nRIFF';
+const REFUSED = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
+
+const speak = async ({ broker, token }: CarryingBroker): Promise<number> =>
+  (await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status;
+
+/** What an upgrade is answered with. */
+function accepted({ head }: RawRequest): string {
+  const accept = acceptOf(/sec-websocket-key: (\S+)/i.exec(head)?.[1] ?? '');
+  return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`;
+}
+
+for (const [name, begin, answerOf] of [
+  ['request', speak, () => SPOKEN],
+  [
+    'socket',
+    async ({ broker, token }: CarryingBroker, t: Parameters<typeof startCarrying>[0]) => {
+      await openRawSocket(t, broker.url, '/tts/websocket', { Authorization: `Bearer ${token}` });
+      return 200;
+    },
+    accepted,
+  ],
+] as const) {
+  test(`a key that was refused counts again as soon as Cartesia takes it for a ${name}`, async (t) => {
+    const [first, second] = [makeCanary('first key', 'sk_car_'), makeCanary('second key', 'sk_car_')];
+    const upstream = await startRawUpstream(({ socket, number }) => {
+      if (number > 1) socket.write(number === 3 ? REFUSED : SPOKEN);
+    });
+    t.teardown(() => upstream.close());
+    const running = await startCarrying(t, {
+      env: { CARTESIA_BASE_URL: upstream.url, CARTESIA_API_KEY: `${first.value},${second.value}` },
+    });
+    const keys = (): (string | undefined)[] =>
+      upstream.requests.map(({ head }) => {
+        const key = /authorization: Bearer (\S+)/i.exec(head)?.[1];
+        return key === first.value ? 'first' : key === second.value ? 'second' : key;
+      });
+
+    const early = begin(running, t);
+    await upstream.untilRequests(1);
+    for (const status of [200, 502, 200, 200]) t.equal(await speak(running), status);
+    t.strictSame(keys(), ['first', 'second', 'first', 'second', 'second'], 'it is set aside');
+    const [held] = upstream.requests;
+    if (held !== undefined) held.socket.write(answerOf(held));
+    t.equal(await early, 200, 'asked before, answered now');
+    await speak(running);
+    await speak(running);
+    t.strictSame(keys().slice(5).sort(), ['first', 'second']);
+  });
+}
