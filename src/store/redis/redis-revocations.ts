@@ -1,20 +1,24 @@
 // Revocations in Redis: one hash, a version beside it, and a word to all replicas at each change.
 import { revocationKey } from '../revocation-key.ts';
 import type { Revocation, RevocationStore } from '../revocations.ts';
-import { type RedisLink, redisScript } from './redis-link.ts';
+import { notUnderstood, type RedisLink } from './redis-link.ts';
+import { numberIn, redisScript, textsIn } from './redis-script.ts';
 
 /**
  * KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel.
  * The version first: a full Redis refuses that, and nothing was done. The word is said where channels are allowed.
  */
-const CHANGE = redisScript(`
+const CHANGE = redisScript(
+  `
 local was = redis.call('HEXISTS', KEYS[1], ARGV[2])
 redis.call('INCR', KEYS[2])
 if ARGV[1] == 'add' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 else redis.call('HDEL', KEYS[1], ARGV[2]) end
 redis.pcall('PUBLISH', ARGV[4], 'changed')
 return was
-`);
+`,
+  { read: numberIn },
+);
 
 /** KEYS: the hash. Tokens that are past their own life are dropped on the way. */
 const LIST = redisScript(
@@ -30,7 +34,8 @@ for i = 1, #flat, 2 do
 end
 return kept
 `,
-  false,
+  // Written by `add`.
+  { read: (answer) => textsIn(answer).map((text) => JSON.parse(text) as Revocation), isWriting: false },
 );
 
 export function createRedisRevocations(link: RedisLink, prefix: string, changed: () => void): RevocationStore {
@@ -39,18 +44,19 @@ export function createRedisRevocations(link: RedisLink, prefix: string, changed:
   const channel = `${prefix}:revocations`;
   link.subscribe(channel, changed);
   return {
-    async list() {
-      const texts = await link.run('revocation_list', LIST, [hash], []);
-      return (texts as string[]).map((text) => JSON.parse(text) as Revocation); // written by `add`
-    },
+    list: () => link.run('revocation_list', LIST, [hash], []),
     async add(one) {
       await link.run('revocation_change', CHANGE, keys, ['add', revocationKey(one), JSON.stringify(one), channel]);
     },
     async remove(one) {
-      return (
-        Number(await link.run('revocation_change', CHANGE, keys, ['remove', revocationKey(one), '', channel])) === 1
-      );
+      const args = ['remove', revocationKey(one), '', channel];
+      return (await link.run('revocation_change', CHANGE, keys, args)) === 1;
     },
-    version: async () => String((await link.command('revocation_version', 'GET', version)) ?? '0'),
+    async version() {
+      const answer = await link.command('revocation_version', 'GET', version);
+      if (answer === null) return '0';
+      if (typeof answer !== 'string' || !/^\d+$/.test(answer)) throw notUnderstood();
+      return answer;
+    },
   };
 }
