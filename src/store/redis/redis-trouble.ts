@@ -37,7 +37,7 @@ export function createRedisTrouble(onCondition: StoreConditionObserver, now: () 
       onCondition({ state, reason: null });
     },
     because(reason) {
-      if (told.has(reason) || (VAGUE.has(reason) && told.size > 0)) return;
+      if (told.has(reason) || (VAGUE.has(reason) && state !== 'up' && told.size > 0)) return;
       told.add(reason);
       if (state === 'up') state = 'away';
       onCondition({ state, reason });
