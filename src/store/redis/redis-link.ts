@@ -55,6 +55,8 @@ const COMMAND_TIMEOUT_MS = 100;
  */
 const FAILURES_TO_LEAVE = 3;
 const LOOK_MS = 250;
+/** Nobody waits for the first look of a connection, and a process that has just begun is busy. */
+const FIRST_LOOK_MS = 1_000;
 /** Most often that a Redis which only copies another one is left for what its address leads to now. */
 const MOVE_MS = 1_000;
 
@@ -83,7 +85,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   commands.on('error', (error) => trouble.because(reasonOf(error)));
   commands.on('ready', () => {
     connection += 1;
-    void look(connection);
+    void look(connection, FIRST_LOOK_MS);
   });
   commands.on('close', () => {
     clearTimeout(nextLook);
@@ -95,9 +97,9 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   for (const redis of [commands, heard]) connectRedis(redis);
 
   /** Asks whether it can be asked: it may be loading, busy, or something else than Redis. Again and again until it can. */
-  async function look(at: number): Promise<void> {
+  async function look(at: number, patienceMs = commandTimeoutMs): Promise<void> {
     try {
-      const answer = await within(commandTimeoutMs, commands.ping());
+      const answer = await within(patienceMs, commands.ping());
       if (answer !== 'PONG') throw new NotUnderstood('no answer to PING');
     } catch (error) {
       if (!isAnswered(error)) {
