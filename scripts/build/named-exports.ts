@@ -17,13 +17,14 @@ export const namedExports: Plugin = {
       const names = Object.keys((await import(pathToFileURL(resolved.path).href)) as object);
       // Node's mark of a module that is CommonJS.
       if (!names.includes('module.exports')) return resolved;
-      return { path: specifier, namespace: 'named-exports', pluginData: { names, resolveDir } };
+      return { path: specifier, namespace: 'named-exports', pluginData: { names, file: resolved.path, resolveDir } };
     });
-    onLoad({ filter: /.*/, namespace: 'named-exports' }, ({ path, pluginData }) => {
-      const { names, resolveDir } = pluginData as { names: string[]; resolveDir: string }; // from above
+    onLoad({ filter: /.*/, namespace: 'named-exports' }, ({ pluginData }) => {
+      const { names, file, resolveDir } = pluginData as { names: string[]; file: string; resolveDir: string }; // from above
       const named = names.filter((name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name));
       return {
-        contents: `import all from ${JSON.stringify(path)};\nexport default all;\nexport const { ${named.join(', ')} } = all;\n`,
+        // Not `import`: for a module that says it was one of the other kind, esbuild would hand out its `default` for the whole.
+        contents: `const all = require(${JSON.stringify(file)});\nexport default all;\nexport const { ${named.join(', ')} } = all;\n`,
         resolveDir,
         loader: 'js',
       };

@@ -51,9 +51,17 @@ export const TEXT_KINDS = {
   },
   redis_url: {
     expected:
-      'a URL such as redis://host:6379 or rediss://user:password@host:6379/0 (behind the slash: the number of a database)',
+      'a URL such as redis://host:6379 or rediss://user:password@host:6379/0 (behind the slash: the number of a database; a /, ?, # or @ in the password as %2F, %3F, %23 or %40)',
     pattern: '^rediss?://[^\\s]{1,2048}$',
     isValid: isRedisUrl,
+    mistake: (text) => {
+      if (/^(?:redis\+)?unix:|^\/|^rediss?:\/\/\//.test(text))
+        return 'expected redis:// or rediss:// and a host: sockets of the file system are not supported';
+      // The client would take each for a setting of its own, and `ssl=true` for nothing.
+      if (/^rediss?:\/\/[^?]*\?/.test(text))
+        return 'expected a URL without a query: TLS is asked for by rediss://, and a database by its number behind the slash; a ? in the password is %3F';
+      return undefined;
+    },
   },
   store_prefix: {
     expected: 'a name of 1 to 64 letters, digits, ".", "_", "-" or ":"',
@@ -158,7 +166,7 @@ function parseUrl(text: string): URL | undefined {
 function isRedisUrl(text: string): boolean {
   const url = parseUrl(text);
   if (url === undefined || url.hostname === '') return false;
-  if (!/^(?:\/\d{0,9})?$/.test(url.pathname) || url.searchParams.has('db')) return false;
+  if (!/^(?:\/\d{0,9})?$/.test(url.pathname) || /[?#]/.test(text)) return false;
   try {
     decodeURIComponent(url.username + url.password + url.pathname);
     return true;

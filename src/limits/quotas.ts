@@ -61,7 +61,7 @@ interface Bill {
 /** Counters hold whole numbers: thousandths, so that seconds of audio add up. */
 const SCALE = 1000;
 const ACCOUNT = '';
-const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 
 export interface QuotasOptions {
   readonly config: Pick<Config, 'clients' | 'limits'>;
@@ -211,8 +211,8 @@ const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {
 };
 
 function exceeded(unit: QuotaUnit, amount: number, endsInMs: number): Problem {
-  // Windows end with an hour; the store's clock and ours may differ by a little.
-  const until = new Date(Math.round((Date.now() + endsInMs) / MINUTE_MS) * MINUTE_MS).toISOString().slice(0, 16);
+  // Windows end with an hour; the store's clock and ours may differ by less than half of one.
+  const until = new Date(Math.round((Date.now() + endsInMs) / HOUR_MS) * HOUR_MS).toISOString().slice(0, 16);
   const what = amount > 1 ? `has less left than the ${amount} that this takes` : 'is spent';
   return new Problem('quota_exceeded', `The budget of ${UNIT_WORDS[unit]} ${what}. The next one begins at ${until}Z.`);
 }

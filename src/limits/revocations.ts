@@ -35,6 +35,8 @@ export interface Revocations {
 
 /** A change whose word was lost is found within this. Milliseconds. */
 const LOOK_MS = 1_000;
+/** Looks in a row that may fail before the list is no longer believed: a store may be reached, and not tell this. */
+const FAILED_LOOKS_MAX = 3;
 const RETRY_SECONDS = 1;
 
 export interface RevocationsOptions {
@@ -52,6 +54,7 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
   let isKnown = !store.isShared;
   let loading: Promise<void> | null = null;
   let isStale = false;
+  let failedLooks = 0;
   const { promise: known, resolve: learn } = Promise.withResolvers<void>();
   if (isKnown) learn();
 
@@ -81,8 +84,9 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
   const look = async (): Promise<void> => {
     try {
       if ((await revocations.version()) !== version) await refresh();
+      failedLooks = 0;
     } catch {
-      // `check` asks the store's state itself
+      failedLooks += 1; // `check` asks the store's state itself
     }
   };
   const renew = (): void => void refresh().catch(() => {});
@@ -103,7 +107,7 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
 
   return {
     check(caller) {
-      if (!isKnown || store.state !== 'up') {
+      if (!isKnown || failedLooks >= FAILED_LOOKS_MAX || store.state !== 'up') {
         throw new Problem('store_unavailable', undefined, { retryAfterSeconds: RETRY_SECONDS });
       }
       const problem = refusalOf(caller);

@@ -51,6 +51,8 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       'redis://localhost/15',
       'rediss://u:p@redis.example.com:6380/1',
       'redis://[::1]:6379',
+      'rediss://user@[2001:db8::1]/3',
+      'redis://:p%2Fa%3Fs%23s%40%25@h',
     ],
     wrong: [
       '',
@@ -66,6 +68,18 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       'redis://h/0/1',
       'redis://h/-1',
       'redis://h/?db=abc',
+      'redis://h?',
+      'redis://h?ssl=true',
+      'redis://h/0?enableOfflineQueue=true',
+      'redis://h?path=/tmp/other.sock',
+      'redis://h?retryStrategy=no',
+      'redis://user:1#23@h',
+      'redis://user:1?23@h',
+      'redis://user:1/23@h',
+      'redis:///tmp/redis.sock',
+      'unix:///tmp/redis.sock',
+      '/tmp/redis.sock',
+      'REDISS://h',
     ],
   },
   store_prefix: {
@@ -207,5 +221,14 @@ test('well-known mistakes get their own sentence', async (t) => {
   t.match(wrongText('api_key', 'sk_car_admin_0123456789'), /admin key \(sk_car_admin_…\) is refused: it cannot mint/);
   t.match(wrongText('key_hash', 'cb_0123'), /the hash of the app key .* not the key itself/);
   t.match(wrongText('identity_url', 'https://a.example,https://b.example'), /one issuer; several .* BROKER_CONFIG/);
+  t.match(
+    wrongText('redis_url', 'redis://:pw@h?ssl=true'),
+    /^expected a URL without a query: TLS is asked for by rediss:\/\//,
+  );
+  t.match(
+    wrongText('redis_url', 'unix:///run/redis.sock'),
+    /^expected redis:\/\/ or rediss:\/\/ and a host: sockets of/,
+  );
+  t.match(wrongText('redis_url', 'redis:///run/redis.sock'), /sockets of the file system are not supported$/);
   t.match(wrongText('identity_url', 'https://a.example/.well-known/openid-configuration'), /the issuer itself/);
 });

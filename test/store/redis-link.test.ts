@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { Problem } from '../../src/errors/problems.ts';
 import { createCertificate } from '../../src/simulator/certificate.ts';
-import { createRedisLeases } from '../../src/store/redis/redis-leases.ts';
-import { createRedisLink, type RedisLink, redisScript } from '../../src/store/redis/redis-link.ts';
+import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
+import { nothing, redisScript } from '../../src/store/redis/redis-script.ts';
 import type { StoreCall } from '../../src/store/store-call.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 import { until } from '../e2e/limits-answers.ts';
@@ -194,7 +194,7 @@ test('a Redis that is full is told once, however often it is asked, and once mor
   const operator = await linked(server.url.reveal());
   t.teardown(() => Promise.all([link.close(), operator.close()]));
   await link.reached;
-  const script = redisScript(`redis.call('SET', KEYS[1], '1')`);
+  const script = redisScript(`redis.call('SET', KEYS[1], '1')`, { read: nothing });
   const write = (): Promise<boolean> =>
     link.run('write', script, ['a'], []).then(
       () => true,
@@ -248,23 +248,4 @@ test('a database that is not there is not Redis: nothing is written to another',
   const right = await linked(`${server.url.reveal()}/15`);
   t.teardown(() => right.close());
   t.equal(await ask(right), 'answered');
-});
-
-test('where something else than our Redis answers, a lease is unavailable, and that is all', async (t) => {
-  const server = createTcpServer((socket) => {
-    socket.on('error', () => {}).on('data', () => socket.write('+OK\r\n'));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const link = await linked(`redis://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  t.teardown(async () => {
-    await link.close();
-    server.close();
-  });
-  const onRenewed = (): void => void t.fail('nothing began anew');
-  const pool = createRedisLeases('tts', { link, prefix: 'p', wakePrefix: 'w', onRenewed });
-  const rules = { limit: 1, reserved: new Map<string, number>(), queueMax: 1 };
-  for (let i = 0; i < 2; i += 1) {
-    const problem = await pool.beat(rules, 'replica', [], []).catch((error: unknown) => error);
-    t.ok(problem instanceof Problem && problem.code === 'store_unavailable', String(problem));
-  }
 });

@@ -12,12 +12,14 @@ import { isFresh } from '../../scripts/build/freshness.ts';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import { filesUnder, ROOT } from '../source-imports.ts';
+import { redisServer } from '../store/redis-server.ts';
 import { buildPackage } from './built-package.ts';
 
 test('a broker with everything on runs from the bundle', async (t) => {
   const { folder, main } = await buildPackage(t);
   const simulator = await startSimulator({ tlsPort: null });
   t.teardown(() => simulator.close());
+  const redis = await redisServer(t);
   const [direct, proxied] = [createAppKey(), createAppKey()];
   writeFileSync(
     path.join(folder, 'broker.yaml'),
@@ -25,6 +27,7 @@ test('a broker with everything on runs from the bundle', async (t) => {
 management: { port: 0 }
 upstream: { base_url: "${simulator.url}", allow_insecure: true }
 tokens: { signing_secret: ${'s'.repeat(40)} }
+store: { redis_url: "${redis.url.reveal()}" }
 clients:
   direct: { auth: { keys: ["sha256:${appKeyDigest(direct)}"] }, origins: [https://app.example.com] }
   proxied: { auth: { keys: ["sha256:${appKeyDigest(proxied)}"] }, delivery: proxied }
@@ -54,6 +57,7 @@ clients:
   const metrics = await (await request(`${managementUrl}/metrics`)).body.text();
   t.match(metrics, /^broker_mints_total\{[^}]*client="direct"[^}]*\} 1$/m, 'prom-client');
   t.match(metrics, /^process_cpu_seconds_total /m);
+  t.match(metrics, /^broker_store_up 1$/m, 'ioredis');
   for (const route of ['/docs', '/openapi.json', '/livez'])
     t.equal((await request(`${url}${route}`)).statusCode, 200, route);
 

@@ -1,7 +1,8 @@
 // Budgets in Redis: checked and booked in one run, in windows of Redis' clock.
 import type { BookingAnswer, BudgetAsk, BudgetStore } from '../budgets.ts';
 import { storeKey } from '../store-key.ts';
-import { type RedisLink, redisScript } from './redis-link.ts';
+import type { RedisLink } from './redis-link.ts';
+import { listIn, NotUnderstood, nothing, numberIn, type RedisScript, redisScript, textsIn } from './redis-script.ts';
 
 /** For how long a booking or a correction is known by its id. Whoever did not hear the answer asks again sooner, if Redis can be asked. */
 const KNOWN_MS = 120_000;
@@ -12,7 +13,7 @@ const KNOWN_MS = 120_000;
  * The window's beginning is put behind the key here, where the clock is; the hash tag keeps it in the same slot.
  * The mark holds the time of the booking, so that the same windows are found again, or `withdrawn`.
  */
-const BOOK = redisScript(`
+const BOOKING = `
 local amount, how, MARK = tonumber(ARGV[1]), ARGV[2], KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -69,17 +70,30 @@ if amount > 0 and not mark then
   end
 end
 return exceeded or { 'booked', counters }
-`);
+`;
+
+const BOOK = redisScript(BOOKING, {
+  read(answer): BookingAnswer {
+    const [outcome, second, third] = listIn(answer);
+    if (outcome === 'exceeded') return { outcome, line: numberIn(second), endsInMs: numberIn(third) };
+    if (outcome === 'booked') return { outcome, counters: textsIn(second) };
+    throw new NotUnderstood('no outcome');
+  },
+});
+const WITHDRAW = redisScript(BOOKING, { read: nothing });
 
 /** KEYS: a mark that it was done, then counters. ARGV: the difference, and until when a counter that is new lives, milliseconds. */
-const SETTLE = redisScript(`
+const SETTLE = redisScript(
+  `
 if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ${KNOWN_MS}) then return 0 end
 for i = 2, #KEYS do
   if redis.call('INCRBY', KEYS[i], ARGV[1]) < 0 then redis.call('SET', KEYS[i], '0', 'KEEPTTL') end
   if redis.call('PTTL', KEYS[i]) < 0 then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 end
 return 1
-`);
+`,
+  { read: nothing },
+);
 
 /** The longest window and a reserve. */
 const KEPT_MS = 32 * 86_400_000;
@@ -87,31 +101,34 @@ const KEPT_MS = 32 * 86_400_000;
 /** @param prefix before the hash tag */
 export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore {
   const tagged = (shard: string): string => `${prefix}:{${shard === '' ? 'account' : `client:${shard}`}}:budget`;
-  async function run(how: 'book' | 'consume' | 'withdraw', shard: string, ask: BudgetAsk): Promise<unknown> {
+  function run<Answer>(
+    script: RedisScript<Answer>,
+    how: 'book' | 'consume' | 'withdraw',
+    shard: string,
+    ask: BudgetAsk,
+  ): Promise<Answer> {
     const { id, lines, subject, amount } = ask;
     const keys = lines.map(
       ({ name, isOfSubject }) => `${tagged(shard)}:${isOfSubject ? storeKey(name, subject) : storeKey(name)}`,
     );
     const args = lines.flatMap(({ window, limit }) => [window, String(limit)]);
-    return link.run(`budget_${how}`, BOOK, [`${tagged(shard)}:booked:${id}`, ...keys], [String(amount), how, ...args]);
-  }
-  async function put(how: 'book' | 'consume', shard: string, ask: BudgetAsk): Promise<BookingAnswer> {
-    const [outcome, second, third] = (await run(how, shard, ask)) as [string, unknown, unknown]; // the script's
-    if (outcome === 'exceeded') return { outcome, line: Number(second), endsInMs: Number(third) };
-    return { outcome: 'booked', counters: second as readonly string[] };
+    return link.run(
+      `budget_${how}`,
+      script,
+      [`${tagged(shard)}:booked:${id}`, ...keys],
+      [String(amount), how, ...args],
+    );
   }
 
   return {
-    book: (shard, ask) => put('book', shard, ask),
-    consume: (shard, ask) => put('consume', shard, ask),
-    async withdraw(shard, ask) {
-      await run('withdraw', shard, ask);
-    },
+    book: (shard, ask) => run(BOOK, 'book', shard, ask),
+    consume: (shard, ask) => run(BOOK, 'consume', shard, ask),
+    withdraw: (shard, ask) => run(WITHDRAW, 'withdraw', shard, ask),
     async settle(shard, id, counters, by) {
       await link.run(
         'budget_settle',
         SETTLE,
-        [`${tagged(shard)}:settled:${id}`, ...(counters as readonly string[])], // made by `put`
+        [`${tagged(shard)}:settled:${id}`, ...(counters as readonly string[])], // made by `book`
         [String(by), String(KEPT_MS)],
       );
     },

@@ -1,8 +1,28 @@
 // A pool of leases in Redis: one run of the script for each question.
-import { LEASE_TIMES, type LeaseAsk, type LeaseKind, type LeaseTimes, type PoolRules } from '../lease-rules.ts';
+import {
+  LEASE_TIMES,
+  type LeaseAnswer,
+  type LeaseAsk,
+  type LeaseKind,
+  type LeaseTimes,
+  type LeaseView,
+  type PoolRules,
+  type PoolView,
+} from '../lease-rules.ts';
+import type { Beat } from '../lease-table.ts';
 import type { LeasePool } from '../store.ts';
 import { LEASE_KEYS, LEASE_SCRIPT } from './lease-script.ts';
-import { notUnderstood, type RedisLink, redisScript } from './redis-link.ts';
+import type { RedisLink } from './redis-link.ts';
+import {
+  listIn,
+  NotUnderstood,
+  nothing,
+  numberIn,
+  type RedisScript,
+  redisScript,
+  textIn,
+  textsIn,
+} from './redis-script.ts';
 
 export interface RedisLeasesOptions {
   readonly link: RedisLink;
@@ -15,7 +35,50 @@ export interface RedisLeasesOptions {
   readonly onRenewed: () => void;
 }
 
-const SCRIPT = redisScript(LEASE_SCRIPT);
+/** Every operation of the script says first whether the store began anew. */
+interface Said<Answer> {
+  readonly epoch: string;
+  readonly answer: Answer;
+}
+
+function operation<Answer>(read: (answer: readonly unknown[]) => Answer): RedisScript<Said<Answer>> {
+  return redisScript(LEASE_SCRIPT, {
+    read(said) {
+      const [epoch, ...answer] = listIn(said);
+      return { epoch: textIn(epoch), answer: read(answer) };
+    },
+  });
+}
+
+const OPERATIONS = {
+  acquire: operation(([outcome, wait]): LeaseAnswer => {
+    if (outcome === 'refused') return { outcome, retryAfterMs: numberIn(wait) };
+    if (outcome === 'granted' || outcome === 'queued') return { outcome };
+    throw new NotUnderstood('no outcome');
+  }),
+  release: operation(([retryAfterMs]) => numberIn(retryAfterMs)),
+  beat: operation(([granted, lost]): Beat => ({ granted: textsIn(granted), lost: textsIn(lost) })),
+  lower: operation(nothing),
+  view: operation(([leases, waiting, low]): PoolView => {
+    const loweredTo = numberIn(low);
+    return {
+      leases: listIn(leases).map(leaseIn),
+      waiting: numberIn(waiting),
+      loweredTo: loweredTo < 0 ? null : loweredTo,
+    };
+  }),
+};
+
+function leaseIn(entry: unknown): LeaseView {
+  const [id, client, subject, owner, age] = listIn(entry);
+  return {
+    id: textIn(id),
+    client: textIn(client),
+    subject: textIn(subject),
+    owner: textIn(owner),
+    ageMs: numberIn(age),
+  };
+}
 
 export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions): LeasePool {
   const { link, onRenewed } = options;
@@ -42,57 +105,33 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
     return text;
   }
 
-  async function run(rules: PoolRules, operation: string, about: object): Promise<readonly unknown[]> {
-    const answer = await link.run(`lease_${operation}`, SCRIPT, keys, [
-      operation,
-      poolText(rules),
-      JSON.stringify(about),
-    ]);
-    // Whatever else answers at that address must not end this process.
-    if (!Array.isArray(answer) || typeof answer[0] !== 'string') throw notUnderstood();
-    const [said] = answer;
-    if (said !== epoch) {
+  async function run<Name extends keyof typeof OPERATIONS>(
+    rules: PoolRules,
+    name: Name,
+    about: object,
+  ): Promise<AnswerOf<Name>> {
+    const script = OPERATIONS[name] as RedisScript<Said<AnswerOf<Name>>>; // TypeScript does not follow a name into a table
+    const args = [name, poolText(rules), JSON.stringify(about)];
+    const said = await link.run(`lease_${name}`, script, keys, args);
+    if (said.epoch !== epoch) {
       const isFirst = epoch === null;
-      epoch = said;
+      epoch = said.epoch;
       if (!isFirst) onRenewed();
     }
-    return answer;
+    return said.answer;
   }
 
   return {
-    async acquire(rules, ask) {
-      const [, outcome, wait] = await run(rules, 'acquire', askText(ask));
-      if (outcome === 'refused') return { outcome, retryAfterMs: Number(wait) };
-      return { outcome: outcome === 'granted' ? 'granted' : 'queued' };
-    },
-    async release(rules, ids) {
-      const [, retryAfterMs] = await run(rules, 'release', { ids });
-      return Number(retryAfterMs);
-    },
-    async beat(rules, owner, held, waiting) {
-      const about = { owner, held: held.map(({ id, client, subject }) => [id, client, subject]), waiting };
-      const [, granted, lost] = await run(rules, 'beat', about);
-      return { granted: granted as string[], lost: lost as string[] }; // lists of names in the script
-    },
-    async lower(rules) {
-      await run(rules, 'lower', {});
-    },
-    async view(rules) {
-      const [, leases, waiting, low] = await run(rules, 'view', {});
-      return {
-        leases: (leases as [string, string, string, string, number][]).map(([id, client, subject, owner, ageMs]) => ({
-          id,
-          client,
-          subject,
-          owner,
-          ageMs: Number(ageMs),
-        })),
-        waiting: Number(waiting),
-        loweredTo: Number(low) < 0 ? null : Number(low),
-      };
-    },
+    acquire: (rules, ask) => run(rules, 'acquire', askText(ask)),
+    release: (rules, ids) => run(rules, 'release', { ids }),
+    beat: (rules, owner, held, waiting) =>
+      run(rules, 'beat', { owner, held: held.map(({ id, client, subject }) => [id, client, subject]), waiting }),
+    lower: (rules) => run(rules, 'lower', {}),
+    view: (rules) => run(rules, 'view', {}),
   };
 }
+
+type AnswerOf<Name extends keyof typeof OPERATIONS> = ReturnType<(typeof OPERATIONS)[Name]['read']>['answer'];
 
 /** How the script says that there is no limit. */
 const NONE = -1;

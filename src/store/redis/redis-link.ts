@@ -1,24 +1,13 @@
-// The connection to Redis: fails fast, never queues, reconnects by itself. A second connection hears what is published for us.
-import { createHash } from 'node:crypto';
-import type { Redis, RedisOptions } from 'ioredis';
+// The way to Redis: every call is answered within its time, and Redis is left alone while it cannot be asked.
 import type { CurrentSecret } from '../../config/secret.ts';
 import { Problem } from '../../errors/problems.ts';
 import type { StoreCall, StoreObserver } from '../store-call.ts';
 import type { StoreConditionObserver } from '../store-condition.ts';
 import { Unanswered } from '../unanswered.ts';
-import { createRedisTrouble, isSelectRefused, isWriteRefused, reasonOf } from './redis-trouble.ts';
-
-/** A script with its name in Redis' cache. */
-export interface RedisScript {
-  readonly lua: string;
-  readonly sha: string;
-  /** A full Redis refuses it: that it went well says that Redis takes what is written. */
-  readonly isWriting: boolean;
-}
-
-export function redisScript(lua: string, isWriting = true): RedisScript {
-  return { lua, sha: createHash('sha1').update(lua).digest('hex'), isWriting };
-}
+import { connectRedis, createRedisClient } from './redis-client.ts';
+import { createRedisHearing } from './redis-hearing.ts';
+import { NotUnderstood, type RedisScript } from './redis-script.ts';
+import { createRedisTrouble, isAnswer, isElsewhere, isForbidden, isWriteRefused, reasonOf } from './redis-trouble.ts';
 
 /** Of the plain commands those that a full Redis refuses. */
 const WRITING: ReadonlySet<string> = new Set(['SET', 'XADD']);
@@ -44,105 +33,96 @@ export interface RedisLink {
    * @param call what is asked, for the metrics
    * @throws Problem `store_unavailable`, at the latest after the command timeout
    */
-  run(call: string, script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  run<Answer>(
+    call: string,
+    script: RedisScript<Answer>,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<Answer>;
   /** The same for a plain command. */
   command(call: string, name: string, ...args: readonly string[]): Promise<unknown>;
   /** Hears a channel from now on, across reconnections. */
   subscribe(channel: string, onMessage: (message: string) => void): void;
-  /** Told each time the connection, or the one that hears, is there (again). */
+  /** Told each time Redis can be asked (again), and each time the connection that hears is there (again). */
   onReady(tell: () => void): void;
   close(): Promise<void>;
 }
 
 const COMMAND_TIMEOUT_MS = 100;
-const CONNECT_TIMEOUT_MS = 1_000;
-/** A store that is back is found within this. */
-const RECONNECT_MAX_MS = 500;
 /**
- * Failures in a row after which Redis is left alone for a moment: callers then learn at once what they would learn after the timeout.
- * One after the other: what was on its way together and failed together is one hitch.
+ * Failures in a row after which Redis is left alone until it answers a question of no consequence: callers then learn at once what they would
+ * learn after the timeout. One after the other: what was on its way together and failed together is one hitch.
  */
-const FAILURES_TO_OPEN = 3;
-const OPEN_MS = 250;
-/** A connection on which nothing comes back for this long is given up: a new one may fare better. */
-const SILENT_MS = 2_000;
-
-/** How often the connection that hears is asked whether it lives: nothing else is sent on it, and a network may have forgotten it. */
-const HEARING_MS = 2_000;
+const FAILURES_TO_LEAVE = 3;
+const LOOK_MS = 250;
+/** Nobody waits for the first look of a connection, and a process that has just begun is busy. */
+const FIRST_LOOK_MS = 1_000;
 /** Most often that a Redis which only copies another one is left for what its address leads to now. */
 const MOVE_MS = 1_000;
 
-/** What a URL says of a connection; the client reads these of its options each time it connects. */
-const WHERE_AND_WHO = ['host', 'port', 'path', 'family', 'username', 'password', 'db', 'tls'] as const;
-
-/** Loads the client first: it is 200 files that a broker without Redis never reads. */
 export async function createRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
-  const { Redis } = await import('ioredis');
-  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now(), onCall = () => {} } = options;
-  const common = {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false, // a lease that was given up must not be taken later
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    retryStrategy: (attempt: number) => Math.min(RECONNECT_MAX_MS, attempt * 50),
-    disableClientInfo: true,
-    lazyConnect: true,
-    socketTimeout: SILENT_MS,
-  } satisfies RedisOptions;
-  const commands = new Redis(options.url.current.reveal(), common);
-  const hearing = new Redis(options.url.current.reveal(), { ...common, autoResubscribe: false });
-  const channels = new Map<string, (message: string) => void>();
+  const { url, commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now(), onCall = () => {} } = options;
+  const commands = await createRedisClient(url);
+  const heard = await createRedisClient(url);
+  const trouble = createRedisTrouble(options.onCondition ?? (() => {}), now);
   const listeners: (() => void)[] = [];
+  const tellAll = (): void => {
+    for (const tell of listeners) tell();
+  };
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+  let isServing = false;
   let wasUp = false;
   let failures = 0;
   let failedMs = 0;
-  let openUntil = 0;
-  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
-
-  const trouble = createRedisTrouble(options.onCondition ?? (() => {}));
+  let connection = 0;
+  let nextLook: NodeJS.Timeout | undefined;
   let isClosing = false;
   let movedMs = Number.NEGATIVE_INFINITY;
   let isMoving = false;
+  const hearing = createRedisHearing(heard, { trouble, isServing: () => isServing, onHearing: tellAll });
 
-  // Both report every failed attempt, and both for one cause: one of them is told. An error without a listener would end the process.
-  for (const redis of [commands, hearing])
-    redis.on('error', (error) => {
-      if (redis === commands) trouble.because(reasonOf(error));
-      if (error instanceof Error && isSelectRefused(error)) redis.disconnect(true);
-    });
+  // Both connections fail for one cause: one of them is told.
+  commands.on('error', (error) => trouble.because(reasonOf(error)));
+  commands.on('ready', () => {
+    connection += 1;
+    void look(connection, FIRST_LOOK_MS);
+  });
   commands.on('close', () => {
+    clearTimeout(nextLook);
+    isServing = false;
+    failures = 0;
     if (!isClosing && !isMoving) trouble.because('CLOSED');
     isMoving = false;
   });
-  for (const redis of [commands, hearing])
-    redis.on('reconnecting', () => {
-      const { options: now } = new Redis(options.url.current.reveal(), { lazyConnect: true });
-      for (const name of WHERE_AND_WHO) Object.assign(redis.options, { [name]: now[name] });
-    });
-  commands.on('ready', () => {
-    wasUp = true;
-    failures = 0;
-    openUntil = 0;
-    trouble.over();
-    reach();
-    for (const tell of listeners) tell();
-  });
-  hearing.on('ready', () => {
-    if (channels.size === 0) return;
-    hearing.subscribe(...channels.keys()).then(() => {
-      for (const tell of listeners) tell(); // what was said in between was not heard
-    }, cannotHear);
-  });
-  hearing.on('message', (channel: string, message: string) => channels.get(channel)?.(message));
-  connect(commands);
-  connect(hearing);
-  const alive = setInterval(() => {
-    if (hearing.status === 'ready') hearing.ping().catch(() => {}); // without an answer the connection is given up
-  }, HEARING_MS).unref();
+  for (const redis of [commands, heard]) connectRedis(redis);
 
-  /** Refused, or the connection is gone again: then the next one subscribes. */
-  function cannotHear(error: unknown): void {
-    if (error instanceof Error && error.name === 'ReplyError') trouble.beside('SUBSCRIBE_REFUSED');
+  /** Asks whether it can be asked: it may be loading, busy, or something else than Redis. Again and again until it can. */
+  async function look(at: number, patienceMs = commandTimeoutMs): Promise<void> {
+    try {
+      const answer = await within(patienceMs, commands.ping());
+      if (answer !== 'PONG') throw new NotUnderstood('no answer to PING');
+    } catch (error) {
+      if (!isAnswered(error)) {
+        if (commands.status !== 'ready' || at !== connection) return; // the next one has a look of its own
+        trouble.because(reasonOf(error));
+        if (isElsewhere(error)) move();
+        nextLook = setTimeout(() => void look(at), LOOK_MS).unref();
+        return;
+      }
+    }
+    serve();
+  }
+
+  /** It can be asked. */
+  function serve(): void {
+    failures = 0;
+    if (commands.status !== 'ready') return;
+    trouble.over();
+    if (isServing) return;
+    isServing = true;
+    wasUp = true;
+    reach();
+    tellAll();
   }
 
   /** After a failover, what was the primary says this on connections that stay open: nothing else leads to the new one. */
@@ -150,94 +130,87 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     if (now() - movedMs < MOVE_MS) return;
     movedMs = now();
     isMoving = true;
-    for (const redis of [commands, hearing]) redis.disconnect(true);
+    for (const redis of [commands, heard]) redis.disconnect(true);
   }
 
-  /** It answers, and goes on to be asked: what writes nothing is served. */
-  function refuses(error: Error): void {
-    trouble.refuses(reasonOf(error));
-    if (error.message.startsWith('READONLY')) move();
+  function failed(error: unknown, startedMs: number, endedMs: number): void {
+    if (isAnswered(error)) {
+      serve();
+      if (isWriteRefused(error)) trouble.refuses(reasonOf(error));
+      else trouble.beside(reasonOf(error));
+    } else if (failures === 0 || startedMs >= failedMs) {
+      failures += 1;
+      failedMs = endedMs;
+    }
+    if (isElsewhere(error)) move();
+    if (failures < FAILURES_TO_LEAVE || !isServing) return;
+    isServing = false;
+    trouble.because(isAnswer(error) || error instanceof NotUnderstood ? reasonOf(error) : 'UNANSWERED');
+    nextLook = setTimeout(() => void look(connection), LOOK_MS).unref();
   }
 
   async function guarded<T>(call: string, isWriting: boolean, work: () => Promise<T>): Promise<T> {
     const startedMs = now();
     const end = (outcome: StoreCall['outcome']): void => onCall({ call, outcome, durationMs: now() - startedMs });
-    if (commands.status !== 'ready') {
-      end('not_connected');
-      throw unavailable(new Error('not connected'));
-    }
-    if (startedMs < openUntil) {
-      end('left_alone');
-      throw unavailable(new Error('left alone after failures'));
+    if (!isServing || commands.status !== 'ready') {
+      const isLeftAlone = failures >= FAILURES_TO_LEAVE;
+      end(isLeftAlone ? 'left_alone' : 'not_connected');
+      throw unavailable(new Error(isLeftAlone ? 'left alone after failures' : 'not connected'));
     }
     try {
       const result = await within(commandTimeoutMs, work());
-      failures = 0;
-      if (commands.status === 'ready') trouble.over();
+      serve();
       if (isWriting) trouble.takes();
       end('ok');
       return result;
     } catch (error) {
       const endedMs = now();
-      if (error instanceof Error && isWriteRefused(error)) {
-        refuses(error);
-        end('failed');
-        throw unavailable(error);
-      }
-      if (failures === 0 || startedMs >= failedMs) {
-        failures += 1;
-        failedMs = endedMs;
-      }
-      const isAnswer = error instanceof Error && error.name === 'ReplyError';
-      if (failures >= FAILURES_TO_OPEN) {
-        openUntil = endedMs + OPEN_MS;
-        trouble.because(isAnswer ? reasonOf(error) : 'UNANSWERED');
-      }
+      failed(error, startedMs, endedMs);
       // Timers count whole milliseconds: one may come a fraction early.
       end(endedMs - startedMs > commandTimeoutMs - 1 ? 'timeout' : 'failed');
-      throw unavailable(isAnswer ? error : new Unanswered('sent, and not answered', { cause: error }));
+      throw unavailable(isAnswer(error) ? error : new Unanswered('sent, and not answered', { cause: error }));
     }
   }
 
   return {
     get state() {
-      if (commands.status === 'ready' && now() >= openUntil) return 'up';
+      if (isServing && commands.status === 'ready') return 'up';
       return wasUp ? 'away' : 'starting';
     },
     reached,
     run: (call, script, keys, args) =>
-      guarded(call, script.isWriting, () =>
-        commands.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: Error) => {
-          if (!error.message.startsWith('NOSCRIPT')) throw error;
-          return commands.eval(script.lua, keys.length, ...keys, ...args);
-        }),
-      ),
+      guarded(call, script.isWriting, async () => {
+        try {
+          return script.read(await commands.evalsha(script.sha, keys.length, ...keys, ...args));
+        } catch (error) {
+          if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+          return script.read(await commands.eval(script.lua, keys.length, ...keys, ...args));
+        }
+      }),
     command: (call, name, ...args) => guarded(call, WRITING.has(name), () => commands.call(name, ...args)),
-    subscribe(channel, onMessage) {
-      channels.set(channel, onMessage);
-      if (hearing.status === 'ready') hearing.subscribe(channel).catch(cannotHear);
-    },
+    subscribe: hearing.subscribe,
     onReady(tell) {
       listeners.push(tell);
     },
     async close() {
       isClosing = true;
-      clearInterval(alive);
+      clearTimeout(nextLook);
+      hearing.close();
       commands.disconnect();
-      hearing.disconnect();
+      heard.disconnect();
     },
   };
 }
 
-/** The first attempt fails where Redis is not up yet; the client goes on trying. */
-function connect(redis: Redis): void {
-  redis.connect().catch(() => {});
+/** A whole answer, and a quick one, that says no: what else it is asked for may be served. */
+function isAnswered(error: unknown): boolean {
+  return isWriteRefused(error) || isForbidden(error);
 }
 
 /** An answer that has come and was not read yet is in time: timers run before what was received, and a busy process must not blame Redis. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => setImmediate(reject, new Error('not answered in time')), ms);
+  const timer = setTimeout(() => setImmediate(reject, new Unanswered('not answered in time')), ms);
   work.then(resolve, reject);
   try {
     return await promise;

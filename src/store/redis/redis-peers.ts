@@ -1,7 +1,8 @@
 // Questions to all replicas through Redis' channels: one that all hear, and one for the answers to each.
 import type { PeerAnswer, Peers } from '../peers.ts';
-import { type RedisLink, redisScript } from './redis-link.ts';
+import type { RedisLink } from './redis-link.ts';
 import { FORGOTTEN_AFTER_SECONDS, type RedisPresence } from './redis-presence.ts';
+import { listIn, numberIn, redisScript } from './redis-script.ts';
 
 export interface RedisPeersOptions {
   readonly link: RedisLink;
@@ -27,7 +28,7 @@ local time = redis.call('TIME')
 local heard = redis.call('PUBLISH', ARGV[1], ARGV[2])
 return { redis.call('ZCOUNT', KEYS[1], time[1] - ${FORGOTTEN_AFTER_SECONDS}, '+inf'), heard }
 `,
-  false,
+  { read: (answer) => listIn(answer).map(numberIn), isWriting: false },
 );
 
 /** Whoever has not answered by then is silent. */
@@ -75,9 +76,9 @@ export function createRedisPeers({ link, prefix, replica, presence }: RedisPeers
       });
       try {
         const question: Question = { number, from: replica, text };
-        const answer = await link.run('peer_ask', ASK, [presence.key], [questions, JSON.stringify(question)]);
+        const counts = await link.run('peer_ask', ASK, [presence.key], [questions, JSON.stringify(question)]);
         // Some are known and do not hear it; in a cluster Redis counts only those who listen at the same node.
-        others = Math.max(...(answer as number[])) - 1; // the script's
+        others = Math.max(1, ...counts) - 1;
         if (answers.length < others) await enough;
       } catch {
         others = presence.replicas - 1; // this one can answer for itself

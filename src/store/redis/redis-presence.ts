@@ -1,17 +1,21 @@
 // Which replicas are there: each says so every five seconds, and is forgotten when it leaves or was silent for fifteen.
-import { type RedisLink, redisScript } from './redis-link.ts';
+import type { RedisLink } from './redis-link.ts';
+import { numberIn, redisScript } from './redis-script.ts';
 
 /** A replica that says nothing for so long is gone. */
 export const FORGOTTEN_AFTER_SECONDS = 15;
 
 /** KEYS: replicas by when they were heard of. ARGV: this one. */
-const PRESENT = redisScript(`
+const PRESENT = redisScript(
+  `
 local time = redis.call('TIME')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. time[1], '+inf') -- of before the clock was set back
 redis.call('ZADD', KEYS[1], time[1], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] - ${FORGOTTEN_AFTER_SECONDS})
 return redis.call('ZCARD', KEYS[1])
-`);
+`,
+  { read: numberIn },
+);
 
 const PRESENT_EVERY_MS = 5_000;
 
@@ -28,7 +32,7 @@ export function createRedisPresence(link: RedisLink, prefix: string, replica: st
   let replicas = 1;
   const present = async (): Promise<void> => {
     try {
-      replicas = Math.max(1, Number(await link.run('presence', PRESENT, [key], [replica])));
+      replicas = Math.max(1, await link.run('presence', PRESENT, [key], [replica]));
     } catch {
       // the number of before is the best guess
     }

@@ -1,9 +1,11 @@
 // Rates in Redis: a counter with an expiry for each window.
-import type { RateStore } from '../rates.ts';
-import { type RedisLink, redisScript } from './redis-link.ts';
+import type { RateCount, RateStore } from '../rates.ts';
+import type { RedisLink } from './redis-link.ts';
 import type { RedisPresence } from './redis-presence.ts';
+import { listIn, numberIn, redisScript } from './redis-script.ts';
 
-const HIT = redisScript(`
+const HIT = redisScript(
+  `
 local count = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
 -- A clock that was set back would make a window longer.
@@ -12,15 +14,18 @@ if left < 0 or left > tonumber(ARGV[1]) then
   redis.call('PEXPIRE', KEYS[1], left)
 end
 return { count, left }
-`);
+`,
+  {
+    read(answer): RateCount {
+      const [count, left] = listIn(answer);
+      return { count: numberIn(count), resetMs: Math.max(0, numberIn(left)) };
+    },
+  },
+);
 
 export function createRedisRates(link: RedisLink, prefix: string, presence: RedisPresence): RateStore {
   return {
-    async hit(name, windowMs) {
-      const answer = await link.run('rate_hit', HIT, [`${prefix}:rate:${name}`], [String(windowMs)]);
-      const [count, ttl] = answer as [number, number]; // the script's
-      return { count: Number(count), resetMs: Math.max(0, Number(ttl)) };
-    },
+    hit: (name, windowMs) => link.run('rate_hit', HIT, [`${prefix}:rate:${name}`], [String(windowMs)]),
     get replicas() {
       return presence.replicas;
     },

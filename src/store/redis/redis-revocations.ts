@@ -1,20 +1,30 @@
 // Revocations in Redis: one hash, a version beside it, and a word to all replicas at each change.
 import { revocationKey } from '../revocation-key.ts';
 import type { Revocation, RevocationStore } from '../revocations.ts';
-import { type RedisLink, redisScript } from './redis-link.ts';
+import { notUnderstood, type RedisLink } from './redis-link.ts';
+import { numberIn, redisScript, textsIn } from './redis-script.ts';
 
 /**
- * KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel.
+ * KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel, for how many milliseconds it holds (`` = for
+ * ever). That is counted by Redis' clock: the one of the replica may be another. It stands before the revocation, with a blank between.
  * The version first: a full Redis refuses that, and nothing was done. The word is said where channels are allowed.
  */
-const CHANGE = redisScript(`
+const CHANGE = redisScript(
+  `
 local was = redis.call('HEXISTS', KEYS[1], ARGV[2])
 redis.call('INCR', KEYS[2])
-if ARGV[1] == 'add' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+local value = ARGV[3]
+if ARGV[5] ~= '' then
+  local time = redis.call('TIME')
+  value = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5]) .. ' ' .. value
+end
+if ARGV[1] == 'add' then redis.call('HSET', KEYS[1], ARGV[2], value)
 else redis.call('HDEL', KEYS[1], ARGV[2]) end
 redis.pcall('PUBLISH', ARGV[4], 'changed')
 return was
-`);
+`,
+  { read: numberIn },
+);
 
 /** KEYS: the hash. Tokens that are past their own life are dropped on the way. */
 const LIST = redisScript(
@@ -24,33 +34,46 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = {}
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do
-  local one = cjson.decode(flat[i + 1])
-  if one.scope == 'token' and one.untilMs <= now then redis.call('HDEL', KEYS[1], flat[i])
-  else kept[#kept + 1] = flat[i + 1] end
+  local ends, text = string.match(flat[i + 1], '^(%d+) (.*)$')
+  if ends and tonumber(ends) <= now then redis.call('HDEL', KEYS[1], flat[i])
+  else kept[#kept + 1] = text or flat[i + 1] end
 end
 return kept
 `,
-  false,
+  // Written by `add`.
+  { read: (answer) => textsIn(answer).map((text) => JSON.parse(text) as Revocation), isWriting: false },
 );
 
-export function createRedisRevocations(link: RedisLink, prefix: string, changed: () => void): RevocationStore {
+export interface RedisRevocationsOptions {
+  readonly link: RedisLink;
+  readonly prefix: string;
+  /** Epoch milliseconds of this replica. */
+  readonly epochNow: () => number;
+  readonly changed: () => void;
+}
+
+export function createRedisRevocations(options: RedisRevocationsOptions): RevocationStore {
+  const { link, prefix, epochNow, changed } = options;
   const keys = ['revoked', 'version'].map((name) => `${prefix}:{revocations}:${name}`);
   const [hash = '', version = ''] = keys;
   const channel = `${prefix}:revocations`;
   link.subscribe(channel, changed);
   return {
-    async list() {
-      const texts = await link.run('revocation_list', LIST, [hash], []);
-      return (texts as string[]).map((text) => JSON.parse(text) as Revocation); // written by `add`
-    },
+    list: () => link.run('revocation_list', LIST, [hash], []),
     async add(one) {
-      await link.run('revocation_change', CHANGE, keys, ['add', revocationKey(one), JSON.stringify(one), channel]);
+      const lifeMs = one.scope === 'token' ? String(Math.max(0, Math.ceil(one.untilMs - epochNow()))) : '';
+      const args = ['add', revocationKey(one), JSON.stringify(one), channel, lifeMs];
+      await link.run('revocation_change', CHANGE, keys, args);
     },
     async remove(one) {
-      return (
-        Number(await link.run('revocation_change', CHANGE, keys, ['remove', revocationKey(one), '', channel])) === 1
-      );
+      const args = ['remove', revocationKey(one), '', channel, ''];
+      return (await link.run('revocation_change', CHANGE, keys, args)) === 1;
     },
-    version: async () => String((await link.command('revocation_version', 'GET', version)) ?? '0'),
+    async version() {
+      const answer = await link.command('revocation_version', 'GET', version);
+      if (answer === null) return '0';
+      if (typeof answer !== 'string' || !/^\d+$/.test(answer)) throw notUnderstood();
+      return answer;
+    },
   };
 }

@@ -23,13 +23,15 @@ export interface RedisStoreOptions {
   readonly prefix: string;
   readonly times?: Partial<LeaseTimes>;
   readonly commandTimeoutMs?: number;
+  /** Epoch milliseconds of this replica. */
+  readonly epochNow?: () => number;
   readonly onCall?: StoreObserver;
   readonly onCondition?: StoreConditionObserver;
 }
 
 /** Resolves at once: whether Redis is there is in `state`. */
 export async function createRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const { prefix } = options;
+  const { prefix, epochNow = Date.now } = options;
   const link = await createRedisLink(options);
   const replica = randomUUID();
   const wakePrefix = `${prefix}:wake:`;
@@ -60,10 +62,15 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
       return pool;
     },
     budgets: createRedisBudgets(link, prefix),
-    revocations: createRedisRevocations(link, prefix, () => {
-      for (const one of listeners) one.onRevocations?.();
+    revocations: createRedisRevocations({
+      link,
+      prefix,
+      epochNow,
+      changed() {
+        for (const one of listeners) one.onRevocations?.();
+      },
     }),
-    singleUse: createRedisSingleUse(link, prefix),
+    singleUse: createRedisSingleUse(link, prefix, epochNow),
     usage: createRedisUsageRecords(link, prefix),
     rates: createRedisRates(link, prefix, presence),
     peers: createRedisPeers({ link, prefix, replica, presence }),

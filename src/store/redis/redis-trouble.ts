@@ -1,5 +1,6 @@
 // What keeps Redis from being asked, in a word, and each word once: a client that tries ten times a second fails as often.
 import type { StoreCondition, StoreConditionObserver } from '../store-condition.ts';
+import { Unanswered } from '../unanswered.ts';
 
 export interface RedisTrouble {
   /** It can be asked. */
@@ -8,24 +9,35 @@ export interface RedisTrouble {
   because(reason: string): void;
   /** It can be asked all the same. */
   beside(reason: string): void;
+  /** What was beside is over. */
+  noLonger(reason: string): void;
   /** It answers, and takes nothing that is to be written; told until it `takes`. */
   refuses(reason: string): void;
   takes(): void;
 }
 
-export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTrouble {
+/** One that comes and goes several times a second fills no log: the last that was told is that it is away. */
+const RETURNS_MAX = 5;
+const RETURNS_MS = 10_000;
+
+/** @param now monotonic milliseconds */
+export function createRedisTrouble(onCondition: StoreConditionObserver, now: () => number): RedisTrouble {
   const told = new Set<string>();
+  let returnsMs: number[] = [];
   let state: StoreCondition['state'] = 'starting';
   let refusal: string | null = null;
   return {
     over() {
       if (state === 'up') return;
+      returnsMs = returnsMs.filter((ms) => now() - ms < RETURNS_MS);
+      if (returnsMs.length >= RETURNS_MAX) return;
+      returnsMs.push(now());
       state = 'up';
       told.clear();
       onCondition({ state, reason: null });
     },
     because(reason) {
-      if (told.has(reason) || (VAGUE.has(reason) && told.size > 0)) return;
+      if (told.has(reason) || (VAGUE.has(reason) && state !== 'up' && told.size > 0)) return;
       told.add(reason);
       if (state === 'up') state = 'away';
       onCondition({ state, reason });
@@ -34,6 +46,9 @@ export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTr
       if (told.has(reason)) return;
       told.add(reason);
       onCondition({ state: 'up', reason });
+    },
+    noLonger(reason) {
+      if (told.delete(reason) && state === 'up') onCondition({ state, reason: null });
     },
     refuses(reason) {
       if (reason === refusal) return;
@@ -54,28 +69,53 @@ export function createRedisTrouble(onCondition: StoreConditionObserver): RedisTr
  */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return UNKNOWN;
-  if (isSelectRefused(error)) return 'SELECT_REFUSED';
-  const word = error.name === 'ReplyError' ? error.message.split(' ', 1)[0] : Reflect.get(error, 'code');
-  return typeof word === 'string' && WORD.test(word) ? word : UNKNOWN;
+  // Of the second the client has nothing but these words.
+  if (error instanceof Unanswered || error.message.startsWith('Socket timeout')) return 'UNANSWERED';
+  if (!isAnswer(error)) return wordIn(Reflect.get(error, 'code'));
+  const word = wordIn(error.message.split(' ', 1)[0]);
+  if (isOfSelect(error) && (word === 'ERR' || word === 'NOPERM')) return 'SELECT_REFUSED';
+  return word === 'ERR' && error.message.startsWith(FULL) ? 'MAX_CLIENTS' : word;
 }
 
-/** The database of the URL is not there, or not for this user: the client would go on with database 0. */
-export function isSelectRefused(error: Error): boolean {
+function wordIn(text: unknown): string {
+  return typeof text === 'string' && WORD.test(text) ? text : UNKNOWN;
+}
+
+/** How it ends for whom Redis has no place; it has no word of its own. */
+const FULL = 'ERR max number of clients';
+
+/** Redis has said so itself. */
+export function isAnswer(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** The database of the URL is not there, or not for this user, or not now. */
+export function isOfSelect(error: Error): boolean {
   const command: unknown = Reflect.get(error, 'command');
   return (
-    error.name === 'ReplyError' &&
-    typeof command === 'object' &&
-    command !== null &&
-    Reflect.get(command, 'name') === 'select'
+    isAnswer(error) && typeof command === 'object' && command !== null && Reflect.get(command, 'name') === 'select'
   );
 }
 
 /** Its memory or its disk is full, it only copies another Redis, or has too few copies of itself. */
 const WRITE_REFUSALS: ReadonlySet<string> = new Set(['OOM', 'MISCONF', 'READONLY', 'NOREPLICAS']);
 
-/** A whole answer, and a quick one: nothing that is to be written is done. */
-export function isWriteRefused(error: Error): boolean {
-  return error.name === 'ReplyError' && WRITE_REFUSALS.has(reasonOf(error));
+/** Nothing that is to be written is done. */
+export function isWriteRefused(error: unknown): boolean {
+  return isAnswer(error) && WRITE_REFUSALS.has(reasonOf(error));
+}
+
+/** Its user may not do this. */
+export function isForbidden(error: unknown): boolean {
+  return isAnswer(error) && reasonOf(error) === 'NOPERM';
+}
+
+/** It is the copy of another, or has forgotten who this is. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'NOAUTH']);
+
+/** A new connection may lead to another Redis, or be let in. */
+export function isElsewhere(error: unknown): boolean {
+  return isAnswer(error) && ELSEWHERE.has(reasonOf(error));
 }
 
 const WORD = /^[A-Z][A-Z0-9_]{0,63}$/;

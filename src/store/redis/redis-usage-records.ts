@@ -1,6 +1,7 @@
 // Usage records in Redis: one stream of bounded length, for whoever bills or looks.
 import type { UsageRecord, UsageRecords } from '../usage-records.ts';
-import type { RedisLink } from './redis-link.ts';
+import { notUnderstood, type RedisLink } from './redis-link.ts';
+import { listIn, textIn } from './redis-script.ts';
 
 /** About 230 bytes each. */
 const KEPT_MAX = 100_000;
@@ -23,9 +24,18 @@ export function createRedisUsageRecords(link: RedisLink, prefix: string): UsageR
     },
     async list(max) {
       const entries = await link.command('usage_list', 'XREVRANGE', stream, '+', '-', 'COUNT', String(max));
-      // An entry is its id and its fields; ours has one field.
-      const texts = (entries as [string, [string, string]][]).map(([, [, text]]) => text);
-      return texts.reverse().map((text) => JSON.parse(text) as UsageRecord); // written by `add`
+      try {
+        return listIn(entries).map(recordIn).reverse();
+      } catch {
+        throw notUnderstood();
+      }
     },
   };
+}
+
+/** An entry is its id and its fields; ours has one field, written by `add`. */
+function recordIn(entry: unknown): UsageRecord {
+  const [, fields] = listIn(entry);
+  const [, text] = listIn(fields);
+  return JSON.parse(textIn(text)) as UsageRecord;
 }

@@ -1,0 +1,179 @@
+// States of Redis in which it is there and cannot be asked, or not for everything: what is said of them, and how they are left.
+import { type Test, test } from 'tap';
+import { Secret } from '../../src/config/secret.ts';
+import { Problem } from '../../src/errors/problems.ts';
+import { createRevocations } from '../../src/limits/revocations.ts';
+import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
+import { createRedisStore } from '../../src/store/redis/redis-store.ts';
+import type { StoreCondition } from '../../src/store/store-condition.ts';
+import { until } from '../e2e/limits-answers.ts';
+import { type Answering, greeting, lookAlike } from './look-alike.ts';
+import { redisServer } from './redis-server.ts';
+import { slowRelay } from './slow-relay.ts';
+
+interface Told {
+  readonly link: RedisLink;
+  readonly conditions: StoreCondition[];
+  readonly reasons: () => readonly (string | null)[];
+}
+
+async function told(t: Test, url: string): Promise<Told> {
+  const conditions: StoreCondition[] = [];
+  const link = await createRedisLink({
+    url: { current: new Secret(url) },
+    onCondition: (condition) => conditions.push(condition),
+  });
+  t.teardown(() => link.close());
+  return { link, conditions, reasons: () => conditions.map(({ reason }) => reason) };
+}
+
+const get = (link: RedisLink): Promise<string> =>
+  link.command('look', 'GET', 'a').then(
+    () => 'answered',
+    (error: unknown) => (error instanceof Problem ? error.code : String(error)),
+  );
+
+/** What Redis says while it is in a state; what it says of itself where it is asked, too. */
+const inState =
+  (error: string, info = ''): Answering =>
+  (command, args) => {
+    if (command === 'hello' || command === 'subscribe') return greeting(command, args);
+    return command === 'info' && info !== '' ? `$${info.length}\r\n${info}\r\n` : `-${error}\r\n`;
+  };
+const well: Answering = (command, args) => greeting(command, args) ?? (command === 'get' ? '$-1\r\n' : '+OK\r\n');
+
+const LOADING = inState('LOADING Redis is loading the dataset in memory', 'loading:1\r\nloading_eta_seconds:600\r\n');
+const BUSY = inState('BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.');
+
+test('a Redis that loads what it had written down, or runs a script, is told of by its word and found when it is done', async (t) => {
+  for (const [word, state, database] of [
+    ['LOADING', LOADING, ''],
+    ['BUSY', BUSY, ''],
+    ['BUSY', BUSY, '/1'],
+  ] as const) {
+    const server = await lookAlike(t, state);
+    const { link, reasons } = await told(t, server.url + database);
+    await until(() => reasons().includes(word));
+    t.equal(link.state, 'starting');
+    t.equal(await get(link), 'store_unavailable');
+    server.answer = well;
+    const doneMs = performance.now();
+    await link.reached;
+    t.ok(performance.now() - doneMs < 1_000, `${word}: ${Math.round(performance.now() - doneMs)} ms`);
+    t.strictSame(
+      reasons().filter((reason) => reason !== 'CLOSED'),
+      [word, null],
+    );
+    t.equal(await get(link), 'answered');
+    server.answer = state;
+    for (let i = 0; i < 3; i += 1) await get(link);
+    const samples = new Set<string>();
+    for (let i = 0; i < 60; i += 1) {
+      samples.add(link.state);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    t.strictSame([...samples], ['away'], 'also between two looks');
+    server.answer = well;
+    await until(() => link.state === 'up');
+  }
+});
+
+test('a copy that has lost its primary is left for what its address leads to now', async (t) => {
+  const [old, next] = await Promise.all([redisServer(t), redisServer(t)]);
+  const way = await slowRelay(t, old.port);
+  const { link, reasons } = await told(t, way.url);
+  const operator = (await told(t, old.url.reveal())).link;
+  await Promise.all([link.reached, operator.reached]);
+  await operator.command('stale', 'CONFIG', 'SET', 'replica-serve-stale-data', 'no');
+  await operator.command('demote', 'REPLICAOF', '127.0.0.1', '1');
+  for (let i = 0; i < 3; i += 1) t.equal(await get(link), 'store_unavailable');
+  await until(() => reasons().includes('MASTERDOWN'));
+  way.port = next.port;
+  await until(async () => (await get(link)) === 'answered');
+});
+
+test('what stands at the address and is no Redis, or says nothing, is told of as that', async (t) => {
+  for (const [reason, said] of [
+    ['NOT_REDIS', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['NOT_REDIS', '+OK\r\n'],
+    ['UNANSWERED', ''],
+    ['MAX_CLIENTS', '-ERR max number of clients reached\r\n'],
+  ] as const) {
+    const server = await lookAlike(t, () => said);
+    const { link, reasons } = await told(t, server.url);
+    await until(() => reasons().includes(reason));
+    t.equal(link.state, 'starting');
+  }
+});
+
+test('a Redis that comes and goes many times a second fills no log', async (t) => {
+  const server = await lookAlike(t, (command, args) => `${greeting(command, args) ?? '+OK\r\n'}$-1\r\n`);
+  const { conditions } = await told(t, server.url);
+  await until(() => server.connections > 30);
+  t.ok(conditions.length <= 12, `${conditions.length} lines`);
+  server.answer = well;
+  await until(() => conditions.at(-1)?.state === 'up');
+});
+
+test('where one connection more is not to be had, the log says that replicas do not hear each other, and when they do', async (t) => {
+  const server = await redisServer(t);
+  const { link, conditions, reasons } = await told(t, server.url.reveal());
+  const operator = (await told(t, server.url.reveal())).link;
+  let heard = 0;
+  link.subscribe('news', () => (heard += 1));
+  await Promise.all([link.reached, operator.reached]);
+  const isHeard = async (): Promise<boolean> => {
+    await operator.command('say', 'PUBLISH', 'news', 'word');
+    return heard > 0;
+  };
+  await until(isHeard);
+  await operator.command('few', 'CONFIG', 'SET', 'maxclients', '1');
+  await operator.command('kill', 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await until(() => reasons().includes('HEARING_LOST'));
+  t.equal(await get(link), 'answered');
+  t.equal(link.state, 'up');
+  await operator.command('more', 'CONFIG', 'SET', 'maxclients', '100');
+  heard = 0;
+  await until(isHeard);
+  await until(() => conditions.at(-1)?.reason === null);
+  t.equal(reasons().filter((reason) => reason === 'HEARING_LOST').length, 1);
+});
+
+test('what a user may not do is told once, the rest is served, and who is shut out stays so where the list cannot be read', async (t) => {
+  const server = await redisServer(t);
+  const operator = (await told(t, server.url.reveal())).link;
+  await operator.reached;
+  const rights = (...changes: readonly string[]): Promise<unknown> =>
+    operator.command('acl', 'ACL', 'SETUSER', 'small', 'on', '>pw', '~*', '&*', '+@all', ...changes);
+  await rights('-info');
+  const conditions: StoreCondition[] = [];
+  const store = await createRedisStore({
+    url: { current: new Secret(`redis://small:pw@127.0.0.1:${server.port}`) },
+    prefix: 'p',
+    onCondition: (condition) => conditions.push(condition),
+  });
+  const revocations = createRevocations({ store, onEvent: () => {} });
+  t.teardown(async () => {
+    revocations.close();
+    await store.close();
+  });
+  await revocations.known;
+  const caller = { client: 'web', subject: 'ann', method: 'key', claims: {} };
+  const checked = (): string => {
+    try {
+      revocations.check(caller);
+      return 'let in';
+    } catch (error) {
+      return error instanceof Problem ? error.code : String(error);
+    }
+  };
+  t.equal(checked(), 'let in');
+  t.strictSame(conditions, [{ state: 'up', reason: null }], 'no right is needed to find out whether it is there');
+  await rights('-get');
+  await until(() => checked() === 'store_unavailable');
+  for (let i = 0; i < 10; i += 1) await t.resolves(store.rates?.hit('name', 1_000) ?? Promise.reject());
+  t.strictSame(conditions.slice(1), [{ state: 'up', reason: 'NOPERM' }]);
+  t.equal(store.state, 'up');
+  await rights();
+  await until(() => checked() === 'let in');
+});

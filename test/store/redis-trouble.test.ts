@@ -1,0 +1,22 @@
+import { test } from 'tap';
+import { createRedisTrouble } from '../../src/store/redis/redis-trouble.ts';
+import type { StoreCondition } from '../../src/store/store-condition.ts';
+
+test('a connection that ends is told of where something was wrong beside it, and that is told again afterwards', async (t) => {
+  const conditions: StoreCondition[] = [];
+  const trouble = createRedisTrouble(
+    (condition) => conditions.push(condition),
+    () => 0,
+  );
+  for (let round = 0; round < 2; round += 1) {
+    trouble.over();
+    for (let times = 0; times < 2; times += 1) trouble.beside('NOPERM');
+    for (const reason of ['CLOSED', 'ECONNREFUSED', 'CLOSED']) trouble.because(reason);
+    t.strictSame(conditions.splice(0), [
+      { state: 'up', reason: null },
+      { state: 'up', reason: 'NOPERM' },
+      { state: 'away', reason: 'CLOSED' },
+      { state: 'away', reason: 'ECONNREFUSED' },
+    ]);
+  }
+});
