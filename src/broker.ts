@@ -86,6 +86,8 @@ export interface Broker {
 /** More than any plan runs at once; a bound all the same. */
 const CARRIED_CONNECTIONS_MAX = 1024;
 const CONNECT_TIMEOUT_MS = 3000;
+/** Clients that connect in one moment; whoever finds no place asks again after one second and more. Linux allows no more either. */
+const BACKLOG = 4096;
 /** The first probe of an orchestrator comes within this, or much later. */
 const WARM_UP_AFTER_MS = 50;
 const STORE_PATIENCE_MS = 500;
@@ -198,7 +200,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     await store.close();
   };
   try {
-    await app.listen({ host: config.listen.host, port: config.listen.port });
+    await app.listen({ host: config.listen.host, port: config.listen.port, backlog: BACKLOG });
     await management.listen({ host: config.management.host, port: config.management.port });
   } catch (error) {
     await Promise.all([app.close(), closeParts()]);

@@ -10,6 +10,7 @@ import { errorBody, errorHeaders } from '../errors/wire.ts';
 import { type Certificate, secureOptions } from './certificate.ts';
 import { endConnection } from './end-connection.ts';
 import { announcesBody, checkFraming, mentionsBody } from './framing.ts';
+import { Intake } from './intake.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
 import { asksForWebSocket, beginAnswer, responseTo } from './upgrade.ts';
@@ -85,15 +86,20 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
         });
   server.maxHeadersCount = 0; // counted by framing.ts: Node would drop surplus fields silently
 
-  const handling: Handling = {
-    run(request, response) {
+  const intake = new Intake({
+    begin({ request, response }) {
       forgetTypeOfNothing(request);
       beginAnswer(request, response);
       handler(request, response);
     },
+    refuse: ({ request, response }) => handling.refuse(request, response, new Problem('overloaded'), false),
+  });
+  const handling: Handling = {
+    run: (request, response) => intake.take({ request, response }),
     refuse(request, response, problem, isRunning) {
-      if (!isRunning) beginAnswer(request, response);
-      if (isRunning) request[refusedWith] = problem;
+      const isBegun = isRunning && !intake.withdraw(request);
+      if (!isBegun) beginAnswer(request, response);
+      if (isBegun) request[refusedWith] = problem;
       else onRefused?.(problem, requestIdOf(request));
       answer(response, problem, requestIdOf(request));
     },

@@ -1,0 +1,79 @@
+// Requests wait for their turn where many come at once, and not for long.
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { test } from 'tap';
+import { type Arrival, BEGUN_MAX, Intake, WAIT_MAX_MS } from '../../src/listener/intake.ts';
+
+function stage() {
+  const clock = { now: 0 };
+  const begun: Arrival[] = [];
+  const refused: Arrival[] = [];
+  const intake = new Intake({
+    begin: (arrival) => void begun.push(arrival),
+    refuse: (arrival) => void refused.push(arrival),
+    now: () => clock.now,
+  });
+  const arrive = (count: number): Arrival[] =>
+    Array.from({ length: count }, () => {
+      const request = new IncomingMessage(new Socket());
+      const arrival = { request, response: new ServerResponse(request) };
+      intake.take(arrival);
+      return arrival;
+    });
+  const requests = (arrivals: readonly Arrival[]) => arrivals.map(({ request }) => request);
+  return { clock, begun, refused, intake, arrive, requests };
+}
+
+test('what comes in one turn is begun at once, up to a number; the rest in the turns behind it, in order', async (t) => {
+  const { begun, refused, arrive, requests } = stage();
+  const first = arrive(BEGUN_MAX);
+  t.equal(begun.length, BEGUN_MAX, 'at once');
+  const rest = arrive(2 * BEGUN_MAX + 1);
+  t.equal(begun.length, BEGUN_MAX);
+  await turn();
+  t.equal(begun.length, 2 * BEGUN_MAX);
+  const last = arrive(1);
+  t.equal(begun.length, 2 * BEGUN_MAX, 'behind those who wait');
+  await turn();
+  await turn();
+  const all = [...first, ...rest, ...last];
+  t.equal(begun.length, all.length);
+  t.ok(requests(begun).every((request, at) => request === all[at]?.request));
+  await turn();
+  arrive(BEGUN_MAX);
+  t.equal(begun.length, all.length + BEGUN_MAX, 'nobody waits any more');
+  t.equal(refused.length, 0);
+});
+
+test('where the first has waited for too long, who comes is refused at once, and who waits is begun all the same', async (t) => {
+  const { clock, begun, refused, arrive } = stage();
+  arrive(BEGUN_MAX + 1);
+  clock.now = WAIT_MAX_MS;
+  arrive(1);
+  t.equal(refused.length, 0, 'not yet');
+  clock.now += 1;
+  arrive(3);
+  t.equal(refused.length, 3);
+  await turn();
+  t.equal(begun.length, BEGUN_MAX + 2);
+  arrive(1);
+  t.equal(begun.length, BEGUN_MAX + 3);
+});
+
+test('who has left, or was answered in the meantime, is not begun and takes nobody their turn', async (t) => {
+  const { begun, intake, arrive, requests } = stage();
+  arrive(BEGUN_MAX);
+  const [left, answered, ...others] = arrive(BEGUN_MAX + 2);
+  left?.response.destroy();
+  t.equal(intake.withdraw(answered?.request ?? new IncomingMessage(new Socket())), true);
+  t.equal(intake.withdraw(new IncomingMessage(new Socket())), false, 'nobody knows it');
+  await turn();
+  t.strictSame(requests(begun).slice(BEGUN_MAX).length, others.length);
+  t.ok(
+    requests(begun)
+      .slice(BEGUN_MAX)
+      .every((request, at) => request === others[at]?.request),
+  );
+  t.equal(intake.withdraw(others[0]?.request ?? new IncomingMessage(new Socket())), false, 'it has been begun');
+});
