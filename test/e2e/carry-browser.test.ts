@@ -5,12 +5,11 @@ import { Cartesia } from '@cartesia/cartesia-js';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { type Test, test } from 'tap';
-import { startIssuerServer } from '../identity/jwt/issuer-server.ts';
-import { createSigningKey, goodClaims, signJwt } from '../identity/jwt/signing-key.ts';
 import { type CarryingBroker, SPEECH, untilQuiet } from './carried-broker.ts';
 import { startChromium } from './chromium.ts';
+import { startPageBroker } from './page-broker.ts';
 import { startPageServer } from './page-server.ts';
-import { type RunningBroker, startRunningBroker } from './running-broker.ts';
+import type { RunningBroker } from './running-broker.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/browser/speak.js');
 
@@ -40,28 +39,13 @@ interface App {
 /** @param isListed whether the broker knows the page's origin */
 async function startApp(t: Test, isListed: boolean): Promise<App> {
   const origin = await startExample(t);
-  const issuer = await startIssuerServer();
-  t.teardown(() => issuer.close());
-  const key = createSigningKey();
-  issuer.publish(key.jwk);
-  const running = await startRunningBroker(t, {
-    env: { TOKEN_SIGNING_SECRET: 'a-secret-for-this-test-only-of-32-bytes-and-more' },
-    file: () => ({
-      clients: {
-        web: {
-          auth: { jwt: [{ issuer: issuer.issuer, audience: 'voice', jwks_url: issuer.jwksUrl }] },
-          grants: ['tts', 'stt'],
-          delivery: 'proxied',
-          origins: [isListed ? origin : 'https://app.example.com'],
-        },
-      },
-    }),
-  });
+  const listed = isListed ? origin : 'https://app.example.com';
+  const { session, ...running } = await startPageBroker(t, listed, { grants: ['tts', 'stt'] });
   const page = await (await startChromium(t)).newPage();
   const complaints: string[] = [];
   page.on('console', (message) => complaints.push(message.text()));
   await page.goto(origin);
-  return { running, session: signJwt(key, goodClaims(issuer.issuer)), page, complaints };
+  return { running, session, page, complaints };
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

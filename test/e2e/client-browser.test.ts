@@ -4,11 +4,9 @@ import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { type Test, test } from 'tap';
 import type { TokenSource } from '../../src/client/index.ts';
-import { startIssuerServer } from '../identity/jwt/issuer-server.ts';
-import { createSigningKey, goodClaims, signJwt } from '../identity/jwt/signing-key.ts';
 import { startChromium } from './chromium.ts';
+import { type PageBroker, startPageBroker } from './page-broker.ts';
 import { startPageServer } from './page-server.ts';
-import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 
 /** What the page has beside the usual. */
 interface InPage {
@@ -16,11 +14,10 @@ interface InPage {
   tokens: TokenSource;
 }
 
-interface App extends RunningBroker {
+interface App extends PageBroker {
   readonly page: Page;
   /** One more tab of the same browser. */
   readonly openTab: () => Promise<Page>;
-  readonly session: string;
 }
 
 async function startApp(t: Test, client: object = {}, isListed = true): Promise<App> {
@@ -33,30 +30,14 @@ async function startApp(t: Test, client: object = {}, isListed = true): Promise<
     platform: 'browser',
   });
   const origin = await startPageServer(t, outputFiles[0]?.text);
-  const issuer = await startIssuerServer();
-  t.teardown(() => issuer.close());
-  const key = createSigningKey();
-  issuer.publish(key.jwk);
-  const running = await startRunningBroker(t, {
-    env: { TOKEN_SIGNING_SECRET: 'a-secret-for-this-test-only-of-32-bytes-and-more' },
-    file: () => ({
-      clients: {
-        web: {
-          auth: { jwt: [{ issuer: issuer.issuer, audience: 'voice', jwks_url: issuer.jwksUrl }] },
-          delivery: 'proxied',
-          origins: [isListed ? origin : 'https://app.example.com'],
-          ...client,
-        },
-      },
-    }),
-  });
+  const running = await startPageBroker(t, isListed ? origin : 'https://app.example.com', client);
   const context = await (await startChromium(t)).newContext();
   const openTab = async (): Promise<Page> => {
     const page = await context.newPage();
     await page.goto(origin);
     return page;
   };
-  return { ...running, page: await openTab(), openTab, session: signJwt(key, goodClaims(issuer.issuer)) };
+  return { ...running, page: await openTab(), openTab };
 }
 
 /** Puts a source into the page. */
