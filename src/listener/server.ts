@@ -159,7 +159,9 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && turnsOf(socket, handling).isTakingItsTime) return; // Node says it once
     const problem = parseProblem(error.code);
-    if (problem === null || !socket.writable) socket.destroy();
+    // Of a connection that has brought nothing nobody waits for an answer, and one could cross with the first request.
+    const isUnused = problem?.code === 'request_timeout' && (socket as Socket).bytesRead === 0;
+    if (problem === null || isUnused || !socket.writable) socket.destroy();
     else turnsOf(socket, handling).close(problem, farewell(problem));
   });
   return server;

@@ -15,7 +15,6 @@ const LATE_MS = 1000;
 test('headers that do not come, or come drop by drop: 408 at the limit', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t, { seams: { timeouts: SHORT } });
   const cases = {
-    'connect and silence': [],
     'a request line and silence': ['POST /access-token HTTP/1.1\r\n'],
     'a field every 50 ms': Array.from({ length: 100 }, (_, i) =>
       i === 0 ? 'POST /access-token HTTP/1.1\r\n' : 'X: y\r\n',
@@ -40,6 +39,17 @@ test('headers that do not come, or come drop by drop: 408 at the limit', async (
       t.equal(logs.length, 1);
     });
   }
+
+  await t.test('connect and silence: the end, without a word that could cross with the first request', async (t) => {
+    logs.length = 0;
+    const start = performance.now();
+    const connection = await openRaw(t, broker.url);
+    await connection.ended();
+    const took = performance.now() - start;
+    t.ok(took > SHORT.headersMs - 50 && took < SHORT.headersMs + LATE_MS, `ended after ${took} ms`);
+    t.equal(connection.rest(), '');
+    t.strictSame(logs, []);
+  });
 
   await t.test('the second request of a connection, after the first was served', async (t) => {
     const connection = await openRaw(t, broker.url);
