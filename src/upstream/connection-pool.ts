@@ -100,7 +100,10 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       return pool;
     },
     load() {
-      loading ??= open();
+      loading ??= open().catch((error: unknown) => {
+        loading = null; // a file could not be read, say: the next caller may have more luck
+        throw error;
+      });
       return loading;
     },
     async close() {

@@ -47,7 +47,11 @@ export class Sending {
         if (this.#cancelled === null) loaded.dispatch(this.#request, exchange);
         else exchange.fail(this.#cancelled);
       },
-      (error: unknown) => exchange.fail(new UpstreamFailure('internal', toUpstreamFailure(error).code, 'HTTP client')),
+      (error: unknown) => {
+        const failure = toUpstreamFailure(error);
+        const isOurs = failure.kind !== 'exhausted';
+        exchange.fail(isOurs ? new UpstreamFailure('internal', failure.code, 'HTTP client') : failure);
+      },
     );
   }
 

@@ -69,12 +69,17 @@ const TLS_CODE =
 export function toUpstreamFailure(error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   const code = readCode(error);
-  // A name that cannot be looked up, because no file can be opened for it, is told as one that does not exist.
-  if (LOOKUP_CODES.has(code) && !isFileLeft()) return new UpstreamFailure('exhausted', 'EMFILE');
+  if (DISGUISES.has(code) && !isFileLeft()) return new UpstreamFailure('exhausted', 'EMFILE');
   return new UpstreamFailure(KIND_BY_CODE[code] ?? kindByPattern(code), code);
 }
 
-const LOOKUP_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN']);
+/** Where no file can be opened, a name cannot be looked up, nor a module be found: this is how both are told. */
+const DISGUISES: ReadonlySet<string> = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ERR_INVALID_PACKAGE_CONFIG',
+  'ERR_MODULE_NOT_FOUND',
+]);
 
 /** Whether the process may open one more. */
 function isFileLeft(): boolean {
