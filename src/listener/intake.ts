@@ -25,8 +25,6 @@ export const WAIT_MAX_MS = 2_000;
 
 interface Waiting extends Arrival {
   readonly sinceMs: number;
-  /** Whoever has answered it in the application's place has taken it out. */
-  isWithdrawn: boolean;
 }
 
 export class Intake {
@@ -51,28 +49,25 @@ export class Intake {
     }
     const nowMs = this.#now();
     if (next !== undefined && nowMs - next.sinceMs > WAIT_MAX_MS) this.#options.refuse(arrival);
-    else this.#waiting.push({ ...arrival, sinceMs: nowMs, isWithdrawn: false });
+    else this.#waiting.push({ ...arrival, sinceMs: nowMs });
   }
 
-  /** It will not be begun. @returns whether it was waiting */
+  /** It has been answered in the application's place and is not begun. @returns whether it was waiting */
   withdraw(request: IncomingMessage): boolean {
-    const waiting = this.#waiting.find((one) => one.request === request);
-    if (waiting === undefined) return false;
-    waiting.isWithdrawn = true;
-    return true;
+    const at = this.#waiting.findIndex((one) => one.request === request);
+    if (at !== -1) this.#waiting.splice(at, 1);
+    return at !== -1;
   }
 
   /** Those who wait are next. */
   turnIsOver(): void {
     this.#isTurnEndAwaited = false;
     this.#begun = 0;
-    let seen = 0;
-    for (const one of this.#waiting) {
-      if (this.#begun === BEGUN_MAX) break;
-      seen += 1;
-      if (!one.isWithdrawn && !one.response.destroyed) this.#begin(one); // or its client has left meanwhile
+    while (this.#begun < BEGUN_MAX) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (!next.response.destroyed) this.#begin(next); // else its client has left meanwhile
     }
-    if (seen > 0) this.#waiting.splice(0, seen);
   }
 
   #begin(arrival: Arrival): void {

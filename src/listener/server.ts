@@ -157,10 +157,11 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     turnsOf(socket, handling).close(problem, farewell(problem));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && turnsOf(socket, handling).isTakingItsTime) return; // Node says it once
+    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (isLate && turnsOf(socket, handling).isTakingItsTime) return; // Node says it once
     const problem = parseProblem(error.code);
     // Of a connection that has brought nothing nobody waits for an answer, and one could cross with the first request.
-    const isUnused = problem?.code === 'request_timeout' && (socket as Socket).bytesRead === 0;
+    const isUnused = isLate && (socket as Socket).bytesRead === 0;
     if (problem === null || isUnused || !socket.writable) socket.destroy();
     else turnsOf(socket, handling).close(problem, farewell(problem));
   });

@@ -54,11 +54,12 @@ export function watchStrain({ onChange, everyMs = LOOK_MS, nodeOptions = '' }: S
   let current: Strain | null = null;
   let calmLooks = 0;
   let lookedMs = performance.now();
-  let resident = 0;
+  let residentBytes = 0;
 
   const timer = setInterval(() => {
     const now = performance.now();
-    if (containerBytes > 0) resident = (residentBytes() ?? resident * containerBytes) / containerBytes;
+    if (containerBytes > 0) residentBytes = readResidentBytes() ?? residentBytes;
+    const resident = containerBytes === 0 ? 0 : residentBytes / containerBytes;
     const found = strainOf({ heap: oldSpaceBytes() / limit, resident, lateMs: now - lookedMs - everyMs }, current);
     lookedMs = now;
     calmLooks = found === null ? calmLooks + 1 : 0;
@@ -71,7 +72,7 @@ export function watchStrain({ onChange, everyMs = LOOK_MS, nodeOptions = '' }: S
 }
 
 /** `null`: it cannot be told, for asking takes a file descriptor, and none may be left. */
-function residentBytes(): number | null {
+function readResidentBytes(): number | null {
   try {
     return process.memoryUsage.rss();
   } catch {

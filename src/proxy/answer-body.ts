@@ -76,9 +76,7 @@ export class AnswerBody {
   }
 
   end(): void {
-    if (this.#framing === 'here') {
-      this.#beginTogether().write(LAST_CHUNK, 'latin1');
-    }
+    if (this.#framing === 'here') this.#beginTogether().write(LAST_CHUNK, 'latin1');
     // It ends without another write where everything has left already.
     this.#response.end();
   }

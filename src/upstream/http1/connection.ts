@@ -45,7 +45,13 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.#owner = owner;
     this.#authority = options.origin.authority;
     this.#first = first;
-    const onread = { buffer: () => this.#place.room, callback: (count: number) => this.#read(count) };
+    const onread = {
+      buffer: () => this.#place.room,
+      callback: (count: number) => {
+        this.#read(count);
+        return true; // whether to go on reading is decided elsewhere
+      },
+    };
     this.#socket = connectTo({ ...options, onread }, () => this.#connected());
     this.#socket.on('error', (error) => {
       this.#failure ??= toUpstreamFailure(error);
@@ -149,12 +155,11 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.send(first);
   }
 
-  /** @returns whether to go on reading, which is decided elsewhere */
-  #read(count: number): true {
-    if (this.#isGone) return true;
+  #read(count: number): void {
+    if (this.#isGone) return;
     if (this.#handler === null) {
       this.#break(UNASKED);
-      return true;
+      return;
     }
     try {
       this.#parser.read(this.#place.room, count);
@@ -162,7 +167,6 @@ export class Connection implements AnswerSink, UpstreamControl {
       this.#break(toUpstreamFailure(error));
     }
     this.#place.prepare(count);
-    return true;
   }
 
   /** The other side has closed its half: nothing more will come. */
