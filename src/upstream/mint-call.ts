@@ -49,11 +49,8 @@ export class MintCall<Token> implements Listed {
    * Timers come before sockets: where this process was busy, the answer may lie there unread. So a deadline counts only when what has come
    * by then was read; else an overload of ours would look like a silence of upstream's, and open the circuit.
    */
-  startTimer(ms: number, onDeadline: (call: this) => void): void {
-    const look = (): void => {
-      if (!this.#isSettled) onDeadline(this);
-    };
-    this.#timer = setTimeout(() => setImmediate(look), ms);
+  startTimer(ms: number, onDeadline: (call: MintCall<Token>) => void): void {
+    this.#timer = setTimeout(lookOnceRead<Token>, ms, this, onDeadline);
   }
 
   resolve(token: Token): void {
@@ -70,4 +67,11 @@ export class MintCall<Token> implements Listed {
     this.#isSettled = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
+}
+
+/** One function for all calls: few of them ever come to it. */
+function lookOnceRead<Token>(call: MintCall<Token>, onDeadline: (call: MintCall<Token>) => void): void {
+  setImmediate(() => {
+    if (!call.isSettled) onDeadline(call);
+  });
 }
