@@ -5,12 +5,13 @@
 // together with whatever else has come in it. The response still writes the head and ends the answer.
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
+import { ChunkPlace } from './chunk-place.ts';
 
 /** A whole body up to this size leaves in one write with its head. */
 const SMALL_BYTES = 8192;
-/** Data up to this size is copied into its chunk, and leaves in one piece. */
-const COPIED_MAX_BYTES = 32_768;
-const LAST_CHUNK = '0\r\n\r\n';
+/** Data up to this size is copied to the other chunks of its turn. */
+const GATHERED_MAX_BYTES = 65_536;
+const NOTHING = Buffer.alloc(0);
 
 /** Who puts the body into chunks: whoever writes it, this, or nobody, as its length is known or the client cannot read them. */
 type Framing = 'done' | 'here' | 'none';
@@ -20,6 +21,8 @@ export class AnswerBody {
   readonly #framing: Framing;
   readonly #isEncrypted: boolean;
   #isBegun = false;
+  /** What has come in this turn. */
+  #place: ChunkPlace | null = null;
 
   /**
    * @param response its head is made, and not sent yet
@@ -57,11 +60,9 @@ export class AnswerBody {
     this.#out.once('drain', tell);
   }
 
-  /** The head alone, unless it is gone already. */
+  /** The head alone, unless it is gone already or leaves with what was put together. */
   sendHead(): void {
-    if (this.#isBegun) return;
-    this.#isBegun = true;
-    this.#response.flushHeaders();
+    if (this.#place === null) this.#begin();
   }
 
   /** The last bytes, and the end with them. */
@@ -76,41 +77,70 @@ export class AnswerBody {
   }
 
   end(): void {
-    if (this.#framing === 'here') this.#beginTogether().write(LAST_CHUNK, 'latin1');
+    if (this.#framing === 'here') {
+      this.#gather(NOTHING);
+      this.flush();
+    }
     // It ends without another write where everything has left already.
     this.#response.end();
   }
 
-  #pass(bytes: Buffer): boolean {
+  /** What was put together leaves now, and the head before it. */
+  flush(): void {
+    const place = this.#place;
+    if (place === null) return;
+    this.#place = null;
     const out = this.#out;
+    // Of who takes more slowly than it comes a few bytes wait, not a whole place.
+    const isCopied = this.#isEncrypted || out.writableLength > 0;
+    this.#leave(isCopied ? Buffer.from(place.bytes) : place.bytes);
+    if (isCopied || out.writableLength === 0) place.release();
+  }
+
+  #pass(bytes: Buffer): boolean {
     // TLS says that it is done with what is written only when all is sent: it gets bytes of its own.
-    const chunk = this.#isEncrypted ? Buffer.from(bytes) : bytes;
-    if (this.#isBegun) return out.write(chunk);
+    return this.#leave(this.#isEncrypted ? Buffer.from(bytes) : bytes);
+  }
+
+  #leave(bytes: Buffer): boolean {
+    const out = this.#out;
+    if (this.#isBegun) return out.write(bytes);
     out.cork();
-    this.sendHead();
-    const isTaken = out.write(chunk);
+    this.#begin();
+    const isTaken = out.write(bytes);
     out.uncork();
     return isTaken;
   }
 
+  /** @returns as far as is known before it has left */
   #writeChunk(bytes: Buffer): boolean {
-    const out = this.#beginTogether();
-    const size = `${bytes.length.toString(16)}\r\n`;
-    if (bytes.length <= COPIED_MAX_BYTES) return out.write(chunkOf(size, bytes));
-    out.write(size, 'latin1');
+    if (bytes.length <= GATHERED_MAX_BYTES) {
+      this.#gather(bytes);
+      return !this.#out.writableNeedDrain;
+    }
+    this.flush();
+    const out = this.#out;
+    out.cork();
+    this.#leave(Buffer.from(`${bytes.length.toString(16)}\r\n`, 'latin1'));
     out.write(bytes);
-    return out.write('\r\n', 'latin1');
+    const isTaken = out.write('\r\n', 'latin1');
+    out.uncork();
+    return isTaken;
   }
 
-  /** What is written in one turn leaves in one write, and the head is the first of it. */
-  #beginTogether(): Writable {
-    const out = this.#out;
-    if (out.writableCorked === 0) {
-      out.cork();
-      process.nextTick(uncork, out);
+  #gather(bytes: Buffer): void {
+    if (this.#place?.hasRoomFor(bytes.length) === false) this.flush();
+    if (this.#place === null) {
+      this.#place = new ChunkPlace();
+      process.nextTick(flush, this);
     }
-    this.sendHead();
-    return out;
+    this.#place.append(bytes);
+  }
+
+  #begin(): void {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    this.#response.flushHeaders();
   }
 
   /** Where there is no connection any more, the response knows what becomes of bytes. */
@@ -119,14 +149,6 @@ export class AnswerBody {
   }
 }
 
-function chunkOf(size: string, bytes: Buffer): Buffer {
-  const chunk = Buffer.allocUnsafe(size.length + bytes.length + 2);
-  chunk.write(size, 0, 'latin1');
-  bytes.copy(chunk, size.length);
-  chunk.write('\r\n', size.length + bytes.length, 'latin1');
-  return chunk;
-}
-
-function uncork(out: Writable): void {
-  out.uncork();
+function flush(body: AnswerBody): void {
+  body.flush();
 }

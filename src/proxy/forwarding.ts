@@ -254,7 +254,10 @@ export class Forwarding implements UpstreamHandler, Listed {
     const wasOpen = outcome.outcome === 'aborted' || isCut;
     this.#phase = 'over';
     if (wasOpen) this.#control?.abort();
-    if (isCut) breakConnection(this.#parts.response);
+    if (isCut) {
+      this.#body?.flush();
+      breakConnection(this.#parts.response);
+    }
     this.#control = null;
     this.#body = null;
     this.#errorBody = [];

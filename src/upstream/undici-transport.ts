@@ -29,6 +29,8 @@ export function createUndiciTransport(options: ConnectionPoolOptions): UpstreamT
 
 class DispatchHandler implements Dispatcher.DispatchHandler {
   readonly #handler: UpstreamHandler;
+  /** Bytes of the body that are still to come; not a number where only its end will tell. */
+  #left = Number.NaN;
 
   constructor(handler: UpstreamHandler) {
     this.#handler = handler;
@@ -44,11 +46,14 @@ class DispatchHandler implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200) return; // informational: the answer is yet to come
-    this.#handler.onHead(status, flatHeaders(controller.rawHeaders), false);
+    const headers = flatHeaders(controller.rawHeaders);
+    this.#left = bodyLength(headers);
+    this.#handler.onHead(status, headers, false);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#handler.onData(chunk, chunk.length, false);
+    this.#left -= chunk.length;
+    this.#handler.onData(chunk, chunk.length, this.#left === 0);
   }
 
   onResponseEnd(): void {
@@ -65,4 +70,13 @@ function flatHeaders(raw: unknown): string[] {
   if (Array.isArray(raw))
     for (const item of raw) flat.push(Buffer.isBuffer(item) ? item.toString('latin1') : String(item));
   return flat;
+}
+
+/** As far as it is announced. undici has seen to it that there is one such field at most, and that it is a number. */
+function bodyLength(headers: readonly string[]): number {
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at];
+    if (name?.length === 14 && name.toLowerCase() === 'content-length') return Number(headers[at + 1]);
+  }
+  return Number.NaN;
 }

@@ -76,6 +76,62 @@ test('chunks of every size arrive as they were, and one of none does not end the
   t.equal(isComplete, true);
 });
 
+/** Writes leave, and nobody reads meanwhile. */
+const turn = () => new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
+
+test('what the kernel has not taken stays as it was while more is put together', async (t) => {
+  const { response, answer } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  const body = new AnswerBody(response, false);
+  const pieces = Array.from({ length: 400 }, (_, at) => Buffer.alloc(50_000, `${at} `));
+  let told = 0;
+  for (const piece of pieces) {
+    if (!body.write(piece)) told += 1;
+    await turn();
+  }
+  t.ok(told > 0, 'who writes is told that the reader is slow');
+  t.equal(body.isPending, true);
+  await new Promise<void>((resolve) => body.onDrain(resolve));
+  body.end();
+  t.strictSame((await answer).body, Buffer.concat(pieces));
+});
+
+test('two answers that come in the same turn do not mix', async (t) => {
+  const stages = [await stage(t), await stage(t)];
+  const bodies = stages.map(({ response }) => {
+    response.writeHead(200, ['transfer-encoding', 'chunked']);
+    return new AnswerBody(response, false);
+  });
+  for (const piece of ['a', 'bc', 'def']) {
+    for (const [at, body] of bodies.entries()) body.write(Buffer.from(`${at}${piece}`));
+  }
+  await turn();
+  for (const body of bodies) body.end();
+  const texts = await Promise.all(stages.map(async ({ answer }) => (await answer).body.toString()));
+  t.strictSame(texts, ['0a0bc0def', '1a1bc1def']);
+});
+
+test('a head leaves with what was put together, and alone where there is nothing', async (t) => {
+  const { response, answer, writes } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  const body = new AnswerBody(response, false);
+  body.write(Buffer.from('hello'));
+  body.sendHead();
+  t.equal(writes(), 0);
+  body.flush();
+  body.flush();
+  t.equal(writes(), 1);
+  body.end();
+  t.equal((await answer).body.toString(), 'hello');
+  const other = await stage(t);
+  other.response.writeHead(200, ['transfer-encoding', 'chunked']);
+  const silent = new AnswerBody(other.response, false);
+  silent.sendHead();
+  t.equal(other.writes(), 1);
+  silent.end();
+  await other.answer;
+});
+
 test('an answer of no bytes has a head and an end, in one write', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);

@@ -159,6 +159,26 @@ for (const name of NAMES) {
     }
   });
 
+  test(`${name}: the last piece of a body is known by the length that was announced`, async (t) => {
+    const rest = Promise.withResolvers<void>();
+    const { transport } = await setUp(t, name, ({ socket }) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":');
+      rest.promise.then(() => socket.write('1}'));
+    });
+    const heard = Promise.withResolvers<void>();
+    const hearing = ask(transport, {
+      onData() {
+        heard.resolve();
+        return false;
+      },
+    });
+    await heard.promise;
+    t.equal(hearing.isLast, false);
+    rest.resolve();
+    t.equal((await hearing.over).outcome, '200 {"a":1}');
+    t.equal(hearing.isLast, true);
+  });
+
   test(`${name}: an answer that is its connection's last is whole, and nothing follows it`, async (t) => {
     const last: Readonly<Record<string, string>> = {
       'connection: close': 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}',

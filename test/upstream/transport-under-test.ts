@@ -29,6 +29,8 @@ export class Hearing {
   /** Of the body, without framing. */
   dataBytes = 0;
   chunks = 0;
+  /** Whether the last chunk so far was known to be the last one. */
+  isLast = false;
   failure: UpstreamFailure | null = null;
   /** In order: `sent`, `head`, `end`, `failure`. */
   readonly calls: string[] = [];
@@ -65,8 +67,9 @@ export class Hearing {
     return this.#form;
   }
 
-  onData(chunk: Buffer, dataBytes: number): boolean {
+  onData(chunk: Buffer, dataBytes: number, isLast: boolean): boolean {
     this.chunks += 1;
+    this.isLast = isLast;
     this.dataBytes += dataBytes;
     this.body = Buffer.concat([this.body, chunk]);
     return this.#onData?.(chunk) === true;
