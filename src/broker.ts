@@ -10,7 +10,6 @@ import { Problem } from './errors/problems.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
-import { createSpentTokens } from './identity/single-use.ts';
 import { createLimits } from './limits/limits.ts';
 import { measureLimits, observeLimits } from './limits/observe-limits.ts';
 import { loadCertificate, watchCertificate } from './listener/certificate.ts';
@@ -24,8 +23,8 @@ import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
 import { createLimitedSessions } from './proxy/websocket/limited-sessions.ts';
 import { Relays, type RelaysOptions } from './proxy/websocket/relays.ts';
 import type { SessionGuards } from './proxy/websocket/session-guard.ts';
-import { createSharedSpentTokens } from './proxy/websocket/shared-spent-tokens.ts';
 import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
+import { createSpentTokens } from './proxy/websocket/spent-tokens.ts';
 import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
 import { observeStore } from './store/observe-store.ts';
 import { openStore } from './store/open-store.ts';
@@ -131,7 +130,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         relays,
         ring,
         guards: seams.guards ?? createLimitedSessions(limits),
-        spentTokens: store.isShared ? createSharedSpentTokens(store) : createSpentTokens(now),
+        spentTokens: createSpentTokens(store),
         keyRefused,
         now,
       }

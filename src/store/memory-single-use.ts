@@ -1,18 +1,23 @@
 // Names used once, of a single replica.
-import type { SingleUseStore } from './single-use.ts';
-
-const SWEEP_EVERY = 1_000;
+import { RESERVE_MS, type SingleUseStore } from './single-use.ts';
 
 /** @param now epoch milliseconds */
 export function createMemorySingleUse(now: () => number): SingleUseStore {
+  /** In the order of use. All are good for about as long, so the old ones are in front. */
   const used = new Map<string, { readonly by: string; readonly untilMs: number }>();
-  let added = 0;
+
+  function forgetOld(): void {
+    for (const [name, { untilMs }] of used) {
+      if (untilMs + RESERVE_MS > now()) return;
+      used.delete(name);
+    }
+  }
+
   return {
     async use(name, by, untilMs) {
+      forgetOld();
       if (used.has(name)) return false;
       used.set(name, { by, untilMs });
-      added += 1;
-      if (added % SWEEP_EVERY === 0) for (const [old, { untilMs: end }] of used) if (end <= now()) used.delete(old);
       return true;
     },
     async giveBack(name, by) {

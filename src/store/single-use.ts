@@ -1,5 +1,8 @@
 // Names that are good once.
 
+/** Names are remembered for so much longer than they are good: clocks are set, and those of replicas differ. */
+export const RESERVE_MS = 600_000;
+
 export interface SingleUseStore {
   /**
    * @param by unique: who uses it

@@ -1,13 +1,26 @@
 import { test } from 'tap';
 import { createMemorySingleUse } from '../../src/store/memory-single-use.ts';
+import { RESERVE_MS } from '../../src/store/single-use.ts';
 
-test('a name is remembered for as long as it could be used, however many come after it', async (t) => {
+test('a name is good once, and remembered for longer than it could be used', async (t) => {
   let now = 0;
   const names = createMemorySingleUse(() => now);
-  t.equal(await names.use('short', 'one', 1_000), true);
-  t.equal(await names.use('long', 'one', 60_000), true);
-  now = 1_000;
-  for (let i = 0; i < 2_000; i += 1) await names.use(`passing-${i}`, 'one', 60_000);
-  t.equal(await names.use('long', 'two', 60_000), false);
-  t.equal(await names.use('short', 'two', 1_000), true, 'by then it is refused anyhow');
+  t.equal(await names.use('a', 'one', 60_000), true);
+  t.equal(await names.use('a', 'one', 60_000), false);
+  t.equal(await names.use('b', 'one', 60_000), true);
+  now = 59_999 + RESERVE_MS;
+  t.equal(await names.use('a', 'two', 60_000), false, 'a clock may be set back meanwhile');
+  now += 1;
+  t.equal(await names.use('a', 'two', now + 60_000), true, 'by then it is refused anyhow');
+});
+
+test('only who has used a name gives it back, and once', async (t) => {
+  const names = createMemorySingleUse(() => 0);
+  await names.use('a', 'one', 60_000);
+  await names.giveBack('a', 'two');
+  t.equal(await names.use('a', 'two', 60_000), false);
+  await names.giveBack('a', 'one');
+  t.equal(await names.use('a', 'two', 60_000), true);
+  await names.giveBack('a', 'one');
+  t.equal(await names.use('a', 'three', 60_000), false);
 });

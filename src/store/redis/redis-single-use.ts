@@ -1,10 +1,7 @@
 // Names used once, in Redis. Each is a key of its own, so they spread over a cluster.
-import type { SingleUseStore } from '../single-use.ts';
+import { RESERVE_MS, type SingleUseStore } from '../single-use.ts';
 import { notUnderstood, type RedisLink } from './redis-link.ts';
 import { nothing, redisScript } from './redis-script.ts';
-
-/** The clocks of replicas may differ: where one has refused a name for its age, another may still take it. */
-const RESERVE_MS = 600_000;
 
 /** KEYS: the name. ARGV: who used it. */
 const GIVE_BACK = redisScript(

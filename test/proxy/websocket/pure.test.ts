@@ -1,7 +1,6 @@
 // The parts of the sockets that are values in, values out.
 import { test } from 'tap';
 import { Problem } from '../../../src/errors/problems.ts';
-import { createSpentTokens } from '../../../src/identity/single-use.ts';
 import { passedClosing, readClose } from '../../../src/proxy/websocket/frames/close-code.ts';
 import { Utf8Check } from '../../../src/proxy/websocket/frames/utf8-check.ts';
 import { acceptOf } from '../../../src/proxy/websocket/opening/handshake.ts';
@@ -199,23 +198,4 @@ test('contexts that fall silent are over; one that upstream still speaks in is n
   t.equal(contexts.only, first);
   const nameless = contexts.begin('', 3000);
   t.equal(contexts.named('made by upstream'), nameless);
-});
-
-test('a single-use token is spent once, and forgotten when it is long past', async (t) => {
-  let now = 0;
-  const spent = createSpentTokens(() => now);
-  t.ok(spent.spend({ id: 'a', expiresAt: 60 }, 'one'));
-  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }, 'one'));
-  t.ok(spent.spend({ id: 'b', expiresAt: 60 }, 'one'));
-  const b = { id: 'b', expiresAt: 60 };
-  spent.giveBack(b, 'two');
-  t.notOk(spent.spend(b, 'two'), 'who has not spent it cannot give it back');
-  spent.giveBack(b, 'one');
-  t.ok(spent.spend(b, 'two'));
-  spent.giveBack(b, 'one');
-  t.notOk(spent.spend(b, 'three'), 'nor who has given it back already');
-  now = 59_999;
-  t.notOk(spent.spend({ id: 'a', expiresAt: 60 }, 'one'), 'for as long as it could be used');
-  now = 60_001;
-  t.ok(spent.spend({ id: 'a', expiresAt: 60 }, 'one'), 'by then it has expired, which others check');
 });

@@ -1,7 +1,7 @@
 // Single-use tokens whose memory is elsewhere, and sometimes away.
 import { test } from 'tap';
 import { Problem } from '../../../src/errors/problems.ts';
-import { createSharedSpentTokens } from '../../../src/proxy/websocket/shared-spent-tokens.ts';
+import { createSpentTokens } from '../../../src/proxy/websocket/spent-tokens.ts';
 import { createMemorySingleUse } from '../../../src/store/memory-single-use.ts';
 import type { StoreEvents } from '../../../src/store/store.ts';
 import { Unanswered } from '../../../src/store/unanswered.ts';
@@ -17,7 +17,7 @@ function setUp() {
     if (!state.isAnswering) throw lost;
     return given;
   }
-  const tokens = createSharedSpentTokens({
+  const tokens = createSpentTokens({
     singleUse: {
       use: (name, by, untilMs) => answered(inner.use(name, by, untilMs)),
       giveBack: (name, by) => (state.isAnswering ? inner.giveBack(name, by) : Promise.reject(lost)),
@@ -34,7 +34,7 @@ const TOKEN = { id: 'a', expiresAt: 60 };
 test('a token that a lost answer has spent is good again when the store is back', async (t) => {
   const { tokens, state, renew } = setUp();
   state.isAnswering = false;
-  await t.rejects(Promise.resolve(tokens.spend(TOKEN, 'one')), { code: 'store_unavailable' });
+  await t.rejects(tokens.spend(TOKEN, 'one'), { code: 'store_unavailable' });
   state.isAnswering = true;
   t.equal(await tokens.spend(TOKEN, 'two'), false, 'it is not known yet');
   renew();

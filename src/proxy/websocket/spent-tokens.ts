@@ -1,10 +1,10 @@
-// Single-use tokens as all replicas remember them together.
+// Single-use tokens that were used, as the store remembers them: all replicas together, where they share one.
 import type { SpentTokens } from '../../identity/single-use.ts';
 import { createDebts } from '../../limits/debts.ts';
 import type { Store } from '../../store/store.ts';
 import { mayHaveBeenDone } from '../../store/unanswered.ts';
 
-export function createSharedSpentTokens({ singleUse, listen }: Pick<Store, 'singleUse' | 'listen'>): SpentTokens {
+export function createSpentTokens({ singleUse, listen }: Pick<Store, 'singleUse' | 'listen'>): SpentTokens {
   const debts = createDebts();
   listen({ onRenewed: () => debts.pay() });
   return {
