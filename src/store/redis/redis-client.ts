@@ -2,6 +2,7 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { CurrentSecret } from '../../config/secret.ts';
 import { guardAnswers } from './redis-guard.ts';
+import type { RedisTls } from './redis-tls.ts';
 import { isOfSelect } from './redis-trouble.ts';
 
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -16,11 +17,15 @@ const SILENT_MS = 2_000;
 /** What a URL says of a connection; the client reads these of its options each time it connects. */
 const WHERE_AND_WHO = ['host', 'port', 'path', 'family', 'username', 'password', 'db', 'tls'] as const;
 
-/**
- * Not connected yet: that begins with `connectRedis`, behind whoever listens.
- * @param url looked up each time a connection is made
- */
-export async function createRedisClient(url: CurrentSecret): Promise<Redis> {
+/** Where Redis is, and how it is spoken to; both looked up each time a connection is made. */
+export interface RedisAddress {
+  readonly url: CurrentSecret;
+  /** Where it is given there is no connection without TLS, whatever the URL says. */
+  readonly tls?: Pick<RedisTls, 'context'> | null;
+}
+
+/** Not connected yet: that begins with `connectRedis`, behind whoever listens. */
+export async function createRedisClient({ url, tls = null }: RedisAddress): Promise<Redis> {
   // It is 200 files that a broker without Redis never reads.
   const { Redis } = await import('ioredis');
   await guardAnswers();
@@ -43,6 +48,11 @@ export async function createRedisClient(url: CurrentSecret): Promise<Redis> {
     socketTimeout: SILENT_MS,
   } satisfies RedisOptions;
   const redis = new Redis(url.current.reveal(), options);
+  // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
+  const useTls = (): void => {
+    if (tls !== null) redis.options.tls = { secureContext: tls.context, rejectUnauthorized: true };
+  };
+  useTls();
   redis.on('ready', () => {
     readyMs = performance.now();
   });
@@ -53,6 +63,7 @@ export async function createRedisClient(url: CurrentSecret): Promise<Redis> {
   redis.on('reconnecting', () => {
     const { options: now } = new Redis(url.current.reveal(), { lazyConnect: true });
     for (const name of WHERE_AND_WHO) Object.assign(redis.options, { [name]: now[name] });
+    useTls();
   });
   return redis;
 }
