@@ -28,13 +28,21 @@ export interface RedisServerOptions {
   readonly password?: string;
   /** PEM files, for TLS on a port beside the other: its own, and the authorities of its clients. Read at each start. */
   readonly tls?: CertificateFiles & { readonly caFile: string };
+  /** Where it would write what it holds down. */
+  readonly directory?: string;
   /** A node of a cluster that has no slots yet. */
   readonly isCluster?: boolean;
 }
 
 export async function redisServer(
   t: Test,
-  { isDown = false, password, tls, isCluster = false }: RedisServerOptions = {},
+  {
+    isDown = false,
+    password,
+    tls,
+    isCluster = false,
+    directory = isCluster ? t.testdir() : tmpdir(),
+  }: RedisServerOptions = {},
 ): Promise<RedisServer> {
   const port = await freePort();
   const tlsPort = tls === undefined ? 0 : await freePort();
@@ -51,7 +59,7 @@ export async function redisServer(
       '--appendonly',
       'no',
       '--dir',
-      isCluster ? t.testdir() : tmpdir(), // a cluster's node writes down what it knows
+      directory, // a cluster's node writes down what it knows
     ];
     // Its second port is 10,000 above the first one unless told.
     if (isCluster) {

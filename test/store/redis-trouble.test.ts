@@ -20,3 +20,25 @@ test('a connection that ends is told of where something was wrong beside it, and
     ]);
   }
 });
+
+test('what Redis refuses is told once, and again where it still does so after it was away', async (t) => {
+  const conditions: StoreCondition[] = [];
+  const trouble = createRedisTrouble(
+    (condition) => conditions.push(condition),
+    () => 0,
+  );
+  trouble.over();
+  for (let times = 0; times < 2; times += 1) trouble.refuses('MISCONF');
+  trouble.because('CLOSED');
+  trouble.over();
+  for (let times = 0; times < 2; times += 1) trouble.refuses('MISCONF');
+  for (let times = 0; times < 2; times += 1) trouble.takes();
+  t.strictSame(conditions, [
+    { state: 'up', reason: null },
+    { state: 'up', reason: 'MISCONF' },
+    { state: 'away', reason: 'CLOSED' },
+    { state: 'up', reason: null },
+    { state: 'up', reason: 'MISCONF' },
+    { state: 'up', reason: null },
+  ]);
+});

@@ -9,8 +9,8 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /** A store that is back is found within this. */
 const RECONNECT_STEP_MS = 50;
 const RECONNECT_MAX_MS = 500;
-/** A connection that did not last for so long is one more failed attempt. */
-const LASTING_MS = 1_000;
+/** A connection that did not last for so long is one more failed attempt. Less than lies between two that are left on purpose (redis-link.ts). */
+const LASTING_MS = 500;
 /** A connection on which nothing comes back for this long is given up: a new one may fare better. */
 const SILENT_MS = 2_000;
 

@@ -146,7 +146,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     nextLook = setTimeout(() => void look(connection), LOOK_MS).unref();
   }
 
-  async function guarded<T>(call: string, isWriting: boolean, work: () => Promise<T>): Promise<T> {
+  async function guarded<T>(call: string, hasWritten: (result: T) => boolean, work: () => Promise<T>): Promise<T> {
     const startedMs = now();
     const end = (outcome: StoreCall['outcome']): void => onCall({ call, outcome, durationMs: now() - startedMs });
     if (!isServing || commands.status !== 'ready') {
@@ -157,7 +157,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     try {
       const result = await within(commandTimeoutMs, work());
       serve();
-      if (isWriting) trouble.takes();
+      if (hasWritten(result)) trouble.takes();
       end('ok');
       return result;
     } catch (error) {
@@ -176,7 +176,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     },
     reached,
     run: (call, script, keys, args) =>
-      guarded(call, script.isWriting, async () => {
+      guarded(call, script.hasWritten, async () => {
         try {
           return script.read(await commands.evalsha(script.sha, keys.length, ...keys, ...args));
         } catch (error) {
@@ -184,7 +184,12 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
           return script.read(await commands.eval(script.lua, keys.length, ...keys, ...args));
         }
       }),
-    command: (call, name, ...args) => guarded(call, WRITING.has(name), () => commands.call(name, ...args)),
+    command: (call, name, ...args) =>
+      guarded(
+        call,
+        () => WRITING.has(name),
+        () => commands.call(name, ...args),
+      ),
     subscribe: hearing.subscribe,
     onReady(tell) {
       listeners.push(tell);

@@ -39,7 +39,10 @@ export function createRedisTrouble(onCondition: StoreConditionObserver, now: () 
     because(reason) {
       if (told.has(reason) || (VAGUE.has(reason) && state !== 'up' && told.size > 0)) return;
       told.add(reason);
-      if (state === 'up') state = 'away';
+      if (state === 'up') {
+        state = 'away';
+        refusal = null; // it is told again, should it not be over by then
+      }
       onCondition({ state, reason });
     },
     beside(reason) {
