@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { createRedisTrouble } from '../../src/store/redis/redis-trouble.ts';
+import { createRedisTrouble, reasonOf } from '../../src/store/redis/redis-trouble.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 
 test('a connection that ends is told of where something was wrong beside it, and that is told again afterwards', async (t) => {
@@ -41,4 +41,10 @@ test('what Redis refuses is told once, and again where it still does so after it
     { state: 'up', reason: 'MISCONF' },
     { state: 'up', reason: null },
   ]);
+});
+
+test("a code of OpenSSL's is told of, a text that may quote what was sent is not", async (t) => {
+  const coded = (code: unknown): Error => Object.assign(new Error('the-password'), { code });
+  t.equal(reasonOf(coded('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE')), 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE');
+  for (const code of ['the-password', 'A B', '/A', 7, undefined]) t.equal(reasonOf(coded(code)), 'OTHER');
 });
