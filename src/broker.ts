@@ -106,7 +106,9 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     everyMs: certificateCheckMs,
     ...observeRedisTls(logger),
   });
-  const redis = redisUrl === null ? null : { url: redisUrl, tls: redisTls };
+  let renewSecrets = (): void => {};
+  // A password that Redis has changed already is in the file by now, or soon.
+  const redis = redisUrl === null ? null : { url: redisUrl, tls: redisTls, refresh: () => renewSecrets() };
   const store = await openStore(redis, config.store.prefix, observeStore(logger, metrics.limits));
   const limits = createLimits({ config, store, onEvent: observeLimits(metrics.limits) });
   measureLimits(metrics.limits, limits, store);
@@ -235,6 +237,11 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     },
     onEvent: observeSecrets(logger, metrics),
   });
+  renewSecrets = () => {
+    secrets.look();
+    watch?.look();
+    redisTls?.look();
+  };
   const tellStrain = observeStrain(logger, metrics);
   const strainWatch = watchStrain({
     ...(seams.nodeOptions === undefined ? {} : { nodeOptions: seams.nodeOptions }),
@@ -265,11 +272,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     get leases() {
       return limits.leases.open;
     },
-    renewSecrets() {
-      secrets.look();
-      watch?.look();
-      redisTls?.look();
-    },
+    renewSecrets,
     async stop(options = {}) {
       await drain(app.server, {
         readiness,

@@ -22,10 +22,12 @@ export interface RedisAddress {
   readonly url: CurrentSecret;
   /** Where it is given there is no connection without TLS, whatever the URL says. */
   readonly tls?: Pick<RedisTls, 'context'> | null;
+  /** Told before they are looked up again: the files that they came from may have changed. */
+  readonly refresh?: () => void;
 }
 
 /** Not connected yet: that begins with `connectRedis`, behind whoever listens. */
-export async function createRedisClient({ url, tls = null }: RedisAddress): Promise<Redis> {
+export async function createRedisClient({ url, tls = null, refresh = () => {} }: RedisAddress): Promise<Redis> {
   // It is 200 files that a broker without Redis never reads.
   const { Redis } = await import('ioredis');
   await guardAnswers();
@@ -61,6 +63,7 @@ export async function createRedisClient({ url, tls = null }: RedisAddress): Prom
     if (error instanceof Error && isOfSelect(error)) redis.disconnect(true); // it would go on with database 0
   });
   redis.on('reconnecting', () => {
+    refresh();
     const { options: now } = new Redis(url.current.reveal(), { lazyConnect: true });
     for (const name of WHERE_AND_WHO) Object.assign(redis.options, { [name]: now[name] });
     useTls();
