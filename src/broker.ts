@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
+import { loadCertificate } from './config/certificate-files.ts';
 import type { Config, Delivery } from './config/config.ts';
 import { watchSecrets } from './config/watch-secrets.ts';
 import { Problem } from './errors/problems.ts';
@@ -12,7 +13,7 @@ import { createIdentity } from './identity/chain.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
 import { createLimits } from './limits/limits.ts';
 import { measureLimits, observeLimits } from './limits/observe-limits.ts';
-import { loadCertificate, watchCertificate } from './listener/certificate.ts';
+import { watchCertificate } from './listener/certificate.ts';
 import { type DrainOptions, drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
@@ -26,8 +27,8 @@ import type { SessionGuards } from './proxy/websocket/session-guard.ts';
 import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
 import { createSpentTokens } from './proxy/websocket/spent-tokens.ts';
 import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
-import { observeStore } from './store/observe-store.ts';
-import { openStore } from './store/open-store.ts';
+import { observeRedisTls, observeStore } from './store/observe-store.ts';
+import { openRedisTls, openStore } from './store/open-store.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { observeSecrets } from './telemetry/observe-secrets.ts';
@@ -52,7 +53,7 @@ export interface BrokerSeams {
   /** For a WebSocket's handshake with upstream. Milliseconds. */
   readonly socketHandshakeMs?: number;
   readonly guards?: SessionGuards;
-  /** How often the certificate's files are looked at. */
+  /** How often the files of certificates are looked at. */
   readonly certificateCheckMs?: number;
   /** The same for the files of secrets. */
   readonly secretsCheckMs?: number;
@@ -62,7 +63,7 @@ export interface BrokerSeams {
   readonly carrying?: CarrierClocks;
 }
 
-/** Renewals are days apart, and a look costs two stat calls. */
+/** Renewals are days apart, and a look costs a stat call for each file. */
 const CERTIFICATE_CHECK_MS = 10_000;
 const SECRETS_CHECK_MS = 10_000;
 
@@ -76,7 +77,7 @@ export interface Broker {
   readonly carried: number;
   /** Leases that this replica holds or waits for. */
   readonly leases: number;
-  /** Reads the files of secrets again, now. */
+  /** Looks at the files of secrets and certificates, now. */
   renewSecrets(): void;
   /** Graceful: see `listener/drain.ts`. `delayMs` overrides the configured drain delay. */
   stop(options?: Partial<Pick<DrainOptions, 'delayMs' | 'idleGraceMs'>>): Promise<void>;
@@ -95,13 +96,20 @@ const STORE_PATIENCE_MS = 500;
  * Listens on both listeners; rejects when a port is taken or a certificate cannot be read.
  */
 export async function startBroker(config: Config, logger: Logger, seams: BrokerSeams = {}): Promise<Broker> {
-  const { now = Date.now } = seams;
+  const { now = Date.now, certificateCheckMs = CERTIFICATE_CHECK_MS } = seams;
   const metrics = createMetrics();
   const readiness = createReadiness();
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
   const redisUrl = config.store.redisUrl === null ? null : { current: config.store.redisUrl };
-  const store = await openStore(redisUrl, config.store.prefix, observeStore(logger, metrics.limits));
+  const redisTls = await openRedisTls(config.store.redisTls, {
+    everyMs: certificateCheckMs,
+    ...observeRedisTls(logger),
+  });
+  let renewSecrets = (): void => {};
+  // A password that Redis has changed already is in the file by now, or soon.
+  const redis = redisUrl === null ? null : { url: redisUrl, tls: redisTls, refresh: () => renewSecrets() };
+  const store = await openStore(redis, config.store.prefix, observeStore(logger, metrics.limits));
   const limits = createLimits({ config, store, onEvent: observeLimits(metrics.limits) });
   measureLimits(metrics.limits, limits, store);
   const onEvent = observeUpstream(logger, metrics);
@@ -197,6 +205,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     await Promise.all([management.close(), tokenClient.close(), carrier?.close(), identity.close()]);
     await limits.close();
     await store.close();
+    redisTls?.stop();
   };
   try {
     await app.listen({ host: config.listen.host, port: config.listen.port, backlog: BACKLOG });
@@ -212,7 +221,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       ? null
       : watchCertificate(app.server as HttpsServer, config.listen.tls, certificate, {
           // it is one: a certificate is configured
-          everyMs: seams.certificateCheckMs ?? CERTIFICATE_CHECK_MS,
+          everyMs: certificateCheckMs,
           onRenewed: () => logger.info('certificate renewed'),
           onFailed: (wrong) => logger.error({ reason: wrong }, 'certificate not renewed: the old one stays in use'),
         });
@@ -228,6 +237,11 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     },
     onEvent: observeSecrets(logger, metrics),
   });
+  renewSecrets = () => {
+    secrets.look();
+    watch?.look();
+    redisTls?.look();
+  };
   const tellStrain = observeStrain(logger, metrics);
   const strainWatch = watchStrain({
     ...(seams.nodeOptions === undefined ? {} : { nodeOptions: seams.nodeOptions }),
@@ -258,7 +272,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     get leases() {
       return limits.leases.open;
     },
-    renewSecrets: secrets.look,
+    renewSecrets,
     async stop(options = {}) {
       await drain(app.server, {
         readiness,

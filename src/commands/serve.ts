@@ -37,7 +37,7 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
     logger,
     deadlineMs: config.listen.drainDelayMs + config.listen.drainDeadlineMs + STOP_RESERVE_MS,
     onHangup: () => {
-      logger.info('SIGHUP: reading the files of secrets');
+      logger.info('SIGHUP: reading the files of secrets and certificates');
       starting.then(
         (broker) => broker.renewSecrets(),
         () => {}, // told below

@@ -1,6 +1,15 @@
 // From the settings as the file writes them to the configuration as the program reads it.
 import { parseBudget, type QuotaUnit } from './budget.ts';
-import type { ClientConfig, ConcurrencyConfig, Config, JwtConfig, QuotaConfig, SecretFile } from './config.ts';
+import type {
+  CertificateFiles,
+  ClientConfig,
+  ConcurrencyConfig,
+  Config,
+  JwtConfig,
+  QuotaConfig,
+  RedisTlsFiles,
+  SecretFile,
+} from './config.ts';
 import { GRANTS, type Grant } from './grant.ts';
 import { parseRate } from './rate.ts';
 import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
@@ -13,13 +22,12 @@ const DEFAULT_TTL_SECONDS = 300;
 export function buildConfig(settings: Settings, secretFiles: readonly SecretFile[]): Config {
   const { listen, management, upstream, tokens, limits, store, usage, log } = settings;
   const clients = Object.entries(settings.clients).map(([name, client]) => buildClient(name, client));
-  const { cert_file: certFile, key_file: keyFile } = listen.tls;
   return {
     listen: {
       host: listen.host,
       port: listen.port,
       publicUrl: listen.public_url ?? null,
-      tls: certFile === undefined || keyFile === undefined ? null : { certFile, keyFile },
+      tls: certificateFiles(listen.tls.cert_file, listen.tls.key_file),
       trustProxy: listen.trust_proxy,
       requireHttps: listen.require_https,
       drainDelayMs: listen.drain_delay * 1000,
@@ -56,7 +64,11 @@ export function buildConfig(settings: Settings, secretFiles: readonly SecretFile
         mints: parseBudget(limits.quota.mints),
       },
     },
-    store: { redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url), prefix: store.prefix },
+    store: {
+      redisUrl: store.redis_url === undefined ? null : new Secret(store.redis_url),
+      redisTls: redisTlsFiles(store),
+      prefix: store.prefix,
+    },
     usage: {
       prices: {
         characters: usage.prices.million_characters ?? null,
@@ -78,6 +90,16 @@ export function buildManagementConfig({
   admin_token: token,
 }: Settings['management']): Config['management'] {
   return { host, port, adminToken: token === undefined ? null : new Secret(token) };
+}
+
+function redisTlsFiles(store: Settings['store']): RedisTlsFiles | null {
+  const caFile = store.redis_ca_file ?? null;
+  const certificate = certificateFiles(store.redis_cert_file, store.redis_key_file);
+  return store.redis_url === undefined || (caFile === null && certificate === null) ? null : { caFile, certificate };
+}
+
+function certificateFiles(certFile: string | undefined, keyFile: string | undefined): CertificateFiles | null {
+  return certFile === undefined || keyFile === undefined ? null : { certFile, keyFile };
 }
 
 function buildClient(name: string, client: ClientSettings): ClientConfig {

@@ -24,13 +24,26 @@ export interface Rate {
   readonly windowMs: number;
 }
 
+/** Paths of PEM files: a certificate, with those between it and its authority behind it, and its private key. */
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface RedisTlsFiles {
+  /** PEM file with authorities to trust beside Node's. */
+  readonly caFile: string | null;
+  /** Who we are, where Redis asks for it. */
+  readonly certificate: CertificateFiles | null;
+}
+
 export interface Config {
   readonly listen: {
     readonly host: string;
     readonly port: number;
     /** Origin (and path) under which callers reach the broker; `null` = from the listener. */
     readonly publicUrl: string | null;
-    readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+    readonly tls: CertificateFiles | null;
     /** CIDRs or addresses of peers whose `X-Forwarded-*` count. */
     readonly trustProxy: readonly string[];
     readonly requireHttps: boolean;
@@ -74,7 +87,12 @@ export interface Config {
     /** Budgets of all client apps together. */
     readonly quota: { readonly [unit in QuotaUnit]: Budget | null };
   };
-  readonly store: { readonly redisUrl: Secret | null; readonly prefix: string };
+  readonly store: {
+    readonly redisUrl: Secret | null;
+    /** Only beside a URL of `rediss://`. */
+    readonly redisTls: RedisTlsFiles | null;
+    readonly prefix: string;
+  };
   /** Prices in one currency; `null` = not known. */
   readonly usage: {
     readonly prices: {

@@ -2,7 +2,7 @@
 import { GRANTS } from './grant.ts';
 import { isLoopback, isWildcard } from './network-names.ts';
 import { wrongCertificateAuthorities, wrongPemPair } from './pem-files.ts';
-import type { Report } from './report.ts';
+import type { Report, SettingPath } from './report.ts';
 import type { Settings } from './schema.ts';
 
 /** Reports what is missing, contradicts itself or is unsafe. */
@@ -16,11 +16,10 @@ export function checkDeployment(settings: Settings, report: Report): void {
   checkUpstreamUrl(settings, report);
   checkListeners(settings, report);
   checkTls(settings, report);
+  checkRedisTls(settings, report);
   checkSigning(settings, report);
   checkReserves(settings, report);
-  const { ca_file: caFile } = settings.upstream;
-  const wrongCa = caFile === undefined ? undefined : wrongCertificateAuthorities(caFile);
-  if (wrongCa !== undefined) report.add(['upstream', 'ca_file'], wrongCa);
+  checkAuthorities(settings.upstream.ca_file, ['upstream', 'ca_file'], report);
 }
 
 function checkUpstreamUrl({ upstream }: Settings, report: Report): void {
@@ -49,13 +48,45 @@ function checkListeners({ listen, management }: Settings, report: Report): void 
 function checkTls({ listen }: Settings, report: Report): void {
   const { cert_file: certFile, key_file: keyFile } = listen.tls;
   if (report.isBroken(['listen', 'tls'])) return;
-  if (certFile === undefined && keyFile === undefined) return;
-  if (keyFile === undefined) report.add(['listen', 'tls', 'key_file'], 'is missing: TLS needs certificate and key');
-  else if (certFile === undefined)
-    report.add(['listen', 'tls', 'cert_file'], 'is missing: TLS needs certificate and key');
-  else
-    for (const { member, wrong } of wrongPemPair(certFile, keyFile))
-      report.add(['listen', 'tls', `${member}_file`], wrong);
+  checkPair(
+    { cert: certFile, key: keyFile },
+    { cert: ['listen', 'tls', 'cert_file'], key: ['listen', 'tls', 'key_file'] },
+    report,
+  );
+}
+
+/** Files for TLS beside a URL without it: somebody believes that nothing is said in the clear. */
+function checkRedisTls({ store }: Settings, report: Report): void {
+  const { redis_url: url, redis_ca_file: caFile, redis_cert_file: certFile, redis_key_file: keyFile } = store;
+  const paths = { cert: ['store', 'redis_cert_file'], key: ['store', 'redis_key_file'] };
+  checkAuthorities(caFile, ['store', 'redis_ca_file'], report);
+  if (!report.isBroken(paths.cert) && !report.isBroken(paths.key))
+    checkPair({ cert: certFile, key: keyFile }, paths, report);
+  const isGiven = [caFile, certFile, keyFile].some((file) => file !== undefined);
+  if (isGiven && url !== undefined && !url.startsWith('rediss://'))
+    report.add(
+      ['store', 'redis_url'],
+      'expected rediss://: a certificate authority or a certificate for Redis is given, and redis:// speaks in the clear',
+    );
+}
+
+function checkAuthorities(file: string | undefined, path: SettingPath, report: Report): void {
+  const wrong = file === undefined ? undefined : wrongCertificateAuthorities(file);
+  if (wrong !== undefined) report.add(path, wrong);
+}
+
+type PairMember = 'cert' | 'key';
+
+/** A certificate and its key: both files, or neither. */
+function checkPair(
+  { cert, key }: Readonly<Record<PairMember, string | undefined>>,
+  paths: Readonly<Record<PairMember, SettingPath>>,
+  report: Report,
+): void {
+  if (cert === undefined && key === undefined) return;
+  if (key === undefined) report.add(paths.key, 'is missing: TLS needs certificate and key');
+  else if (cert === undefined) report.add(paths.cert, 'is missing: TLS needs certificate and key');
+  else for (const { member, wrong } of wrongPemPair(cert, key)) report.add(paths[member], wrong);
 }
 
 function checkSigning({ clients, tokens }: Settings, report: Report): void {

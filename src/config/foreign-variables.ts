@@ -10,7 +10,7 @@ export function checkForeignVariables(env: Environment, report: Report): void {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     report.addAt(
       { setting: 'NODE_TLS_REJECT_UNAUTHORIZED', file: null },
-      'must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`',
+      'must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`, and `REDIS_CA_FILE` for that of Redis',
     );
   }
   for (const [name, value] of Object.entries(env)) {

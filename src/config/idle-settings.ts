@@ -5,8 +5,9 @@ import type { ClientSettings, Settings } from './schema.ts';
 const KINDS = ['tts', 'stt', 'agent'] as const;
 const MEASURED = ['characters', 'audio_seconds', 'call_seconds'] as const;
 
-/** Warns about limits on what is carried where nothing is, and about what is kept free of what has no limit. */
+/** Warns about limits on what is carried where nothing is, about what is kept free of what has no limit, and about TLS to no Redis. */
 export function warnOfIdleSettings(settings: Settings, report: Report): void {
+  warnOfIdleRedisTls(settings, report);
   const apps = Object.entries(settings.clients);
   const isCarrying = settings.proxy ?? apps.some(([, { delivery }]) => delivery === 'proxied');
   for (const [name, client] of apps) {
@@ -26,6 +27,14 @@ export function warnOfIdleSettings(settings: Settings, report: Report): void {
   for (const path of paths) {
     if (report.isGiven(path))
       report.warn(path, 'does nothing: the broker carries nothing while all delivery is `direct` and PROXY is not set');
+  }
+}
+
+function warnOfIdleRedisTls({ store }: Settings, report: Report): void {
+  if (store.redis_url !== undefined || report.isBroken(['store', 'redis_url'])) return;
+  for (const name of ['redis_ca_file', 'redis_cert_file', 'redis_key_file'] as const) {
+    if (store[name] !== undefined)
+      report.warn(['store', name], 'does nothing: state is in memory while REDIS_URL is not set');
   }
 }
 

@@ -35,7 +35,7 @@ export function wrongCertificateAuthorities(file: string): string | undefined {
  * The first one. The others are parsed too: TLS would leave out authorities behind one that it cannot read, without a word.
  * @throws where there is none, or one that cannot be read
  */
-function parseCertificates(pem: string): X509Certificate {
+export function parseCertificates(pem: string): X509Certificate {
   const [first] = pem
     .split(/(?=-----BEGIN )/)
     .filter((block) => /^-----BEGIN (?:X509 )?CERTIFICATE-----/.test(block))

@@ -593,6 +593,23 @@ export const SETTINGS_SCHEMA = group(
           'x-secret': true,
           'x-optional': true,
         }),
+        redis_ca_file: text('path', {
+          description:
+            'PEM file with further certificate authorities to trust for Redis (`rediss://`). Renewed files are picked up.',
+          'x-env': 'REDIS_CA_FILE',
+          'x-optional': true,
+        }),
+        redis_cert_file: text('path', {
+          description:
+            'PEM file with the certificate chain that the broker shows to Redis, where that asks for one (`tls-auth-clients`). Renewed files are picked up.',
+          'x-env': 'REDIS_CERT_FILE',
+          'x-optional': true,
+        }),
+        redis_key_file: text('path', {
+          description: 'PEM file with the private key of that certificate.',
+          'x-env': 'REDIS_KEY_FILE',
+          'x-optional': true,
+        }),
         prefix: text('store_prefix', {
           description: 'Begins every key in Redis. Deployments that share a Redis each have their own.',
           'x-env': 'REDIS_PREFIX',

@@ -1,6 +1,8 @@
 // The store that the configuration asks for.
-import type { CurrentSecret } from '../config/secret.ts';
+import type { RedisTlsFiles } from '../config/config.ts';
 import { createMemoryStore } from './memory-store.ts';
+import type { RedisAddress } from './redis/redis-client.ts';
+import type { RedisTls, RedisTlsOptions } from './redis/redis-tls.ts';
 import type { Store } from './store.ts';
 import type { StoreObserver } from './store-call.ts';
 import type { StoreConditionObserver } from './store-condition.ts';
@@ -12,16 +14,22 @@ export interface StoreObservers {
 
 /**
  * Resolves at once, also where Redis is not up yet: that is in its `state`.
- * @param redisUrl looked up each time a connection is made; `null` = in memory
+ * @param redis `null` = in memory
  * @param observers told of every call to Redis, and of whether it can be asked
  */
-export async function openStore(
-  redisUrl: CurrentSecret | null,
-  prefix: string,
-  observers: StoreObservers,
-): Promise<Store> {
-  if (redisUrl === null) return createMemoryStore();
+export async function openStore(redis: RedisAddress | null, prefix: string, observers: StoreObservers): Promise<Store> {
+  if (redis === null) return createMemoryStore();
   // Only read where it is used: the client is a tenth of a second of start.
   const { createRedisStore } = await import('./redis/redis-store.ts');
-  return createRedisStore({ url: redisUrl, prefix, ...observers });
+  return createRedisStore({ ...redis, prefix, ...observers });
+}
+
+/**
+ * Rejects where a file cannot be used.
+ * @param files `null` = there are none, nor is anything said of them
+ */
+export async function openRedisTls(files: RedisTlsFiles | null, options: RedisTlsOptions): Promise<RedisTls | null> {
+  if (files === null) return null;
+  const redisTls = await import('./redis/redis-tls.ts');
+  return redisTls.openRedisTls(files, options);
 }

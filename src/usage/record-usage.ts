@@ -17,7 +17,7 @@ export interface Consumed {
   readonly callSeconds: number;
 }
 
-/** Not waited for: what cannot be recorded is in the log. */
+/** Not waited for: what is never recorded is in the log all the same. */
 export function recordUsage(records: UsageRecords, consumer: Consumer, consumed: Consumed): void {
   const { client, subject, endpoint } = consumer;
   const { requests, characters, audioSeconds, callSeconds } = consumed;

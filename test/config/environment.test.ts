@@ -58,7 +58,7 @@ test('the least that serve needs gives every default', async (t) => {
       queue: { waitMs: 2_000, contextWaitMs: 1_000, length: 500 },
       quota: { characters: null, audio_seconds: null, call_seconds: null, mints: null },
     },
-    store: { redisUrl: null, prefix: 'cartesia-broker' },
+    store: { redisUrl: null, redisTls: null, prefix: 'cartesia-broker' },
     secretFiles: [],
     usage: { prices: { characters: null, audioSeconds: null, callSeconds: null } },
     log: { level: 'info' },

@@ -82,7 +82,7 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
     'certificates of upstream are checked, whoever asks otherwise',
     { ...LEAST, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
     [
-      'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`',
+      'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`, and `REDIS_CA_FILE` for that of Redis',
     ],
   ],
   [
@@ -361,6 +361,61 @@ test('certificate authorities of upstream have to be readable, all of them', asy
   t.strictSame(await problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${dir}/broker.yaml` }), [
     `${dir}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM form in ${dir}/broker.yaml`,
   ]);
+});
+
+test('TLS to Redis: files that can be used, a certificate with its key, and a URL that asks for TLS', async (t) => {
+  const [pair, other] = await Promise.all([
+    generate([{ name: 'commonName', value: 'a' }]),
+    generate([{ name: 'commonName', value: 'b' }]),
+  ]);
+  const dir = t.testdir({
+    'ca.pem': other.cert,
+    'cert.pem': pair.cert,
+    'key.pem': pair.private,
+    'other.pem': other.private,
+  });
+  const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => `${dir}/${name}`) as [string, string, string];
+  const REDIS_URL = 'rediss://localhost';
+  const store = async (env: Env) => (await configOf({ ...LEAST, REDIS_URL, ...env })).store.redisTls;
+  const certificate = { certFile: cert, keyFile: key };
+  t.equal(await store({}), null);
+  t.strictSame(await store({ REDIS_CA_FILE: ca }), { caFile: ca, certificate: null });
+  t.strictSame(await store({ REDIS_CERT_FILE: cert, REDIS_KEY_FILE: key }), { caFile: null, certificate });
+  const files = { REDIS_CA_FILE: ca, REDIS_CERT_FILE: cert, REDIS_KEY_FILE: key };
+  t.strictSame(await store(files), { caFile: ca, certificate });
+  t.strictSame(await warningsOf({ ...LEAST, REDIS_URL, ...files }), []);
+
+  for (const [env, problems] of [
+    [{ REDIS_CA_FILE: `${dir}/none` }, [`REDIS_CA_FILE: cannot read ${dir}/none: there is no such file`]],
+    [{ REDIS_CA_FILE: key }, [`REDIS_CA_FILE: expected a certificate in PEM form in ${key}`]],
+    [{ REDIS_CERT_FILE: cert }, ['REDIS_KEY_FILE: is missing: TLS needs certificate and key']],
+    [{ REDIS_KEY_FILE: key }, ['REDIS_CERT_FILE: is missing: TLS needs certificate and key']],
+    [
+      { REDIS_CERT_FILE: cert, REDIS_KEY_FILE: `${dir}/other.pem` },
+      [`REDIS_KEY_FILE: ${dir}/other.pem does not belong to the certificate`],
+    ],
+    [
+      { REDIS_CERT_FILE: key, REDIS_KEY_FILE: cert },
+      [
+        `REDIS_CERT_FILE: expected a certificate in PEM form in ${key}`,
+        `REDIS_KEY_FILE: expected a private key without passphrase in PEM form in ${cert}`,
+      ],
+    ],
+  ] as const)
+    t.strictSame(await problemsOf({ ...LEAST, REDIS_URL, ...env }), problems);
+  for (const env of [{ REDIS_CA_FILE: ca }, { REDIS_CERT_FILE: cert, REDIS_KEY_FILE: key }])
+    t.match(await problemsOf({ ...LEAST, REDIS_URL: 'redis://localhost', ...env }), [
+      /^REDIS_URL: expected rediss:\/\/: a certificate authority or a certificate for Redis is given, and redis:\/\//,
+    ]);
+  t.strictSame(
+    await warningsOf({ ...LEAST, ...files }),
+    Object.keys(files).map((name) => `${name}: does nothing: state is in memory while REDIS_URL is not set`),
+  );
+
+  const source = `store: { redis_url: ${REDIS_URL}, redis_ca_file: ca.pem, redis_cert_file: cert.pem, redis_key_file: key.pem }`;
+  await writeFile(`${dir}/broker.yaml`, `${source}\nclients: { a: { ${KEYS} } }\n`);
+  const config = await configOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${dir}/broker.yaml` });
+  t.strictSame(config.store.redisTls, { caFile: ca, certificate });
 });
 
 test('Cartesia’s paths are served where tokens are proxied, unless said otherwise', async (t) => {

@@ -172,6 +172,24 @@ test("Redis' password is renewed: the next connection says the new one", async (
   await untilAsync(async () => (await speak(running)).status === 200);
 });
 
+test('a password that Redis has changed already is read by who wants to connect, not seconds later', async (t) => {
+  const [first, second] = [makePasswordCanary('first password'), makePasswordCanary('second password')];
+  const redis = await redisServer(t, { password: first.value });
+  const path = join(t.testdir({ url: redis.url.reveal() }), 'url');
+  const running = await startCarrying(t, {
+    env: { REDIS_URL_FILE: path, TTS_CONCURRENCY: '2' },
+    seams: { secretsCheckMs: 600_000 },
+  });
+  for (const secret of [first, second]) running.watch.add(secret);
+  t.equal((await speak(running)).status, 200);
+  await redis.kill();
+  await redis.start(second.value);
+  await until(() => running.logs.find(({ reason }) => reason === 'WRONGPASS'), 'the old password is refused');
+  await writeFile(path, `redis://:${encodeURIComponent(second.value)}@127.0.0.1:${redis.port}`);
+  await untilAsync(async () => (await speak(running)).status === 200);
+  await logged(running, RENEWED);
+});
+
 test('SIGHUP reads the files at once, and stops nothing', async (t) => {
   const watch = new OutputWatch();
   t.teardown(() => watch.assertClean());

@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import type { Test } from 'tap';
+import type { CertificateFiles } from '../../src/config/config.ts';
 import { Secret } from '../../src/config/secret.ts';
 
 export interface RedisServer {
   readonly url: Secret;
   readonly port: number;
+  /** Where it speaks TLS and wants a certificate; 0 without `tls`. */
+  readonly tlsPort: number;
   /** Stops the world for it. */
   freeze(): void;
   resume(): void;
@@ -23,15 +26,26 @@ export interface RedisServerOptions {
   readonly isDown?: boolean;
   /** What clients have to say. */
   readonly password?: string;
+  /** PEM files, for TLS on a port beside the other: its own, and the authorities of its clients. Read at each start. */
+  readonly tls?: CertificateFiles & { readonly caFile: string };
+  /** Where it would write what it holds down. */
+  readonly directory?: string;
   /** A node of a cluster that has no slots yet. */
   readonly isCluster?: boolean;
 }
 
 export async function redisServer(
   t: Test,
-  { isDown = false, password, isCluster = false }: RedisServerOptions = {},
+  {
+    isDown = false,
+    password,
+    tls,
+    isCluster = false,
+    directory = isCluster ? t.testdir() : tmpdir(),
+  }: RedisServerOptions = {},
 ): Promise<RedisServer> {
   const port = await freePort();
+  const tlsPort = tls === undefined ? 0 : await freePort();
   let child: ChildProcess | null = null;
 
   async function start(asked = password): Promise<void> {
@@ -45,7 +59,7 @@ export async function redisServer(
       '--appendonly',
       'no',
       '--dir',
-      isCluster ? t.testdir() : tmpdir(), // a cluster's node writes down what it knows
+      directory, // a cluster's node writes down what it knows
     ];
     // Its second port is 10,000 above the first one unless told.
     if (isCluster) {
@@ -58,6 +72,10 @@ export async function redisServer(
         '--cluster-port',
         clusterPort,
       );
+    }
+    if (tls !== undefined) {
+      settings.push('--tls-port', String(tlsPort), '--tls-auth-clients', 'yes', '--tls-ca-cert-file', tls.caFile);
+      settings.push('--tls-cert-file', tls.certFile, '--tls-key-file', tls.keyFile);
     }
     if (asked !== undefined) settings.push('--requirepass', asked);
     const started = spawn('redis-server', settings, { stdio: 'ignore' });
@@ -79,6 +97,7 @@ export async function redisServer(
   return {
     url: new Secret(`redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`),
     port,
+    tlsPort,
     freeze: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     kill,

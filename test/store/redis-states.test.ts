@@ -1,9 +1,12 @@
 // States of Redis in which it is there and cannot be asked, or not for everything: what is said of them, and how they are left.
+import { mkdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { Problem } from '../../src/errors/problems.ts';
 import { createRevocations } from '../../src/limits/revocations.ts';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
+import { createRedisPresence } from '../../src/store/redis/redis-presence.ts';
 import { createRedisStore } from '../../src/store/redis/redis-store.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 import { until } from '../e2e/limits-answers.ts';
@@ -90,6 +93,110 @@ test('a copy that has lost its primary is left for what its address leads to now
   await until(() => reasons().includes('MASTERDOWN'));
   way.port = next.port;
   await until(async () => (await get(link)) === 'answered');
+});
+
+test('a copy is left again and again, and each time found again as quickly as the first', async (t) => {
+  const server = await redisServer(t);
+  const { link } = await told(t, server.url.reveal());
+  const operator = (await told(t, server.url.reveal())).link;
+  await Promise.all([link.reached, operator.reached]);
+  await operator.command('demote', 'REPLICAOF', '127.0.0.1', '1');
+  const awayMs: number[] = [];
+  let sinceMs: number | null = null;
+  await until(async () => {
+    await link.command('write', 'SET', 'a', '1').catch(() => {});
+    const now = performance.now();
+    if (link.state !== 'up') sinceMs ??= now;
+    else if (sinceMs !== null) {
+      awayMs.push(now - sinceMs);
+      sinceMs = null;
+    }
+    return awayMs.length === 5;
+  });
+  const shown = awayMs.map(Math.round).join(', ');
+  t.ok(Math.min(...awayMs.slice(3)) < 150, `away for ${shown} ms`); // a busy machine may lengthen one of them
+});
+
+/** A Redis that was told to write down what it holds, and cannot, or that has no memory left. */
+const FULL: readonly (readonly [
+  reason: string,
+  fill: (link: RedisLink, directory: string) => Promise<unknown>,
+  empty: (link: RedisLink, directory: string) => Promise<unknown>,
+])[] = [
+  [
+    'MISCONF',
+    async (link, directory) => {
+      await mkdir(join(directory, 'dump.rdb')); // what would be put in its place is a file
+      await link.command('save', 'CONFIG', 'SET', 'save', '1 1');
+      await link.command('snapshot', 'BGSAVE');
+      await until(async () => /rdb_last_bgsave_status:err/.test(String(await link.command('look', 'INFO'))));
+    },
+    async (link, directory) => {
+      await rmdir(join(directory, 'dump.rdb'));
+      // It tries by itself too, so that there may be one already.
+      await link.command('snapshot', 'BGSAVE').catch(() => {});
+      await until(async () => /rdb_last_bgsave_status:ok/.test(String(await link.command('look', 'INFO'))));
+    },
+  ],
+  [
+    'OOM',
+    (link) => link.command('fill', 'CONFIG', 'SET', 'maxmemory', '1'),
+    (link) => link.command('empty', 'CONFIG', 'SET', 'maxmemory', '0'),
+  ],
+];
+
+for (const [reason, fill, empty] of FULL)
+  test(`${reason}: told once, whatever reads between what is refused, and once more when it is over`, async (t) => {
+    const directory = t.testdir({});
+    const server = await redisServer(t, { directory });
+    const operator = (await told(t, server.url.reveal())).link;
+    const conditions: StoreCondition[] = [];
+    const store = await createRedisStore({
+      url: { current: server.url },
+      prefix: 'p',
+      onCondition: (condition) => conditions.push(condition),
+    });
+    t.teardown(() => store.close());
+    await Promise.all([store.reached, operator.reached]);
+    let bookings = 0;
+    const book = async (amount: number, limit = 100): Promise<string> => {
+      bookings += 1;
+      const lines = [{ name: 'characters', isOfSubject: false, window: 'day', limit }] as const;
+      try {
+        return (await store.budgets.book('web', { id: String(bookings), lines, subject: 'ann', amount })).outcome;
+      } catch (error) {
+        return error instanceof Problem ? error.code : String(error);
+      }
+    };
+    t.equal(await book(10), 'booked');
+    await fill(operator, directory);
+    conditions.length = 0;
+    for (let round = 0; round < 3; round += 1) {
+      t.equal(await book(1), 'store_unavailable');
+      t.equal(await book(0), 'booked', 'whether anything is left');
+      t.equal(await book(1, 5), 'exceeded', 'nothing is');
+      t.strictSame(await store.revocations.list(), []);
+    }
+    t.strictSame(conditions, [{ state: 'up', reason }]);
+    await empty(operator, directory);
+    await until(async () => (await book(1)) === 'booked');
+    t.strictSame(conditions.slice(1), [{ state: 'up', reason: null }]);
+  });
+
+test('a replica that says that it is there does not say that a full Redis takes what is written', async (t) => {
+  const server = await redisServer(t);
+  const { link, conditions } = await told(t, server.url.reveal());
+  const operator = (await told(t, server.url.reveal())).link;
+  await Promise.all([link.reached, operator.reached]);
+  await operator.command('fill', 'CONFIG', 'SET', 'maxmemory', '1');
+  await link.command('write', 'SET', 'a', '1').catch(() => {});
+  let present = (): void => {};
+  const presence = createRedisPresence({ ...link, onReady: (tell) => (present = tell) }, 'p', 'replica');
+  t.teardown(() => presence.close());
+  present();
+  await link.command('look', 'PING'); // answered after it
+  t.equal(await operator.command('look', 'ZCARD', presence.key), 1, 'it is there all the same');
+  t.strictSame(conditions.at(-1), { state: 'up', reason: 'OOM' });
 });
 
 test('what stands at the address and is no Redis, or says nothing, is told of as that', async (t) => {

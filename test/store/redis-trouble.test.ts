@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { createRedisTrouble } from '../../src/store/redis/redis-trouble.ts';
+import { createRedisTrouble, reasonOf } from '../../src/store/redis/redis-trouble.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 
 test('a connection that ends is told of where something was wrong beside it, and that is told again afterwards', async (t) => {
@@ -19,4 +19,32 @@ test('a connection that ends is told of where something was wrong beside it, and
       { state: 'away', reason: 'ECONNREFUSED' },
     ]);
   }
+});
+
+test('what Redis refuses is told once, and again where it still does so after it was away', async (t) => {
+  const conditions: StoreCondition[] = [];
+  const trouble = createRedisTrouble(
+    (condition) => conditions.push(condition),
+    () => 0,
+  );
+  trouble.over();
+  for (let times = 0; times < 2; times += 1) trouble.refuses('MISCONF');
+  trouble.because('CLOSED');
+  trouble.over();
+  for (let times = 0; times < 2; times += 1) trouble.refuses('MISCONF');
+  for (let times = 0; times < 2; times += 1) trouble.takes();
+  t.strictSame(conditions, [
+    { state: 'up', reason: null },
+    { state: 'up', reason: 'MISCONF' },
+    { state: 'away', reason: 'CLOSED' },
+    { state: 'up', reason: null },
+    { state: 'up', reason: 'MISCONF' },
+    { state: 'up', reason: null },
+  ]);
+});
+
+test("a code of OpenSSL's is told of, a text that may quote what was sent is not", async (t) => {
+  const coded = (code: unknown): Error => Object.assign(new Error('the-password'), { code });
+  t.equal(reasonOf(coded('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE')), 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE');
+  for (const code of ['the-password', 'A B', '/A', 7, undefined]) t.equal(reasonOf(coded(code)), 'OTHER');
 });

@@ -42,7 +42,7 @@ const CONFIG: Config = {
   },
   tokens: { signingSecrets: [], reuse: false },
   limits: { mintPerAddress: null, queue: { waitMs: 0, contextWaitMs: 0, length: 1 }, quota: NO_BUDGETS },
-  store: { redisUrl: null, prefix: '' },
+  store: { redisUrl: null, redisTls: null, prefix: '' },
   usage: { prices: { characters: null, audioSeconds: null, callSeconds: null } },
   log: { level: 'silent' },
   sockets: { browserRefusals: 'status' },

@@ -2,7 +2,16 @@
 import type { BookingAnswer, BudgetAsk, BudgetStore } from '../budgets.ts';
 import { storeKey } from '../store-key.ts';
 import type { RedisLink } from './redis-link.ts';
-import { listIn, NotUnderstood, nothing, numberIn, type RedisScript, redisScript, textsIn } from './redis-script.ts';
+import {
+  listIn,
+  NotUnderstood,
+  never,
+  nothing,
+  numberIn,
+  type RedisScript,
+  redisScript,
+  textsIn,
+} from './redis-script.ts';
 
 /** For how long a booking or a correction is known by its id. Whoever did not hear the answer asks again sooner, if Redis can be asked. */
 const KNOWN_MS = 120_000;
@@ -72,14 +81,17 @@ end
 return exceeded or { 'booked', counters }
 `;
 
-const BOOK = redisScript(BOOKING, {
-  read(answer): BookingAnswer {
-    const [outcome, second, third] = listIn(answer);
-    if (outcome === 'exceeded') return { outcome, line: numberIn(second), endsInMs: numberIn(third) };
-    if (outcome === 'booked') return { outcome, counters: textsIn(second) };
-    throw new NotUnderstood('no outcome');
-  },
-});
+function bookingIn(answer: unknown): BookingAnswer {
+  const [outcome, second, third] = listIn(answer);
+  if (outcome === 'exceeded') return { outcome, line: numberIn(second), endsInMs: numberIn(third) };
+  if (outcome === 'booked') return { outcome, counters: textsIn(second) };
+  throw new NotUnderstood('no outcome');
+}
+
+/** Whoever is refused has changed nothing. */
+const BOOK = redisScript(BOOKING, { read: bookingIn, hasWritten: ({ outcome }) => outcome === 'booked' });
+/** Books nothing, only looks whether anything is left. */
+const LOOK = redisScript(BOOKING, { read: bookingIn, hasWritten: never });
 const WITHDRAW = redisScript(BOOKING, { read: nothing });
 
 /** KEYS: a mark that it was done, then counters. ARGV: the difference, and until when a counter that is new lives, milliseconds. */
@@ -121,7 +133,7 @@ export function createRedisBudgets(link: RedisLink, prefix: string): BudgetStore
   }
 
   return {
-    book: (shard, ask) => run(BOOK, 'book', shard, ask),
+    book: (shard, ask) => run(ask.amount > 0 ? BOOK : LOOK, 'book', shard, ask),
     consume: (shard, ask) => run(BOOK, 'consume', shard, ask),
     withdraw: (shard, ask) => run(WITHDRAW, 'withdraw', shard, ask),
     async settle(shard, id, counters, by) {

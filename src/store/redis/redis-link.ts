@@ -1,10 +1,9 @@
 // The way to Redis: every call is answered within its time, and Redis is left alone while it cannot be asked.
-import type { CurrentSecret } from '../../config/secret.ts';
 import { Problem } from '../../errors/problems.ts';
 import type { StoreCall, StoreObserver } from '../store-call.ts';
 import type { StoreConditionObserver } from '../store-condition.ts';
 import { Unanswered } from '../unanswered.ts';
-import { connectRedis, createRedisClient } from './redis-client.ts';
+import { connectRedis, createRedisClient, type RedisAddress } from './redis-client.ts';
 import { createRedisHearing } from './redis-hearing.ts';
 import { NotUnderstood, type RedisScript } from './redis-script.ts';
 import { createRedisTrouble, isAnswer, isElsewhere, isForbidden, isWriteRefused, reasonOf } from './redis-trouble.ts';
@@ -12,9 +11,7 @@ import { createRedisTrouble, isAnswer, isElsewhere, isForbidden, isWriteRefused,
 /** Of the plain commands those that a full Redis refuses. */
 const WRITING: ReadonlySet<string> = new Set(['SET', 'XADD']);
 
-export interface RedisLinkOptions {
-  /** Looked up each time a connection is made. */
-  readonly url: CurrentSecret;
+export interface RedisLinkOptions extends RedisAddress {
   /** Most time for one command; what takes longer counts as failed, although Redis may still do it. */
   readonly commandTimeoutMs?: number;
   /** Monotonic milliseconds. */
@@ -61,9 +58,9 @@ const FIRST_LOOK_MS = 1_000;
 const MOVE_MS = 1_000;
 
 export async function createRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
-  const { url, commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now(), onCall = () => {} } = options;
-  const commands = await createRedisClient(url);
-  const heard = await createRedisClient(url);
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now(), onCall = () => {} } = options;
+  const commands = await createRedisClient(options);
+  const heard = await createRedisClient(options);
   const trouble = createRedisTrouble(options.onCondition ?? (() => {}), now);
   const listeners: (() => void)[] = [];
   const tellAll = (): void => {
@@ -149,7 +146,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     nextLook = setTimeout(() => void look(connection), LOOK_MS).unref();
   }
 
-  async function guarded<T>(call: string, isWriting: boolean, work: () => Promise<T>): Promise<T> {
+  async function guarded<T>(call: string, hasWritten: (result: T) => boolean, work: () => Promise<T>): Promise<T> {
     const startedMs = now();
     const end = (outcome: StoreCall['outcome']): void => onCall({ call, outcome, durationMs: now() - startedMs });
     if (!isServing || commands.status !== 'ready') {
@@ -160,7 +157,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     try {
       const result = await within(commandTimeoutMs, work());
       serve();
-      if (isWriting) trouble.takes();
+      if (hasWritten(result)) trouble.takes();
       end('ok');
       return result;
     } catch (error) {
@@ -179,7 +176,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     },
     reached,
     run: (call, script, keys, args) =>
-      guarded(call, script.isWriting, async () => {
+      guarded(call, script.hasWritten, async () => {
         try {
           return script.read(await commands.evalsha(script.sha, keys.length, ...keys, ...args));
         } catch (error) {
@@ -187,7 +184,12 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
           return script.read(await commands.eval(script.lua, keys.length, ...keys, ...args));
         }
       }),
-    command: (call, name, ...args) => guarded(call, WRITING.has(name), () => commands.call(name, ...args)),
+    command: (call, name, ...args) =>
+      guarded(
+        call,
+        () => WRITING.has(name),
+        () => commands.call(name, ...args),
+      ),
     subscribe: hearing.subscribe,
     onReady(tell) {
       listeners.push(tell);

@@ -2,7 +2,7 @@
 import type { PeerAnswer, Peers } from '../peers.ts';
 import type { RedisLink } from './redis-link.ts';
 import { FORGOTTEN_AFTER_SECONDS, type RedisPresence } from './redis-presence.ts';
-import { listIn, numberIn, redisScript } from './redis-script.ts';
+import { listIn, never, numberIn, redisScript } from './redis-script.ts';
 
 export interface RedisPeersOptions {
   readonly link: RedisLink;
@@ -28,7 +28,7 @@ local time = redis.call('TIME')
 local heard = redis.call('PUBLISH', ARGV[1], ARGV[2])
 return { redis.call('ZCOUNT', KEYS[1], time[1] - ${FORGOTTEN_AFTER_SECONDS}, '+inf'), heard }
 `,
-  { read: (answer) => listIn(answer).map(numberIn), isWriting: false },
+  { read: (answer) => listIn(answer).map(numberIn), hasWritten: never },
 );
 
 /** Whoever has not answered by then is silent. */

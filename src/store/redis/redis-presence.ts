@@ -1,11 +1,11 @@
 // Which replicas are there: each says so every five seconds, and is forgotten when it leaves or was silent for fifteen.
 import type { RedisLink } from './redis-link.ts';
-import { numberIn, redisScript } from './redis-script.ts';
+import { never, numberIn, redisScript } from './redis-script.ts';
 
 /** A replica that says nothing for so long is gone. */
 export const FORGOTTEN_AFTER_SECONDS = 15;
 
-/** KEYS: replicas by when they were heard of. ARGV: this one. */
+/** KEYS: replicas by when they were heard of. ARGV: this one. What takes away stands first: behind it a full Redis lets a script add, too. */
 const PRESENT = redisScript(
   `
 local time = redis.call('TIME')
@@ -14,7 +14,7 @@ redis.call('ZADD', KEYS[1], time[1], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] - ${FORGOTTEN_AFTER_SECONDS})
 return redis.call('ZCARD', KEYS[1])
 `,
-  { read: numberIn },
+  { read: numberIn, hasWritten: never },
 );
 
 const PRESENT_EVERY_MS = 5_000;

@@ -2,7 +2,7 @@
 import { revocationKey } from '../revocation-key.ts';
 import type { Revocation, RevocationStore } from '../revocations.ts';
 import { notUnderstood, type RedisLink } from './redis-link.ts';
-import { numberIn, redisScript, textsIn } from './redis-script.ts';
+import { never, numberIn, redisScript, textsIn } from './redis-script.ts';
 
 /**
  * KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel, for how many milliseconds it holds (`` = for
@@ -41,7 +41,7 @@ end
 return kept
 `,
   // Written by `add`.
-  { read: (answer) => textsIn(answer).map((text) => JSON.parse(text) as Revocation), isWriting: false },
+  { read: (answer) => textsIn(answer).map((text) => JSON.parse(text) as Revocation), hasWritten: never },
 );
 
 export interface RedisRevocationsOptions {

@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 export interface RedisScript<Answer> {
   readonly lua: string;
   readonly sha: string;
-  /** A full Redis refuses it: that it went well says that Redis takes what is written. */
-  readonly isWriting: boolean;
+  /** Whether an answer says that Redis takes what is written: it has done what a full one would have refused. */
+  readonly hasWritten: (answer: Answer) => boolean;
   /** @throws NotUnderstood */
   readonly read: (answer: unknown) => Answer;
 }
@@ -20,17 +20,17 @@ export class NotUnderstood extends Error {
 export interface RedisScriptOptions<Answer> {
   /** Throws whatever it likes where it does not understand. */
   readonly read: (answer: unknown) => Answer;
-  readonly isWriting?: boolean;
+  readonly hasWritten?: (answer: Answer) => boolean;
 }
 
 export function redisScript<Answer>(
   lua: string,
-  { read, isWriting = true }: RedisScriptOptions<Answer>,
+  { read, hasWritten = () => true }: RedisScriptOptions<Answer>,
 ): RedisScript<Answer> {
   return {
     lua,
     sha: createHash('sha1').update(lua).digest('hex'),
-    isWriting,
+    hasWritten,
     read(answer) {
       try {
         return read(answer);
@@ -39,6 +39,11 @@ export function redisScript<Answer>(
       }
     },
   };
+}
+
+/** Of a script that a full Redis does as well. */
+export function never(): boolean {
+  return false;
 }
 
 /** Of a script whose answer tells nothing. */

@@ -1,7 +1,7 @@
 // Names used once, in Redis. Each is a key of its own, so they spread over a cluster.
 import { RESERVE_MS, type SingleUseStore } from '../single-use.ts';
 import { notUnderstood, type RedisLink } from './redis-link.ts';
-import { nothing, redisScript } from './redis-script.ts';
+import { never, nothing, redisScript } from './redis-script.ts';
 
 /** KEYS: the name. ARGV: who used it. */
 const GIVE_BACK = redisScript(
@@ -9,7 +9,7 @@ const GIVE_BACK = redisScript(
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `,
-  { read: nothing, isWriting: false },
+  { read: nothing, hasWritten: never },
 );
 
 /** @param epochNow epoch milliseconds of this replica, the clock that `untilMs` is meant for: Redis' own may be another */

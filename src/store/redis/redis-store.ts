@@ -1,12 +1,12 @@
 // The store that replicas share.
 import { randomUUID } from 'node:crypto';
-import type { CurrentSecret } from '../../config/secret.ts';
 import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
 import type { StoreObserver } from '../store-call.ts';
 import type { StoreConditionObserver } from '../store-condition.ts';
 import { ALL } from './lease-script.ts';
 import { createRedisBudgets } from './redis-budgets.ts';
+import type { RedisAddress } from './redis-client.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { createRedisLink } from './redis-link.ts';
 import { createRedisPeers } from './redis-peers.ts';
@@ -16,9 +16,7 @@ import { createRedisRevocations } from './redis-revocations.ts';
 import { createRedisSingleUse } from './redis-single-use.ts';
 import { createRedisUsageRecords } from './redis-usage-records.ts';
 
-export interface RedisStoreOptions {
-  /** Looked up each time a connection is made. */
-  readonly url: CurrentSecret;
+export interface RedisStoreOptions extends RedisAddress {
   /** Begins every key and channel; two deployments that share a Redis have two. */
   readonly prefix: string;
   readonly times?: Partial<LeaseTimes>;

@@ -39,7 +39,10 @@ export function createRedisTrouble(onCondition: StoreConditionObserver, now: () 
     because(reason) {
       if (told.has(reason) || (VAGUE.has(reason) && state !== 'up' && told.size > 0)) return;
       told.add(reason);
-      if (state === 'up') state = 'away';
+      if (state === 'up') {
+        state = 'away';
+        refusal = null; // it is told again, should it not be over by then
+      }
       onCondition({ state, reason });
     },
     beside(reason) {
@@ -71,14 +74,14 @@ export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return UNKNOWN;
   // Of the second the client has nothing but these words.
   if (error instanceof Unanswered || error.message.startsWith('Socket timeout')) return 'UNANSWERED';
-  if (!isAnswer(error)) return wordIn(Reflect.get(error, 'code'));
+  if (!isAnswer(error)) return wordIn(Reflect.get(error, 'code'), CODE);
   const word = wordIn(error.message.split(' ', 1)[0]);
   if (isOfSelect(error) && (word === 'ERR' || word === 'NOPERM')) return 'SELECT_REFUSED';
   return word === 'ERR' && error.message.startsWith(FULL) ? 'MAX_CLIENTS' : word;
 }
 
-function wordIn(text: unknown): string {
-  return typeof text === 'string' && WORD.test(text) ? text : UNKNOWN;
+function wordIn(text: unknown, form = WORD): string {
+  return typeof text === 'string' && form.test(text) ? text : UNKNOWN;
 }
 
 /** How it ends for whom Redis has no place; it has no word of its own. */
@@ -119,6 +122,8 @@ export function isElsewhere(error: unknown): boolean {
 }
 
 const WORD = /^[A-Z][A-Z0-9_]{0,63}$/;
+/** OpenSSL names alerts `ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED`. */
+const CODE = /^[A-Z][A-Z0-9_/]{0,63}$/;
 const UNKNOWN = 'OTHER';
 
 /** Says nothing to somebody who was told more: every failed attempt ends with it. */

@@ -1,0 +1,26 @@
+// A certificate and its private key, read from files.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { CertificateFiles } from './config.ts';
+
+/** PEM texts. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @throws when a file cannot be read, or the two do not belong together */
+export async function loadCertificate(files: CertificateFiles): Promise<Certificate> {
+  const [cert, key] = await Promise.all([readFile(files.certFile, 'utf8'), readFile(files.keyFile, 'utf8')]);
+  // An empty text, as a file has while it is being replaced, is no error to createSecureContext: it would serve without a certificate.
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    throw new Error('another key than the certificate');
+  createSecureContext(secureOptions({ cert, key }));
+  return { cert, key };
+}
+
+/** What a TLS context with this certificate is made with, the first time and when it is renewed. */
+export function secureOptions({ cert, key }: Certificate): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2' };
+}

@@ -1,0 +1,62 @@
+// Takes up what PEM files hold, when they have changed.
+import { stat } from 'node:fs/promises';
+
+export interface PemWatchOptions<Content> {
+  readonly files: readonly string[];
+  /** How often the files are looked at. Milliseconds. */
+  readonly everyMs: number;
+  /** Rejects where the files cannot be used. */
+  readonly load: () => Promise<Content>;
+  /** Takes up what was loaded. @returns whether it is other than what was in use */
+  readonly renew: (content: Content) => boolean;
+  /** Of files that `load` refuses, in words: an error of a parser may quote what it read. */
+  readonly whatIsWrong: () => string;
+  readonly onRenewed?: () => void;
+  /** The new files cannot be used: told once for each thing that is wrong. What was in use stays so. */
+  readonly onFailed?: (wrong: string) => void;
+}
+
+export interface PemWatch {
+  /** Looks now. */
+  look(): void;
+  stop(): void;
+}
+
+/** Looks at the files' times rather than watching them: mounted secrets are swapped by symbolic links, which file watches miss. */
+export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWatch {
+  const { files, everyMs, load, renew, whatIsWrong, onRenewed, onFailed } = options;
+  let seen = ''; // so that the first look also finds what was written since the files were loaded
+  let looking = false;
+  let trouble: string | null = null;
+
+  async function compare(): Promise<void> {
+    const stamps = await Promise.all(files.map((file) => stat(file)));
+    const now = stamps.map((stamp) => `${stamp.ino}:${stamp.mtimeMs}:${stamp.size}`).join();
+    if (seen === now) {
+      trouble = null; // what was wrong is as it was before
+      return;
+    }
+    const isNew = renew(await load());
+    seen = now; // only after success: a pair that is half written is tried again
+    trouble = null;
+    if (isNew) onRenewed?.();
+  }
+
+  const look = (): void => {
+    if (looking) return;
+    looking = true;
+    compare()
+      .catch(() => {
+        const wrong = whatIsWrong();
+        if (wrong !== trouble) onFailed?.(wrong);
+        trouble = wrong;
+      })
+      .finally(() => {
+        looking = false;
+      });
+  };
+  look();
+  const timer = setInterval(look, everyMs);
+  timer.unref();
+  return { look, stop: () => clearInterval(timer) };
+}

@@ -1,0 +1,73 @@
+// What connections to Redis over TLS are made with where files say it: who is trusted beside Node's authorities, and who we are.
+import { readFile } from 'node:fs/promises';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { type Certificate, loadCertificate } from '../../config/certificate-files.ts';
+import type { RedisTlsFiles } from '../../config/config.ts';
+import { parseCertificates, wrongCertificateAuthorities, wrongPemPair } from '../../config/pem-files.ts';
+import { type PemWatch, type PemWatchOptions, watchPemFiles } from '../../config/watch-pem-files.ts';
+
+export interface RedisTls extends PemWatch {
+  /** For the connection that is made now. */
+  readonly context: SecureContext;
+}
+
+export type RedisTlsOptions = Pick<PemWatchOptions<Trust>, 'everyMs' | 'onRenewed' | 'onFailed'>;
+
+/** PEM texts. */
+interface Trust {
+  readonly ca: string | null;
+  readonly certificate: Certificate | null;
+}
+
+/** Rejects where a file cannot be read, or not be used. Later ones that cannot leave those in use that could. */
+export async function openRedisTls(files: RedisTlsFiles, options: RedisTlsOptions): Promise<RedisTls> {
+  const { caFile, certificate } = files;
+  let current = await load(files);
+  let context = contextOf(current);
+  const watch = watchPemFiles({
+    ...options,
+    files: [...(caFile === null ? [] : [caFile]), ...(certificate === null ? [] : Object.values(certificate))],
+    load: () => load(files),
+    renew(found) {
+      const isNew = JSON.stringify(found) !== JSON.stringify(current);
+      if (isNew) context = contextOf(found); // it throws before anything has changed
+      current = found;
+      return isNew;
+    },
+    whatIsWrong: () => whatIsWrongWith(files),
+  });
+  return {
+    get context() {
+      return context;
+    },
+    look: watch.look,
+    stop: watch.stop,
+  };
+}
+
+async function load(files: RedisTlsFiles): Promise<Trust> {
+  const { caFile, certificate } = files;
+  const [ca, loaded] = await Promise.all([
+    caFile === null ? null : readFile(caFile, 'utf8'),
+    certificate === null ? null : loadCertificate(certificate),
+  ]);
+  if (ca !== null) parseCertificates(ca);
+  return { ca, certificate: loaded };
+}
+
+function contextOf({ ca, certificate }: Trust): SecureContext {
+  return createSecureContext({
+    minVersion: 'TLSv1.2',
+    ...(ca === null ? {} : { ca: [...getCACertificates('default'), ca] }),
+    ...certificate,
+  });
+}
+
+function whatIsWrongWith({ caFile, certificate }: RedisTlsFiles): string {
+  const wrong = certificate === null ? [] : wrongPemPair(certificate.certFile, certificate.keyFile);
+  const sentences = [
+    ...wrong.map((one) => one.wrong),
+    caFile === null ? undefined : wrongCertificateAuthorities(caFile),
+  ];
+  return sentences.filter((one) => one !== undefined).join('; ') || 'the files cannot be used for TLS';
+}

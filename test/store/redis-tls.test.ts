@@ -1,0 +1,204 @@
+// A real Redis that speaks TLS and wants to know who its clients are.
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Test, test } from 'tap';
+import type { CertificateFiles, RedisTlsFiles } from '../../src/config/config.ts';
+import { Secret } from '../../src/config/secret.ts';
+import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
+import { openRedisTls, type RedisTls } from '../../src/store/redis/redis-tls.ts';
+import type { StoreCondition } from '../../src/store/store-condition.ts';
+import { until } from '../e2e/limits-answers.ts';
+import { type Authority, createAuthority, type Identity } from '../upstream/certificates.ts';
+import { type RedisServer, redisServer } from './redis-server.ts';
+
+interface World {
+  readonly redis: RedisServer;
+  /** In one directory. */
+  readonly files: CertificateFiles & { readonly caFile: string };
+  /** Who vouches for Redis. */
+  readonly caFile: string;
+  /** Whom Redis trusts from its next start on. */
+  trust(authority: Authority): Promise<void>;
+  /** Puts a client's certificate into the files of `client`. */
+  issue(identity: Identity): Promise<void>;
+  readonly client: CertificateFiles;
+  readonly ofClients: Authority;
+}
+
+/** At once: a look finds the old file or the new one. */
+async function put(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+}
+
+async function world(t: Test): Promise<World> {
+  const [ofServers, ofClients] = await Promise.all([createAuthority('of servers'), createAuthority('of clients')]);
+  const [server, client] = await Promise.all([
+    ofServers.issue({ host: 'localhost' }),
+    ofClients.issue({ host: 'broker' }),
+  ]);
+  const directory = t.testdir({
+    'servers.pem': ofServers.cert,
+    'clients.pem': ofClients.cert,
+    'redis.pem': server.cert,
+    'redis.key': server.key,
+    'client.pem': client.cert,
+    'client.key': client.key,
+  });
+  const at = (name: string): string => join(directory, name);
+  const files = { certFile: at('redis.pem'), keyFile: at('redis.key'), caFile: at('clients.pem') };
+  const redis = await redisServer(t, { tls: files });
+  return {
+    redis,
+    files,
+    caFile: at('servers.pem'),
+    trust: ({ cert }) => put(files.caFile, cert),
+    async issue({ cert, key }) {
+      await put(at('client.pem'), cert);
+      await put(at('client.key'), key);
+    },
+    client: { certFile: at('client.pem'), keyFile: at('client.key') },
+    ofClients,
+  };
+}
+
+interface Linked {
+  readonly link: RedisLink;
+  readonly tls: RedisTls;
+  readonly conditions: readonly StoreCondition[];
+  /** What is said of the files. */
+  readonly said: string[];
+}
+
+async function linked(t: Test, { redis }: World, files: RedisTlsFiles, scheme = 'rediss'): Promise<Linked> {
+  const conditions: StoreCondition[] = [];
+  const said: string[] = [];
+  const tls = await openRedisTls(files, {
+    everyMs: 10,
+    onRenewed: () => said.push('renewed'),
+    onFailed: (wrong) => said.push(wrong),
+  });
+  const link = await createRedisLink({
+    url: { current: new Secret(`${scheme}://localhost:${redis.tlsPort}`) },
+    tls,
+    onCondition: (condition) => conditions.push(condition),
+  });
+  t.teardown(async () => {
+    tls.stop();
+    await link.close();
+  });
+  return { link, tls, conditions, said };
+}
+
+const answers = ({ link }: Linked): Promise<boolean> =>
+  link.command('ping', 'PING').then(
+    () => true,
+    () => false,
+  );
+
+test('Redis is trusted by the authority of a file, and is shown a certificate; both connections are', async (t) => {
+  const here = await world(t);
+  const one = await linked(t, here, { caFile: here.caFile, certificate: here.client });
+  const heard: string[] = [];
+  one.link.subscribe('news', (word) => heard.push(word));
+  await one.link.reached;
+  t.equal(await answers(one), true);
+  await until(async () => {
+    await one.link.command('say', 'PUBLISH', 'news', 'word');
+    return heard.length > 0;
+  });
+  t.strictSame(one.conditions, [{ state: 'up', reason: null }]);
+  t.strictSame(one.said, []);
+});
+
+test('without the right authority or the right certificate there is no connection, and the log says why', async (t) => {
+  const here = await world(t);
+  const [stranger, dir] = [await createAuthority('stranger'), t.testdirName];
+  const unknown = await stranger.issue({ host: 'broker' });
+  const expired = await here.ofClients.issue({ host: 'broker', notAfter: new Date(Date.now() - 1_000) });
+  const certFile = join(dir, 'unknown.pem');
+  const keyFile = join(dir, 'unknown.key');
+  const caFile = join(dir, 'stranger.pem');
+  const past = { certFile: join(dir, 'expired.pem'), keyFile: join(dir, 'expired.key') };
+  await Promise.all([
+    writeFile(certFile, unknown.cert),
+    writeFile(keyFile, unknown.key),
+    writeFile(caFile, stranger.cert),
+    writeFile(past.certFile, expired.cert),
+    writeFile(past.keyFile, expired.key),
+  ]);
+  for (const [files, reason] of [
+    [{ caFile, certificate: here.client }, /^UNABLE_TO_VERIFY_LEAF_SIGNATURE$/],
+    [{ caFile: null, certificate: here.client }, /^UNABLE_TO_VERIFY_LEAF_SIGNATURE$/],
+    [{ caFile: here.caFile, certificate: null }, /_ALERT_CERTIFICATE_REQUIRED$/],
+    [{ caFile: here.caFile, certificate: { certFile, keyFile } }, /_ALERT_UNKNOWN_CA$/],
+    [{ caFile: here.caFile, certificate: past }, /_ALERT_CERTIFICATE_EXPIRED$/],
+  ] as const) {
+    const one = await linked(t, here, files);
+    await until(() => one.conditions.some((condition) => reason.test(String(condition.reason))));
+    t.equal(one.link.state, 'starting', String(reason));
+    t.equal(await answers(one), false);
+  }
+});
+
+test('a renewed certificate, and a renewed authority, are used by the next connection; the open one goes on', async (t) => {
+  const here = await world(t);
+  const one = await linked(t, here, { caFile: here.caFile, certificate: here.client });
+  await one.link.reached;
+
+  const [nextOfServers, nextOfClients] = await Promise.all([createAuthority('new'), createAuthority('newer')]);
+  await put(here.caFile, nextOfServers.cert);
+  await until(() => one.said.includes('renewed'));
+  await here.issue(await nextOfClients.issue({ host: 'broker' }));
+  await until(() => one.said.filter((what) => what === 'renewed').length === 2);
+  t.equal(await answers(one), true);
+  t.strictSame(one.conditions, [{ state: 'up', reason: null }]);
+
+  await here.redis.kill();
+  await here.trust(nextOfClients);
+  const server = await nextOfServers.issue({ host: 'localhost' });
+  await Promise.all([writeFile(here.files.certFile, server.cert), writeFile(here.files.keyFile, server.key)]);
+  await here.redis.start();
+  await until(() => answers(one));
+});
+
+test('files that cannot be used change nothing, and are told of once', async (t) => {
+  const here = await world(t);
+  const one = await linked(t, here, { caFile: here.caFile, certificate: here.client });
+  await one.link.reached;
+  const other = await here.ofClients.issue({ host: 'other' });
+  const { certFile, keyFile } = here.client;
+  for (const [file, text, wrong] of [
+    [keyFile, other.key, `${keyFile} does not belong to the certificate`],
+    [keyFile, '', `expected a private key without passphrase in PEM form in ${keyFile}`],
+    [certFile, 'half', new RegExp(`^expected a certificate in PEM form in ${certFile}; `)],
+  ] as const) {
+    one.said.length = 0;
+    await put(file, text);
+    await until(() => one.said.length > 0);
+    for (let looks = 0; looks < 5; looks += 1) {
+      one.tls.look();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    t.match(one.said, [wrong]);
+    t.equal(one.said.length, 1, 'once');
+  }
+  await here.redis.kill();
+  await here.redis.start();
+  await until(() => answers(one));
+  await here.issue(other);
+  await until(() => one.said.at(-1) === 'renewed');
+});
+
+test('there is no connection in the clear beside files for TLS, whatever a renewed URL says', async (t) => {
+  const here = await world(t);
+  const one = await linked(t, here, { caFile: here.caFile, certificate: here.client }, 'redis');
+  await one.link.reached;
+  t.equal(await answers(one), true, 'the port speaks nothing but TLS');
+});
+
+test('where the files cannot be used at the start there is no store', async (t) => {
+  const here = await world(t);
+  await writeFile(here.caFile, 'nothing');
+  await t.rejects(openRedisTls({ caFile: here.caFile, certificate: null }, { everyMs: 1_000 }));
+});
