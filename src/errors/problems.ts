@@ -246,7 +246,11 @@ export class Problem extends Error {
   readonly details: ProblemDetails;
 
   constructor(code: ProblemCode, message?: string, details: ProblemDetails = {}) {
+    // Where a refusal was made is no riddle, and in a flood of them looking at the stack is a good part of what each costs.
+    const { stackTraceLimit } = Error;
+    if (code !== 'internal_error') Error.stackTraceLimit = 0;
     super(message ?? PROBLEMS[code].message, 'cause' in details ? { cause: details.cause } : undefined);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Problem';
     this.code = code;
     this.details = details;

@@ -1,5 +1,6 @@
 // Ending a connection so that the last answer on it arrives.
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /**
  * How long a connection is still listened to after our last byte. A socket that is closed while bytes of the peer lie unread in it
@@ -7,6 +8,14 @@ import type { Socket } from 'node:net';
  * @see RFC 9112 §9.6
  */
 const LINGER_MS = 500;
+
+/**
+ * Nothing that still comes becomes a request: it is read, so that the end of the connection is noticed, and thrown away. Node would go on
+ * making two objects of each, and keep them for as long as the connection lasts.
+ */
+export function ignoreRest(socket: Duplex): void {
+  socket.removeAllListeners('data').on('data', ignore); // Node's parser lets go of a connection that somebody else listens to
+}
 
 /** Says `bytes`, if any, and that there will be no more; what still comes is read and thrown away, for a short while. */
 export function endConnection(socket: Socket, bytes?: string): void {
@@ -18,3 +27,5 @@ export function endConnection(socket: Socket, bytes?: string): void {
   else socket.end(bytes);
   socket.resume();
 }
+
+const ignore = (): void => {};

@@ -6,7 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Problem } from '../errors/problems.ts';
-import { endConnection } from './end-connection.ts';
+import { endConnection, ignoreRest } from './end-connection.ts';
 import { isSlowBody } from './slow-body.ts';
 
 /** How a request is handled once it is its turn. */
@@ -53,6 +53,7 @@ export class Turns {
   #last: Turn | null = null;
   readonly #waiting: Turn[] = [];
   #isClosed = false;
+  #isDeaf = false;
   #farewell: (() => string) | null = null;
 
   constructor(socket: Duplex, handling: Handling) {
@@ -73,7 +74,10 @@ export class Turns {
 
   /** @param problem why it is refused, after which the connection ends; `null` = it is run */
   take(request: IncomingMessage, response: ServerResponse, problem: Problem | null): void {
-    if (this.#isClosed || !this.#socket.writable) return; // nothing behind a refusal or a last answer is run
+    if (this.#isClosed || !this.#socket.writable) {
+      this.#ignoreRest(); // nothing behind a refusal or a last answer is run
+      return;
+    }
     const turn = { request, response, problem };
     this.#last = turn;
     if (problem !== null) this.#isClosed = true;
@@ -128,6 +132,13 @@ export class Turns {
     if (turn !== undefined) this.#begin(turn);
     else if (this.#isClosed) this.#end();
   };
+
+  /** All before has come whole: a request came behind it. */
+  #ignoreRest(): void {
+    if (this.#isDeaf) return;
+    this.#isDeaf = true;
+    ignoreRest(this.#socket);
+  }
 
   #end(): void {
     endConnection(this.#socket as Socket, this.#farewell?.()); // an HTTP server's connections are sockets

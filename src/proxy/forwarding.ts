@@ -198,7 +198,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     }
     this.#movedMs = this.#parts.now();
     const out = events === null ? chunk : events.push(chunk);
-    if (out === null || this.#body?.write(out) !== false) return;
+    if (out === null || this.#body?.write(out) !== false || this.#isPaused) return;
     this.#isPaused = true;
     this.#control?.pause();
     this.#body?.onDrain(() => this.#drained());

@@ -87,6 +87,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     };
     connecting.add(socket);
     socket.once(connected, done).once('close', done);
+    socket.once(connected, () => void socket.prependListener('error', tellFromEnd));
   }
 
   async function end(): Promise<void> {
@@ -111,6 +112,14 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       await end();
     },
   };
+}
+
+/**
+ * For undici a reset ends a body that is told no length and has no chunks, as its regular end would: for the sake of macOS, it says. It
+ * goes by the code, so the error gets another one before undici hears of it: half an answer must never look whole.
+ */
+function tellFromEnd(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = 'RESET';
 }
 
 /** Checked at start: TLS would take a file without a certificate for an empty list. */

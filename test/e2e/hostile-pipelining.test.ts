@@ -1,4 +1,5 @@
 // Several requests on one connection: answered in order, one answer each, and none is run behind one that ends the connection.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { test } from 'tap';
 import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
@@ -109,6 +110,26 @@ test('a client that sends without ever waiting is cut off after a hundred', asyn
     isLast = headers['connection'] === 'close';
   }
   t.equal(answers, 101);
+  await connection.ended();
+  t.equal(connection.rest(), '');
+});
+
+test('what a client goes on sending behind a hundred is read and thrown away, and no request is made of it', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 1000;
+  let made = 0;
+  const count = (): void => {
+    made += 1;
+  };
+  subscribe('http.server.request.start', count);
+  t.teardown(() => unsubscribe('http.server.request.start', count));
+  const connection = await openRaw(t, broker.url);
+  connection.send(mintBytes({ credential }));
+  await simulator.journal.waitFor({ path: '/access-token' }, () => true);
+  const flood = 'GET /livez HTTP/1.1\r\nHost: b\r\n\r\n'.repeat(400_000); // more than the system holds for both sides
+  await new Promise((resolve) => connection.socket.write(flood, 'latin1', resolve));
+  t.ok(made < 10_000, `${made}, as many as come in a read or two`);
+  for (let answers = 0; answers <= 100; answers += 1) t.equal((await connection.response()).status, 200);
   await connection.ended();
   t.equal(connection.rest(), '');
 });

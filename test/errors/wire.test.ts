@@ -101,3 +101,14 @@ test('as bytes: one whole response that closes the connection', async (t) => {
   const upstream = { status: 529, errorCode: null, title: 'Overloaded' };
   t.match(rawErrorResponse(new Problem('overloaded', undefined, { upstream }), ID), /^HTTP\/1\.1 529 Error\r\n/);
 });
+
+test('a refusal has no stack, which costs more than its answer; a fault of ours shows where it was made', (t) => {
+  const { stackTraceLimit } = Error;
+  for (const code of CODES) {
+    const { stack } = new Problem(code);
+    t.equal(/^ +at /m.test(stack ?? ''), code === 'internal_error', code);
+    t.match(stack, PROBLEMS[code].message);
+    t.equal(Error.stackTraceLimit, stackTraceLimit);
+  }
+  t.end();
+});

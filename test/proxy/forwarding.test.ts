@@ -236,3 +236,15 @@ test('an answer that no client could read is none', async (t) => {
     t.strictSame(calls, ['begin 200'], type);
   }
 });
+
+test('a reader that is slow is waited for once, however much comes in the meantime', async (t) => {
+  const { forwarding, calls, response, answer } = await stage(t);
+  forwarding.onHead(200, [], false);
+  forwarding.onData(LARGE, LARGE.length, false);
+  const { socket } = response;
+  for (let piece = 0; piece < 100; piece += 1) forwarding.onData(HELLO, HELLO.length, false); // of the same read
+  t.equal(socket?.listenerCount('drain'), 2, "ours, and the response's own");
+  forwarding.onEnd();
+  t.equal((await answer).body.length, LARGE.length + 100 * HELLO.length);
+  t.equal(calls.filter((call) => call === 'pause').length, 1);
+});

@@ -79,6 +79,9 @@ const CUT: Readonly<Record<string, string>> = {
   'after 100 Continue': 'HTTP/1.1 100 Continue\r\n\r\n',
 };
 
+/** Up to the end of the connection: for a FIN that is a whole body. */
+const TO_THE_END = 'HTTP/1.1 200 OK\r\n\r\n{}';
+
 /** Unusual and right. */
 const TAKEN: Readonly<Record<string, readonly [bytes: string, status: number, body: string]>> = {
   'no reason phrase': ['HTTP/1.1 200\r\ncontent-length: 2\r\n\r\n{}', 200, '{}'],
@@ -135,6 +138,27 @@ for (const name of NAMES) {
       }
     });
   }
+
+  test(`${name}: RST in a body that goes up to the end of the connection: a failure, also where its reader is slow`, async (t) => {
+    for (const isSlow of [false, true]) {
+      const { upstream, transport } = await setUp(t, name, ({ socket }) => void socket.write(TO_THE_END));
+      const heard = Promise.withResolvers<void>();
+      const hearing = ask(transport, {
+        onData() {
+          if (isSlow) hearing.control?.pause();
+          heard.resolve();
+          return false;
+        },
+      });
+      await heard.promise;
+      for (const socket of upstream.sockets) socket.resetAndDestroy();
+      if (isSlow) hearing.control?.resume();
+      const { failure, calls } = await hearing.over;
+      t.equal(failure?.kind, 'cut');
+      t.equal(hearing.body.toString(), '{}', 'what has come was passed on');
+      t.strictSame(calls, ['sent', 'head', 'failure']);
+    }
+  });
 
   test(`${name}: what is unusual and right is taken, in one piece and byte by byte, and its connection used again`, async (t) => {
     for (const [what, [bytes, status, body]] of Object.entries(TAKEN)) {

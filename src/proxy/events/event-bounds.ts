@@ -9,12 +9,22 @@ export const BLANK_LINE_MAX_BYTES = 4;
 /** Index behind the last blank line, 0 where there is none. */
 export function endOfLastEvent(bytes: Buffer): number {
   const lf = bytes.lastIndexOf('\n\n');
+  const end = lf === -1 ? 0 : lf + 2;
+  if (!bytes.includes(CR)) return end; // Cartesia's have none, and one byte is found faster than four
   const crlf = bytes.lastIndexOf('\r\n\r\n');
-  return Math.max(lf === -1 ? 0 : lf + 2, crlf === -1 ? 0 : crlf + 4);
+  const cr = bytes.lastIndexOf('\r\r');
+  return Math.max(end, crlf === -1 ? 0 : crlf + 4, cr === -1 ? 0 : cr + 2);
 }
 
 /** Index behind the first blank line, -1 where there is none. */
 export function endOfFirstEvent(bytes: Buffer, from: number): number {
+  const cr = bytes.indexOf('\r\r', from);
+  const end = endOfFirstOfLines(cr === -1 ? bytes : bytes.subarray(0, cr), from);
+  return end === -1 && cr !== -1 ? cr + 2 : end;
+}
+
+/** The same where lines end in LF or CR LF. */
+function endOfFirstOfLines(bytes: Buffer, from: number): number {
   for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at + 1] === LF) return at + 2;
     if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;

@@ -13,7 +13,7 @@ export interface ServerSentEvent {
 export function eventOf(bytes: Buffer): ServerSentEvent {
   let name = '';
   const lines: string[] = [];
-  for (const line of bytes.toString('utf8').split(/\r?\n/)) {
+  for (const line of bytes.toString('utf8').split(/\r\n?|\n/)) {
     const colon = line.indexOf(':');
     const value = line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1);
     if (line.startsWith('data:')) lines.push(value);

@@ -412,3 +412,35 @@ test('never more than a megabyte is held back', async (t) => {
   const out = events.cut(CUT)?.toString() ?? '';
   t.ok(out.startsWith('\n\nevent: error\n'), 'the half event is ended before the error begins');
 });
+
+test('a stream whose lines end in CR alone leaves event by event, and its error is told', (t) => {
+  const withCr = (text: string): string => text.replaceAll('\n', '\r');
+  const audio = Buffer.from('some audio');
+  for (const pieces of [whole, bytewise]) {
+    const events = stream();
+    for (const text of [withCr(chunk(audio)), withCr(chunk(audio))]) {
+      const out = pieces(text).map((piece) => events.push(piece));
+      t.equal(Buffer.concat(out.filter((piece) => piece !== null)).toString(), text, 'at once');
+    }
+    t.equal(events.audioBytes, 2 * audio.length);
+    const error = withCr(
+      `event: error\ndata: ${JSON.stringify({ type: 'error', error: 'A: b', status_code: 500 })}\n\n`,
+    );
+    t.match(lastEvent(t, through(events, pieces(error))), { type: 'error', status_code: 500, source: 'upstream' });
+    t.equal(
+      through(stream(), pieces(withCr(chunk(audio) + done()))),
+      withCr(chunk(audio) + done()),
+      'no invented error',
+    );
+  }
+  t.end();
+});
+
+test('an event of CR lines that is too long to be read ends where it ends', (t) => {
+  const long = `data: ${'x'.repeat(1_100_000)}`;
+  const events = stream();
+  t.equal(events.push(Buffer.from(long))?.toString(), long);
+  t.equal(events.push(Buffer.from('\r\rdata: {"type":"done"}\r\r'))?.toString(), '\r\rdata: {"type":"done"}\r\r');
+  t.equal(events.cut(CUT), null);
+  t.end();
+});
