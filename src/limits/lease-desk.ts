@@ -63,7 +63,6 @@ export class LeaseDesk {
   readonly #owed = new Set<string>();
   #woken: string[] = [];
   #asked = 0;
-  #isClosed = false;
 
   constructor({ kind, pool, rules, replica, onEvent }: LeaseDeskOptions) {
     this.#kind = kind;
@@ -123,7 +122,6 @@ export class LeaseDesk {
 
   /** Confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
   async beat(): Promise<void> {
-    if (this.#isClosed) return;
     const held = this.#held.all();
     await this.#look(held.slice(0, NAMED_MAX), this.#waits.ids());
     for (let from = NAMED_MAX; from < held.length; from += NAMED_MAX)
@@ -141,7 +139,6 @@ export class LeaseDesk {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
     for (const id of this.#waits.ids()) this.#abandon(id);
     for (const held of this.#held.all()) {
       this.#held.delete(held);

@@ -17,6 +17,7 @@ type Fault = 'none' | 'not sent' | 'not heard';
 function setUp(t: Test, limit = 1) {
   const rules = pool(limit);
   const state: { fault: Fault; inner: LeasePool } = { fault: 'none', inner: createMemoryStore().leases('tts') };
+  const looks: (readonly string[])[] = [];
   async function call<T>(done: (inner: LeasePool) => T | Promise<T>): Promise<T> {
     if (state.fault === 'not sent') throw new Problem('store_unavailable');
     const answer = await done(state.inner);
@@ -26,9 +27,10 @@ function setUp(t: Test, limit = 1) {
   const remote: LeasePool = {
     acquire: (...given) => call((inner) => inner.acquire(...given)),
     release: (...given) => call((inner) => inner.release(...given)),
-    async beat(...given) {
+    async beat(rules, owner, held, waiting) {
+      looks.push(waiting);
       await new Promise(setImmediate); // what is said meanwhile comes before it
-      return call((inner) => inner.beat(...given));
+      return call((inner) => inner.beat(rules, owner, held, waiting));
     },
     lower: (...given) => call((inner) => inner.lower(...given)),
     view: (...given) => call((inner) => inner.view(...given)),
@@ -46,6 +48,8 @@ function setUp(t: Test, limit = 1) {
     desk,
     state,
     outcomes,
+    /** The waits that the store was asked about, look by look. */
+    looks,
     /** What the store has, whatever can be heard of it. */
     held: async (): Promise<readonly LeaseView[]> => (await state.inner.view(rules)).leases,
     /** The store has lost everything. */
@@ -95,6 +99,26 @@ test('a store that begins anew hears who holds what, and who waits', async (t) =
   t.match(await held(), [{ ...TIM, owner: 'here' }]);
   t.equal(desk.open, 1);
   t.strictSame(outcomes, ['granted', 'waited']);
+});
+
+test('waits that may be over in one turn are asked about together, and nobody asks about those of others', async (t) => {
+  const { desk, looks } = setUp(t);
+  t.ok(await desk.ask(ANN, SHARE, 0).granted);
+  for (const subject of ['tim', 'tom']) desk.ask({ ...TIM, subject }, SHARE, 60_000);
+  await new Promise(setImmediate);
+  await Promise.all(['here/2', 'there/2', 'here/3'].map((id) => desk.wake(id)));
+  t.strictSame(looks, [['here/2', 'here/3']]);
+  await desk.wake('here/3');
+  t.strictSame(looks, [['here/2', 'here/3'], ['here/3']]);
+});
+
+test("upstream's refusal that the store does not hear of harms nobody", async (t) => {
+  const { desk, state, outcomes } = setUp(t);
+  const lease = await desk.ask(ANN, SHARE, 0).granted;
+  state.fault = 'not sent';
+  lease?.refusedUpstream();
+  await new Promise(setImmediate);
+  t.strictSame([outcomes, desk.open], [['granted', 'refused_upstream'], 1]);
 });
 
 test('who has left while its grant was under way holds nothing', async (t) => {
