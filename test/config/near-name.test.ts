@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import { nameFinder } from '../../src/config/near-name.ts';
 
-const KNOWN = ['PORT', 'HOST', 'TOKEN_TTL', 'TOKEN_TTL_MAX', 'JWT_ISSUER', 'CORS_ORIGINS'];
+const KNOWN = ['PORT', 'HOST', 'PROXY', 'TOKEN_TTL', 'TOKEN_TTL_MAX', 'JWT_ISSUER', 'CORS_ORIGINS'];
 
 const CASES: readonly (readonly [name: string, nearest: string | undefined, why: string])[] = [
   ['TOKEN_TLL', 'TOKEN_TTL', 'a wrong letter'],
@@ -12,7 +12,10 @@ const CASES: readonly (readonly [name: string, nearest: string | undefined, why:
   ['TOKEN_TTL_MX', 'TOKEN_TTL_MAX', 'the nearer of two'],
   ['jwt-issuer', 'JWT_ISSUER', 'case and hyphen count as no slip'],
   ['POTR', 'PORT', 'one slip in a short name'],
-  ['PROXY', undefined, 'far from everything'],
+  ['JWT_ISUSRE', 'JWT_ISSUER', 'two slips in a long name'],
+  ['JWT_SIUSRE', undefined, 'three slips'],
+  ['PRXYS', undefined, 'two slips in a name of five letters'],
+  ['QUEUE', undefined, 'far from everything'],
   ['POST', 'PORT', 'the first of several that are equally near'],
   ['HOSTNAME', undefined, 'a longer word that begins the same'],
   ['', undefined, 'nothing'],
