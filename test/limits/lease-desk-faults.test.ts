@@ -112,6 +112,21 @@ test('waits that may be over in one turn are asked about together, and nobody as
   t.strictSame(looks, [['here/2', 'here/3'], ['here/3']]);
 });
 
+test('who has waited for long enough is told when to come again, and holds no place any more', async (t) => {
+  const { desk, state, held, outcomes } = setUp(t);
+  t.ok(await desk.ask(ANN, SHARE, 0).granted);
+  for (const fault of ['none', 'not sent'] as const) {
+    const { granted } = desk.ask(TIM, SHARE, 20);
+    await new Promise(setImmediate);
+    state.fault = fault;
+    const refusal = await Promise.resolve(granted).catch((error: unknown) => error);
+    t.match(refusal, { code: 'concurrency_limited', details: { retryAfterSeconds: Number } });
+    const { retryAfterSeconds } = (refusal as Problem).details;
+    t.ok(Number.isFinite(retryAfterSeconds), `after ${retryAfterSeconds} s`);
+  }
+  t.strictSame([outcomes, desk.open, (await held()).length], [['granted', 'wait_over', 'wait_over'], 1, 1]);
+});
+
 test("upstream's refusal that the store does not hear of harms nobody", async (t) => {
   const { desk, state, outcomes } = setUp(t);
   const lease = await desk.ask(ANN, SHARE, 0).granted;
