@@ -48,3 +48,28 @@ test('any single slip in a long name is found', async (t) => {
     'held for every case tried',
   );
 });
+
+test('slips are letters to insert, drop, replace or swap, and as few as there can be', async (t) => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', '_'), minLength: 1, maxLength: 7 });
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(word, word, (known, written) => {
+        const isNear = slips(known, written) <= (known.length <= 5 ? 1 : 2);
+        return nameFinder([known])(written) === (isNear ? known : undefined);
+      }),
+      { numRuns: 300 },
+    ),
+  );
+});
+
+/** Every way is tried. */
+function slips(a: string, b: string): number {
+  if (a === '' || b === '') return a.length + b.length;
+  const ways = [
+    slips(a.slice(1), b) + 1,
+    slips(a, b.slice(1)) + 1,
+    slips(a.slice(1), b.slice(1)) + (a[0] === b[0] ? 0 : 1),
+  ];
+  if (a.length > 1 && a[0] === b[1] && a[1] === b[0]) ways.push(slips(a.slice(2), b.slice(2)) + 1);
+  return Math.min(...ways);
+}
