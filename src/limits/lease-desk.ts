@@ -237,13 +237,12 @@ export class LeaseDesk {
         if (answer.outcome === 'granted' && !this.#holds(id)) void this.#release([id]);
       } else if (answer.outcome === 'granted') waiting.settle(this.#hold(waiting.ask));
       else waiting.settle(limited(answer.retryAfterMs));
-    } catch (error) {
-      if (mayHaveBeenDone(error)) this.#owed.add(id); // it is asked for again at the next look, or paid back
+    } catch {
+      // It is asked for again at the next look. Where it was done and not heard, the end of the wait gives it back.
     }
   }
 
   #hold(ask: LeaseAsk): HeldLease {
-    if (this.#owed.size > 0) this.#owed.delete(ask.id);
     const held = new HeldLease(ask, this.#keeper);
     this.#held.add(held);
     return held;
@@ -267,9 +266,7 @@ export class LeaseDesk {
   }
 
   async #pay(): Promise<void> {
-    if (this.#owed.size === 0) return;
-    const kept = new Set([...this.#held.all().map(({ id }) => id), ...this.#waits.ids()]);
-    const owed = [...this.#owed].filter((id) => !kept.has(id));
+    const owed = [...this.#owed];
     for (let from = 0; from < owed.length; from += NAMED_MAX) await this.#release(owed.slice(from, from + NAMED_MAX));
   }
 
