@@ -218,8 +218,7 @@ export class LeaseDesk {
     if (ended.length > 0) void this.#release(ended);
     for (const id of beat.granted) {
       const one = this.#waits.find(id);
-      if (one !== undefined) one.settle(this.#hold(one.ask));
-      else if (!this.#holds(id)) void this.#release([id]);
+      if (one !== undefined) one.settle(this.#hold(one.ask)); // else whoever has ended the wait gives it back
     }
     for (const id of beat.lost) void this.#askAgain(id);
   }

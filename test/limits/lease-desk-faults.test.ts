@@ -16,10 +16,11 @@ type Fault = 'none' | 'not sent' | 'not heard';
 
 function setUp(t: Test, { limit = 1, queueMax = 1000 } = {}) {
   const rules = pool(limit, { queueMax });
-  const state: { fault: Fault; inner: LeasePool; way: Promise<void> | null } = {
+  const state: { fault: Fault; inner: LeasePool; way: Promise<void> | null; onRelease: () => void } = {
     fault: 'none',
     inner: createMemoryStore().leases('tts'),
-    way: null, // of what is asked for, to the store
+    way: null, // to the store, of what is asked for or given back
+    onRelease: () => {},
   };
   const looks: (readonly string[])[] = [];
   async function call<T>(done: (inner: LeasePool) => T | Promise<T>): Promise<T> {
@@ -33,7 +34,11 @@ function setUp(t: Test, { limit = 1, queueMax = 1000 } = {}) {
       if (state.way !== null) await state.way;
       return call((inner) => inner.acquire(...given));
     },
-    release: (...given) => call((inner) => inner.release(...given)),
+    async release(...given) {
+      state.onRelease();
+      if (state.way !== null) await state.way;
+      return call((inner) => inner.release(...given));
+    },
     async beat(rules, owner, held, waiting) {
       looks.push(waiting);
       await new Promise(setImmediate); // what is said meanwhile comes before it
@@ -191,6 +196,22 @@ test('who has waited for long enough is told when to come again, and holds no pl
     t.ok(Number.isFinite(retryAfterSeconds), `after ${retryAfterSeconds} s`);
   }
   t.strictSame([outcomes, desk.open, (await held()).length], [['granted', 'wait_over', 'wait_over'], 1, 1]);
+});
+
+test('who has waited for too long is refused, also when its turn comes while the store is told', async (t) => {
+  const { desk, state, rules } = setUp(t);
+  t.ok(await desk.ask(ANN, SHARE, 0).granted);
+  const refused = t.rejects(Promise.resolve(desk.ask(TIM, SHARE, 20).granted), { code: 'concurrency_limited' });
+  await new Promise(setImmediate);
+  await state.inner.release(rules, ['here/1']); // and nobody has heard of it
+  const [told, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  state.onRelease = told.resolve;
+  state.way = arrived.promise;
+  await told.promise;
+  await desk.beat();
+  arrived.resolve();
+  await refused;
+  t.equal(desk.open, 1, 'the first one goes on');
 });
 
 test("upstream's refusal that the store does not hear of harms nobody", async (t) => {
