@@ -9,6 +9,7 @@ import type { Cargo } from '../../src/proxy/cargo.ts';
 import type { Carrier } from '../../src/proxy/carrier.ts';
 import { carryLimited } from '../../src/proxy/limited-carriage.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { emptyRecord } from '../../src/telemetry/request-record.ts';
 import { ENDPOINTS } from '../../src/upstream/endpoints.ts';
 import { API_KEY, configOf, KEY_HASH } from '../config/loading.ts';
@@ -27,11 +28,12 @@ const CHARACTERS = 10;
 interface Options {
   readonly load: (cargo: Cargo) => Cargo | Promise<Cargo>;
   readonly carry: Carrier['carry'];
+  readonly store?: Store;
 }
 
-async function setUp(t: Test, { load, carry }: Options) {
+async function setUp(t: Test, { load, carry, store = createMemoryStore() }: Options) {
   const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
-  const limits: Limits = createLimits({ config, store: createMemoryStore() });
+  const limits: Limits = createLimits({ config, store });
   const endpoint = ENDPOINTS.find(({ path }) => path === '/tts/bytes');
   if (endpoint === undefined) throw new TypeError('no such endpoint');
   const cargo: Cargo = {
@@ -52,8 +54,13 @@ async function setUp(t: Test, { load, carry }: Options) {
     request.record = emptyRecord();
     request.admission = { principal: ANN, client: clientConfig() };
   });
+  const loadHeld = (): Cargo | Promise<Cargo> => {
+    t.equal(limits.leases.open, 1, 'it has its lease');
+    t.throws(() => limits.quotas.book('characters', ANN, 1), { code: 'quota_exceeded' }, 'and all of the budget');
+    return load(cargo);
+  };
   app.post('/', (request, reply) =>
-    carryLimited({ carrier, limits, endpoint, request, reply, amount: CHARACTERS, load: () => load(cargo) }),
+    carryLimited({ carrier, limits, endpoint, request, reply, amount: CHARACTERS, load: loadHeld }),
   );
   return { app, limits };
 }
@@ -80,4 +87,23 @@ test('what cannot set off gives back its lease and its budget, and its client is
       t.equal(limits.leases.open, 0, why);
       await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), why);
     }
+});
+
+test('who has no budget left waits for no turn', async (t) => {
+  const store = createMemoryStore();
+  const { budgets } = store;
+  const { app, limits } = await setUp(t, {
+    load: () => {
+      throw new TypeError('it may not go');
+    },
+    carry: () => ({ cut() {} }),
+    store: { ...store, budgets: { ...budgets, book: async (...given) => budgets.book(...given) } },
+  });
+  limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0);
+  await limits.quotas.book('characters', ANN, CHARACTERS);
+  const startedMs = performance.now();
+  const answer = await app.inject({ method: 'POST', url: '/' });
+  t.match(answer.json(), { error_code: 'quota_exceeded' });
+  t.ok(performance.now() - startedMs < limits.leases.waits.http / 2);
+  t.equal(limits.leases.open, 1, 'that of the other one');
 });
