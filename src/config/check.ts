@@ -53,7 +53,7 @@ function checkGroup(node: GroupNode, value: unknown, path: SettingPath, report: 
   const settings: Tree = {};
   let isUsable = true;
   for (const [key, child] of Object.entries(node.properties)) {
-    const checked = checkMember(child, key in value ? value[key] : undefined, [...path, key], report);
+    const checked = checkMember(child, value[key], [...path, key], report);
     if (checked === UNUSABLE) isUsable &&= child['x-optional'] === true;
     else if (checked !== undefined) settings[key] = checked;
   }

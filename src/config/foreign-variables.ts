@@ -44,16 +44,16 @@ function whatIsWrongWith(name: string): string | undefined {
   }
   const near = nearestKnown(name);
   if (near !== undefined) return `is not a setting of the broker: did you mean ${near}?`;
-  return OUR_PREFIX.test(name) ? `is not a setting of the broker${resemblance(name)}` : undefined;
+  return OUR_PREFIX.test(name) ? `is not a setting of the broker: the nearest is ${resembling(name)}` : undefined;
 }
 
 /** The known name with the longest common beginning, for names that are more than a slip away. */
-function resemblance(name: string): string {
-  let best = { name: '', length: 3 };
+function resembling(name: string): string {
+  let best = { name: '', length: 0 };
   for (const known of KNOWN) {
     let length = 0;
     while (length < known.length && known[length] === name[length]) length += 1;
     if (length > best.length) best = { name: known, length };
   }
-  return best.name === '' ? '' : `: the nearest is ${best.name}`;
+  return best.name;
 }

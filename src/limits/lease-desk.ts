@@ -63,7 +63,6 @@ export class LeaseDesk {
   readonly #owed = new Set<string>();
   #woken: string[] = [];
   #asked = 0;
-  #isClosed = false;
 
   constructor({ kind, pool, rules, replica, onEvent }: LeaseDeskOptions) {
     this.#kind = kind;
@@ -123,7 +122,6 @@ export class LeaseDesk {
 
   /** Confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
   async beat(): Promise<void> {
-    if (this.#isClosed) return;
     const held = this.#held.all();
     await this.#look(held.slice(0, NAMED_MAX), this.#waits.ids());
     for (let from = NAMED_MAX; from < held.length; from += NAMED_MAX)
@@ -141,7 +139,6 @@ export class LeaseDesk {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
     for (const id of this.#waits.ids()) this.#abandon(id);
     for (const held of this.#held.all()) {
       this.#held.delete(held);
@@ -221,8 +218,7 @@ export class LeaseDesk {
     if (ended.length > 0) void this.#release(ended);
     for (const id of beat.granted) {
       const one = this.#waits.find(id);
-      if (one !== undefined) one.settle(this.#hold(one.ask));
-      else if (!this.#holds(id)) void this.#release([id]);
+      if (one !== undefined) one.settle(this.#hold(one.ask)); // else whoever has ended the wait gives it back
     }
     for (const id of beat.lost) void this.#askAgain(id);
   }
@@ -240,13 +236,12 @@ export class LeaseDesk {
         if (answer.outcome === 'granted' && !this.#holds(id)) void this.#release([id]);
       } else if (answer.outcome === 'granted') waiting.settle(this.#hold(waiting.ask));
       else waiting.settle(limited(answer.retryAfterMs));
-    } catch (error) {
-      if (mayHaveBeenDone(error)) this.#owed.add(id); // it is asked for again at the next look, or paid back
+    } catch {
+      // It is asked for again at the next look. Where it was done and not heard, the end of the wait gives it back.
     }
   }
 
   #hold(ask: LeaseAsk): HeldLease {
-    if (this.#owed.size > 0) this.#owed.delete(ask.id);
     const held = new HeldLease(ask, this.#keeper);
     this.#held.add(held);
     return held;
@@ -270,9 +265,7 @@ export class LeaseDesk {
   }
 
   async #pay(): Promise<void> {
-    if (this.#owed.size === 0) return;
-    const kept = new Set([...this.#held.all().map(({ id }) => id), ...this.#waits.ids()]);
-    const owed = [...this.#owed].filter((id) => !kept.has(id));
+    const owed = [...this.#owed];
     for (let from = 0; from < owed.length; from += NAMED_MAX) await this.#release(owed.slice(from, from + NAMED_MAX));
   }
 

@@ -7,7 +7,6 @@ import type { KeyAlarm } from '../upstream/key-alarm.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
 import { parseRetryAfter } from '../upstream/retry-after.ts';
 import type { BodyForm } from '../upstream/transport.ts';
-import { isStream } from './bodies.ts';
 import type { Cargo } from './cargo.ts';
 import { EventStream } from './events/event-stream.ts';
 import { Forwarding, type ForwardingOutcome, type ForwardingParts } from './forwarding.ts';
@@ -93,10 +92,7 @@ export class Carriage implements ForwardingParts {
     const { unwatch } = this.#surroundings;
     const { forwarding, events } = this;
     const { record } = request;
-    const { content } = cargo.body;
     unwatch(forwarding);
-    // Answered before all of it was sent: the rest is of no use, and without an end it would hold the connection.
-    if (isStream(content) && !content.readableEnded) content.destroy();
     record.upstreamMs ??= forwarding.ageMs;
     if (outcome.outcome === 'cut') {
       record.outcome = outcome.failure.kind === 'deadline' ? 'upstream_timeout' : 'upstream_unavailable';

@@ -8,6 +8,7 @@ export interface UpstreamRequest {
   readonly target: string;
   /** Flat list of names and values, credential and version included. */
   readonly headers: readonly string[];
+  /** A stream is destroyed where its answer is whole before it is. */
   readonly body: Buffer | Readable | null;
 }
 

@@ -180,6 +180,40 @@ test('503 and 429 are tried again when the broker says', async (t) => {
   t.equal(broker.asked.length, 3);
 });
 
+test('two more tries are made, after a rest where the broker names none, and then it is told', async (t) => {
+  const { broker, source } = await given(t);
+  const soon = { 'retry-after': '0' };
+  const answers = [{}, soon, soon].map((headers) => refused(503, 'overloaded', headers));
+  broker.answer(...answers, minted('for nobody'));
+  const began = performance.now();
+  t.match(await failure(source.get()), { status: 503, code: 'overloaded', isRetryable: true });
+  t.ok(performance.now() - began > 370, 'half a second, less a quarter at most');
+  t.equal(broker.asked.length, 3);
+});
+
+test('whether another try can help, and when, is as the answer says; where it says nothing, as its status does', async (t) => {
+  const broker = await startScriptedBroker(t);
+  const cases: readonly [number, Record<string, string>, Partial<BrokerError>][] = [
+    [400, {}, { isRetryable: false, retryAfterSeconds: null }],
+    [408, {}, { isRetryable: true }],
+    [429, {}, { isRetryable: true }],
+    [499, {}, { isRetryable: false }],
+    [500, {}, { isRetryable: true }],
+    [400, { 'x-should-retry': 'true' }, { isRetryable: true }],
+    [503, { 'x-should-retry': 'false' }, { isRetryable: false }],
+    [503, { 'x-should-retry': 'perhaps' }, { isRetryable: true }],
+    [503, { 'retry-after': '7' }, { retryAfterSeconds: 7 }],
+    [503, { 'retry-after': '7.5' }, { retryAfterSeconds: null }],
+    [503, { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' }, { retryAfterSeconds: null }],
+    [502, { 'x-request-id': 'id-2' }, { requestId: 'id-2' }],
+  ];
+  for (const [status, headers, expected] of cases) {
+    broker.answer({ status, headers, body: '<html>' });
+    const source = createTokenSource({ brokerUrl: broker.url, maxRetries: 0 });
+    t.match(await failure(source.get()), { status, ...expected }, `${status} ${JSON.stringify(headers)}`);
+  }
+});
+
 test('who is told to wait long is told so, and the broker is left alone meanwhile', async (t) => {
   const { broker, source, pass } = await given(t);
   broker.answer(refused(429, 'rate_limited', { 'x-should-retry': 'true', 'retry-after': '45' }), minted('one'));
@@ -208,6 +242,27 @@ test('Cartesia in the place of the broker is told apart: its answer does not say
   const { broker, source } = await given(t);
   broker.answer({ body: { token: 'theirs' } });
   t.match(await failure(source.get()), { status: 200, message: 'What answers there is no broker.' });
+});
+
+test("an answer that lacks what an app needs is no broker's", async (t) => {
+  const { broker, source } = await given(t);
+  const wrong = { token: 7, expires_in: '300', refresh_in: '240', base_url: null, websocket_url: null };
+  const answers = Object.entries(wrong).flatMap(([field, value]) => [{ [field]: value }, { [field]: undefined }]);
+  for (const answer of [...answers.map((more) => minted('one', more)), { body: 'null' }, { body: '"one"' }]) {
+    broker.answer(answer);
+    t.match(await failure(source.get()), { status: 200, message: 'What answers there is no broker.' });
+  }
+});
+
+test('a token of Cartesia leads there, and opens what it says and nothing else', async (t) => {
+  const { broker, source } = await given(t);
+  broker.answer(
+    minted('one', { delivery: 'direct', grants: { tts: false, stt: true } }),
+    minted('two', { grants: null }),
+  );
+  t.match(await source.get(), { delivery: 'direct', grants: { tts: false, stt: true, agent: false } });
+  source.drop();
+  t.match(await source.get(), { delivery: 'proxied', grants: { tts: false, stt: false, agent: false } });
 });
 
 test('offline is an error without a status, and online again it works', async (t) => {

@@ -346,6 +346,16 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ['broker.yaml:1:46 clients.web.grants: expected a list; for each item: expected one of tts, stt, agent'],
   ],
   [
+    'a word for a list of mappings',
+    `clients: { web: { auth: { jwt: everybody } } }\n`,
+    ['broker.yaml:1:27 clients.web.auth.jwt: expected a list; for each item: expected a mapping'],
+  ],
+  [
+    'a price in words',
+    `usage: { prices: { million_characters: much } }\n${CLIENTS}`,
+    ['broker.yaml:1:20 usage.prices.million_characters: expected a number from 0 to 1000000000'],
+  ],
+  [
     'no grants',
     `clients: { web: { auth: { anonymous: true }, grants: [] } }\n`,
     ['broker.yaml:1:46 clients.web.grants: expected at least one item'],
@@ -471,6 +481,12 @@ for (const [why, source, expected] of REFUSED) {
     t.strictSame(await file(t, source).problems(), expected);
   });
 }
+
+test('prices are numbers, whole or not', async (t) => {
+  const { env } = file(t, `usage: { prices: { million_characters: 50, hour_of_audio: 0.36 } }\n${CLIENTS}`);
+  const { usage } = await configOf(env);
+  t.strictSame(usage.prices, { characters: 50, audioSeconds: 0.36, callSeconds: null });
+});
 
 test('a small file of aliases does not become a huge one', async (t) => {
   const levels = Array.from({ length: 12 }, (_, level) => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import { nameFinder } from '../../src/config/near-name.ts';
 
-const KNOWN = ['PORT', 'HOST', 'TOKEN_TTL', 'TOKEN_TTL_MAX', 'JWT_ISSUER', 'CORS_ORIGINS'];
+const KNOWN = ['PORT', 'HOST', 'PROXY', 'TOKEN_TTL', 'TOKEN_TTL_MAX', 'JWT_ISSUER', 'CORS_ORIGINS'];
 
 const CASES: readonly (readonly [name: string, nearest: string | undefined, why: string])[] = [
   ['TOKEN_TLL', 'TOKEN_TTL', 'a wrong letter'],
@@ -12,7 +12,10 @@ const CASES: readonly (readonly [name: string, nearest: string | undefined, why:
   ['TOKEN_TTL_MX', 'TOKEN_TTL_MAX', 'the nearer of two'],
   ['jwt-issuer', 'JWT_ISSUER', 'case and hyphen count as no slip'],
   ['POTR', 'PORT', 'one slip in a short name'],
-  ['PROXY', undefined, 'far from everything'],
+  ['JWT_ISUSRE', 'JWT_ISSUER', 'two slips in a long name'],
+  ['JWT_SIUSRE', undefined, 'three slips'],
+  ['PRXYS', undefined, 'two slips in a name of five letters'],
+  ['QUEUE', undefined, 'far from everything'],
   ['POST', 'PORT', 'the first of several that are equally near'],
   ['HOSTNAME', undefined, 'a longer word that begins the same'],
   ['', undefined, 'nothing'],
@@ -45,3 +48,28 @@ test('any single slip in a long name is found', async (t) => {
     'held for every case tried',
   );
 });
+
+test('slips are letters to insert, drop, replace or swap, and as few as there can be', async (t) => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', '_'), minLength: 1, maxLength: 7 });
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(word, word, (known, written) => {
+        const isNear = slips(known, written) <= (known.length <= 5 ? 1 : 2);
+        return nameFinder([known])(written) === (isNear ? known : undefined);
+      }),
+      { numRuns: 300 },
+    ),
+  );
+});
+
+/** Every way is tried. */
+function slips(a: string, b: string): number {
+  if (a === '' || b === '') return a.length + b.length;
+  const ways = [
+    slips(a.slice(1), b) + 1,
+    slips(a, b.slice(1)) + 1,
+    slips(a.slice(1), b.slice(1)) + (a[0] === b[0] ? 0 : 1),
+  ];
+  if (a.length > 1 && a[0] === b[1] && a[1] === b[0]) ways.push(slips(a.slice(2), b.slice(2)) + 1);
+  return Math.min(...ways);
+}

@@ -52,6 +52,21 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
     ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
   ],
   [
+    'or the one for operators does',
+    { ...LEAST, MANAGEMENT_HOST: '::', MANAGEMENT_PORT: '8080' },
+    ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
+  ],
+  [
+    'a port that is none is one problem: whether the two differ is not guessed',
+    { ...LEAST, PORT: 'x', MANAGEMENT_PORT: '8080' },
+    ['PORT: expected an integer from 0 to 65535'],
+  ],
+  [
+    'a longest life that is none is one problem',
+    { ...LEAST, TOKEN_TTL_MAX: 'x', TOKEN_TTL: '901' },
+    ['TOKEN_TTL_MAX: expected an integer from 1 to 3600 (seconds)'],
+  ],
+  [
     'a certificate needs its key',
     { ...LEAST, TLS_CERT_FILE: '/cert.pem' },
     ['TLS_KEY_FILE: is missing: TLS needs certificate and key'],
@@ -156,6 +171,16 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
+    'trust, and an app key that is none',
+    [`a: { trusted: true, auth: { keys: [nope], anonymous: true } }`],
+    ['2:38 clients.a.auth.keys[0]: expected sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)'],
+  ],
+  [
+    'taken: all that there may be, reserved and for one subject',
+    [`a: { ${KEYS}, limits: { concurrency: { reserved: 2, max: 2, per_subject: 2 } } }`],
+    [],
+  ],
+  [
     'one app key for two',
     [`a: { ${KEYS} }`, `b: { ${KEYS} }`],
     ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
@@ -163,6 +188,11 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
   [
     'one app key for two, in capitals',
     [`a: { ${KEYS} }`, `b: { ${KEYS.replace('9f86d', '9F86D')} }`],
+    ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
+  ],
+  [
+    'one app key for two, first in capitals',
+    [`a: { ${KEYS.replace('9f86d', '9F86D')} }`, `b: { ${KEYS} }`],
     ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
   ],
   [
@@ -266,6 +296,7 @@ test('reserves are held against the limit of what their client apps may use', as
 clients:
   a: { ${KEYS}, grants: [tts], limits: { concurrency: { reserved: 3 } } }
   b: { ${OTHER_KEYS}, grants: [tts, stt], limits: { concurrency: { reserved: 2 } } }
+  c: { auth: { anonymous: true } }
 `;
   const problems = async (tts: number): Promise<string[]> => {
     const path = join(t.testdir({ 'broker.yaml': source(tts) }), 'broker.yaml');

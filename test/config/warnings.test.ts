@@ -31,6 +31,8 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     [/^ALLOW_ANONYMOUS: anybody may mint without a limit: MINT_RATE and MINT_RATE_PER_IP are off$/],
   ],
   ['anonymous callers with one of the rates', { ALLOW_ANONYMOUS: 'true', MINT_RATE_PER_IP: 'off' }, []],
+  ['anonymous callers with the other one', { ALLOW_ANONYMOUS: 'true', MINT_RATE: 'off' }, []],
+  ['no rates, and nobody without a name', { MINT_RATE: 'off', MINT_RATE_PER_IP: 'off' }, []],
   [
     'all users of a backend, at the rate of one address',
     { TRUSTED_CLIENTS: 'web' },
@@ -50,7 +52,19 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     { ...PROXIED, HOST: '0.0.0.0', REQUIRE_HTTPS: 'true', TRUST_PROXY: '::1' },
     [/^PUBLIC_URL: is not set/],
   ],
+  [
+    'proxied, at a public URL',
+    {
+      ...PROXIED,
+      HOST: '0.0.0.0',
+      REQUIRE_HTTPS: 'true',
+      TRUST_PROXY: '::1',
+      PUBLIC_URL: 'https://voice.example.com',
+    },
+    [],
+  ],
   ['proxied', PROXIED, []],
+  ['nothing served, and nothing that leads here', { PROXY: 'false' }, []],
   ['paths of Cartesia', { PROXY: 'true' }, []],
   ['shared state', { REDIS_URL: 'redis://localhost' }, []],
   ['concurrency of what is carried', { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1', PROXY: 'true' }, []],
@@ -153,6 +167,16 @@ test('what a client app asks for and does not get is said for each', async (t) =
       "4:5 clients.a.content: restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers go past it",
     ],
   );
+});
+
+test('a secret in a file, and content of what is carried: nothing to say', async (t) => {
+  const source = `tokens: { signing_secret: ${SIGNING_SECRET} }
+clients:
+  a: { auth: { keys: ["${KEY_HASH}"] }, delivery: proxied, content: { models: [sonic-3] } }
+`;
+  const files = t.testdir({ 'broker.yaml': source, key: API_KEY });
+  const env = { CARTESIA_API_KEY_FILE: join(files, 'key'), BROKER_CONFIG: join(files, 'broker.yaml') };
+  t.strictSame([await problemsOf(env), await warningsOf(env)], [[], []]);
 });
 
 test('one client app whose tokens lead here is enough to say that nothing is served here', async (t) => {

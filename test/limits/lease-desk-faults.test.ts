@@ -6,7 +6,7 @@ import type { LeaseView } from '../../src/store/lease-rules.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
 import type { LeasePool } from '../../src/store/store.ts';
 import { Unanswered } from '../../src/store/unanswered.ts';
-import { pool } from '../store/lease-ask.ts';
+import { ask, pool } from '../store/lease-ask.ts';
 
 const SHARE = { clientMax: null, subjectMax: null, weight: 1, isLimited: false };
 const ANN = { client: 'web', subject: 'ann' };
@@ -14,9 +14,15 @@ const TIM = { client: 'ios', subject: 'tim' };
 
 type Fault = 'none' | 'not sent' | 'not heard';
 
-function setUp(t: Test, limit = 1) {
-  const rules = pool(limit);
-  const state: { fault: Fault; inner: LeasePool } = { fault: 'none', inner: createMemoryStore().leases('tts') };
+function setUp(t: Test, { limit = 1, queueMax = 1000 } = {}) {
+  const rules = pool(limit, { queueMax });
+  const state: { fault: Fault; inner: LeasePool; way: Promise<void> | null; onRelease: () => void } = {
+    fault: 'none',
+    inner: createMemoryStore().leases('tts'),
+    way: null, // to the store, of what is asked for or given back
+    onRelease: () => {},
+  };
+  const looks: (readonly string[])[] = [];
   async function call<T>(done: (inner: LeasePool) => T | Promise<T>): Promise<T> {
     if (state.fault === 'not sent') throw new Problem('store_unavailable');
     const answer = await done(state.inner);
@@ -24,11 +30,19 @@ function setUp(t: Test, limit = 1) {
     return answer;
   }
   const remote: LeasePool = {
-    acquire: (...given) => call((inner) => inner.acquire(...given)),
-    release: (...given) => call((inner) => inner.release(...given)),
-    async beat(...given) {
+    async acquire(...given) {
+      if (state.way !== null) await state.way;
+      return call((inner) => inner.acquire(...given));
+    },
+    async release(...given) {
+      state.onRelease();
+      if (state.way !== null) await state.way;
+      return call((inner) => inner.release(...given));
+    },
+    async beat(rules, owner, held, waiting) {
+      looks.push(waiting);
       await new Promise(setImmediate); // what is said meanwhile comes before it
-      return call((inner) => inner.beat(...given));
+      return call((inner) => inner.beat(rules, owner, held, waiting));
     },
     lower: (...given) => call((inner) => inner.lower(...given)),
     view: (...given) => call((inner) => inner.view(...given)),
@@ -44,8 +58,11 @@ function setUp(t: Test, limit = 1) {
   t.teardown(() => desk.close());
   return {
     desk,
+    rules,
     state,
     outcomes,
+    /** The waits that the store was asked about, look by look. */
+    looks,
     /** What the store has, whatever can be heard of it. */
     held: async (): Promise<readonly LeaseView[]> => (await state.inner.view(rules)).leases,
     /** The store has lost everything. */
@@ -97,6 +114,115 @@ test('a store that begins anew hears who holds what, and who waits', async (t) =
   t.strictSame(outcomes, ['granted', 'waited']);
 });
 
+test('a store that begins anew with room gives it to who has waited for it, heard or not', async (t) => {
+  for (const fault of ['none', 'not heard'] as const) {
+    const { desk, state, held, outcomes, beginAnew } = setUp(t);
+    const lease = await desk.ask(ANN, SHARE, 0).granted;
+    const waiting = desk.ask(TIM, SHARE, 60_000);
+    await new Promise(setImmediate);
+    lease?.release();
+    beginAnew();
+    const { promise, resolve: arrive } = Promise.withResolvers<void>();
+    state.way = promise;
+    await desk.beat();
+    state.fault = fault;
+    arrive();
+    await new Promise(setImmediate);
+    state.fault = 'none';
+    await desk.beat();
+    t.ok(await waiting.granted);
+    t.match(await held(), [TIM], 'it is not given back');
+    t.strictSame([desk.open, outcomes], [1, ['granted', 'waited']]);
+  }
+});
+
+test('who leaves while it is asked for anew, or after nobody has heard what became of it, holds nothing', async (t) => {
+  for (const isHeard of [true, false]) {
+    const { desk, state, held, beginAnew } = setUp(t);
+    const lease = await desk.ask(ANN, SHARE, 0).granted;
+    const waiting = desk.ask(TIM, SHARE, 60_000);
+    await new Promise(setImmediate);
+    lease?.release();
+    beginAnew();
+    const { promise, resolve: arrive } = Promise.withResolvers<void>();
+    state.way = promise;
+    await desk.beat();
+    if (isHeard) waiting.cancel();
+    else state.fault = 'not heard';
+    arrive();
+    await new Promise(setImmediate);
+    state.fault = 'none';
+    t.equal((await held()).length, isHeard ? 0 : 1);
+    waiting.cancel();
+    t.equal(await waiting.granted, null);
+    t.strictSame([desk.open, await held()], [0, []]);
+  }
+});
+
+test('who finds no place in a queue that began anew is told so', async (t) => {
+  const { desk, state, rules, beginAnew } = setUp(t, { queueMax: 1 });
+  t.ok(await desk.ask(ANN, SHARE, 0).granted);
+  const waiting = desk.ask(TIM, SHARE, 60_000);
+  await new Promise(setImmediate);
+  beginAnew();
+  for (const who of ['tv', 'car']) await state.inner.acquire(rules, ask(who));
+  const refused = t.rejects(Promise.resolve(waiting.granted), { code: 'concurrency_limited' });
+  await desk.beat();
+  await refused;
+  t.equal(desk.open, 1);
+});
+
+test('waits that may be over in one turn are asked about together, and nobody asks about those of others', async (t) => {
+  const { desk, looks } = setUp(t);
+  t.ok(await desk.ask(ANN, SHARE, 0).granted);
+  for (const subject of ['tim', 'tom']) desk.ask({ ...TIM, subject }, SHARE, 60_000);
+  await new Promise(setImmediate);
+  await Promise.all(['here/2', 'there/2', 'here/3'].map((id) => desk.wake(id)));
+  t.strictSame(looks, [['here/2', 'here/3']]);
+  await desk.wake('here/3');
+  t.strictSame(looks, [['here/2', 'here/3'], ['here/3']]);
+});
+
+test('who has waited for long enough is told when to come again, and holds no place any more', async (t) => {
+  const { desk, state, held, outcomes } = setUp(t);
+  t.ok(await desk.ask(ANN, SHARE, 0).granted);
+  for (const fault of ['none', 'not sent'] as const) {
+    const { granted } = desk.ask(TIM, SHARE, 20);
+    await new Promise(setImmediate);
+    state.fault = fault;
+    const refusal = await Promise.resolve(granted).catch((error: unknown) => error);
+    t.match(refusal, { code: 'concurrency_limited', details: { retryAfterSeconds: Number } });
+    const { retryAfterSeconds } = (refusal as Problem).details;
+    t.ok(Number.isFinite(retryAfterSeconds), `after ${retryAfterSeconds} s`);
+  }
+  t.strictSame([outcomes, desk.open, (await held()).length], [['granted', 'wait_over', 'wait_over'], 1, 1]);
+});
+
+test('who has waited for too long is refused, also when its turn comes while the store is told', async (t) => {
+  const { desk, state, rules } = setUp(t);
+  t.ok(await desk.ask(ANN, SHARE, 0).granted);
+  const refused = t.rejects(Promise.resolve(desk.ask(TIM, SHARE, 20).granted), { code: 'concurrency_limited' });
+  await new Promise(setImmediate);
+  await state.inner.release(rules, ['here/1']); // and nobody has heard of it
+  const [told, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  state.onRelease = told.resolve;
+  state.way = arrived.promise;
+  await told.promise;
+  await desk.beat();
+  arrived.resolve();
+  await refused;
+  t.equal(desk.open, 1, 'the first one goes on');
+});
+
+test("upstream's refusal that the store does not hear of harms nobody", async (t) => {
+  const { desk, state, outcomes } = setUp(t);
+  const lease = await desk.ask(ANN, SHARE, 0).granted;
+  state.fault = 'not sent';
+  lease?.refusedUpstream();
+  await new Promise(setImmediate);
+  t.strictSame([outcomes, desk.open], [['granted', 'refused_upstream'], 1]);
+});
+
 test('who has left while its grant was under way holds nothing', async (t) => {
   const { desk, held, outcomes } = setUp(t);
   const request = desk.ask(ANN, SHARE, 0);
@@ -118,7 +244,7 @@ test('what ended while it was being confirmed is not entered again', async (t) =
 });
 
 test('a desk that is closed gives back all it holds, and confirms nothing more', async (t) => {
-  const { desk, held } = setUp(t, 2);
+  const { desk, held } = setUp(t, { limit: 2 });
   for (const who of [ANN, TIM]) t.ok(await desk.ask(who, SHARE, 0).granted);
   await desk.close();
   t.strictSame([await held(), desk.open], [[], 0]);

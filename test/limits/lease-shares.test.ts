@@ -42,6 +42,13 @@ test('each kind has its own limit; open sockets for speech have ten times that o
   );
 });
 
+test('without a limit of the account sockets have none either, and nothing is kept free', async (t) => {
+  const all = await config(t);
+  const rules = { ...all, upstream: { ...all.upstream, concurrency: { tts: null, stt: null, agent: null } } };
+  for (const kind of ['tts', 'tts_socket'] as const)
+    t.strictSame(poolRules(kind, rules), { limit: null, reserved: new Map(), queueMax: 40 });
+});
+
 test('shares of client apps: most at a time, most for a subject, and turns by weight and class', async (t) => {
   const { clients } = await config(t);
   const shares = (kind: 'tts' | 'tts_socket') =>

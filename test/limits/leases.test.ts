@@ -92,6 +92,7 @@ test('what was waited for is held for longer than it might have been waited for'
 
 test('leases are held until they are given back, and whoever waits is next', async (t) => {
   const { leases, events } = await leasesOf(t);
+  const startedMs = performance.now();
   const [first, second] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];
   const third = leases.ask('tts', ANN, 60_000);
   t.ok(third.granted instanceof Promise);
@@ -115,6 +116,9 @@ test('leases are held until they are given back, and whoever waits is next', asy
   late?.release();
   t.equal(leases.open, 0);
   t.strictSame(outcomes(events), ['web granted', 'ios granted', 'web waited']);
+  const [last] = events.slice(-1);
+  const waitedMs = last?.type === 'lease' ? last.waitedMs : -1;
+  t.ok(waitedMs > 0 && waitedMs <= performance.now() - startedMs, `${waitedMs} ms`);
 });
 
 test('who cannot wait, or not any longer, is told so; who leaves is forgotten', async (t) => {

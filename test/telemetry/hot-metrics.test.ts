@@ -61,6 +61,14 @@ test('a histogram reads as one of prom-client does', async (t) => {
   );
 });
 
+test('what is counted often has one place, which is made when it comes for the first time', async (t) => {
+  const made = t.capture(Histogram.prototype, 'zero', Histogram.prototype.zero);
+  const settings = { ...CONFIGURATION, labelNames: [...CONFIGURATION.labelNames], registers: [] };
+  const histogram = hotHistogram({ ...settings, buckets: BUCKETS });
+  for (let i = 0; i < 100; i += 1) for (const client of ['web', 'ios']) histogram.observe({ client, status: 200 }, 1);
+  t.equal(made().length, 2);
+});
+
 test('what is no amount is refused where it is counted, and not when somebody looks', async (t) => {
   const counter = hotCounter({ ...CONFIGURATION, labelNames: ['client'], registers: [] });
   t.throws(() => counter.inc({ client: 'web' }, -1), TypeError);

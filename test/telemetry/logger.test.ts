@@ -49,6 +49,8 @@ test('an error says what it is and where it happened, and nothing that it holds'
   const { at } = line['err'] as { at: string[] };
   t.ok(at.length > 0 && at.length <= 5);
   t.match(at[0], /leakyError.*logger\.test\.ts/);
+  const { line: other } = logged((logger) => logger.error({ reason: leakyError(), text: 'x', n: 7 }, 'failed'));
+  t.match(other, { reason: { type: 'Error' }, text: 'x', n: 7 }, 'what stands beside it is written as it is');
 });
 
 test('however an error gets to the logger, it stays inside', async (t) => {
@@ -104,5 +106,5 @@ test('what is not an error, a chain without end, a stack that does not fit its m
   t.equal(describeError(changed).at, undefined, 'then nothing of the stack is shown');
   t.ok((describeError(new Error('')).at?.length ?? 0) > 0, 'no message, only frames');
   t.equal(describeError(Object.assign(new Error('x'), { code: `not a code ${SECRET}` })).code, undefined);
-  t.equal(describeError(Object.assign(new Error('x'), { stack: undefined })).at, undefined);
+  t.strictSame(describeError(Object.assign(new Error('x'), { stack: undefined })), { type: 'Error' });
 });

@@ -56,7 +56,9 @@ test('identical orders in flight are one call, and whatever changes the token ma
     minter.mint({ ...ORDER, principal: principalOf({ client: 'we', subject: 'buser-1' }) }),
   ];
   t.equal(asked.length, 1 + others.length);
+  const recalled = minter.recall(ORDER);
   for (const [i, one] of asked.entries()) one.answer(`token-${i}`);
+  t.match(await recalled, { token: 'token-0', isReused: true }, 'whoever asks what costs nothing has it too');
   const [first, ...joined] = await Promise.all(same);
   t.match(first, { token: 'token-0', isReused: false, upstreamMs: 7 });
   for (const one of joined) t.match(one, { token: 'token-0', isReused: true, upstreamMs: null });
@@ -153,5 +155,11 @@ test('nobody in particular shares nothing: each stranger gets a token of his own
       ['token-1', false],
     ],
   );
+  t.equal(minter.recall(order), null);
+
+  const ofUser = minter.mint({ ...ORDER, principal: principalOf({ subject: 'guest' }) });
+  t.equal(minter.recall(order), null, 'nor that of a user who is called like all of them');
+  asked.at(-1)?.answer('of the user');
+  t.equal((await ofUser).token, 'of the user');
   t.equal(minter.recall(order), null);
 });

@@ -115,6 +115,25 @@ test('what is not one of ours is left to others', async (t) => {
   t.match(none.authenticate(null), { outcome: 'not_responsible' });
 });
 
+test('the header of a key is read once, and whoever sends others makes us keep no more than a few', async (t) => {
+  const authenticator = createProxiedTokenAuthenticator({
+    keys: signingKeys([secret()]),
+    clients: CLIENTS,
+    now: () => NOW,
+  });
+  const parsed = t.capture(JSON, 'parse', JSON.parse);
+  const ask = (kid: string): number => {
+    const header = Buffer.from(JSON.stringify({ alg: 'HS256', typ: 'JWT', kid })).toString('base64url');
+    authenticator.authenticate({ rawToken: `${header}.e30.x`, place: 'authorization', connection: null });
+    return parsed().length;
+  };
+  t.strictSame([ask('theirs'), ask('theirs')], [1, 0]);
+  for (let i = 0; i < 63; i += 1) t.equal(ask(`${i}`), 1);
+  t.equal(ask('theirs'), 0);
+  ask('one more');
+  t.equal(ask('theirs'), 1, 'forgotten, with all the others');
+});
+
 test('what says it is ours and is not is refused', async (t) => {
   const one = secret();
   const token = await mintWith([one]);
@@ -139,8 +158,10 @@ test('what says it is ours and is not is refused', async (t) => {
     ['another issuer', sign(head, { ...claims, iss: 'someone' })],
     ['no expiry', sign(head, forever)],
     ['no subject', sign(head, { ...claims, sub: undefined })],
+    ['a subject that is no text', sign(head, { ...claims, sub: 7 })],
     ['no client app', sign(head, { ...claims, client: undefined })],
     ['grants that are no object', sign(head, { ...claims, grants: 'tts' })],
+    ['no grants', sign(head, { ...claims, grants: null })],
     ['a critical extension', sign({ ...head, crit: ['x'], x: 1 }, claims)],
     ['five parts', `${token}.a.b`],
   ];

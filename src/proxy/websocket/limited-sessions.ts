@@ -111,11 +111,10 @@ class LimitedSession implements SessionGuard {
   async #granted(contextId: string, asked: LeaseRequest): Promise<'go' | Problem> {
     try {
       const lease = await asked.granted;
-      const isWanted = this.#asked.get(contextId) === asked;
-      if (isWanted) this.#asked.delete(contextId);
-      if (lease === null) return new Problem('concurrency_limited'); // it ended meanwhile: nobody reads this
-      if (isWanted) this.#held.set(contextId, lease);
-      else lease.release();
+      // It ended meanwhile, and whatever was granted is given back: nobody reads this.
+      if (lease === null || this.#asked.get(contextId) !== asked) return new Problem('concurrency_limited');
+      this.#asked.delete(contextId);
+      this.#held.set(contextId, lease);
       return 'go';
     } catch (error) {
       if (this.#asked.get(contextId) === asked) this.#asked.delete(contextId);

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { test } from 'tap';
+import { readRevocation, requireKnownClient } from '../../../src/management/admin/revocation-body.ts';
+
+const NOW = 1_000_000;
+const TOKEN = randomUUID();
+
+test('each scope has its fields, and a token is shut out for as long as it could live', async (t) => {
+  const taken: readonly [body: object, expected: object][] = [
+    [{ scope: 'everything' }, { scope: 'everything' }],
+    [
+      { scope: 'client', client: 'web' },
+      { scope: 'client', client: 'web' },
+    ],
+    [
+      { scope: 'subject', client: 'web', subject: 'ann' },
+      { scope: 'subject', client: 'web', subject: 'ann' },
+    ],
+    [
+      { scope: 'token', token: TOKEN.toUpperCase() },
+      { scope: 'token', token: TOKEN, untilMs: NOW + 3_600_000 },
+    ],
+  ];
+  for (const [body, expected] of taken) t.strictSame(readRevocation(body, NOW), expected);
+});
+
+test('what would shut out nobody, or somebody else, is refused by its field', async (t) => {
+  const refused: readonly [body: unknown, message: RegExp][] = [
+    ['everything', /^The body must be a JSON object\.$/],
+    [null, /^The body must be a JSON object\.$/],
+    [[{ scope: 'everything' }], /^The body must be a JSON object\.$/],
+    [{}, /"scope" must be/],
+    [{ scope: 'all' }, /"scope" must be/],
+    [{ scope: 'toString' }, /"scope" must be/],
+    [{ scope: ['client'] }, /"scope" must be/],
+    [{ scope: 'client' }, /"client" must be a text/],
+    [{ scope: 'client', client: '' }, /"client" must be a text/],
+    [{ scope: 'client', client: 7 }, /"client" must be a text/],
+    [{ scope: 'client', client: 'x'.repeat(513) }, /"client" must be a text/],
+    [{ scope: 'everything', client: 'web' }, /has the fields scope and no others/],
+    [{ scope: 'client', client: 'web', subject: 'ann' }, /has the fields scope, client and no others/],
+    [{ scope: 'subject', client: 'web' }, /"subject" must be a text/],
+    [{ scope: 'subject', client: 'web', subject: 'änn' }, /"subject" must be 1 to \d+ printable ASCII characters/],
+    [{ scope: 'token', token: 'x.y.z' }, /"token" must be the id of an access token/],
+    [{ scope: 'token', token: `${TOKEN}0` }, /"token" must be the id/],
+    [{ scope: 'token', token: ` ${TOKEN}` }, /"token" must be the id/],
+  ];
+  for (const [body, message] of refused)
+    t.throws(() => readRevocation(body, NOW), { code: 'invalid_request', message }, JSON.stringify(body));
+});
+
+test('a slip in the name of a client app is no revocation', async (t) => {
+  const known = ['web', 'ios'];
+  for (const revocation of [
+    { scope: 'client', client: 'Web' },
+    { scope: 'subject', client: 'we', subject: 'ann' },
+  ] as const)
+    t.throws(() => requireKnownClient(revocation, known), { code: 'invalid_request', message: /: web, ios\.$/ });
+  t.doesNotThrow(() => requireKnownClient({ scope: 'client', client: 'ios' }, known));
+  t.doesNotThrow(() => requireKnownClient({ scope: 'everything' }, known));
+});

@@ -1,0 +1,109 @@
+// What a request holds while it waits to be carried, with a carrier and a cargo that the test makes.
+import Fastify from 'fastify';
+import { type Test, test } from 'tap';
+import { errors } from '../../src/errors/plugin.ts';
+import { Problem } from '../../src/errors/problems.ts';
+import { createLimits, type Limits } from '../../src/limits/limits.ts';
+import { noCompilers } from '../../src/listener/no-compilers.ts';
+import type { Cargo } from '../../src/proxy/cargo.ts';
+import type { Carrier } from '../../src/proxy/carrier.ts';
+import { carryLimited } from '../../src/proxy/limited-carriage.ts';
+import { createMemoryStore } from '../../src/store/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { emptyRecord } from '../../src/telemetry/request-record.ts';
+import { ENDPOINTS } from '../../src/upstream/endpoints.ts';
+import { API_KEY, configOf, KEY_HASH } from '../config/loading.ts';
+import { clientConfig } from '../identity/client-config.ts';
+import { principalOf } from '../tokens/principal.ts';
+
+const CONFIG = `
+upstream: { api_key: ${API_KEY}, concurrency: { tts: 1 } }
+clients:
+  web: { auth: { keys: ["${KEY_HASH}"] }, limits: { quota: { characters: { subject: 10/day } } } }
+`;
+const ANN = principalOf({ subject: 'ann' });
+/** All that she has. */
+const CHARACTERS = 10;
+
+interface Options {
+  readonly load: (cargo: Cargo) => Cargo | Promise<Cargo>;
+  readonly carry: Carrier['carry'];
+  readonly store?: Store;
+}
+
+async function setUp(t: Test, { load, carry, store = createMemoryStore() }: Options) {
+  const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
+  const limits: Limits = createLimits({ config, store });
+  const endpoint = ENDPOINTS.find(({ path }) => path === '/tts/bytes');
+  if (endpoint === undefined) throw new TypeError('no such endpoint');
+  const cargo: Cargo = {
+    endpoint,
+    target: '/tts/bytes',
+    version: '2026-03-01',
+    body: { content: Buffer.from('{}'), contentType: null, length: null },
+    contextId: null,
+    settle: () => t.fail('it has not set off'),
+  };
+  const carrier: Carrier = { carry, open: 0, cut() {}, async close() {} };
+  const app = Fastify({ schemaController: noCompilers });
+  t.teardown(() => Promise.all([app.close(), limits.close()]));
+  await app.register(errors);
+  app.decorateRequest('record');
+  app.decorateRequest('admission', null);
+  app.addHook('onRequest', async (request) => {
+    request.record = emptyRecord();
+    request.admission = { principal: ANN, client: clientConfig() };
+  });
+  const loadHeld = (): Cargo | Promise<Cargo> => {
+    t.equal(limits.leases.open, 1, 'it has its lease');
+    t.throws(() => limits.quotas.book('characters', ANN, 1), { code: 'quota_exceeded' }, 'and all of the budget');
+    return load(cargo);
+  };
+  app.post('/', (request, reply) =>
+    carryLimited({ carrier, limits, endpoint, request, reply, amount: CHARACTERS, load: loadHeld }),
+  );
+  return { app, limits };
+}
+
+test('what cannot set off gives back its lease and its budget, and its client is told why', async (t) => {
+  const refuse = (): never => {
+    throw new Problem('internal_error');
+  };
+  const cases: Readonly<Record<string, Options>> = {
+    'nothing can carry it': { load: (cargo) => cargo, carry: refuse },
+    'nothing can carry it, once it is read': { load: async (cargo) => cargo, carry: refuse },
+    'it cannot be read': { load: async () => refuse(), carry: () => ({ cut() {} }) },
+  };
+  for (const [why, options] of Object.entries(cases))
+    for (const isWaiting of [false, true]) {
+      const { app, limits } = await setUp(t, options);
+      const other = isWaiting ? limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0) : null;
+      const answer = app.inject({ method: 'POST', url: '/' });
+      if (other !== null) {
+        while (limits.leases.open < 2) await new Promise(setImmediate);
+        other.cancel();
+      }
+      t.match((await answer).json(), { error_code: 'internal_error' }, why);
+      t.equal(limits.leases.open, 0, why);
+      await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), why);
+    }
+});
+
+test('who has no budget left waits for no turn', async (t) => {
+  const store = createMemoryStore();
+  const { budgets } = store;
+  const { app, limits } = await setUp(t, {
+    load: () => {
+      throw new TypeError('it may not go');
+    },
+    carry: () => ({ cut() {} }),
+    store: { ...store, budgets: { ...budgets, book: async (...given) => budgets.book(...given) } },
+  });
+  limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0);
+  await limits.quotas.book('characters', ANN, CHARACTERS);
+  const startedMs = performance.now();
+  const answer = await app.inject({ method: 'POST', url: '/' });
+  t.match(answer.json(), { error_code: 'quota_exceeded' });
+  t.ok(performance.now() - startedMs < limits.leases.waits.http / 2);
+  t.equal(limits.leases.open, 1, 'that of the other one');
+});

@@ -1,0 +1,24 @@
+import { test } from 'tap';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { observeStrain } from '../../src/telemetry/observe-strain.ts';
+
+test('what is wrong is one, all else nought, from the start on; and the log says when it begins and ends', async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const metrics = createMetrics();
+  const observe = observeStrain(createLogger('info', { write: (line) => void lines.push(JSON.parse(line)) }), metrics);
+  const shown = async () =>
+    Object.fromEntries((await metrics.overloaded.get()).values.map(({ labels, value }) => [labels.reason, value]));
+  t.strictSame(await shown(), { memory: 0, event_loop: 0 });
+  observe('memory');
+  t.strictSame(await shown(), { memory: 1, event_loop: 0 });
+  observe('event_loop');
+  t.strictSame(await shown(), { memory: 0, event_loop: 1 });
+  observe(null);
+  t.strictSame(await shown(), { memory: 0, event_loop: 0 });
+  t.match(lines, [
+    { level: 'warn', reason: 'memory', msg: 'overloaded' },
+    { level: 'warn', reason: 'event_loop', msg: 'overloaded' },
+    { level: 'info', msg: 'no longer overloaded' },
+  ]);
+});
