@@ -1,8 +1,6 @@
 // A whole broker: makes the parts that the configuration asks for, listens, and stops in good order.
 import type { Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { loadCertificate } from './config/certificate-files.ts';
 import type { Config, Delivery } from './config/config.ts';
@@ -18,6 +16,7 @@ import { type DrainOptions, drain } from './listener/drain.ts';
 import { createReadiness, type Readiness } from './listener/readiness.ts';
 import type { ServerTimeouts } from './listener/server.ts';
 import { watchStrain } from './listener/strain.ts';
+import { urlOf } from './listener/url-of.ts';
 import { createAdminToken } from './management/admin/admin-token.ts';
 import { buildManagement } from './management/server.ts';
 import { type CarrierClocks, createCarrier } from './proxy/carrier.ts';
@@ -214,9 +213,9 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     await Promise.all([app.close(), closeParts()]);
     throw error;
   }
-  const url = urlOf(app, certificate === null ? 'http' : 'https');
+  const url = urlOf(app.server, certificate === null ? 'http' : 'https');
   publicUrl ||= url;
-  const watch =
+  const certificateWatch =
     config.listen.tls === null || certificate === null
       ? null
       : watchCertificate(app.server as HttpsServer, config.listen.tls, certificate, {
@@ -239,7 +238,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   });
   renewSecrets = () => {
     secrets.look();
-    watch?.look();
+    certificateWatch?.look();
     redisTls?.look();
   };
   const tellStrain = observeStrain(logger, metrics);
@@ -263,7 +262,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
 
   return {
     url,
-    managementUrl: urlOf(management, 'http'),
+    managementUrl: urlOf(management.server, 'http'),
     readiness,
     metrics,
     get carried() {
@@ -288,20 +287,13 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         ...options,
       });
       clearTimeout(warmUp);
-      watch?.stop();
+      certificateWatch?.stop();
       secrets.stop();
       strainWatch.stop();
       await app.close();
       await closeParts();
     },
   };
-}
-
-function urlOf(app: FastifyInstance, scheme: 'http' | 'https'): string {
-  const { address, family, port } = app.server.address() as AddressInfo; // a TCP listener has one
-  const everywhere = address === '0.0.0.0' || address === '::';
-  const host = everywhere ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
-  return `${scheme}://${host}:${port}`;
 }
 
 /** In the spelling of all that the broker says. */
