@@ -32,13 +32,20 @@ const record = (characters: number): UsageRecord => ({
   callSeconds: 0,
 });
 
+/** Ends it, and waits until that is noticed: what is sent on a connection that is about to break may have been done. */
+async function kill({ redis, link }: World): Promise<void> {
+  await redis.kill();
+  await until(async () => link.state !== 'up');
+}
+
 /** In the order in which they stand there. */
 const charactersIn = async (records: UsageRecords, max = 20_000): Promise<readonly number[]> =>
   (await records.list(max)).map(({ characters }) => characters);
 
 test('what is consumed while Redis is away is recorded when it is back, once', async (t) => {
-  const { redis, records } = await world(t);
-  await redis.kill();
+  const away = await world(t);
+  const { redis, records } = away;
+  await kill(away);
   for (let n = 1; n <= 250; n += 1) await t.rejects(records.add(record(n)));
   await redis.start();
   await until(async () => (await charactersIn(records).catch(() => [])).length === 250);
@@ -62,8 +69,9 @@ test('what a full Redis has refused is recorded with the first record that it ta
 });
 
 test('of very many the newest are kept', async (t) => {
-  const { redis, records } = await world(t);
-  await redis.kill();
+  const away = await world(t);
+  const { redis, records } = away;
+  await kill(away);
   for (let n = 1; n <= 10_005; n += 1) await records.add(record(n)).catch(() => {});
   await redis.start();
   await until(async () => (await charactersIn(records).catch(() => [])).length === 10_000);
