@@ -3,11 +3,11 @@ import { type Budget, QUOTA_UNITS, type QuotaUnit } from '../config/budget.ts';
 import type { ClientConfig, Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import type { BookedCounters, BookingAnswer, BudgetAsk, BudgetLine } from '../store/budgets.ts';
+import { createDebts } from '../store/debts.ts';
 import type { Soon } from '../store/soon.ts';
 import type { Store } from '../store/store.ts';
 import { storeKey } from '../store/store-key.ts';
 import { mayHaveBeenDone } from '../store/unanswered.ts';
-import { createDebts } from './debts.ts';
 import type { LeaseTaker } from './leases.ts';
 import type { BudgetOwner, LimitObserver } from './limit-event.ts';
 

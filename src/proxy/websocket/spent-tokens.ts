@@ -1,6 +1,6 @@
 // Single-use tokens that were used, as the store remembers them: all replicas together, where they share one.
 import type { SpentTokens } from '../../identity/single-use.ts';
-import { createDebts } from '../../limits/debts.ts';
+import { createDebts } from '../../store/debts.ts';
 import type { Store } from '../../store/store.ts';
 import { mayHaveBeenDone } from '../../store/unanswered.ts';
 

@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { createDebts } from '../../src/limits/debts.ts';
+import { createDebts } from '../../src/store/debts.ts';
 
 test('what has failed is said again, and what was heard is not', async (t) => {
   const debts = createDebts();

@@ -1,5 +1,5 @@
 // What the store has not heard: said again until it has.
-import type { Soon } from '../store/soon.ts';
+import type { Soon } from './soon.ts';
 
 export interface Debts {
   /** @param pay may be called again when it has failed, and changes nothing the second time */
@@ -9,11 +9,18 @@ export interface Debts {
   readonly open: number;
 }
 
+export interface DebtsOptions {
+  /** Beyond it the oldest give way. */
+  readonly max?: number;
+  /** How often they are said again by themselves, milliseconds; `null` = only when `pay` is called. */
+  readonly againMs?: number | null;
+}
+
 const AGAIN_MS = 1_000;
 /** At a time: whoever is back has others to serve. */
 const AT_ONCE = 100;
 
-export function createDebts(): Debts {
+export function createDebts({ max = Number.POSITIVE_INFINITY, againMs = AGAIN_MS }: DebtsOptions = {}): Debts {
   let owed: (() => Soon<unknown>)[] = [];
   let isPaying = false;
   let clock: NodeJS.Timeout | null = null;
@@ -25,9 +32,9 @@ export function createDebts(): Debts {
     while (owed.length > 0) {
       const some = owed.slice(0, AT_ONCE);
       const results = await Promise.allSettled(some.map((pay) => pay()));
-      const failed = some.filter((_, i) => results[i]?.status === 'rejected');
-      owed = [...failed, ...owed.slice(some.length)];
-      if (failed.length > 0) break;
+      const heard = new Set(some.filter((_, i) => results[i]?.status === 'fulfilled'));
+      owed = owed.filter((pay) => !heard.has(pay));
+      if (heard.size < some.length) break;
     }
     isPaying = false;
     if (owed.length > 0 || clock === null) return;
@@ -38,7 +45,8 @@ export function createDebts(): Debts {
   return {
     add(pay) {
       owed.push(pay);
-      clock ??= setInterval(() => void payAll(), AGAIN_MS).unref();
+      if (owed.length > max) owed = owed.slice(-max);
+      if (againMs !== null) clock ??= setInterval(() => void payAll(), againMs).unref();
     },
     pay: () => void payAll(),
     get open() {
