@@ -7,8 +7,10 @@ export interface PemWatchOptions<Content> {
   readonly everyMs: number;
   /** Rejects where the files cannot be used. */
   readonly load: () => Promise<Content>;
-  /** Takes up what was loaded. @returns whether it is other than what was in use */
-  readonly renew: (content: Content) => boolean;
+  /** What was loaded before, PEM texts. */
+  readonly inUse: Content;
+  /** Takes up what was loaded and is other than what is in use. */
+  readonly use: (content: Content) => void;
   /** Of files that `load` refuses, in words: an error of a parser may quote what it read. */
   readonly whatIsWrong: () => string;
   readonly onRenewed?: () => void;
@@ -24,8 +26,9 @@ export interface PemWatch {
 
 /** Looks at the files' times rather than watching them: mounted secrets are swapped by symbolic links, which file watches miss. */
 export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWatch {
-  const { files, everyMs, load, renew, whatIsWrong, onRenewed, onFailed } = options;
+  const { files, everyMs, load, use, whatIsWrong, onRenewed, onFailed } = options;
   let seen = ''; // so that the first look also finds what was written since the files were loaded
+  let inUse = JSON.stringify(options.inUse);
   let looking = false;
   let trouble: string | null = null;
 
@@ -36,7 +39,11 @@ export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWa
       trouble = null; // what was wrong is as it was before
       return;
     }
-    const isNew = renew(await load());
+    const content = await load();
+    const found = JSON.stringify(content);
+    const isNew = found !== inUse;
+    if (isNew) use(content);
+    inUse = found;
     seen = now; // only after success: a pair that is half written is tried again
     trouble = null;
     if (isNew) onRenewed?.();

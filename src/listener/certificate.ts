@@ -15,17 +15,12 @@ export function watchCertificate(
   inUse: Certificate,
   options: Pick<PemWatchOptions<Certificate>, 'everyMs' | 'onRenewed' | 'onFailed'>,
 ): PemWatch {
-  let current = inUse;
   return watchPemFiles({
     ...options,
     files: [files.certFile, files.keyFile],
     load: () => loadCertificate(files),
-    renew(found) {
-      const isNew = found.cert !== current.cert || found.key !== current.key;
-      if (isNew) server.setSecureContext(secureOptions(found));
-      current = found;
-      return isNew;
-    },
+    inUse,
+    use: (found) => server.setSecureContext(secureOptions(found)),
     whatIsWrong: () => whatIsWrongWith(files),
   });
 }

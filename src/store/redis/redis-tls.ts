@@ -22,17 +22,15 @@ interface Trust {
 /** Rejects where a file cannot be read, or not be used. Later ones that cannot leave those in use that could. */
 export async function openRedisTls(files: RedisTlsFiles, options: RedisTlsOptions): Promise<RedisTls> {
   const { caFile, certificate } = files;
-  let current = await load(files);
-  let context = contextOf(current);
+  const inUse = await load(files);
+  let context = contextOf(inUse);
   const watch = watchPemFiles({
     ...options,
     files: [...(caFile === null ? [] : [caFile]), ...(certificate === null ? [] : Object.values(certificate))],
     load: () => load(files),
-    renew(found) {
-      const isNew = JSON.stringify(found) !== JSON.stringify(current);
-      if (isNew) context = contextOf(found); // it throws before anything has changed
-      current = found;
-      return isNew;
+    inUse,
+    use(found) {
+      context = contextOf(found);
     },
     whatIsWrong: () => whatIsWrongWith(files),
   });
