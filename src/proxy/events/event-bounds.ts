@@ -16,18 +16,12 @@ export function endOfLastEvent(bytes: Buffer): number {
   return Math.max(end, crlf === -1 ? 0 : crlf + 4, cr === -1 ? 0 : cr + 2);
 }
 
-/** Index behind the first blank line, -1 where there is none. */
+/** Index behind the first blank line, -1 where there is none. Nothing behind it is looked at: there may be many events, each found so. */
 export function endOfFirstEvent(bytes: Buffer, from: number): number {
-  const cr = bytes.indexOf('\r\r', from);
-  const end = endOfFirstOfLines(cr === -1 ? bytes : bytes.subarray(0, cr), from);
-  return end === -1 && cr !== -1 ? cr + 2 : end;
-}
-
-/** The same where lines end in LF or CR LF. */
-function endOfFirstOfLines(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at + 1] === LF) return at + 2;
-    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  for (let at = from; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    if ((byte === LF || byte === CR) && bytes[at + 1] === byte) return at + 2;
+    if (byte === LF && bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
   }
   return -1;
 }
