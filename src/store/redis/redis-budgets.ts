@@ -81,17 +81,17 @@ end
 return exceeded or { 'booked', counters }
 `;
 
-function bookingIn(answer: unknown): BookingAnswer {
-  const [outcome, second, third] = listIn(answer);
-  if (outcome === 'exceeded') return { outcome, line: numberIn(second), endsInMs: numberIn(third) };
-  if (outcome === 'booked') return { outcome, counters: textsIn(second) };
-  throw new NotUnderstood('no outcome');
-}
-
-/** Whoever is refused has changed nothing. */
-const BOOK = redisScript(BOOKING, { read: bookingIn, hasWritten: ({ outcome }) => outcome === 'booked' });
+const BOOK = redisScript(BOOKING, {
+  read(answer): BookingAnswer {
+    const [outcome, second, third] = listIn(answer);
+    if (outcome === 'exceeded') return { outcome, line: numberIn(second), endsInMs: numberIn(third) };
+    if (outcome === 'booked') return { outcome, counters: textsIn(second) };
+    throw new NotUnderstood('no outcome');
+  },
+  hasWritten: ({ outcome }) => outcome === 'booked', // whoever is refused has changed nothing
+});
 /** Books nothing, only looks whether anything is left. */
-const LOOK = redisScript(BOOKING, { read: bookingIn, hasWritten: never });
+const LOOK = { ...BOOK, hasWritten: never };
 const WITHDRAW = redisScript(BOOKING, { read: nothing });
 
 /** KEYS: a mark that it was done, then counters. ARGV: the difference, and until when a counter that is new lives, milliseconds. */
