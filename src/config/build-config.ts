@@ -1,5 +1,6 @@
 // From the settings as the file writes them to the configuration as the program reads it.
 import { parseBudget, type QuotaUnit } from './budget.ts';
+import type { ClientSettings, JwtSettings } from './client-schema.ts';
 import type {
   CertificateFiles,
   ClientConfig,
@@ -12,7 +13,7 @@ import type {
 } from './config.ts';
 import { GRANTS, type Grant } from './grant.ts';
 import { parseRate } from './rate.ts';
-import type { ClientSettings, JwtSettings, Settings } from './schema.ts';
+import type { Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
 import { Secret } from './secret.ts';
 

@@ -1,8 +1,10 @@
 // What must hold within a client app, and between client apps: nobody may be two of them.
+
+import type { ClientSettings } from './client-schema.ts';
 import { hides } from './jwt-reach.ts';
 import { languageOf } from './language.ts';
 import type { Report, SettingPath } from './report.ts';
-import type { ClientSettings, Settings } from './schema.ts';
+import type { Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
 
 /** Reports what contradicts itself, and that nobody could call. */

@@ -1,6 +1,8 @@
 // Settings that do nothing as things stand. Who has set them counts on them.
+
+import type { ClientSettings } from './client-schema.ts';
 import type { Report, SettingPath } from './report.ts';
-import type { ClientSettings, Settings } from './schema.ts';
+import type { Settings } from './schema.ts';
 
 const KINDS = ['tts', 'stt', 'agent'] as const;
 const MEASURED = ['characters', 'audio_seconds', 'call_seconds'] as const;

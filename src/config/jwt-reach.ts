@@ -1,5 +1,5 @@
 // Which tokens an entry of `auth.jwt` takes, compared with another one's. The first entry that fits a token takes it.
-import type { JwtSettings } from './schema.ts';
+import type { JwtSettings } from './client-schema.ts';
 import { asList } from './schema-nodes.ts';
 
 export type JwtReach = Pick<JwtSettings, 'issuer' | 'audience' | 'require'>;
