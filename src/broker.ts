@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildApp } from './app.ts';
 import { loadCertificate } from './config/certificate-files.ts';
 import type { Config, Delivery } from './config/config.ts';
-import { watchSecrets } from './config/watch-secrets.ts';
+import { type SecretsWatch, watchSecrets } from './config/watch-secrets.ts';
 import { Problem } from './errors/problems.ts';
 import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
@@ -105,9 +105,13 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     everyMs: certificateCheckMs,
     ...observeRedisTls(logger),
   });
-  let renewSecrets = (): void => {};
+  let secrets: SecretsWatch | null = null; // made behind all that it renews
   // A password that Redis has changed already is in the file by now, or soon.
-  const redis = redisUrl === null ? null : { url: redisUrl, tls: redisTls, refresh: () => renewSecrets() };
+  const refresh = (): void => {
+    secrets?.look('redis_url');
+    redisTls?.look();
+  };
+  const redis = redisUrl === null ? null : { url: redisUrl, tls: redisTls, refresh };
   const store = await openStore(redis, config.store.prefix, observeStore(logger, metrics.limits));
   const limits = createLimits({ config, store, onEvent: observeLimits(metrics.limits) });
   measureLimits(metrics.limits, limits, store);
@@ -224,7 +228,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
           onRenewed: () => logger.info('certificate renewed'),
           onFailed: (wrong) => logger.error({ reason: wrong }, 'certificate not renewed: the old one stays in use'),
         });
-  const secrets = watchSecrets(config.secretFiles, {
+  secrets = watchSecrets(config.secretFiles, {
     everyMs: seams.secretsCheckMs ?? SECRETS_CHECK_MS,
     renew: {
       api_key: ring.renew,
@@ -236,11 +240,6 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     },
     onEvent: observeSecrets(logger, metrics),
   });
-  renewSecrets = () => {
-    secrets.look();
-    certificateWatch?.look();
-    redisTls?.look();
-  };
   const tellStrain = observeStrain(logger, metrics);
   const strainWatch = watchStrain({
     ...(seams.nodeOptions === undefined ? {} : { nodeOptions: seams.nodeOptions }),
@@ -271,7 +270,11 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     get leases() {
       return limits.leases.open;
     },
-    renewSecrets,
+    renewSecrets() {
+      secrets?.look();
+      certificateWatch?.look();
+      redisTls?.look();
+    },
     async stop(options = {}) {
       await drain(app.server, {
         readiness,
@@ -288,7 +291,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       });
       clearTimeout(warmUp);
       certificateWatch?.stop();
-      secrets.stop();
+      secrets?.stop();
       strainWatch.stop();
       await app.close();
       await closeParts();

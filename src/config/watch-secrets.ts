@@ -19,8 +19,8 @@ export interface SecretsWatchOptions {
 }
 
 export interface SecretsWatch {
-  /** Reads all files now. */
-  look(): void;
+  /** Reads all files now, or those of one secret. */
+  look(only?: RenewableSecret): void;
   stop(): void;
 }
 
@@ -29,12 +29,12 @@ export interface SecretsWatch {
  * which file watches miss, and a few lines from memory cost less than asking whether they have changed.
  */
 export function watchSecrets(files: readonly SecretFile[], options: SecretsWatchOptions): SecretsWatch {
-  const readers = files.map((file) => readerOf(file, options));
-  const look = (): void => {
-    for (const read of readers) read();
+  const readers = files.map((file) => ({ secret: file.secret, read: readerOf(file, options) }));
+  const look = (only?: RenewableSecret): void => {
+    for (const { secret, read } of readers) if (only === undefined || only === secret) read();
   };
   look(); // also takes up what was written since the configuration was loaded
-  const timer = setInterval(look, options.everyMs);
+  const timer = setInterval(() => look(), options.everyMs);
   timer.unref();
   return { look, stop: () => clearInterval(timer) };
 }
