@@ -114,17 +114,27 @@ test('a store that begins anew hears who holds what, and who waits', async (t) =
   t.strictSame(outcomes, ['granted', 'waited']);
 });
 
+/**
+ * Tim waits for what Ann has and gives back, the store has forgotten both, and he is asked for anew.
+ * @returns his wait, and `arrive`: the store hears of it
+ */
+async function askedForAnew({ desk, state, beginAnew }: ReturnType<typeof setUp>) {
+  const lease = await desk.ask(ANN, SHARE, 0).granted;
+  const waiting = desk.ask(TIM, SHARE, 60_000);
+  await new Promise(setImmediate);
+  lease?.release();
+  beginAnew();
+  const { promise, resolve: arrive } = Promise.withResolvers<void>();
+  state.way = promise;
+  await desk.beat();
+  return { waiting, arrive };
+}
+
 test('a store that begins anew with room gives it to who has waited for it, heard or not', async (t) => {
   for (const fault of ['none', 'not heard'] as const) {
-    const { desk, state, held, outcomes, beginAnew } = setUp(t);
-    const lease = await desk.ask(ANN, SHARE, 0).granted;
-    const waiting = desk.ask(TIM, SHARE, 60_000);
-    await new Promise(setImmediate);
-    lease?.release();
-    beginAnew();
-    const { promise, resolve: arrive } = Promise.withResolvers<void>();
-    state.way = promise;
-    await desk.beat();
+    const stage = setUp(t);
+    const { desk, state, held, outcomes } = stage;
+    const { waiting, arrive } = await askedForAnew(stage);
     state.fault = fault;
     arrive();
     await new Promise(setImmediate);
@@ -138,15 +148,9 @@ test('a store that begins anew with room gives it to who has waited for it, hear
 
 test('who leaves while it is asked for anew, or after nobody has heard what became of it, holds nothing', async (t) => {
   for (const isHeard of [true, false]) {
-    const { desk, state, held, beginAnew } = setUp(t);
-    const lease = await desk.ask(ANN, SHARE, 0).granted;
-    const waiting = desk.ask(TIM, SHARE, 60_000);
-    await new Promise(setImmediate);
-    lease?.release();
-    beginAnew();
-    const { promise, resolve: arrive } = Promise.withResolvers<void>();
-    state.way = promise;
-    await desk.beat();
+    const stage = setUp(t);
+    const { desk, state, held } = stage;
+    const { waiting, arrive } = await askedForAnew(stage);
     if (isHeard) waiting.cancel();
     else state.fault = 'not heard';
     arrive();

@@ -2,26 +2,20 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
-import type { CertificateFiles, RedisTlsFiles } from '../../src/config/config.ts';
+import type { RedisTlsFiles } from '../../src/config/config.ts';
 import { Secret } from '../../src/config/secret.ts';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
 import { openRedisTls, type RedisTls } from '../../src/store/redis/redis-tls.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 import { until } from '../e2e/limits-answers.ts';
 import { type Authority, createAuthority, type Identity } from '../upstream/certificates.ts';
-import { type RedisServer, redisServer } from './redis-server.ts';
+import { type RedisWithTls, redisWithTls } from './redis-with-tls.ts';
 
-interface World {
-  readonly redis: RedisServer;
-  /** In one directory. */
-  readonly files: CertificateFiles & { readonly caFile: string };
-  /** Who vouches for Redis. */
-  readonly caFile: string;
+interface World extends RedisWithTls {
   /** Whom Redis trusts from its next start on. */
   trust(authority: Authority): Promise<void>;
   /** Puts a client's certificate into the files of `client`. */
   issue(identity: Identity): Promise<void>;
-  readonly client: CertificateFiles;
   readonly ofClients: Authority;
 }
 
@@ -33,31 +27,14 @@ async function put(file: string, text: string): Promise<void> {
 
 async function world(t: Test): Promise<World> {
   const [ofServers, ofClients] = await Promise.all([createAuthority('of servers'), createAuthority('of clients')]);
-  const [server, client] = await Promise.all([
-    ofServers.issue({ host: 'localhost' }),
-    ofClients.issue({ host: 'broker' }),
-  ]);
-  const directory = t.testdir({
-    'servers.pem': ofServers.cert,
-    'clients.pem': ofClients.cert,
-    'redis.pem': server.cert,
-    'redis.key': server.key,
-    'client.pem': client.cert,
-    'client.key': client.key,
-  });
-  const at = (name: string): string => join(directory, name);
-  const files = { certFile: at('redis.pem'), keyFile: at('redis.key'), caFile: at('clients.pem') };
-  const redis = await redisServer(t, { tls: files });
+  const made = await redisWithTls(t, { ofServers, ofClients, client: await ofClients.issue({ host: 'broker' }) });
   return {
-    redis,
-    files,
-    caFile: at('servers.pem'),
-    trust: ({ cert }) => put(files.caFile, cert),
+    ...made,
+    trust: ({ cert }) => put(made.files.caFile, cert),
     async issue({ cert, key }) {
-      await put(at('client.pem'), cert);
-      await put(at('client.key'), key);
+      await put(made.client.certFile, cert);
+      await put(made.client.keyFile, key);
     },
-    client: { certFile: at('client.pem'), keyFile: at('client.key') },
     ofClients,
   };
 }
