@@ -12,6 +12,12 @@ const IDLE_MS = 30_000;
 const HINT_MARGIN_MS = 1000;
 const SWEEP_MS = 500;
 
+interface Idle {
+  readonly connection: Connection;
+  /** Monotonic milliseconds. */
+  readonly untilMs: number;
+}
+
 /**
  * Nothing is ever sent twice: a generation costs money and nobody can tell whether it was begun.
  * @throws Error when `caFile` cannot be read, or is no certificate
@@ -22,7 +28,9 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
   const origin = originOf(upstream.baseUrl);
   const all = new Set<Connection>();
   /** The one used last is used next: the others may grow old and go. */
-  const idle: { readonly connection: Connection; readonly untilMs: number }[] = [];
+  const idle: Idle[] = [];
+  /** Those that became idle in this turn. */
+  let resting: Idle[] | null = null;
   /** In order of arrival, for when there are as many connections as there may be. */
   const waiting = new Set<Exchange>();
   let connecting: Omit<ConnectOptions, 'onread'> | null = null;
@@ -32,18 +40,9 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
 
   const owner: ConnectionOwner = {
     onIdle(connection, keepAliveSeconds) {
-      const next = takeWaiting();
-      if (next !== null) {
-        connection.send(next);
-        return;
-      }
       const hintMs = keepAliveSeconds === null ? IDLE_MS : keepAliveSeconds * 1000 - HINT_MARGIN_MS;
-      if (hintMs <= 0) {
-        connection.destroy(IDLE);
-        return;
-      }
-      idle.push({ connection, untilMs: performance.now() + Math.min(IDLE_MS, hintMs) });
-      sweep ??= setInterval(closeIdle, SWEEP_MS).unref();
+      if (hintMs > 0) rest({ connection, untilMs: performance.now() + Math.min(IDLE_MS, hintMs) });
+      else connection.destroy(IDLE);
     },
     onGone(connection) {
       all.delete(connection);
@@ -53,6 +52,34 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
       if (next !== null) send(next);
     },
   };
+
+  /**
+   * For two turns of the event loop: an upstream that ends a connection behind its answer need not have said so, the end is seen with the
+   * next look at the socket, and what is written before that is lost.
+   */
+  function rest(one: Idle): void {
+    if (resting !== null) {
+      resting.push(one);
+      return;
+    }
+    const rested = [one];
+    resting = rested;
+    setImmediate(() => {
+      resting = null;
+      setImmediate(() => rested.forEach(offer));
+    });
+  }
+
+  function offer(one: Idle): void {
+    if (!one.connection.isUsable) return;
+    const next = takeWaiting();
+    if (next !== null) {
+      one.connection.send(next);
+      return;
+    }
+    idle.push(one);
+    sweep ??= setInterval(closeIdle, SWEEP_MS).unref();
+  }
 
   function takeWaiting(): Exchange | null {
     const next = waiting.values().next();

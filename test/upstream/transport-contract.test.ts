@@ -228,6 +228,19 @@ for (const name of NAMES) {
     t.equal(upstream.connections, 2);
   });
 
+  test(`${name}: a connection that is closed behind its answer, unannounced, takes no other request`, async (t) => {
+    const { upstream, transport } = await setUp(t, name, ({ socket }) => void socket.end(OK), { connections: 1 });
+    for (let request = 1; request <= 20; request += 1) {
+      // As soon as the connection could be taken for free, which is before its end is seen.
+      const hearing = ask(transport);
+      await hearing.over;
+      t.equal(hearing.outcome, '200 {}');
+    }
+    const together = Array.from({ length: 20 }, () => ask(transport));
+    for (const hearing of together) t.equal((await hearing.over).outcome, '200 {}');
+    t.equal(upstream.connections, 40);
+  });
+
   test(`${name}: bytes on an idle connection end it`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK));
     t.equal((await ask(transport).over).outcome, '200 {}');
