@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildApp } from './app.ts';
 import { loadCertificate } from './config/certificate-files.ts';
 import type { Config, Delivery } from './config/config.ts';
+import type { PemWatching } from './config/watch-pem-files.ts';
 import { type SecretsWatch, watchSecrets } from './config/watch-secrets.ts';
 import { Problem } from './errors/problems.ts';
 import type { Authenticator } from './identity/authenticator.ts';
@@ -26,12 +27,13 @@ import type { SessionGuards } from './proxy/websocket/session-guard.ts';
 import type { SocketCarrier } from './proxy/websocket/socket-routes.ts';
 import { createSpentTokens } from './proxy/websocket/spent-tokens.ts';
 import { createUpstreamConnector } from './proxy/websocket/upstream-socket.ts';
-import { observeRedisTls, observeStore } from './store/observe-store.ts';
+import { observeStore } from './store/observe-store.ts';
 import { openRedisTls, openStore } from './store/open-store.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { observeSecrets } from './telemetry/observe-secrets.ts';
 import { observeStrain } from './telemetry/observe-strain.ts';
+import { observeTlsFiles, type TlsFilesUse } from './telemetry/observe-tls-files.ts';
 import { createSubjectHash } from './telemetry/subject-hash.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
 import { createDirectMinter } from './tokens/direct-minter.ts';
@@ -42,6 +44,7 @@ import { createKeyAlarm } from './upstream/key-alarm.ts';
 import { createKeyRing } from './upstream/key-ring.ts';
 import { observeUpstream } from './upstream/observe.ts';
 import { createTokenClient, type TokenClientHealth } from './upstream/token-client.ts';
+import { openTrust } from './upstream/trust.ts';
 
 /** What a test may replace; each has its production default. */
 export interface BrokerSeams {
@@ -101,10 +104,11 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const certificate = config.listen.tls === null ? null : await loadCertificate(config.listen.tls);
 
   const redisUrl = config.store.redisUrl === null ? null : { current: config.store.redisUrl };
-  const redisTls = await openRedisTls(config.store.redisTls, {
+  const watching = (use: TlsFilesUse): PemWatching => ({
     everyMs: certificateCheckMs,
-    ...observeRedisTls(logger),
+    ...observeTlsFiles(use, logger, metrics),
   });
+  const redisTls = await openRedisTls(config.store.redisTls, watching('redis'));
   let secrets: SecretsWatch | null = null; // made behind all that it renews
   // A password that Redis has changed already is in the file by now, or soon.
   const refresh = (): void => {
@@ -119,12 +123,14 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const monotonic = (): number => performance.now();
   const ring = createKeyRing(config.upstream.apiKeys, { now: monotonic });
   const keyRefused = createKeyAlarm(ring, onEvent);
-  const tokenClient = createTokenClient(config.upstream, { ring, onEvent });
+  const trust = await openTrust(config.upstream.caFile, watching('upstream'));
+  const tokenClient = createTokenClient(config.upstream, { ring, trust, onEvent });
   metrics.readBreaker(() => tokenClient.health.breaker);
   const carrier = config.proxy
     ? createCarrier({
         transport: await createTransport(config.upstream.transport, {
           upstream: { ...config.upstream, connections: CARRIED_CONNECTIONS_MAX },
+          trust,
           connectTimeoutMs: CONNECT_TIMEOUT_MS,
         }),
         ring,
@@ -137,7 +143,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const relays = new Relays(seams.relays);
   const sockets: SocketCarrier | null = config.proxy
     ? {
-        connector: createUpstreamConnector(config.upstream, seams.socketHandshakeMs),
+        connector: createUpstreamConnector(config.upstream, trust, seams.socketHandshakeMs),
         relays,
         ring,
         guards: seams.guards ?? createLimitedSessions(limits),
@@ -209,6 +215,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     await limits.close();
     await store.close();
     redisTls?.stop();
+    trust.stop();
   };
   try {
     await app.listen({ host: config.listen.host, port: config.listen.port, backlog: BACKLOG });
@@ -222,12 +229,12 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const certificateWatch =
     config.listen.tls === null || certificate === null
       ? null
-      : watchCertificate(app.server as HttpsServer, config.listen.tls, certificate, {
-          // it is one: a certificate is configured
-          everyMs: certificateCheckMs,
-          onRenewed: () => logger.info('certificate renewed'),
-          onFailed: (wrong) => logger.error({ reason: wrong }, 'certificate not renewed: the old one stays in use'),
-        });
+      : watchCertificate(
+          app.server as HttpsServer, // it is one: a certificate is configured
+          config.listen.tls,
+          certificate,
+          watching('listener'),
+        );
   secrets = watchSecrets(config.secretFiles, {
     everyMs: seams.secretsCheckMs ?? SECRETS_CHECK_MS,
     renew: {
@@ -274,6 +281,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       secrets?.look();
       certificateWatch?.look();
       redisTls?.look();
+      trust.look();
     },
     async stop(options = {}) {
       await drain(app.server, {

@@ -1,8 +1,9 @@
-// A certificate and its private key, read from files.
+// Certificates, private keys and authorities, read from files.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { CertificateFiles } from './config.ts';
+import { certificatesIn, parseCertificates } from './pem-files.ts';
 
 /** PEM texts. */
 export interface Certificate {
@@ -18,6 +19,16 @@ export async function loadCertificate(files: CertificateFiles): Promise<Certific
     throw new Error('another key than the certificate');
   createSecureContext(secureOptions({ cert, key }));
   return { cert, key };
+}
+
+/**
+ * @returns PEM texts, one for each
+ * @throws when the file cannot be read, or holds no certificate, or one that cannot be read
+ */
+export async function loadAuthorities(file: string): Promise<readonly string[]> {
+  const pem = await readFile(file, 'utf8');
+  parseCertificates(pem);
+  return certificatesIn(pem);
 }
 
 /** What a TLS context with this certificate is made with, the first time and when it is renewed. */

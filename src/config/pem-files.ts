@@ -36,12 +36,14 @@ export function wrongCertificateAuthorities(file: string): string | undefined {
  * @throws where there is none, or one that cannot be read
  */
 export function parseCertificates(pem: string): X509Certificate {
-  const [first] = pem
-    .split(/(?=-----BEGIN )/)
-    .filter((block) => /^-----BEGIN (?:X509 )?CERTIFICATE-----/.test(block))
-    .map((block) => new X509Certificate(block));
+  const [first] = certificatesIn(pem).map((one) => new X509Certificate(one));
   if (first === undefined) throw new TypeError('no certificate');
   return first;
+}
+
+/** Apart, one by one: OpenSSL passes over all of a text in which one begins on the line where another ends, as files that were put together have it. */
+export function certificatesIn(pem: string): readonly string[] {
+  return pem.split(/(?=-----BEGIN )/).filter((block) => /^-----BEGIN (?:X509 )?CERTIFICATE-----/.test(block));
 }
 
 /** Why OpenSSL would not serve with the two, as its error's code, such as `ERR_SSL_EE_KEY_TOO_SMALL`. */

@@ -150,7 +150,7 @@ const upstream = group(
     }),
     ca_file: text('path', {
       description:
-        'PEM file with further certificate authorities to trust for Cartesia, such as that of a TLS-inspecting egress.',
+        'PEM file with further certificate authorities to trust for Cartesia, such as that of a TLS-inspecting egress. A renewed file is picked up.',
       'x-optional': true,
     }),
     transport: choice(['undici', 'native'], {

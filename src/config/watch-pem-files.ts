@@ -1,7 +1,7 @@
 // Takes up what PEM files hold, when they have changed.
 import { stat } from 'node:fs/promises';
 
-export interface PemWatchOptions<Content> {
+export interface PemWatchOptions<Content> extends PemWatchEvents {
   readonly files: readonly string[];
   /** How often the files are looked at. Milliseconds. */
   readonly everyMs: number;
@@ -13,10 +13,18 @@ export interface PemWatchOptions<Content> {
   readonly use: (content: Content) => void;
   /** Of files that `load` refuses, in words: an error of a parser may quote what it read. */
   readonly whatIsWrong: () => string;
-  readonly onRenewed?: () => void;
-  /** The new files cannot be used: told once for each thing that is wrong. What was in use stays so. */
-  readonly onFailed?: (wrong: string) => void;
 }
+
+export interface PemWatchEvents {
+  readonly onRenewed: () => void;
+  /** What could not be used is again what is in use. */
+  readonly onMended: () => void;
+  /** The new files cannot be used: told once for each thing that is wrong. What was in use stays so. */
+  readonly onFailed: (wrong: string) => void;
+}
+
+/** How often files are looked at, and who hears of it. */
+export type PemWatching = Pick<PemWatchOptions<unknown>, 'everyMs'> & PemWatchEvents;
 
 export interface PemWatch {
   /** Looks now. */
@@ -26,7 +34,7 @@ export interface PemWatch {
 
 /** Looks at the files' times rather than watching them: mounted secrets are swapped by symbolic links, which file watches miss. */
 export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWatch {
-  const { files, everyMs, load, use, whatIsWrong, onRenewed, onFailed } = options;
+  const { files, everyMs, load, use, whatIsWrong, onRenewed, onMended, onFailed } = options;
   let seen = ''; // so that the first look also finds what was written since the files were loaded
   let inUse = JSON.stringify(options.inUse);
   let looking = false;
@@ -36,7 +44,7 @@ export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWa
     const stamps = await Promise.all(files.map((file) => stat(file)));
     const now = stamps.map((stamp) => `${stamp.ino}:${stamp.mtimeMs}:${stamp.size}`).join();
     if (seen === now) {
-      trouble = null; // what was wrong is as it was before
+      mended();
       return;
     }
     const content = await load();
@@ -45,8 +53,14 @@ export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWa
     if (isNew) use(content);
     inUse = found;
     seen = now; // only after success: a pair that is half written is tried again
+    if (!isNew) mended();
+    else onRenewed();
     trouble = null;
-    if (isNew) onRenewed?.();
+  }
+
+  function mended(): void {
+    if (trouble !== null) onMended();
+    trouble = null;
   }
 
   const look = (): void => {
@@ -55,7 +69,7 @@ export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWa
     compare()
       .catch(() => {
         const wrong = whatIsWrong();
-        if (wrong !== trouble) onFailed?.(wrong);
+        if (wrong !== trouble) onFailed(wrong);
         trouble = wrong;
       })
       .finally(() => {

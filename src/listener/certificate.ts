@@ -3,7 +3,7 @@ import type { Server } from 'node:https';
 import { type Certificate, loadCertificate, secureOptions } from '../config/certificate-files.ts';
 import type { CertificateFiles } from '../config/config.ts';
 import { wrongPemPair } from '../config/pem-files.ts';
-import { type PemWatch, type PemWatchOptions, watchPemFiles } from '../config/watch-pem-files.ts';
+import { type PemWatch, type PemWatching, watchPemFiles } from '../config/watch-pem-files.ts';
 
 /**
  * Connections that are open keep their certificate; new ones get the new.
@@ -13,10 +13,10 @@ export function watchCertificate(
   server: Server,
   files: CertificateFiles,
   inUse: Certificate,
-  options: Pick<PemWatchOptions<Certificate>, 'everyMs' | 'onRenewed' | 'onFailed'>,
+  watching: PemWatching,
 ): PemWatch {
   return watchPemFiles({
-    ...options,
+    ...watching,
     files: [files.certFile, files.keyFile],
     load: () => loadCertificate(files),
     inUse,

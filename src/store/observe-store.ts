@@ -2,7 +2,6 @@
 import type { LimitMetrics } from '../telemetry/limit-metrics.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { StoreObservers } from './open-store.ts';
-import type { RedisTlsOptions } from './redis/redis-tls.ts';
 
 export function observeStore(logger: Logger, metrics: LimitMetrics): StoreObservers {
   return {
@@ -16,13 +15,5 @@ export function observeStore(logger: Logger, metrics: LimitMetrics): StoreObserv
       else
         logger.warn({ store: state, reason }, state === 'up' ? 'Redis is not wholly of use' : 'Redis is not reached');
     },
-  };
-}
-
-/** What happens to the files for TLS to Redis, told to the log. */
-export function observeRedisTls(logger: Logger): Pick<RedisTlsOptions, 'onRenewed' | 'onFailed'> {
-  return {
-    onRenewed: () => logger.info('TLS files for Redis renewed'),
-    onFailed: (wrong) => logger.error({ reason: wrong }, 'TLS files for Redis not renewed: the old ones stay in use'),
   };
 }

@@ -1,8 +1,9 @@
 // The store that the configuration asks for.
 import type { RedisTlsFiles } from '../config/config.ts';
+import type { PemWatching } from '../config/watch-pem-files.ts';
 import { createMemoryStore } from './memory-store.ts';
 import type { RedisAddress } from './redis/redis-client.ts';
-import type { RedisTls, RedisTlsOptions } from './redis/redis-tls.ts';
+import type { RedisTls } from './redis/redis-tls.ts';
 import type { Store } from './store.ts';
 import type { StoreObserver } from './store-call.ts';
 import type { StoreConditionObserver } from './store-condition.ts';
@@ -28,8 +29,8 @@ export async function openStore(redis: RedisAddress | null, prefix: string, obse
  * Rejects where a file cannot be used.
  * @param files `null` = there are none, nor is anything said of them
  */
-export async function openRedisTls(files: RedisTlsFiles | null, options: RedisTlsOptions): Promise<RedisTls | null> {
+export async function openRedisTls(files: RedisTlsFiles | null, watching: PemWatching): Promise<RedisTls | null> {
   if (files === null) return null;
   const redisTls = await import('./redis/redis-tls.ts');
-  return redisTls.openRedisTls(files, options);
+  return redisTls.openRedisTls(files, watching);
 }

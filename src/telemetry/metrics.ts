@@ -36,6 +36,8 @@ export interface Metrics {
   readonly secretsRenewed: Counter<'secret'>;
   /** 1: its file cannot be used, the secret before stays in use. */
   readonly secretFileUnusable: Gauge<'secret'>;
+  /** 1: they cannot be used, those before stay in use. `use`: `listener`, `upstream`, `redis`. */
+  readonly tlsFilesUnusable: Gauge<'use'>;
   /** 1 while it is so; `reason` is `memory` or `event_loop`. */
   readonly overloaded: Gauge<'reason'>;
   /** Requests that never became one: framing, time, size. */
@@ -148,6 +150,12 @@ export function createMetrics(): Metrics {
       name: 'broker_secret_file_unusable',
       help: 'Whether the file of a secret cannot be used; the secret before stays in use.',
       labelNames: ['secret'],
+      registers,
+    }),
+    tlsFilesUnusable: new Gauge({
+      name: 'broker_tls_files_unusable',
+      help: 'Whether files of certificates, keys or authorities cannot be used; those before stay in use.',
+      labelNames: ['use'],
       registers,
     }),
     overloaded: new Gauge({

@@ -1,9 +1,9 @@
 // The connections to upstream: kept alive, bounded, certificates always verified.
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
 import type { Config } from '../config/config.ts';
+import type { Trust } from './trust.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 
 export interface ConnectionPool {
@@ -16,7 +16,8 @@ export interface ConnectionPool {
 }
 
 export interface ConnectionPoolOptions {
-  readonly upstream: Pick<Config['upstream'], 'baseUrl' | 'connections' | 'caFile'>;
+  readonly upstream: Pick<Config['upstream'], 'baseUrl' | 'connections'>;
+  readonly trust: Trust;
   readonly connectTimeoutMs: number;
 }
 
@@ -28,32 +29,33 @@ const HEAD_MAX_BYTES = 16_384;
  */
 const IDLE_MS = 30_000;
 
-/** @throws Error when `caFile` cannot be read, or is no certificate. */
 export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
-  const { upstream, connectTimeoutMs } = options;
-  const authorities = upstream.caFile === null ? null : readAuthorities(upstream.caFile);
+  const { upstream, trust, connectTimeoutMs } = options;
+  const isSecure = new URL(upstream.baseUrl).protocol === 'https:';
   const connecting = new Set<Socket>();
   let pool: Pool | null = null;
   let loading: Promise<Dispatcher> | null = null;
   let closed = false;
 
   async function open(): Promise<Dispatcher> {
-    const [{ default: PoolOfUndici }, { default: buildConnector }, trust] = await Promise.all([
+    const [{ default: PoolOfUndici }, { default: buildConnector }] = await Promise.all([
       import('undici/lib/dispatcher/pool.js'),
       import('undici/lib/core/connect.js'),
-      trustOf(authorities),
     ]);
-    const connector = buildConnector({
-      ...trust,
-      // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
-      rejectUnauthorized: true,
-      minVersion: 'TLSv1.2',
-      allowH2: false,
-      // Node does not check the name of a resumed session's certificate again, so every connection proves itself anew.
-      maxCachedSessions: 0,
-      // Ours is exact: undici's timers tick twice a second.
-      timeout: 0,
-    });
+    const connectorWith = (secureContext: SecureContext | undefined) =>
+      buildConnector({
+        ...(secureContext === undefined ? {} : { secureContext }),
+        // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.2',
+        allowH2: false,
+        // Node does not check the name of a resumed session's certificate again, so every connection proves itself anew.
+        maxCachedSessions: 0,
+        // Ours is exact: undici's timers tick twice a second.
+        timeout: 0,
+      });
+    let madeWith = isSecure ? trust.context : undefined;
+    let connector = connectorWith(madeWith);
     const created = new PoolOfUndici(new URL(upstream.baseUrl).origin, {
       connections: upstream.connections,
       pipelining: 1,
@@ -67,6 +69,10 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: (connectOptions, callback) => {
+        if (madeWith !== undefined && madeWith !== trust.context) {
+          madeWith = trust.context;
+          connector = connectorWith(madeWith);
+        }
         // undici returns the socket, its types do not say so. Its own destroy() forgets sockets that are not connected yet.
         const socket: unknown = connector(connectOptions, callback);
         if (socket instanceof Socket) watch(socket, connectOptions.protocol === 'https:' ? 'secureConnect' : 'connect');
@@ -120,20 +126,4 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
  */
 function tellFromEnd(error: NodeJS.ErrnoException): void {
   if (error.code === 'ECONNRESET') error.code = 'RESET';
-}
-
-/** Checked at start: TLS would take a file without a certificate for an empty list. */
-export function readAuthorities(file: string): string {
-  const pem = readFileSync(file, 'utf8');
-  new X509Certificate(pem);
-  return pem;
-}
-
-/** The certificate authorities that we trust: Node's, plus those of the operator's file. Parsed once, not for each connection. */
-export async function trustOf(authorities: string | null) {
-  if (authorities === null) return {};
-  const { createSecureContext, getCACertificates } = await import('node:tls');
-  return {
-    secureContext: createSecureContext({ ca: [...getCACertificates('default'), authorities], minVersion: 'TLSv1.2' }),
-  };
 }

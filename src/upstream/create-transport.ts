@@ -3,7 +3,6 @@ import type { Config } from '../config/config.ts';
 import type { ConnectionPoolOptions } from './connection-pool.ts';
 import type { UpstreamTransport } from './transport.ts';
 
-/** @throws Error when `caFile` cannot be read, or is no certificate */
 export async function createTransport(
   kind: Config['upstream']['transport'],
   options: ConnectionPoolOptions,

@@ -1,10 +1,9 @@
 // The transport of our own: HTTP/1.1 over pooled connections, made for passing streams on.
 import type { ConnectionPoolOptions } from './connection-pool.ts';
-import { readAuthorities, trustOf } from './connection-pool.ts';
-import { type ConnectOptions, originOf } from './http1/connect.ts';
+import { originOf } from './http1/connect.ts';
 import { Connection, type ConnectionOwner, type Exchange } from './http1/connection.ts';
 import type { UpstreamTransport } from './transport.ts';
-import { toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 
 /** Idle connections are closed by us first, below the 60 s of common load balancers: what is written while the peer closes is lost. */
 const IDLE_MS = 30_000;
@@ -18,13 +17,9 @@ interface Idle {
   readonly untilMs: number;
 }
 
-/**
- * Nothing is ever sent twice: a generation costs money and nobody can tell whether it was begun.
- * @throws Error when `caFile` cannot be read, or is no certificate
- */
+/** Nothing is ever sent twice: a generation costs money and nobody can tell whether it was begun. */
 export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTransport {
-  const { upstream, connectTimeoutMs } = options;
-  const authorities = upstream.caFile === null ? null : readAuthorities(upstream.caFile);
+  const { upstream, trust, connectTimeoutMs } = options;
   const origin = originOf(upstream.baseUrl);
   const all = new Set<Connection>();
   /** The one used last is used next: the others may grow old and go. */
@@ -33,8 +28,6 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
   let resting: Idle[] | null = null;
   /** In order of arrival, for when there are as many connections as there may be. */
   const waiting = new Set<Exchange>();
-  let connecting: Omit<ConnectOptions, 'onread'> | null = null;
-  let loading: Promise<void> | null = null;
   let sweep: NodeJS.Timeout | null = null;
   let isClosed = false;
 
@@ -109,25 +102,13 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
       }
       last.connection.destroy(IDLE);
     }
-    if (connecting === null) load(exchange);
-    else if (all.size < upstream.connections) all.add(new Connection(connecting, owner, exchange));
+    if (all.size < upstream.connections) all.add(connect(exchange));
     else waiting.add(exchange);
   }
 
-  /** The operator's authorities are only read where the first connection is made. */
-  function load(exchange: Exchange): void {
-    if (!origin.isSecure) {
-      connecting = { origin, secureContext: undefined, timeoutMs: connectTimeoutMs };
-      send(exchange);
-      return;
-    }
-    loading ??= trustOf(authorities).then(({ secureContext }) => {
-      connecting = { origin, secureContext, timeoutMs: connectTimeoutMs };
-    });
-    loading.then(
-      () => send(exchange),
-      (error: unknown) => exchange.handler.onFailure(toUpstreamFailure(error)),
-    );
+  function connect(first: Exchange): Connection {
+    const secureContext = origin.isSecure ? trust.context : undefined;
+    return new Connection({ origin, secureContext, timeoutMs: connectTimeoutMs }, owner, first);
   }
 
   return {

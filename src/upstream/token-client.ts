@@ -17,6 +17,7 @@ import { mintBody } from './mint-body.ts';
 import { MintCall } from './mint-call.ts';
 import { type DispatcherSource, Sending } from './sending.ts';
 import { SlotQueue } from './slot-queue.ts';
+import { createTrust, type Trust } from './trust.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
 import { toProblem, UpstreamFailure } from './upstream-failure.ts';
 
@@ -69,6 +70,8 @@ export interface TokenClientSeams {
   readonly now?: () => number;
   readonly random?: () => number;
   readonly onEvent?: (event: UpstreamEvent) => void;
+  /** In place of Node's authorities alone. */
+  readonly trust?: Trust;
   /** Shared with whoever else calls Cartesia, so that a key which one of them finds refused is set aside for all. */
   readonly ring?: KeyRing;
 }
@@ -84,16 +87,17 @@ const SENDING_NEEDS = 0.05;
 
 type Call = MintCall<UpstreamToken>;
 
-/** @throws Error on a key that cannot be sent in a header, or a CA file that cannot be read. */
+/** @throws Error on a key that cannot be sent in a header. */
 export function createTokenClient(upstream: Config['upstream'], seams: TokenClientSeams = {}): TokenClient {
   const { now = () => performance.now(), random = Math.random, onEvent = () => {} } = seams;
+  const trust = seams.trust ?? createTrust(null);
   const { deadlineMs } = upstream;
   const ring = seams.ring ?? createKeyRing(upstream.apiKeys, { now });
   const keyRefused = createKeyAlarm(ring, onEvent);
   const breaker = createCircuitBreaker({ now, random, onChange: onBreakerChange });
   const slots = new SlotQueue<Call>(upstream.connections, WAITING_MAX);
   // Half the deadline, so that a retry has the other half.
-  const pool = createConnectionPool({ upstream, connectTimeoutMs: Math.max(1, Math.floor(deadlineMs / 2)) });
+  const pool = createConnectionPool({ upstream, trust, connectTimeoutMs: Math.max(1, Math.floor(deadlineMs / 2)) });
   const source: DispatcherSource = seams.dispatcher === undefined ? pool : givenSource(seams.dispatcher);
   const prefix = new URL(upstream.baseUrl).pathname.replace(/\/+$/, '');
   const path = `${prefix}/access-token`;

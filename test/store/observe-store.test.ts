@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { observeRedisTls, observeStore } from '../../src/store/observe-store.ts';
+import { observeStore } from '../../src/store/observe-store.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
@@ -26,16 +26,4 @@ test('calls that were made are timed, those that failed or were not made are cou
     { level: 'info', store: 'up', msg: 'Redis is reached' },
   ]);
   t.equal(lines.length, 3);
-});
-
-test('files for TLS that are renewed, or cannot be used, are lines', async (t) => {
-  const lines: Record<string, unknown>[] = [];
-  const logger = createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const { onRenewed, onFailed } = observeRedisTls(logger);
-  onRenewed?.();
-  onFailed?.('/run/redis.pem is a riddle');
-  t.match(lines, [
-    { level: 'info', msg: 'TLS files for Redis renewed' },
-    { level: 'error', reason: '/run/redis.pem is a riddle', msg: /^TLS files for Redis not renewed: the old ones/ },
-  ]);
 });

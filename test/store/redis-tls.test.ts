@@ -53,6 +53,7 @@ async function linked(t: Test, { redis }: World, files: RedisTlsFiles, scheme = 
   const tls = await openRedisTls(files, {
     everyMs: 10,
     onRenewed: () => said.push('renewed'),
+    onMended: () => said.push('mended'),
     onFailed: (wrong) => said.push(wrong),
   });
   const link = await createRedisLink({
@@ -66,6 +67,8 @@ async function linked(t: Test, { redis }: World, files: RedisTlsFiles, scheme = 
   });
   return { link, tls, conditions, said };
 }
+
+const UNHEARD = { everyMs: 1_000, onRenewed() {}, onMended() {}, onFailed() {} };
 
 const answers = ({ link }: Linked): Promise<boolean> =>
   link.command('ping', 'PING').then(
@@ -177,5 +180,5 @@ test('there is no connection in the clear beside files for TLS, whatever a renew
 test('where the files cannot be used at the start there is no store', async (t) => {
   const here = await world(t);
   await writeFile(here.caFile, 'nothing');
-  await t.rejects(openRedisTls({ caFile: here.caFile, certificate: null }, { everyMs: 1_000 }));
+  await t.rejects(openRedisTls({ caFile: here.caFile, certificate: null }, UNHEARD));
 });

@@ -10,6 +10,7 @@ import {
   type TokenClientSeams,
   type TokenWish,
 } from '../../src/upstream/token-client.ts';
+import { createTrust } from '../../src/upstream/trust.ts';
 import type { UpstreamEvent } from '../../src/upstream/upstream-event.ts';
 
 /** Nothing may ever show this but the request that carries it. */
@@ -40,11 +41,16 @@ export interface ClientUnderTest {
 
 export function clientUnderTest(
   t: Test,
-  some: Settings,
+  some: Settings & { /** PEM text. */ readonly authorities?: string | null },
   seams: Omit<TokenClientSeams, 'onEvent'> = {},
 ): ClientUnderTest {
   const events: UpstreamEvent[] = [];
-  const client = createTokenClient(settings(some), { ...seams, onEvent: (event) => events.push(event) });
+  const { authorities = null, ...upstream } = some;
+  const client = createTokenClient(settings(upstream), {
+    trust: createTrust(authorities === null ? null : [authorities]),
+    ...seams,
+    onEvent: (event) => events.push(event),
+  });
   t.teardown(() => client.close());
   return { client, events };
 }

@@ -16,7 +16,7 @@ test('importing the token client does not load the HTTP client: a process listen
   const probe = `
     import { createRequire } from 'node:module';
     const { createTokenClient } = await import(${JSON.stringify(client)});
-    const upstream = { apiKeys: [], baseUrl: 'http://127.0.0.1:9', deadlineMs: 1, connections: 1, caFile: null };
+    const upstream = { apiKeys: [], baseUrl: 'http://127.0.0.1:9', deadlineMs: 1, connections: 1 };
     const client = createTokenClient(upstream);
     const loaded = () => Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('/undici/'));
     const before = loaded().length;

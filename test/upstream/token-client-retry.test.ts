@@ -35,8 +35,11 @@ async function tlsBehind(t: Test, onConnection: (socket: Socket, number: number,
   });
   const address = listener.address();
   const port = typeof address === 'object' ? address?.port : undefined;
-  const caFile = `${t.testdir({ 'ca.pem': authority.cert })}/ca.pem`;
-  return { settings: { baseUrl: `https://localhost:${port}`, caFile }, requests, connections: () => connections };
+  return {
+    settings: { baseUrl: `https://localhost:${port}`, authorities: authority.cert },
+    requests,
+    connections: () => connections,
+  };
 }
 
 test('a connection that breaks in the handshake is tried once more', async (t) => {

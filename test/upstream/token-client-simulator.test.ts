@@ -8,9 +8,13 @@ import { clientUnderTest, problemOf, WISH } from './client-under-test.ts';
 async function simulated(t: Test, keys: readonly string[] = ['sk_car_simulated']) {
   const simulator = await startSimulator();
   t.teardown(() => simulator.close());
-  const caFile = `${t.testdir({ 'ca.pem': simulator.certificate })}/ca.pem`;
   const apiKeys = keys.map((key) => new Secret(key));
-  const under = clientUnderTest(t, { baseUrl: simulator.tlsUrl, caFile, apiKeys, deadlineMs: 1_000 });
+  const under = clientUnderTest(t, {
+    baseUrl: simulator.tlsUrl,
+    authorities: simulator.certificate,
+    apiKeys,
+    deadlineMs: 1_000,
+  });
   return { simulator, ...under };
 }
 

@@ -268,11 +268,6 @@ test('the pool of a test or of a proxy can take the place of ours', async (t) =>
   agent.assertNoPendingInterceptors();
 });
 
-test('a CA file that is not there stops the start', async (t) => {
-  const caFile = `${t.testdir()}/missing.pem`;
-  t.throws(() => createTokenClient(settings({ baseUrl: 'https://127.0.0.1', caFile })), { code: 'ENOENT' });
-});
-
 test('close ends what is under way and what waits, and every connection', async (t) => {
   const upstream = await upstreamThat(t, () => {});
   const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 2, deadlineMs: 30_000 });

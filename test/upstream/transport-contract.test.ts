@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { type Test, test } from 'tap';
+import { createTrust } from '../../src/upstream/trust.ts';
 import { createAuthority, createCertificate } from './certificates.ts';
 import { type RawRequest, type RawUpstream, type RawUpstreamOptions, startRawUpstream } from './raw-upstream.ts';
 import { ask, NAMES, type TransportName, type TransportSettings, transportTo } from './transport-under-test.ts';
@@ -279,7 +280,7 @@ for (const name of NAMES) {
   test(`${name}: only a certificate that proves to be the host's is talked to`, async (t) => {
     const authority = await createAuthority();
     const other = await createAuthority('another authority');
-    const dir = t.testdir({ 'ca.pem': authority.cert });
+    const trust = createTrust([authority.cert]);
     const past = { notBefore: new Date(Date.now() - 2 * 86_400_000), notAfter: new Date(Date.now() - 86_400_000) };
     const bad = {
       'signed by itself': await createCertificate({ host: '127.0.0.1' }),
@@ -291,7 +292,7 @@ for (const name of NAMES) {
       await t.test(what, async (t) => {
         const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK), {
           tls,
-          caFile: `${dir}/ca.pem`,
+          trust,
         });
         const hearing = await ask(transport, { headers: ['authorization', 'Bearer secret'] }).over;
         t.equal(hearing.failure?.kind, 'tls');
@@ -303,7 +304,7 @@ for (const name of NAMES) {
       const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK), {
         connections: 1,
         tls: await authority.issue({ host: '127.0.0.1' }),
-        caFile: `${dir}/ca.pem`,
+        trust,
       });
       t.equal((await ask(transport).over).outcome, '200 {}');
       t.equal((await ask(transport).over).outcome, '200 {}');

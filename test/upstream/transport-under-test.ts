@@ -2,6 +2,7 @@
 
 import { createHttp1Transport } from '../../src/upstream/http1-transport.ts';
 import type { BodyForm, UpstreamControl, UpstreamRequest, UpstreamTransport } from '../../src/upstream/transport.ts';
+import { createTrust, type Trust } from '../../src/upstream/trust.ts';
 import { createUndiciTransport } from '../../src/upstream/undici-transport.ts';
 import type { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
 
@@ -12,12 +13,12 @@ export const NAMES = Object.keys(TRANSPORTS) as readonly TransportName[]; // the
 export interface TransportSettings {
   readonly connections?: number;
   readonly connectTimeoutMs?: number;
-  readonly caFile?: string;
+  readonly trust?: Trust;
 }
 
 export function transportTo(name: TransportName, url: string, settings: TransportSettings = {}): UpstreamTransport {
-  const { connections = 4, connectTimeoutMs = 2000, caFile = null } = settings;
-  return TRANSPORTS[name]({ upstream: { baseUrl: url, connections, caFile }, connectTimeoutMs });
+  const { connections = 4, connectTimeoutMs = 2000, trust = createTrust(null) } = settings;
+  return TRANSPORTS[name]({ upstream: { baseUrl: url, connections }, trust, connectTimeoutMs });
 }
 
 /** Everything that a handler heard. */

@@ -2,7 +2,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Config } from '../../config/config.ts';
-import { readAuthorities, trustOf } from '../../upstream/connection-pool.ts';
+import type { Trust } from '../../upstream/trust.ts';
 import { toUpstreamFailure, UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import { ReadBuffer, SMALL_BYTES } from './frames/read-buffer.ts';
@@ -34,36 +34,22 @@ const WORDS_MAX_MS = 1_000;
 /** What TLS gives at a time, RFC 8446 §5.1. */
 const RECORD_MAX_BYTES = 16_384;
 
-/** @throws Error when `caFile` cannot be read, or is no certificate */
 export function createUpstreamConnector(
-  upstream: Pick<Config['upstream'], 'baseUrl' | 'caFile'>,
+  upstream: Pick<Config['upstream'], 'baseUrl'>,
+  trust: Trust,
   timeoutMs = HANDSHAKE_TIMEOUT_MS,
 ): UpstreamConnector {
   const { protocol, hostname, port, host } = new URL(upstream.baseUrl);
   const isSecure = protocol === 'https:';
-  const authorities = upstream.caFile === null ? null : readAuthorities(upstream.caFile);
-  const trust = trustOf(authorities);
-  // Rejections are for whoever connects.
-  trust.catch(() => {});
   const address = hostname.replace(/^\[|\]$/g, '');
   const place = { host: address, port: Number(port) || (isSecure ? 443 : 80), noDelay: true };
 
-  /** Of Node's own authorities: made for the first connection, because it takes a while, and only once, because each takes 25 kB. */
-  let usual: tls.SecureContext | undefined;
-  const usualContext = (): tls.SecureContext => {
-    usual ??= tls.createSecureContext({ minVersion: 'TLSv1.2' });
-    return usual;
-  };
-
-  const open = (
-    onread: net.OnReadOpts,
-    { secureContext }: { readonly secureContext?: tls.SecureContext },
-  ): net.Socket =>
+  const open = (onread: net.OnReadOpts): net.Socket =>
     isSecure
       ? tls.connect({
           ...({ onread } as object), // documented by Node, not known to @types/node
           ...place,
-          secureContext: secureContext ?? usualContext(),
+          secureContext: trust.context,
           ...(net.isIP(address) === 0 ? { servername: address } : {}),
           // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
           rejectUnauthorized: true,
@@ -75,14 +61,17 @@ export function createUpstreamConnector(
   return {
     connect(target, headers, owner) {
       const opening = openingRequest(target, host, headers);
-      const socket = new UpstreamSocket(opening, owner, { timeoutMs, isSecure });
-      trust.then(
-        (context) => socket.start((onread) => open(onread, context)),
-        () => socket.fail(new UpstreamFailure('tls', 'CA_FILE')),
-      );
-      return socket;
+      return new UpstreamSocket(opening, owner, { timeoutMs, isSecure, open });
     },
   };
+}
+
+interface UpstreamSocketOptions {
+  /** For the handshake. */
+  readonly timeoutMs: number;
+  readonly isSecure: boolean;
+  /** Begins to connect. */
+  readonly open: (onread: net.OnReadOpts) => net.Socket;
 }
 
 export class UpstreamSocket {
@@ -91,7 +80,7 @@ export class UpstreamSocket {
   /** Until it is open. */
   #handshake: { readonly request: string; readonly answer: UpgradeAnswer } | null;
   #isWaitingForWords = false;
-  #socket: net.Socket | null = null;
+  readonly #socket: net.Socket;
   #timer: NodeJS.Timeout | null;
   #phase: 'opening' | 'open' | 'over' = 'opening';
   #isPaused = false;
@@ -99,64 +88,43 @@ export class UpstreamSocket {
   /** Records have come that the owner has not been told of yet. */
   #isUntold = false;
 
-  constructor(
-    opening: Opening,
-    owner: UpstreamSocketOwner,
-    { timeoutMs, isSecure }: { readonly timeoutMs: number; readonly isSecure: boolean },
-  ) {
+  constructor(opening: Opening, owner: UpstreamSocketOwner, { timeoutMs, isSecure, open }: UpstreamSocketOptions) {
     this.#handshake = { request: opening.text, answer: new UpgradeAnswer(this.received, opening.accept) };
     this.#owner = owner;
     this.#isSecure = isSecure;
-    this.#timer = setTimeout(() => this.fail(new UpstreamFailure('deadline', `${timeoutMs} ms`)), timeoutMs);
+    this.#timer = setTimeout(() => this.#fail(new UpstreamFailure('deadline', `${timeoutMs} ms`)), timeoutMs);
+    this.#socket = open({
+      buffer: () => this.received.room,
+      callback: (length) => this.#read(length),
+    });
+    this.#listen();
   }
 
   /** Bytes that the kernel has not taken. */
   get pendingBytes(): number {
-    return this.#socket?.writableLength ?? 0;
-  }
-
-  start(open: (onread: net.OnReadOpts) => net.Socket): void {
-    if (this.#phase === 'over') return;
-    const socket = open({
-      buffer: () => this.received.room,
-      callback: (length) => this.#read(length),
-    });
-    this.#socket = socket;
-    socket.on('error', (error) => {
-      if (this.#handshake?.answer.isRefusal === true) this.#readAnswer(true);
-      this.fail(toUpstreamFailure(error));
-    });
-    socket.once(this.#isSecure ? 'secureConnect' : 'connect', () =>
-      socket.write(this.#handshake?.request ?? '', 'latin1'),
-    );
-    socket.on('drain', () => this.#owner.upstreamDrained());
-    socket.on('end', () => this.#ended());
-    socket.on('close', () => {
-      this.#ended();
-      this.received.release();
-    });
+    return this.#socket.writableLength;
   }
 
   /** @returns whether more may be written at once */
   write(bytes: Uint8Array): boolean {
-    return this.#socket === null || this.#socket.write(bytes);
+    return this.#socket.write(bytes);
   }
 
   pause(): void {
     this.#isPaused = true;
-    this.#socket?.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#socket?.resume();
+    this.#socket.resume();
   }
 
   /** Sends what was written and then the end; cut after a while where the other side does not end. */
   end(lingerMs: number): void {
     const socket = this.#socket;
-    if (socket === null || this.#phase !== 'open') {
+    if (this.#phase !== 'open') {
       this.destroy();
       return;
     }
@@ -171,10 +139,27 @@ export class UpstreamSocket {
   destroy(): void {
     this.#phase = 'over';
     this.#clearTimer();
-    this.#socket?.destroy();
+    this.#socket.destroy();
   }
 
-  fail(failure: UpstreamFailure): void {
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on('error', (error) => {
+      if (this.#handshake?.answer.isRefusal === true) this.#readAnswer(true);
+      this.#fail(toUpstreamFailure(error));
+    });
+    socket.once(this.#isSecure ? 'secureConnect' : 'connect', () =>
+      socket.write(this.#handshake?.request ?? '', 'latin1'),
+    );
+    socket.on('drain', () => this.#owner.upstreamDrained());
+    socket.on('end', () => this.#ended());
+    socket.on('close', () => {
+      this.#ended();
+      this.received.release();
+    });
+  }
+
+  #fail(failure: UpstreamFailure): void {
     if (this.#phase === 'open') this.#ended();
     if (this.#phase === 'opening') {
       this.#phase = 'over';
@@ -223,7 +208,7 @@ export class UpstreamSocket {
       this.#owner.upstreamEnded();
     } else if (this.#phase === 'opening') {
       this.#readAnswer(true);
-      if (this.#phase === 'opening') this.fail(new UpstreamFailure('cut', 'END'));
+      if (this.#phase === 'opening') this.#fail(new UpstreamFailure('cut', 'END'));
     }
   }
 
@@ -235,7 +220,7 @@ export class UpstreamSocket {
     if (verdict === null) {
       if (answer.isRefusal) this.#waitForWords();
     } else if (verdict.kind === 'accepted') this.#accepted(verdict.requestId);
-    else if (verdict.kind === 'failed') this.fail(verdict.failure);
+    else if (verdict.kind === 'failed') this.#fail(verdict.failure);
     else {
       this.#phase = 'over';
       this.#owner.upstreamRefused(verdict.answer);

@@ -1,31 +1,28 @@
 // What connections to Redis over TLS are made with where files say it: who is trusted beside Node's authorities, and who we are.
-import { readFile } from 'node:fs/promises';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { type Certificate, loadCertificate } from '../../config/certificate-files.ts';
+import { type Certificate, loadAuthorities, loadCertificate } from '../../config/certificate-files.ts';
 import type { RedisTlsFiles } from '../../config/config.ts';
-import { parseCertificates, wrongCertificateAuthorities, wrongPemPair } from '../../config/pem-files.ts';
-import { type PemWatch, type PemWatchOptions, watchPemFiles } from '../../config/watch-pem-files.ts';
+import { wrongCertificateAuthorities, wrongPemPair } from '../../config/pem-files.ts';
+import { type PemWatch, type PemWatching, watchPemFiles } from '../../config/watch-pem-files.ts';
 
 export interface RedisTls extends PemWatch {
   /** For the connection that is made now. */
   readonly context: SecureContext;
 }
 
-export type RedisTlsOptions = Pick<PemWatchOptions<Trust>, 'everyMs' | 'onRenewed' | 'onFailed'>;
-
 /** PEM texts. */
 interface Trust {
-  readonly ca: string | null;
+  readonly ca: readonly string[] | null;
   readonly certificate: Certificate | null;
 }
 
 /** Rejects where a file cannot be read, or not be used. Later ones that cannot leave those in use that could. */
-export async function openRedisTls(files: RedisTlsFiles, options: RedisTlsOptions): Promise<RedisTls> {
+export async function openRedisTls(files: RedisTlsFiles, watching: PemWatching): Promise<RedisTls> {
   const { caFile, certificate } = files;
   const inUse = await load(files);
   let context = contextOf(inUse);
   const watch = watchPemFiles({
-    ...options,
+    ...watching,
     files: [...(caFile === null ? [] : [caFile]), ...(certificate === null ? [] : Object.values(certificate))],
     load: () => load(files),
     inUse,
@@ -46,17 +43,16 @@ export async function openRedisTls(files: RedisTlsFiles, options: RedisTlsOption
 async function load(files: RedisTlsFiles): Promise<Trust> {
   const { caFile, certificate } = files;
   const [ca, loaded] = await Promise.all([
-    caFile === null ? null : readFile(caFile, 'utf8'),
+    caFile === null ? null : loadAuthorities(caFile),
     certificate === null ? null : loadCertificate(certificate),
   ]);
-  if (ca !== null) parseCertificates(ca);
   return { ca, certificate: loaded };
 }
 
 function contextOf({ ca, certificate }: Trust): SecureContext {
   return createSecureContext({
     minVersion: 'TLSv1.2',
-    ...(ca === null ? {} : { ca: [...getCACertificates('default'), ca] }),
+    ...(ca === null ? {} : { ca: [...getCACertificates('default'), ...ca] }),
     ...certificate,
   });
 }

@@ -15,7 +15,7 @@ export interface Origin {
 
 export interface ConnectOptions {
   readonly origin: Origin;
-  /** Beside the authorities that Node trusts; `undefined` = those alone. */
+  /** Whom to trust; `undefined` where nothing is encrypted. */
   readonly secureContext: SecureContext | undefined;
   readonly timeoutMs: number;
   /** Takes what arrives, and says where the next of it is to go. */
