@@ -7,7 +7,6 @@ import type { Config, Delivery } from './config/config.ts';
 import type { PemWatching } from './config/watch-pem-files.ts';
 import { type SecretsWatch, watchSecrets } from './config/watch-secrets.ts';
 import { Problem } from './errors/problems.ts';
-import type { Authenticator } from './identity/authenticator.ts';
 import { createIdentity } from './identity/chain.ts';
 import { observeKeySets } from './identity/observe-key-sets.ts';
 import { createLimits } from './limits/limits.ts';
@@ -36,9 +35,7 @@ import { observeStrain } from './telemetry/observe-strain.ts';
 import { observeTlsFiles, type TlsFilesUse } from './telemetry/observe-tls-files.ts';
 import { createSubjectHash } from './telemetry/subject-hash.ts';
 import { type Destination, destination } from './tokens/access-token.ts';
-import { createDirectMinter } from './tokens/direct-minter.ts';
-import type { Minter } from './tokens/minter.ts';
-import { signingKeys } from './tokens/signing-keys.ts';
+import { createMinting } from './tokens/minting.ts';
 import { createTransport } from './upstream/create-transport.ts';
 import { createKeyAlarm } from './upstream/key-alarm.ts';
 import { createKeyRing } from './upstream/key-ring.ts';
@@ -152,24 +149,13 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
         now,
       }
     : null;
-  const minters = new Map<Delivery, Minter>([
-    ['direct', createDirectMinter({ client: tokenClient, reuse: config.tokens.reuse, now })],
-  ]);
-  const extra: Authenticator[] = [];
-  const { signingSecrets } = config.tokens;
-  const keys = signingSecrets.length === 0 ? null : signingKeys(signingSecrets);
-  if (keys !== null) {
-    // jose is only loaded where something is signed.
-    const [{ createProxiedMinter }, { createProxiedTokenAuthenticator }] = await Promise.all([
-      import('./tokens/proxied-minter.ts'),
-      import('./tokens/proxied-token-authenticator.ts'),
-    ]);
-    minters.set('proxied', createProxiedMinter({ keys, now }));
-    extra.push(
-      createProxiedTokenAuthenticator({ keys, clients: new Set(config.clients.map(({ name }) => name)), now }),
-    );
-  }
-  const identity = createIdentity({ clients: config.clients, now, extra, onEvent: observeKeySets(logger, metrics) });
+  const { minters, authenticators, keys } = await createMinting(config, { client: tokenClient, now });
+  const identity = createIdentity({
+    clients: config.clients,
+    now,
+    extra: authenticators,
+    onEvent: observeKeySets(logger, metrics),
+  });
 
   let publicUrl = config.listen.publicUrl ?? '';
   const destinations: Record<Delivery, () => Destination> = {
