@@ -1,10 +1,10 @@
 // docker-compose.yml as a new operator meets it: followed by the letter, with the real broker, up to the container engine.
-import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Test, test } from 'tap';
+import { test } from 'tap';
 import { request } from 'undici';
 import { parse } from 'yaml';
 import { startBroker } from '../../src/broker.ts';
@@ -16,6 +16,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { configOf, LEAST } from '../config/loading.ts';
 import { ROOT } from '../source-imports.ts';
 import { redisServer } from '../store/redis-server.ts';
+import { copyScript, makeSecrets, runScript } from './make-secrets.ts';
 
 interface Service {
   readonly image: string;
@@ -188,34 +189,6 @@ async function untilReady(managementUrl: string): Promise<void> {
     await delay(50);
   }
   throw new Error('not ready');
-}
-
-interface MadeSecrets {
-  readonly folder: string;
-  readonly output: string;
-  readonly appKey: string;
-}
-
-function makeSecrets(t: Test, apiKey: string): MadeSecrets {
-  const folder = t.testdir({});
-  const output = runScript(folder, { CARTESIA_API_KEY: apiKey });
-  const [, appKey = ''] = /^ {2}(cb_[\w-]{43})$/m.exec(output) ?? [];
-  return { folder, output, appKey };
-}
-
-/** In a copy: the script works on the folder above its own. */
-function runScript(folder: string, env: Readonly<Record<string, string>>): string {
-  copyScript(folder);
-  return execFileSync('sh', [path.join(folder, 'deploy/make-secrets.sh')], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    encoding: 'utf8',
-  });
-}
-
-function copyScript(folder: string): void {
-  mkdirSync(path.join(folder, 'deploy'), { recursive: true });
-  cpSync(path.join(ROOT, 'deploy/make-secrets.sh'), path.join(folder, 'deploy/make-secrets.sh'));
 }
 
 function sink(written: string[]): Writable {
