@@ -1,10 +1,11 @@
 // A gateway before Cartesia whose certificate authority changes: its file is picked up by mints, carried requests and WebSockets alike.
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { createAuthority } from '../upstream/certificates.ts';
 import { NAMES } from '../upstream/transport-under-test.ts';
+import { until } from './limits-answers.ts';
 import { openRawSocket } from './raw-socket.ts';
 import { clientOf, logged, RAW, startSocketBroker, VOICE } from './socket-broker.ts';
 
@@ -25,7 +26,7 @@ for (const transport of NAMES) {
       },
       seams: { certificateCheckMs: 10 },
     });
-    const { broker, headers, simulator } = running;
+    const { broker, headers, logs, simulator } = running;
     running.watch.add({ name: 'app key', value: deskKey }, 'cb_'.length);
 
     const post = async (path: string, key: string, body: string): Promise<number> => {
@@ -70,7 +71,15 @@ for (const transport of NAMES) {
     t.equal(await ways['socket']?.(), 101, 'over a new connection');
 
     await writeFile(caFile, `${before.cert}${after.cert}`);
-    await logged(running, ({ msg }) => msg === 'certificate authorities for Cartesia can be used again');
+    const mended = () =>
+      logs.filter(({ msg }) => msg === 'certificate authorities for Cartesia can be used again').length;
+    await until(() => mended() === 1);
+    t.match(await unusable(), [{ labels: { use: 'upstream' }, value: 0 }]);
+
+    await rename(caFile, `${caFile}.away`);
+    await logged(running, ({ reason }) => /^cannot read \S+: there is no such file/.test(String(reason)));
+    await rename(`${caFile}.away`, caFile);
+    await until(() => mended() === 2);
     t.match(await unusable(), [{ labels: { use: 'upstream' }, value: 0 }]);
   });
 }
