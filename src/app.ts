@@ -22,6 +22,7 @@ import { requestIdOf } from './listener/request-id.ts';
 import { createServer, noClientErrorHandler, type ServerTimeouts } from './listener/server.ts';
 import { shedWithoutMemory } from './listener/shedding.ts';
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
+import { trustedProxies } from './listener/trusted-proxies.ts';
 import { leaveLongBodies } from './listener/unread-body.ts';
 import { probes } from './management/probes.ts';
 import type { Carrier } from './proxy/carrier.ts';
@@ -82,7 +83,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     logger: false, // our own lines are written by telemetry/request-log.ts, from an allow-list
     genReqId: requestIdOf,
     requestIdHeader: false, // a caller does not choose the id that support will ask it for
-    trustProxy: config.listen.trustProxy.length === 0 ? false : [...config.listen.trustProxy],
+    trustProxy: trustedProxies(config.listen.trustProxy),
     bodyLimit: BODY_MAX_BYTES,
     schemaController: noCompilers,
     return503OnClosing: false, // see listener/drain.ts: what still arrives is served

@@ -51,6 +51,12 @@ test('REQUIRE_HTTPS: plain HTTP is refused unless a trusted proxy says it was HT
   }
 });
 
+test('TRUST_PROXY may say everybody', async (t) => {
+  const { mint } = await startWithMint(t, { env: { REQUIRE_HTTPS: 'true', TRUST_PROXY: '0.0.0.0/0' } });
+  t.match(await mint(HTTPS), { status: 200 });
+  t.match(await mint(), { status: 403, code: 'https_required' });
+});
+
 test('per address: the address is counted before the credential is looked at', async (t) => {
   const { mint, simulator, logs } = await startWithMint(t, { env: { MINT_RATE_PER_IP: '3/minute' } });
   const first = await mint({}, 'nobody');
@@ -100,6 +106,7 @@ test('per address behind a trusted proxy: the address it names, IPv6 by its /64'
     ],
     ['IPv4 as IPv6', '203.0.113.1', '::ffff:203.0.113.1', '::ffff:203.0.113.2'],
     ['IPv6', '2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff', '2001:db8:1:3::1'],
+    ['a proxy before it, with its port', '203.0.113.1:70, 127.0.0.9:71', '203.0.113.1', '203.0.113.2, 127.0.0.9:71'],
   ] as const) {
     await t.test(name, async (t) => {
       const { mint } = await startWithMint(t, { env: { MINT_RATE_PER_IP: '1/minute', TRUST_PROXY: '127.0.0.0/8' } });
