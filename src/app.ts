@@ -19,7 +19,12 @@ import { closeConnectionsWhileDraining } from './listener/drain.ts';
 import { noCompilers } from './listener/no-compilers.ts';
 import type { Readiness } from './listener/readiness.ts';
 import { requestIdOf } from './listener/request-id.ts';
-import { createServer, noClientErrorHandler, type ServerTimeouts } from './listener/server.ts';
+import {
+  createServer,
+  KEEP_ALIVE_BEHIND_PROXY_MS,
+  noClientErrorHandler,
+  type ServerTimeouts,
+} from './listener/server.ts';
 import { shedWithoutMemory } from './listener/shedding.ts';
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
 import { trustedProxies } from './listener/trusted-proxies.ts';
@@ -72,12 +77,13 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     metrics.refusedBeforeRouting.inc({ code: problem.code });
     logger.info({ request_id: requestId, status: problem.status, outcome: problem.code }, 'refused before routing');
   };
+  const isBehindProxy = config.listen.trustProxy.length > 0;
   const app = Fastify({
     serverFactory: (handler) =>
       createServer(handler, {
         tls: parts.certificate,
         onRefused,
-        ...(parts.timeouts === undefined ? {} : { timeouts: parts.timeouts }),
+        timeouts: { ...(isBehindProxy ? { keepAliveMs: KEEP_ALIVE_BEHIND_PROXY_MS } : {}), ...parts.timeouts },
       }),
     clientErrorHandler: noClientErrorHandler,
     logger: false, // our own lines are written by telemetry/request-log.ts, from an allow-list

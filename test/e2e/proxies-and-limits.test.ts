@@ -1,6 +1,8 @@
 // What a broker believes of the peer in front of it, and how often it lets one address and one subject ask.
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { request } from 'undici';
+import { openRaw } from './raw-connection.ts';
 import { type RunningBroker, type RunningBrokerOptions, startRunningBroker } from './running-broker.ts';
 
 interface Answer {
@@ -55,6 +57,24 @@ test('TRUST_PROXY may say everybody', async (t) => {
   const { mint } = await startWithMint(t, { env: { REQUIRE_HTTPS: 'true', TRUST_PROXY: '0.0.0.0/0' } });
   t.match(await mint(HTTPS), { status: 200 });
   t.match(await mint(), { status: 403, code: 'https_required' });
+});
+
+test('behind a proxy an idle connection lives longer than the proxy keeps it, for the proxy to close first', async (t) => {
+  for (const [TRUST_PROXY, seconds] of [
+    [undefined, 72],
+    ['127.0.0.1', 620],
+  ] as const) {
+    const seams = { timeouts: { stalledMs: 100 } };
+    const { broker } = await startRunningBroker(t, { env: { TRUST_PROXY }, seams });
+    const connection = await openRaw(t, broker.url);
+    const ask = async () => {
+      connection.send('GET /livez HTTP/1.1\r\nHost: b\r\n\r\n');
+      return await connection.response();
+    };
+    t.equal((await ask()).headers['keep-alive'], `timeout=${seconds}`);
+    await delay(500);
+    t.equal((await ask()).status, 200, 'a client that has nothing to ask is not one that takes no answer');
+  }
 });
 
 test('per address: the address is counted before the credential is looked at', async (t) => {
