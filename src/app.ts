@@ -19,9 +19,15 @@ import { closeConnectionsWhileDraining } from './listener/drain.ts';
 import { noCompilers } from './listener/no-compilers.ts';
 import type { Readiness } from './listener/readiness.ts';
 import { requestIdOf } from './listener/request-id.ts';
-import { createServer, noClientErrorHandler, type ServerTimeouts } from './listener/server.ts';
+import {
+  createServer,
+  KEEP_ALIVE_BEHIND_PROXY_MS,
+  noClientErrorHandler,
+  type ServerTimeouts,
+} from './listener/server.ts';
 import { shedWithoutMemory } from './listener/shedding.ts';
 import { strictJsonBodies } from './listener/strict-json-bodies.ts';
+import { trustedProxies } from './listener/trusted-proxies.ts';
 import { leaveLongBodies } from './listener/unread-body.ts';
 import { probes } from './management/probes.ts';
 import type { Carrier } from './proxy/carrier.ts';
@@ -71,18 +77,19 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     metrics.refusedBeforeRouting.inc({ code: problem.code });
     logger.info({ request_id: requestId, status: problem.status, outcome: problem.code }, 'refused before routing');
   };
+  const isBehindProxy = config.listen.trustProxy.length > 0;
   const app = Fastify({
     serverFactory: (handler) =>
       createServer(handler, {
         tls: parts.certificate,
         onRefused,
-        ...(parts.timeouts === undefined ? {} : { timeouts: parts.timeouts }),
+        timeouts: { ...(isBehindProxy ? { keepAliveMs: KEEP_ALIVE_BEHIND_PROXY_MS } : {}), ...parts.timeouts },
       }),
     clientErrorHandler: noClientErrorHandler,
     logger: false, // our own lines are written by telemetry/request-log.ts, from an allow-list
     genReqId: requestIdOf,
     requestIdHeader: false, // a caller does not choose the id that support will ask it for
-    trustProxy: config.listen.trustProxy.length === 0 ? false : [...config.listen.trustProxy],
+    trustProxy: trustedProxies(config.listen.trustProxy),
     bodyLimit: BODY_MAX_BYTES,
     schemaController: noCompilers,
     return503OnClosing: false, // see listener/drain.ts: what still arrives is served

@@ -4,5 +4,8 @@ import { Problem } from '../errors/problems.ts';
 
 /** Fastify reads `X-Forwarded-Proto` only from peers in `trustProxy`, so nobody else can claim HTTPS. */
 export function requireHttps(request: Pick<FastifyRequest, 'protocol'>): void {
-  if (request.protocol !== 'https') throw new Problem('https_required');
+  if (!OVER_TLS.has(request.protocol.toLowerCase())) throw new Problem('https_required');
 }
+
+/** Traefik says `wss` of a WebSocket that came to it over TLS. */
+const OVER_TLS: ReadonlySet<string> = new Set(['https', 'wss']);

@@ -2,6 +2,7 @@
 import rateLimit, { normalizeIP, type RateLimitOptions } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Rate } from '../config/config.ts';
+import { withoutPort } from '../listener/trusted-proxies.ts';
 import type { RateStore } from '../store/rates.ts';
 import { storeKey } from '../store/store-key.ts';
 
@@ -35,16 +36,6 @@ export function addressLimiter(app: FastifyInstance, rate: Rate, shared: RateSto
 export function addressKey(request: Pick<FastifyRequest, 'ip'>): string {
   return normalizeIP(withoutPort(request.ip), 64);
 }
-
-/** Some proxies write `192.0.2.1:5678` or `[2001:db8::1]:5678` into X-Forwarded-For: every port would be a window of its own. */
-function withoutPort(address: string): string {
-  const bracketed = BRACKETED.exec(address);
-  if (bracketed?.[1] !== undefined) return bracketed[1];
-  const colon = address.indexOf(':');
-  return colon !== -1 && colon === address.lastIndexOf(':') ? address.slice(0, colon) : address;
-}
-
-const BRACKETED = /^\[([^\]]+)\](?::\d+)?$/;
 
 /**
  * @param keyOf the whole key of a window, already unambiguous

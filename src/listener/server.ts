@@ -46,6 +46,12 @@ export const TIMEOUTS: ServerTimeouts = {
   checkMs: 500,
 };
 
+/**
+ * An idle connection where a proxy stands in front: longer than most keep theirs to us (Traefik 90 s, Caddy two minutes, Google's ten). One
+ * that sends a request as we close answers its caller 502, for it must not send a POST again.
+ */
+export const KEEP_ALIVE_BEHIND_PROXY_MS = 620_000;
+
 const HEADER_BLOCK_MAX_BYTES = 16 * 1024;
 
 /** On a request that waits for `100 Continue`: sends it. Called by whoever is about to read the body (see `continue.ts`). */

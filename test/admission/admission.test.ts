@@ -183,6 +183,19 @@ test('where HTTPS is required plain HTTP is refused before anybody is asked who 
   const headers = { 'x-forwarded-proto': 'https' };
   t.equal((await app.inject({ url: '/', headers })).statusCode, 200, 'a trusted proxy says that it was');
   t.equal((await app.inject({ url: '/', headers, remoteAddress: '192.0.2.1' })).statusCode, 403, 'nobody else may');
+
+  for (const [said, status] of [
+    ['wss', 200], // as Traefik says of WebSockets
+    ['HTTPS', 200],
+    ['http, wss', 200],
+    ['ws', 403],
+    ['https, ws', 403],
+    ['https,', 403],
+    ['httpss', 403],
+  ] as const) {
+    const answer = await app.inject({ url: '/', headers: { 'x-forwarded-proto': said } });
+    t.equal(answer.statusCode, status, said);
+  }
 });
 
 test('a route that is not behind the hook has no admission', async (t) => {

@@ -1,6 +1,7 @@
 // A broker that carries Cartesia's paths, and what is sent through it.
 import { randomBytes } from 'node:crypto';
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Config } from '../../src/config/config.ts';
@@ -115,10 +116,16 @@ export async function send(url: string, options: SendOptions = {}): Promise<Answ
 
 /** As far as its head; the caller reads or destroys it. */
 export function open(url: string, options: SendOptions = {}): Promise<IncomingMessage> {
-  const { credential, headers = {}, json, agent = new Agent({ keepAlive: false }) } = options;
+  const isTls = url.startsWith('https:');
+  const {
+    credential,
+    headers = {},
+    json,
+    agent = isTls ? new TlsAgent(TRUSTING) : new Agent({ keepAlive: false }),
+  } = options;
   const body = json === undefined ? options.body : JSON.stringify(json);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const outgoing = request(
+  const outgoing = (isTls ? requestTls : request)(
     url,
     {
       method: options.method ?? (body === undefined ? 'GET' : 'POST'),
@@ -137,6 +144,9 @@ export function open(url: string, options: SendOptions = {}): Promise<IncomingMe
   outgoing.end(body);
   return promise;
 }
+
+/** The broker's certificate is made for the test. */
+const TRUSTING = { rejectUnauthorized: false };
 
 /** A recording: what the simulator says, as a WAV. */
 export async function spokenWav({ url, apiKey }: Pick<CarryingBroker['simulator'], 'url' | 'apiKey'>): Promise<Buffer> {

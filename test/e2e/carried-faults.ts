@@ -1,4 +1,6 @@
 // Cartesia at its worst while a request is carried: what the client gets, what is counted, and that nothing is left behind.
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { type Test, test } from 'tap';
 import { createCertificate } from '../../src/simulator/certificate.ts';
@@ -263,27 +265,31 @@ export function testFaults(transport: Transport): void {
     });
   });
 
-  test('an HTTP/1.0 client, for whom the end of the connection ends a body, sees a broken one as a reset', async (t) => {
-    const { connect } = await import('node:net');
-    const running = await start(t);
-    running.simulator.faults.add({
-      match: {},
-      action: { type: 'half_close', at: 'body', afterBodyBytes: 40_000 },
-    });
-    const { port } = new URL(running.broker.url);
-    const body = JSON.stringify(SPEECH);
-    const socket = connect(Number(port), '127.0.0.1');
-    t.teardown(() => socket.destroy());
-    const ended = new Promise<string>((resolve) => {
-      socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
-      socket.on('end', () => resolve('a clean end'));
-    });
-    socket.resume();
-    socket.write(
-      `POST /tts/bytes HTTP/1.0\r\nAuthorization: Bearer ${running.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    );
-    t.equal(await ended, 'ECONNRESET');
-    await untilQuiet(running, 0);
+  test('an HTTP/1.0 client, for whom the end of the connection ends a body, sees a broken one as an error', async (t) => {
+    for (const [tls, code] of [
+      [false, 'ECONNRESET'],
+      [true, 'ERR_SSL_BAD_RECORD_TYPE'], // an end without a close alert is an end to Node and to nginx
+    ] as const) {
+      const running = await start(t, { tls });
+      running.simulator.faults.add({
+        match: {},
+        action: { type: 'half_close', at: 'body', afterBodyBytes: 40_000 },
+      });
+      const to = { port: Number(new URL(running.broker.url).port), host: '127.0.0.1' };
+      const body = JSON.stringify(SPEECH);
+      const socket = tls ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
+      t.teardown(() => socket.destroy());
+      const ended = new Promise<string>((resolve) => {
+        socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+        socket.on('end', () => resolve('a clean end'));
+      });
+      socket.resume();
+      socket.write(
+        `POST /tts/bytes HTTP/1.0\r\nAuthorization: Bearer ${running.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      t.equal(await ended, code);
+      await untilQuiet(running, 0);
+    }
   });
 
   test('an event stream that only stops ends with an error event, and then cleanly', async (t) => {

@@ -1,6 +1,8 @@
 // What a broker believes of the peer in front of it, and how often it lets one address and one subject ask.
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { request } from 'undici';
+import { openRaw } from './raw-connection.ts';
 import { type RunningBroker, type RunningBrokerOptions, startRunningBroker } from './running-broker.ts';
 
 interface Answer {
@@ -48,6 +50,30 @@ test('REQUIRE_HTTPS: plain HTTP is refused unless a trusted proxy says it was HT
     const distrusting = await startWithMint(t, { env: { ...env, TRUST_PROXY } });
     t.match(await distrusting.mint(HTTPS), { status: 403, code: 'https_required' }, 'anybody can say so');
     t.strictSame(distrusting.simulator.journal.entries(), []);
+  }
+});
+
+test('TRUST_PROXY may say everybody', async (t) => {
+  const { mint } = await startWithMint(t, { env: { REQUIRE_HTTPS: 'true', TRUST_PROXY: '0.0.0.0/0' } });
+  t.match(await mint(HTTPS), { status: 200 });
+  t.match(await mint(), { status: 403, code: 'https_required' });
+});
+
+test('behind a proxy an idle connection lives longer than the proxy keeps it, for the proxy to close first', async (t) => {
+  for (const [TRUST_PROXY, seconds] of [
+    [undefined, 72],
+    ['127.0.0.1', 620],
+  ] as const) {
+    const seams = { timeouts: { stalledMs: 100 } };
+    const { broker } = await startRunningBroker(t, { env: { TRUST_PROXY }, seams });
+    const connection = await openRaw(t, broker.url);
+    const ask = async () => {
+      connection.send('GET /livez HTTP/1.1\r\nHost: b\r\n\r\n');
+      return await connection.response();
+    };
+    t.equal((await ask()).headers['keep-alive'], `timeout=${seconds}`);
+    await delay(500);
+    t.equal((await ask()).status, 200, 'a client that has nothing to ask is not one that takes no answer');
   }
 });
 
@@ -100,6 +126,7 @@ test('per address behind a trusted proxy: the address it names, IPv6 by its /64'
     ],
     ['IPv4 as IPv6', '203.0.113.1', '::ffff:203.0.113.1', '::ffff:203.0.113.2'],
     ['IPv6', '2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff', '2001:db8:1:3::1'],
+    ['a proxy before it, with its port', '203.0.113.1:70, 127.0.0.9:71', '203.0.113.1', '203.0.113.2, 127.0.0.9:71'],
   ] as const) {
     await t.test(name, async (t) => {
       const { mint } = await startWithMint(t, { env: { MINT_RATE_PER_IP: '1/minute', TRUST_PROXY: '127.0.0.0/8' } });
