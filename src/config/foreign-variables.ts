@@ -37,14 +37,15 @@ const OUR_PREFIX = /^(?:CARTESIA|BROKER|CLIENT_KEYS?|TRUSTED_CLIENTS?|MANAGEMENT
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 
 function whatIsWrongWith(name: string): string | undefined {
-  if (SERVICE_LINK.test(name)) return undefined;
   const withoutFile = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : undefined;
   if (withoutFile !== undefined && SETTING_BY_VARIABLE.has(withoutFile)) {
     return `is not read: only secrets can be given as files, ${withoutFile} is none`;
   }
-  const near = nearestKnown(name);
+  const near = KNOWN.has(`${name}_FILE`) ? `${name}_FILE` : nearestKnown(name);
   if (near !== undefined) return `is not a setting of the broker: did you mean ${near}?`;
-  return OUR_PREFIX.test(name) ? `is not a setting of the broker: the nearest is ${resembling(name)}` : undefined;
+  return OUR_PREFIX.test(name) && !SERVICE_LINK.test(name)
+    ? `is not a setting of the broker: the nearest is ${resembling(name)}`
+    : undefined;
 }
 
 /** The known name with the longest common beginning, for names that are more than a slip away. */

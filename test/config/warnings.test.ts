@@ -74,6 +74,16 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     [/^TTS_CONCURRENCY: does nothing: the broker carries nothing/, /^STT_CONCURRENCY: does nothing/],
   ],
   ['a misspelt variable', { TOKEN_TLL: '1' }, ['TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?']],
+  [
+    'a misspelt variable that a service of Kubernetes could have',
+    { MANAGMENT_PORT: '9091' },
+    ['MANAGMENT_PORT: is not a setting of the broker: did you mean MANAGEMENT_PORT?'],
+  ],
+  [
+    'a file without its ending',
+    { TLS_CERT: '/x', TLS_KEY: '/x' },
+    [/^TLS_CERT: .*did you mean TLS_CERT_FILE\?$/, /^TLS_KEY: .*did you mean TLS_KEY_FILE\?$/],
+  ],
   ['a lower-case variable', { port: '1' }, ['port: is not a setting of the broker: did you mean PORT?']],
   [
     'a variable of our family',
