@@ -48,13 +48,24 @@ function whatIsWrongWith(name: string): string | undefined {
     : undefined;
 }
 
-/** The known name with the longest common beginning, for names that are more than a slip away. */
+/** The known name of the same family that has most words in common, or else the longest beginning: for names that are more than a slip away. */
 function resembling(name: string): string {
-  let best = { name: '', length: 0 };
+  const words = name.split('_');
+  let best = { name: '', likeness: 0, beginning: 0 };
   for (const known of KNOWN) {
-    let length = 0;
-    while (length < known.length && known[length] === name[length]) length += 1;
-    if (length > best.length) best = { name: known, length };
+    const theirs = known.split('_');
+    if (theirs[0] !== words[0]) continue;
+    const common = theirs.filter((word) => words.includes(word)).length;
+    const likeness = common / new Set([...words, ...theirs]).size;
+    const beginning = commonBeginning(known, name);
+    if (likeness < best.likeness || (likeness === best.likeness && beginning <= best.beginning)) continue;
+    best = { name: known, likeness, beginning };
   }
   return best.name;
+}
+
+function commonBeginning(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length += 1;
+  return length;
 }

@@ -90,6 +90,26 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     { JWT_SECRET: 'x' },
     ['JWT_SECRET: is not a setting of the broker: the nearest is JWT_ISSUER'],
   ],
+  ...(
+    [
+      ['CARTESIA_URL', 'CARTESIA_BASE_URL'],
+      ['CARTESIA_API_VERSION', 'CARTESIA_VERSION'],
+      ['CARTESIA_INSECURE', 'CARTESIA_ALLOW_INSECURE'],
+      ['CARTESIA_KEY_FILE', 'CARTESIA_API_KEY_FILE'],
+      ['TOKEN_MAX_TTL', 'TOKEN_TTL_MAX'],
+      ['TOKEN_SECRET', 'TOKEN_SIGNING_SECRET'],
+      ['JWT_ALG', 'JWT_ALGORITHMS'],
+      ['BROKER_CONFIG_PATH', 'BROKER_CONFIG'],
+      ['TRUSTED_CLIENTS_LIST', 'TRUSTED_CLIENTS'],
+    ] as const
+  ).map(
+    ([name, nearest]) =>
+      [
+        `the nearest to ${name}`,
+        { [name]: 'x' },
+        [`${name}: is not a setting of the broker: the nearest is ${nearest}`],
+      ] as const,
+  ),
   [
     'an unknown variable that names us',
     { CARTESIA_REGION: 'x' },
