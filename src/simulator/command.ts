@@ -77,6 +77,7 @@ function readArguments(
   const values = parsed(argv);
   const { plan, key, host } = values;
   const tlsPort = portOf('--tls-port', values['tls-port']);
+  if (key?.some((one) => !KEY.test(one))) throw usage('--key must be printable ASCII characters without spaces');
   return {
     help: values.help ?? false,
     caFile: values['ca-file'],
@@ -88,6 +89,9 @@ function readArguments(
     ...(host === undefined ? {} : { host }),
   };
 }
+
+/** What a header can carry. */
+const KEY = /^[\x21-\x7e]+$/;
 
 function parsed(argv: readonly string[]) {
   try {

@@ -85,6 +85,8 @@ test('wrong usage is told apart from failure, and starts nothing', async (t) => 
     [['--port', 'x'], /^--port must be a port from 0 to 65535\n/],
     [['--tls-port', '70000'], /^--tls-port must be a port/],
     [['--control-port', '-1'], /argument is ambiguous|must be a port/],
+    [['--key', ''], /^--key must be printable ASCII/],
+    [['--key', 'sk_car_a', '--key', 'sk car'], /^--key must be printable ASCII/],
     [['--speed'], /Unknown option '--speed'/],
     [['free'], /Unexpected argument 'free'/],
   ];
