@@ -34,7 +34,7 @@ process.on('SIGUSR1', () => {});
 // A diagnostic report would list the environment, secrets and all.
 if (process.report !== undefined) process.report.excludeEnv = true;
 
-const [name = 'help', ...argv] = process.argv.slice(2);
+const [name = '', ...argv] = process.argv.slice(2);
 // Handed over whole: its streams cost 3 ms to make, and `serve` does not write to them.
 const io: CommandIo = process;
 
@@ -48,6 +48,6 @@ if (name === 'help' || name === '--help' || name === '-h') {
 } else if (Object.hasOwn(COMMANDS, name) && COMMANDS[name] !== undefined) {
   process.exitCode = await COMMANDS[name](argv, io);
 } else {
-  process.stderr.write(`Unknown command.\n\n${USAGE}`);
+  process.stderr.write(`${name === '' ? 'No' : 'Unknown'} command.\n\n${USAGE}`);
   process.exitCode = 2;
 }

@@ -26,7 +26,7 @@ ${exampleAnswer()}
 | header | meaning |
 |---|---|
 | \`x-should-retry\` | \`true\` when the same request can succeed later. The official SDKs obey it. |
-| \`retry-after\` | Seconds to wait before the next try, ${RETRY_AFTER_MAX_SECONDS} at most; on every 429 and 503. |
+| \`retry-after\` | Seconds to wait before the next try, ${RETRY_AFTER_MAX_SECONDS} at most; on every 429 and 503, and where a wait is known: a spent budget (402), an upstream that is given a rest (502). |
 | \`cartesia-request-id\` | The id that Cartesia gave the failed request behind this one, where there was one. |
 
 ## Codes

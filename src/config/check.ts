@@ -169,14 +169,17 @@ function expectedText(kind: NonNullable<TextNode['x-kind']>): string {
   return wrongText(kind, '\u0000') ?? 'expected a text';
 }
 
+/** Too short and too plain for a key or a secret of the broker's. */
+const PLAIN_WORD = /^[a-z_]{1,20}$/;
+
 function reportUnknownKeys(node: GroupNode, value: Tree, path: SettingPath, report: Report): void {
   const known = Object.keys(node.properties);
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
     const place = report.placeOf([...path, key]);
     const near = nameFinder(known)(key);
-    // A key is shown only when it resembles a known one: a secret written where a name belongs must not be printed.
-    const setting = [...path, near === undefined ? '*' : key].join('.');
+    // A secret written where a name belongs must not be printed: shown is what resembles a known name, or is a plain short word.
+    const setting = [...path, near !== undefined || PLAIN_WORD.test(key) ? key : '*'].join('.');
     const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
     report.addAt({ setting, file: place.file }, `unknown setting; ${hint}`);
   }

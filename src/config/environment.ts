@@ -74,9 +74,12 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
   // Also where no key could be read: the policy beside it is to be checked in the same run.
   if (names.size === 0 || given.some(opensAWayIn)) names.add(DEFAULT_CLIENT);
 
+  // A key that is wrong says nothing about the policy beside it: rules about that still judge.
+  const areKeysBroken = report.isBroken(['clients']);
   tree['clients'] = emptyTree();
   for (const name of names) {
     put(tree, ['clients', name], emptyTree());
+    if (areKeysBroken) report.markBroken(['clients', name, 'auth', 'keys']);
     for (const one of given) {
       if (one.setting.variable === CLIENT_KEYS || one.setting.variable === TRUSTED_CLIENTS) continue;
       if (isOfCallers(one) && (name !== DEFAULT_CLIENT || !given.some(opensAWayIn))) continue;
@@ -191,6 +194,6 @@ function put(tree: Tree, path: SettingPath, value: unknown, given?: Given, repor
 }
 
 function addBroken(setting: Setting, variable: string, message: string, report: Report): void {
-  report.markBroken(setting.describesClient ? ['clients'] : setting.path);
+  report.markBroken(setting.path);
   report.addAt({ setting: variable, file: null }, message);
 }

@@ -37,23 +37,35 @@ const OUR_PREFIX = /^(?:CARTESIA|BROKER|CLIENT_KEYS?|TRUSTED_CLIENTS?|MANAGEMENT
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 
 function whatIsWrongWith(name: string): string | undefined {
-  if (SERVICE_LINK.test(name)) return undefined;
   const withoutFile = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : undefined;
   if (withoutFile !== undefined && SETTING_BY_VARIABLE.has(withoutFile)) {
     return `is not read: only secrets can be given as files, ${withoutFile} is none`;
   }
-  const near = nearestKnown(name);
+  const near = KNOWN.has(`${name}_FILE`) ? `${name}_FILE` : nearestKnown(name);
   if (near !== undefined) return `is not a setting of the broker: did you mean ${near}?`;
-  return OUR_PREFIX.test(name) ? `is not a setting of the broker: the nearest is ${resembling(name)}` : undefined;
+  return OUR_PREFIX.test(name) && !SERVICE_LINK.test(name)
+    ? `is not a setting of the broker: the nearest is ${resembling(name)}`
+    : undefined;
 }
 
-/** The known name with the longest common beginning, for names that are more than a slip away. */
+/** The known name of the same family that has most words in common, or else the longest beginning: for names that are more than a slip away. */
 function resembling(name: string): string {
-  let best = { name: '', length: 0 };
+  const words = name.split('_');
+  let best = { name: '', likeness: 0, beginning: 0 };
   for (const known of KNOWN) {
-    let length = 0;
-    while (length < known.length && known[length] === name[length]) length += 1;
-    if (length > best.length) best = { name: known, length };
+    const theirs = known.split('_');
+    if (theirs[0] !== words[0]) continue;
+    const common = theirs.filter((word) => words.includes(word)).length;
+    const likeness = common / new Set([...words, ...theirs]).size;
+    const beginning = commonBeginning(known, name);
+    if (likeness < best.likeness || (likeness === best.likeness && beginning <= best.beginning)) continue;
+    best = { name: known, likeness, beginning };
   }
   return best.name;
+}
+
+function commonBeginning(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length += 1;
+  return length;
 }

@@ -46,10 +46,14 @@ export function refused(reason: string): { outcome: 'refused'; code: 'unauthenti
 export function readCredential(request: HeaderView, query: string, options: CredentialOptions): CredentialReading {
   const { connection } = request;
   const { authorization, 'x-api-key': apiKey } = request.headers;
-  if (authorization !== undefined && isRepeated(request.rawHeaders, 'authorization')) {
-    return refused('authorization_repeated');
+  if (authorization !== undefined) {
+    const repeated = repetition(request.rawHeaders, 'authorization');
+    if (repeated !== null) return repeated === 'alike' ? refused('authorization_repeated') : AMBIGUOUS;
   }
-  if (apiKey !== undefined && isRepeated(request.rawHeaders, 'x-api-key')) return refused('api_key_repeated');
+  if (apiKey !== undefined) {
+    const repeated = repetition(request.rawHeaders, 'x-api-key');
+    if (repeated !== null) return repeated === 'alike' ? refused('api_key_repeated') : AMBIGUOUS;
+  }
 
   const found: Credential[] = [];
   if (authorization !== undefined) {
@@ -96,13 +100,18 @@ function bearerToken(field: string): string | null {
 }
 
 /** Node keeps the first of several `Authorization` fields and joins several `X-API-Key` fields: only the raw list tells. */
-function isRepeated(rawHeaders: readonly string[], name: string): boolean {
-  let count = 0;
+function repetition(rawHeaders: readonly string[], name: string): 'alike' | 'different' | null {
+  let first: string | undefined;
+  let repeated: 'alike' | null = null;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const field = rawHeaders[i];
-    if (field !== undefined && field.length === name.length && field.toLowerCase() === name) count += 1;
+    if (field === undefined || field.length !== name.length || field.toLowerCase() !== name) continue;
+    const value = rawHeaders[i + 1] ?? '';
+    if (first === undefined) first = value;
+    else if (value === first) repeated = 'alike';
+    else return 'different';
   }
-  return count > 1;
+  return repeated;
 }
 
 function queryTokens(query: string): string[] {

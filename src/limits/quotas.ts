@@ -214,5 +214,6 @@ function exceeded(unit: QuotaUnit, amount: number, endsInMs: number): Problem {
   // Windows end with an hour; the store's clock and ours may differ by less than half of one.
   const until = new Date(Math.round((Date.now() + endsInMs) / HOUR_MS) * HOUR_MS).toISOString().slice(0, 16);
   const what = amount > 1 ? `has less left than the ${amount} that this takes` : 'is spent';
-  return new Problem('quota_exceeded', `The budget of ${UNIT_WORDS[unit]} ${what}. The next one begins at ${until}Z.`);
+  const message = `The budget of ${UNIT_WORDS[unit]} ${what}. The next one begins at ${until}Z.`;
+  return new Problem('quota_exceeded', message, { retryAfterSeconds: endsInMs / 1000 });
 }

@@ -8,6 +8,11 @@ const HEADER_FIELDS_MAX = 100;
 const LENGTH_DIGITS_MAX = 15;
 /** Parameters of a query string: no endpoint has more than a handful. */
 const PARAMETERS_MAX = 100;
+/**
+ * A host and perhaps a port, or nothing (RFC 3986 §3.2). Without the comma of its grammar: no host has one, and one reader makes a list
+ * of two fields with it.
+ */
+const HOST = /^(?:\[[\w.:%~-]+\]|[\w.~!$&'()*+;=%-]*)(?::\d{0,5})?$/;
 /** Longest request target, bytes. Query strings of the mirrored endpoints are far below. */
 const TARGET_MAX = 8192;
 
@@ -22,6 +27,7 @@ export function checkFraming(request: IncomingMessage): Problem | null {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return new Problem('invalid_request', 'Speak HTTP/1.1.');
   if (rawHeaders.length > HEADER_FIELDS_MAX * 2) return new Problem('headers_too_large');
   let hosts = 0;
+  let host = '';
   let lengths = 0;
   let encodings = 0;
   let type: string | undefined;
@@ -29,8 +35,10 @@ export function checkFraming(request: IncomingMessage): Problem | null {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
     // By length first: this runs for every field of every request.
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-    else if (name.length === 12 && name.toLowerCase() === 'content-type') {
+    if (name.length === 4 && name.toLowerCase() === 'host') {
+      hosts += 1;
+      host = rawHeaders[at + 1] ?? '';
+    } else if (name.length === 12 && name.toLowerCase() === 'content-type') {
       type ??= rawHeaders[at + 1];
       hasTwoTypes ||= type !== rawHeaders[at + 1];
     } else if (name.length === 14 && name.toLowerCase() === 'content-length') lengths += 1;
@@ -38,6 +46,7 @@ export function checkFraming(request: IncomingMessage): Problem | null {
   }
   if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0'))
     return new Problem('invalid_request', 'The header Host must be there once.');
+  if (!HOST.test(host)) return new Problem('invalid_request', 'The header Host must be a host and perhaps a port.');
   const { 'content-length': length = '', 'transfer-encoding': encoding } = request.headers;
   if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0) || length.length > LENGTH_DIGITS_MAX) {
     return new Problem('invalid_request', 'The length of the body is not clear.');

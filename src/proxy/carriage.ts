@@ -127,7 +127,7 @@ function answerHeaders(reply: FastifyReply, head: AnswerHead, endpoint: Endpoint
   // A proxy in front that collected a stream before passing it on would cost the first second of every sentence.
   list.push(
     'cache-control',
-    endpoint.transport === 'read' ? 'private, no-cache' : 'no-store',
+    endpoint.transport === 'read' ? 'private, no-cache' : 'no-cache, no-store',
     'x-accel-buffering',
     'no',
   );

@@ -20,7 +20,7 @@ export const SIMULATE_USAGE = `Usage: cartesia-broker simulate [options]
 
   --plan ${PLANS.join('|')}   concurrency limits of that plan (default startup)
   --port N           plain HTTP and WebSockets (default 8787, 0 = any free port)
-  --tls-port N       the same over TLS, with a certificate made at start (default 8788)
+  --tls-port N       the same over TLS, with a certificate made at start (default 8788, or any free port)
   --control-port N   settings, faults, clock and journal over HTTP (default: none)
   --key K            an API key to accept; may be repeated (default sk_car_simulated)
   --host H           address to listen on (default 127.0.0.1)
@@ -49,7 +49,7 @@ export async function runSimulate(argv: readonly string[], io: CommandOutput): P
     io.stdout.write(SIMULATE_USAGE);
     return { close: async () => {} };
   }
-  const simulator = await startSimulator(options);
+  const simulator = await start(options);
   try {
     if (caFile !== undefined) await writeCertificate(simulator, caFile);
   } catch (error) {
@@ -60,22 +60,38 @@ export async function runSimulate(argv: readonly string[], io: CommandOutput): P
   return { close: () => simulator.close() };
 }
 
+/** Who has not named the port for TLS has no use for that very one: another simulator may have it. */
+async function start(options: SimulatorOptions): Promise<Simulator> {
+  if (options.tlsPort !== undefined) return startSimulator(options);
+  try {
+    return await startSimulator({ ...options, tlsPort: 8788 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    return startSimulator({ ...options, tlsPort: 0 });
+  }
+}
+
 function readArguments(
   argv: readonly string[],
 ): SimulatorOptions & { readonly help: boolean; readonly caFile: string | undefined } {
   const values = parsed(argv);
   const { plan, key, host } = values;
+  const tlsPort = portOf('--tls-port', values['tls-port']);
+  if (key?.some((one) => !KEY.test(one))) throw usage('--key must be printable ASCII characters without spaces');
   return {
     help: values.help ?? false,
     caFile: values['ca-file'],
     port: portOf('--port', values.port) ?? 8787,
-    tlsPort: portOf('--tls-port', values['tls-port']) ?? 8788,
     controlPort: portOf('--control-port', values['control-port']) ?? null,
+    ...(tlsPort === undefined ? {} : { tlsPort }),
     ...(plan === undefined ? {} : { plan: checkedPlan(plan) }),
     ...(key === undefined ? {} : { apiKeys: key }),
     ...(host === undefined ? {} : { host }),
   };
 }
+
+/** What a header can carry. */
+const KEY = /^[\x21-\x7e]+$/;
 
 function parsed(argv: readonly string[]) {
   try {

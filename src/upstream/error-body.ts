@@ -31,7 +31,10 @@ const MESSAGE_MAX = 2_000;
 const DOC_URL_MAX = 1_000;
 const CODE = /^[a-z][a-z0-9_]{0,63}$/;
 
-/** Never throws; what is not there, of the wrong type or not readable is `null`. Texts are cut and free of control characters. */
+/**
+ * Never throws; what is not there, of the wrong type or not readable is `null`. Texts are cut and free of control characters, but
+ * for a message's line breaks.
+ */
 export function parseErrorBody(body: string): UpstreamError {
   const text = body.trim();
   if (text.startsWith('{')) return fromObject(text);
@@ -63,8 +66,8 @@ function fromObject(text: string): UpstreamError {
   }
   return {
     errorCode: readErrorCode(fields['error_code']),
-    title: cleanText(fields['title'], TITLE_MAX),
-    message: cleanText(fields['message'], MESSAGE_MAX),
+    title: readTitle(fields['title']),
+    message: readMessage(fields['message']),
     requestId: readRequestId(fields['request_id']),
     docUrl: readDocUrl(fields['doc_url']),
   };
@@ -73,11 +76,11 @@ function fromObject(text: string): UpstreamError {
 function fromPlainText(text: string): UpstreamError {
   const colon = text.indexOf(': ');
   // A title is a few words. A colon further on belongs to the message.
-  if (colon <= 0 || colon > TITLE_MAX) return { ...NOTHING, message: cleanText(text, MESSAGE_MAX) };
+  if (colon <= 0 || colon > TITLE_MAX) return { ...NOTHING, message: readMessage(text) };
   return {
     ...NOTHING,
-    title: cleanText(text.slice(0, colon), TITLE_MAX),
-    message: cleanText(text.slice(colon + 2), MESSAGE_MAX),
+    title: readTitle(text.slice(0, colon)),
+    message: readMessage(text.slice(colon + 2)),
   };
 }
 
@@ -91,13 +94,19 @@ function readDocUrl(value: unknown): string | null {
   return url !== null && (url.protocol === 'https:' || url.protocol === 'http:') ? url.href : null;
 }
 
-function cleanText(value: unknown, max: number): string | null {
+function readTitle(value: unknown): string | null {
+  return typeof value === 'string' ? textOrNull(value.slice(0, TITLE_MAX).replace(/\p{Cc}+/gu, ' ')) : null;
+}
+
+/** Cartesia lists what is wrong with several fields line by line. */
+function readMessage(value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  const text = value
-    .slice(0, max)
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim();
-  return text === '' ? null : text;
+  const lines = value.slice(0, MESSAGE_MAX).replace(/\r\n?/g, '\n');
+  return textOrNull(lines.replace(/[^\P{Cc}\n]+/gu, ' '));
+}
+
+function textOrNull(value: string): string | null {
+  return value.trim() || null;
 }
 
 /**

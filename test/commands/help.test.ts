@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { runAdmin } from '../../src/commands/admin.ts';
 import { runCheckConfig } from '../../src/commands/check-config.ts';
@@ -37,4 +39,15 @@ test('admin: an address that is no plain http URL is wrong usage, and nothing is
     t.equal(await runAdmin(['leases', '--url', url], io), 2, url);
     t.match(io.written, { stdout: '', stderr: /^Usage: / });
   }
+});
+
+test('no command, and one that there is not, are wrong usage; who asks for help has it', async (t) => {
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const cases: readonly [argv: string[], outcome: object][] = [
+    [[], { status: 2, stdout: '', stderr: /^No command\.\n\nUsage: cartesia-broker <command>/ }],
+    [['mint'], { status: 2, stdout: '', stderr: /^Unknown command\.\n\nUsage: / }],
+    [['--help'], { status: 0, stdout: /^Usage: cartesia-broker <command>/, stderr: '' }],
+  ];
+  for (const [argv, outcome] of cases)
+    t.match(spawnSync(process.execPath, [main, ...argv], { encoding: 'utf8' }), outcome, argv.join(' '));
 });

@@ -280,9 +280,17 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ['broker.yaml:4:12 clients.web.ttl.maxx: unknown setting; did you mean max?'],
   ],
   [
-    'an unknown name, which is not repeated',
+    'an unknown name',
     `management: { password: 1 }\n${CLIENTS}`,
-    ['broker.yaml:1:15 management.*: unknown setting; known here: host, port, admin_token'],
+    ['broker.yaml:1:15 management.password: unknown setting; known here: host, port, admin_token'],
+  ],
+  [
+    'an unknown name that could be a secret, which is not repeated',
+    `management: { hunter2: 1, abcdefghijklmnopqrstu: 1 }\n${CLIENTS}`,
+    [
+      'broker.yaml:1:15 management.*: unknown setting; known here: host, port, admin_token',
+      'broker.yaml:1:27 management.*: unknown setting; known here: host, port, admin_token',
+    ],
   ],
   [
     'a name that is there twice',

@@ -339,6 +339,16 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
     [/^CLIENT_KEYS: item 2: expected name=sha256:/],
   ],
   [
+    'a broken app key beside an issuer that is no URL and a life above the longest',
+    { ...JWT, CLIENT_KEYS: 'web=nope', JWT_ISSUER: 'login', TOKEN_TTL: '900', TOKEN_TTL_MAX: '300' },
+    [/^CLIENT_KEYS: item 1: /, /^TOKEN_TTL: expected at most the longest life/, /^JWT_ISSUER: expected an https:/],
+  ],
+  [
+    'app keys that are given twice beside a life above the longest',
+    { CLIENT_KEYS: `web=${KEY_HASH}`, CLIENT_KEYS_FILE: '/x', TOKEN_TTL: '900', TOKEN_TTL_MAX: '300' },
+    [/^CLIENT_KEYS: is given twice/, /^TOKEN_TTL: expected at most the longest life/],
+  ],
+  [
     'an admin token that no header could carry',
     { ADMIN_TOKEN: ` ${ADMIN_TOKEN}` },
     [/^ADMIN_TOKEN: expected a secret of at least 32 printable ASCII characters, .* without spaces around it/],

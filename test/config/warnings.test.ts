@@ -74,12 +74,42 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     [/^TTS_CONCURRENCY: does nothing: the broker carries nothing/, /^STT_CONCURRENCY: does nothing/],
   ],
   ['a misspelt variable', { TOKEN_TLL: '1' }, ['TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?']],
+  [
+    'a misspelt variable that a service of Kubernetes could have',
+    { MANAGMENT_PORT: '9091' },
+    ['MANAGMENT_PORT: is not a setting of the broker: did you mean MANAGEMENT_PORT?'],
+  ],
+  [
+    'a file without its ending',
+    { TLS_CERT: '/x', TLS_KEY: '/x' },
+    [/^TLS_CERT: .*did you mean TLS_CERT_FILE\?$/, /^TLS_KEY: .*did you mean TLS_KEY_FILE\?$/],
+  ],
   ['a lower-case variable', { port: '1' }, ['port: is not a setting of the broker: did you mean PORT?']],
   [
     'a variable of our family',
     { JWT_SECRET: 'x' },
     ['JWT_SECRET: is not a setting of the broker: the nearest is JWT_ISSUER'],
   ],
+  ...(
+    [
+      ['CARTESIA_URL', 'CARTESIA_BASE_URL'],
+      ['CARTESIA_API_VERSION', 'CARTESIA_VERSION'],
+      ['CARTESIA_INSECURE', 'CARTESIA_ALLOW_INSECURE'],
+      ['CARTESIA_KEY_FILE', 'CARTESIA_API_KEY_FILE'],
+      ['TOKEN_MAX_TTL', 'TOKEN_TTL_MAX'],
+      ['TOKEN_SECRET', 'TOKEN_SIGNING_SECRET'],
+      ['JWT_ALG', 'JWT_ALGORITHMS'],
+      ['BROKER_CONFIG_PATH', 'BROKER_CONFIG'],
+      ['TRUSTED_CLIENTS_LIST', 'TRUSTED_CLIENTS'],
+    ] as const
+  ).map(
+    ([name, nearest]) =>
+      [
+        `the nearest to ${name}`,
+        { [name]: 'x' },
+        [`${name}: is not a setting of the broker: the nearest is ${nearest}`],
+      ] as const,
+  ),
   [
     'an unknown variable that names us',
     { CARTESIA_REGION: 'x' },

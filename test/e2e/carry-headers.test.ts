@@ -188,7 +188,7 @@ for (const transport of ['undici', 'native'] as const) {
         'content-length': '4',
         'cartesia-request-id': 'req-1',
         'cartesia-file-id': 'file-1',
-        'cache-control': 'no-store',
+        'cache-control': 'no-cache, no-store',
         'x-accel-buffering': 'no',
         'x-content-type-options': 'nosniff',
       },

@@ -115,6 +115,19 @@ test('a head that is not well-formed is refused, and the connection ends', async
     'no Host': mintBytes({ credential, host: '' }),
     'two Hosts': withField('Host: other.test'),
     'two equal Hosts': withField('Host: broker.test'),
+    ...Object.fromEntries(
+      [
+        'broker test',
+        'broker.test/x',
+        'user@broker.test',
+        'broker.test, other.test',
+        '::1',
+        '[::1',
+        'broker.test:x',
+        'br\xf6ker.test',
+        '"x"',
+      ].map((host): [string, string] => [`the Host ${host}`, mintBytes({ credential, host: `Host: ${host}` })]),
+    ),
     'a target in absolute form': mintBytes({ credential, target: 'http://other.test/access-token' }),
     'a target with a control byte': mintBytes({ credential, target: '/access\x01token' }),
     'a target with a byte above ASCII': mintBytes({ credential, target: '/access\xfftoken' }),
@@ -226,6 +239,22 @@ test('what is unusual but clear is served', async (t) => {
       t.equal(response.headers['connection'], 'close');
       await connection.ended();
       t.equal(connection.rest(), '');
+    }
+  });
+
+  await t.test('every Host that can be one is taken', async (t) => {
+    for (const host of [
+      '',
+      'broker_1.test:8080',
+      '127.0.0.1:',
+      '[::1]:8080',
+      '[fe80::1%25eth0]',
+      'xn--brker-jua.test.',
+      'a%2Db',
+    ]) {
+      const connection = await openRaw(t, broker.url);
+      connection.send(mintBytes({ credential, host: `Host: ${host}` }));
+      t.equal((await connection.response()).status, 200, host);
     }
   });
 

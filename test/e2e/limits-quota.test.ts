@@ -20,6 +20,11 @@ test('characters are booked before anything is sent, and the last request that f
     /^The budget of characters has less left than the \d+ that this takes\. The next one begins at \d{4}-\d\d-01T00:00Z\.$/,
   );
   t.equal(refused.headers['x-should-retry'], 'false');
+  t.match(
+    refused.headers['retry-after'],
+    /^(?:[1-9]|[1-5]\d|60)$/,
+    'the end of the month, but never a wait that an SDK would sleep through',
+  );
   t.equal(simulator.counters().tts.granted, 2, 'Cartesia was not asked');
 });
 

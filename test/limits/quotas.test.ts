@@ -51,6 +51,7 @@ test('a subject, its client app and the account have budgets, and a refusal says
   t.throws(() => book(ANN, 1), {
     code: 'quota_exceeded',
     message: /^The budget of characters is spent\. The next one begins at \d{4}-\d\d-\d\dT00:00Z\.$/,
+    details: { retryAfterSeconds: Number },
   });
   t.throws(() => book(ANN, 0), { message: /is spent/ }, 'nothing asks whether something is left');
   t.throws(() => book(BOB, 6), { message: /^The budget of characters has less left than the 6 that this takes\. / });

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
@@ -83,6 +85,8 @@ test('wrong usage is told apart from failure, and starts nothing', async (t) => 
     [['--port', 'x'], /^--port must be a port from 0 to 65535\n/],
     [['--tls-port', '70000'], /^--tls-port must be a port/],
     [['--control-port', '-1'], /argument is ambiguous|must be a port/],
+    [['--key', ''], /^--key must be printable ASCII/],
+    [['--key', 'sk_car_a', '--key', 'sk car'], /^--key must be printable ASCII/],
     [['--speed'], /Unknown option '--speed'/],
     [['free'], /Unexpected argument 'free'/],
   ];
@@ -100,6 +104,21 @@ test('a port in use is a failure, not wrong usage', async (t) => {
   t.teardown(() => first.close());
   const port = /127\.0\.0\.1:(\d+)/.exec(text())?.[1] ?? '';
   await t.rejects(runSimulate(['--port', port, '--tls-port', '0'], io), { code: 'EADDRINUSE' });
+});
+
+test('several at a time need no port for TLS named', async (t) => {
+  // The usual one is in use now, whoever has it.
+  const other = createServer().listen(8788, '127.0.0.1');
+  await once(other, 'listening').catch(() => {});
+  t.teardown(() => other.close());
+  const { io, text } = collector();
+  const simulator = await runSimulate(['--port', '0', '--control-port', '0'], io);
+  t.teardown(() => simulator.close());
+  const port = /^ {2}https +https:\/\/localhost:(\d+)$/m.exec(text())?.[1];
+  t.match(port, /^\d+$/);
+  t.not(port, '8788');
+  const named = ['--port', '0', '--tls-port', String(port)];
+  await t.rejects(runSimulate(named, io), { code: 'EADDRINUSE' }, 'one that is named is that one or none');
 });
 
 test('a certificate that cannot be written ends the command, and nothing goes on listening', async (t) => {

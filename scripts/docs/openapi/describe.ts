@@ -159,6 +159,7 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
     for (const name of Object.keys(errorHeaders(new Problem(code)))) headers.add(name);
     if (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
       headers.add('cartesia-request-id');
+    if (SOMETIMES_WITH_A_WAIT.has(code)) headers.add('retry-after');
     if (code === 'rate_limited') for (const name of RATE_HEADERS) headers.add(name);
   }
   return {
@@ -181,6 +182,8 @@ const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([
   'upstream_unavailable',
   'upstream_rejected',
 ]);
+/** A budget that ends, and a circuit that is open. */
+const SOMETIMES_WITH_A_WAIT: ReadonlySet<ProblemCode> = new Set(['quota_exceeded', 'upstream_unavailable']);
 const RATE_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
 
 function headerReferences(names: readonly string[]): Readonly<Record<string, Reference>> {

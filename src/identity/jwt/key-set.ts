@@ -12,11 +12,11 @@ export interface KeySet {
   trusts(key: VerificationKey): boolean;
   /**
    * Fetches the set for a caller whose token newer keys could verify, unless the cool-down says to wait; callers at the same time share one
-   * fetch. Never rejects.
+   * fetch. The very first fetch does not count for the cool-down: a key that is new right after it is still found. Never rejects.
    * @returns `null` when there is nothing to wait for
    */
   refresh(): Promise<void> | null;
-  /** The first fetch, ahead of any caller. It does not count for the cool-down: a key that is new right after it is still found. */
+  /** The first fetch, ahead of any caller; where a caller was faster, there is nothing left to do. */
   warm(): Promise<void>;
   /** The last fetch succeeded: a key that is not here does not exist. */
   isCurrent(): boolean;
@@ -78,6 +78,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   let nextAttemptAt = Number.NEGATIVE_INFINITY;
   let nextDemandAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
+  let isFirst = true;
   /** How the last fetch ended, as far as it is told. */
   let lastEnd = '';
   let pending: Promise<void> | null = null;
@@ -134,6 +135,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   }
 
   function fetchNow(): Promise<void> {
+    isFirst = false;
     pending ??= load().finally(() => {
       pending = null;
     });
@@ -147,10 +149,10 @@ export function createKeySet(options: KeySetOptions): KeySet {
       if (pending !== null) return pending;
       const now = monotonicNow();
       if (now < nextDemandAt || now < nextAttemptAt || closing.signal.aborted) return null;
-      nextDemandAt = now + timing.cooldownMs;
+      if (!isFirst) nextDemandAt = now + timing.cooldownMs;
       return fetchNow();
     },
-    warm: () => (closing.signal.aborted ? Promise.resolve() : fetchNow()),
+    warm: () => (closing.signal.aborted || !isFirst ? (pending ?? Promise.resolve()) : fetchNow()),
     isCurrent: () => failures === 0 && !isStale(),
     close() {
       closing.abort();

@@ -43,12 +43,25 @@ test('a key that is new right after the start is found at once', async (t) => {
   t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
 });
 
+test('a key that is new right after the first caller is found at once, and the start has nothing to fetch then', async (t) => {
+  const harness = await createKeySetHarness(t);
+  harness.server.publish(known.jwk);
+  t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated', 'before the start has come to the keys');
+  await harness.warm();
+  t.equal(harness.fetches(), 1);
+  harness.server.publish(successor.jwk, known.jwk);
+  t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
+  t.equal(await harness.verdict(harness.freshToken(createSigningKey())), 'jwt_key_unknown');
+  t.equal(harness.fetches(), 2, 'and from then on one for each cool-down');
+});
+
 test('a rotated key is found after the cool-down, and a dropped one is trusted no more', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   const seen = harness.freshToken(known);
   const answer = await harness.present(seen);
   t.equal(answer.outcome, 'authenticated');
+  t.equal(await harness.verdict(harness.freshToken(successor)), 'jwt_key_unknown');
   harness.server.publish(successor.jwk, known.jwk);
   t.equal(await harness.verdict(harness.freshToken(successor)), 'jwt_key_unknown', 'still cooling down');
   harness.advance(cooldownMs);
@@ -68,8 +81,7 @@ test('a key id that now stands for another key does not keep its tokens alive', 
   const seen = harness.freshToken(known);
   t.equal(await harness.verdict(seen), 'authenticated');
   harness.server.publish({ ...successor.jwk, kid: known.kid });
-  harness.advance(cooldownMs);
-  await harness.warm();
+  t.equal(await harness.verdict(harness.freshToken(successor, { kid: known.kid })), 'authenticated');
   t.equal(await harness.verdict(seen), 'jwt_signature');
 });
 
@@ -79,12 +91,13 @@ test('a key that took the place of another without a new name is looked for as a
     const nameless = (key: SigningKey) => ({ ...key.jwk, kid });
     harness.server.publish(nameless(known));
     t.equal(await harness.verdict(harness.freshToken(known, { kid })), 'authenticated');
+    t.equal(await harness.verdict(harness.freshToken(successor, { kid })), 'jwt_signature');
     harness.server.publish(nameless(successor));
     t.equal(await harness.verdict(harness.freshToken(successor, { kid })), 'jwt_signature', 'still cooling down');
     harness.advance(cooldownMs);
     t.equal(await harness.verdict(harness.freshToken(successor, { kid })), 'authenticated');
     t.equal(await harness.verdict(harness.freshToken(known, { kid })), 'jwt_signature', 'the old one is gone');
-    t.equal(harness.fetches(), 2);
+    t.equal(harness.fetches(), 3);
   }
 });
 
@@ -112,28 +125,31 @@ test('a key that is published twice is one key', async (t) => {
   t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated');
   t.match(harness.events, [{ event: 'key_set_loaded', keys: 2 }]);
   harness.server.publish({ ...successor.jwk, kid: known.kid }, known.jwk);
-  harness.advance(cooldownMs);
-  await harness.warm();
+  t.equal(await harness.verdict(harness.freshToken(successor, { kid: 'other' })), 'jwt_key_unknown');
   t.equal(await harness.verdict(harness.freshToken(known)), 'jwt_key_ambiguous', 'two keys of one name are two');
 });
 
 test('news is what changes: the first load, each new trouble, the end of it', async (t) => {
   const harness = await createKeySetHarness(t);
   const fail = (status: number) => harness.server.answer('/jwks', (_, response) => response.writeHead(status).end());
+  const fetchAgain = async (): Promise<void> => {
+    harness.advance(cooldownMs);
+    await harness.present(harness.freshToken(successor));
+  };
   fail(500);
-  await harness.warm();
-  await harness.warm();
+  await fetchAgain();
+  await fetchAgain();
   fail(404);
-  await harness.warm();
+  await fetchAgain();
   harness.server.publish(known.jwk);
   harness.server.answer('/jwks', null);
-  await harness.warm();
-  await harness.warm();
+  await fetchAgain();
+  await fetchAgain();
   fail(404);
-  await harness.warm();
-  await harness.warm();
+  await fetchAgain();
+  await fetchAgain();
   harness.advance(staleMs);
-  await harness.warm();
+  await fetchAgain();
   t.match(harness.events, [
     { reason: 'status_500', areKeysKnown: false, isNews: true },
     { reason: 'status_500', areKeysKnown: false, isNews: false },
