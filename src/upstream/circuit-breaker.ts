@@ -34,8 +34,11 @@ export interface CircuitBreakerOptions {
   readonly maxOpenMs?: number;
 }
 
+/** Under load that many come within one deadline; a quiet replica goes on asking through a bad minute. */
+export const FAILURES_TO_OPEN = 20;
+
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { now, random, onChange, failuresToOpen = 5, openMs = 1_000, maxOpenMs = 30_000 } = options;
+  const { now, random, onChange, failuresToOpen = FAILURES_TO_OPEN, openMs = 1_000, maxOpenMs = 30_000 } = options;
   let state: BreakerState = 'closed';
   let period = 0;
   let failuresInRow = 0;

@@ -1,11 +1,12 @@
 // The way to Cartesia, as GET /metrics and /livez tell it.
 import { test } from 'tap';
+import { FAILURES_TO_OPEN } from '../../src/upstream/circuit-breaker.ts';
 import { send } from './carried-broker.ts';
 import { metricsOf, until } from './limits-answers.ts';
 import { startRunningBroker } from './running-broker.ts';
 
 test('the breaker is told half open once it would try again, though nobody has asked since', async (t) => {
-  const { broker, simulator, appKey } = await startRunningBroker(t);
+  const { broker, simulator, appKey } = await startRunningBroker(t, { env: { MINT_RATE: 'off' } });
   const state = async (): Promise<readonly unknown[]> => {
     const { upstream } = JSON.parse((await send(`${broker.managementUrl}/livez`)).body.toString());
     const metrics = await metricsOf(broker.managementUrl);
@@ -13,7 +14,8 @@ test('the breaker is told half open once it would try again, though nobody has a
   };
   t.strictSame(await state(), [0, 'closed']);
   const fault = simulator.faults.add({ match: {}, action: { type: 'refuse', at: 'request' } });
-  for (let i = 0; i < 5; i += 1) await send(`${broker.url}/access-token`, { credential: appKey, json: {} });
+  for (let i = 0; i < FAILURES_TO_OPEN; i += 1)
+    await send(`${broker.url}/access-token`, { credential: appKey, json: {} });
   t.strictSame(await state(), [2, 'open']);
   fault.remove();
   await until(async () => (await state())[0] !== 2);

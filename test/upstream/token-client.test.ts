@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
+import { FAILURES_TO_OPEN } from '../../src/upstream/circuit-breaker.ts';
 import { createTokenClient, type TokenWish } from '../../src/upstream/token-client.ts';
 import { API_KEY, clientUnderTest, problemOf, settings, WISH } from './client-under-test.ts';
 import { jsonAnswer, type RawRequest, startRawUpstream, tokenAnswer } from './raw-upstream.ts';
@@ -136,12 +137,13 @@ test('a failing upstream opens the circuit: callers are refused at once and told
     socket.write(isBroken ? jsonAnswer('503 Service Unavailable', '{}') : tokenAnswer()),
   );
   const { client, events } = clientUnderTest(t, { baseUrl: upstream.url }, { now: () => clock.ms, random: () => 0 });
-  for (let i = 0; i < 5; i++) t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_unavailable');
+  for (let i = 0; i < FAILURES_TO_OPEN; i++)
+    t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_unavailable');
   t.equal(client.health.breaker, 'open');
   const refused = await problemOf(t, client.mint(WISH));
   t.equal(refused.code, 'upstream_unavailable');
   t.equal(refused.details.retryAfterSeconds, 1);
-  t.equal(upstream.requests.length, 5, 'not asked');
+  t.equal(upstream.requests.length, FAILURES_TO_OPEN, 'not asked');
 
   isBroken = false;
   clock.ms += 1_000;
@@ -149,7 +151,7 @@ test('a failing upstream opens the circuit: callers are refused at once and told
   t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_unavailable', 'one probe at a time');
   await probe;
   await client.mint(WISH);
-  t.equal(upstream.requests.length, 7);
+  t.equal(upstream.requests.length, FAILURES_TO_OPEN + 2);
   t.strictSame(
     events.filter(({ type }) => type === 'breaker' || type === 'shed'),
     [
@@ -178,14 +180,14 @@ test('when the circuit opens, those in line are not left waiting', async (t) => 
   const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1, deadlineMs: 10_000 });
   const problems = await Promise.all(Array.from({ length: 100 }, () => problemOf(t, client.mint(WISH))));
   t.ok(problems.every(({ code }) => code === 'upstream_unavailable'));
-  t.equal(upstream.requests.length, 5);
+  t.equal(upstream.requests.length, FAILURES_TO_OPEN);
   t.match(client.health, { breaker: 'open', running: 0, waiting: 0 });
 });
 
 test('answers that say that upstream is alive do not open the circuit', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('429 Slow', '{}')));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url });
-  for (let i = 0; i < 20; i++) t.equal((await problemOf(t, client.mint(WISH))).code, 'rate_limited');
+  for (let i = 0; i < 2 * FAILURES_TO_OPEN; i++) t.equal((await problemOf(t, client.mint(WISH))).code, 'rate_limited');
   t.equal(client.health.breaker, 'closed');
 });
 
