@@ -124,7 +124,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#client.write(start?.opening.accepted(requestId) ?? '', 'latin1');
     this.#protocol = this.#parts.makeProtocol(this);
     for (const chunk of start?.early ?? []) this.#clientData(chunk);
-    if (!this.#pressure.isUpstreamFull && this.#client.isPaused()) this.#client.resume();
+    if (this.#client.isPaused()) this.#pressure.readClient();
   }
 
   upstreamRefused(answer: ErrorAnswer): void {
@@ -281,7 +281,24 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   #clientData(chunk: Buffer): void {
     this.#liveness.isClientAlive = true;
     if (this.#phase === 'connecting') this.#start?.keep(chunk);
-    else if (this.#phase !== 'over') this.#up.push(chunk);
+    else if (this.#phase !== 'over') {
+      this.#up.push(chunk);
+      this.#waitForTurn();
+    }
+  }
+
+  /** What the client has sent beyond what one turn takes waits for the next one, and so does the client. */
+  #waitForTurn(): void {
+    if (!this.#up.isSpent || this.#pressure.isClientHeld) return;
+    this.#pressure.holdClient();
+    setImmediate(readOn, this);
+  }
+
+  /** Another turn has come. */
+  readOn(): void {
+    this.#up.readOn();
+    if (this.#up.isSpent) setImmediate(readOn, this);
+    else this.#pressure.letClient();
   }
 
   // Ends.
@@ -330,6 +347,11 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
       return;
     }
     this.#closeTimer = setTimeout(() => this.#clientGone(), times.closeMs);
-    this.#client.resume();
+    this.#pressure.upstreamIsOver();
   }
+}
+
+/** One function for all sockets, so that none holds another. */
+function readOn(relay: Relay): void {
+  relay.readOn();
 }
