@@ -45,10 +45,19 @@ export function fieldsIn(bytes: Buffer, start: number, end: number): Fields | nu
 }
 
 function refuseDisguises(value: object, known: ReadonlySet<string>): void {
-  for (const [name, member] of Object.entries(value)) {
+  // Items of a list have no names: to hold the number of each against them took ten times as long as reading the message.
+  if (Array.isArray(value)) {
+    for (const item of value) refuseDisguisesIn(item, known);
+    return;
+  }
+  for (const name in value) {
     if (disguiseOf(name, known) !== null) {
       throw new Problem('invalid_request', 'The message has a field whose name is not spelled as the API spells it.');
     }
-    if (typeof member === 'object' && member !== null) refuseDisguises(member, known);
+    refuseDisguisesIn(Reflect.get(value, name), known);
   }
+}
+
+function refuseDisguisesIn(value: unknown, known: ReadonlySet<string>): void {
+  if (typeof value === 'object' && value !== null) refuseDisguises(value, known);
 }
