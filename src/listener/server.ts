@@ -10,6 +10,7 @@ import { refusedWith } from '../errors/refused-with.ts';
 import { errorBody, errorHeaders } from '../errors/wire.ts';
 import { endConnection } from './end-connection.ts';
 import { announcesBody, checkFraming, mentionsBody } from './framing.ts';
+import { IncomingRequest } from './incoming-request.ts';
 import { Intake } from './intake.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
@@ -70,6 +71,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     requireHostHeader: false, // Node would answer in its own shape; framing.ts asks for it
     insecureHTTPParser: false,
     noDelay: true,
+    IncomingMessage: IncomingRequest,
     // A request without a body has no stream to be read, ended and closed.
     optimizeEmptyRequests: true,
     // Not in every Node that we run on; where it is missing, the listener below sorts them out.
