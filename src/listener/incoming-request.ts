@@ -4,14 +4,15 @@
 // loop goes on reading one connection for up to 2 MB, which is 350,000 of them. Everybody else waited for seconds, and whoever keeps the
 // pieces keeps a hundred times their bytes. So a few pieces pass as they come; behind them the connection is not read until the next
 // turn of the loop, or later where there were very many, and what has been read already is put together to one piece.
-import { IncomingMessage } from 'node:http';
+import { IncomingMessage, type ServerResponse } from 'node:http';
 
 /** Pieces that pass in a turn. A read brings one of those that are worth it, and a turn up to 32 reads. */
 const PASSED_MAX = 32;
 /** As large as a read: no more than the rest of one comes when the connection is not read any more. */
 const PLACE_BYTES = 65_536;
-/** How many a connection may bring in a millisecond: ten times as many could be taken, and there are other connections. */
-const CROWDED_PER_MS = 100;
+/** In a turn; behind more than these the connection waits for as long as they are worth, which leaves it a fiftieth of the time there is. */
+const CROWD_MIN = 320;
+const CROWD_PER_MS = 20;
 
 export class IncomingRequest extends IncomingMessage {
   /** In this turn. */
@@ -42,11 +43,11 @@ export class IncomingRequest extends IncomingMessage {
   }
 
   turnIsOver(): void {
-    const pauseMs = this.#pieces / CROWDED_PER_MS;
+    const pieces = this.#pieces;
     this.#pieces = 0;
     this.#passCrowd();
-    if (pauseMs < 1) this.pauseIsOver();
-    else setTimeout(pauseIsOver, pauseMs, this);
+    if (pieces < CROWD_MIN) this.pauseIsOver();
+    else setTimeout(pauseIsOver, pieces / CROWD_PER_MS, this);
   }
 
   pauseIsOver(): void {
@@ -63,6 +64,17 @@ export class IncomingRequest extends IncomingMessage {
     this.#crowd.bytes = 0;
     super.push(place.subarray(0, bytes));
   }
+}
+
+/**
+ * What is left of a body when its answer is out, and nobody has asked for any of it, passes like the rest of it would: Node itself throws it
+ * away at any speed.
+ */
+export function takeRestSlowly(request: IncomingMessage, response: ServerResponse): void {
+  // Ahead of Node's own listener, which looks whether anybody reads.
+  response.prependListener('finish', () => {
+    if (!request.complete && request.readableFlowing === null) request.resume();
+  });
 }
 
 interface Crowd {

@@ -10,7 +10,7 @@ import { refusedWith } from '../errors/refused-with.ts';
 import { errorBody, errorHeaders } from '../errors/wire.ts';
 import { endConnection } from './end-connection.ts';
 import { announcesBody, checkFraming, mentionsBody } from './framing.ts';
-import { IncomingRequest } from './incoming-request.ts';
+import { IncomingRequest, takeRestSlowly } from './incoming-request.ts';
 import { Intake } from './intake.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
@@ -123,6 +123,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   server.on('request', (request, response) => {
     // An upgrade that nobody here offers is ignored, but Node's parser drops what came behind it.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    if (announcesBody(request)) takeRestSlowly(request, response);
     take(request, response, checkFraming(request));
   });
   server.on('upgrade', (request, stream, head) => {
