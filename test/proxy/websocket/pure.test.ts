@@ -165,6 +165,7 @@ test('a field of a refused message is told only where it stands once, as a text'
     '["context_id"]',
     '"context_id"',
     '{"context_id":"a"',
+    `{"context_id":"a","x":[${'0,'.repeat(10_000)}0]}`,
     '',
   ]) {
     t.equal(told(text), null, text);

@@ -1,7 +1,7 @@
 // Messages on sockets as objects: a client's read so that no other reader of the same bytes can find something else in it, upstream's leniently.
 import { Problem } from '../../../errors/problems.ts';
-import { isJsonObject } from '../../../json/strict-json.ts';
-import { parseStrictJson } from '../../../listener/strict-json.ts';
+import { hasMoreValues, isJsonObject } from '../../../json/strict-json.ts';
+import { parseStrictJson, VALUES_MAX } from '../../../listener/strict-json.ts';
 import { disguiseOf } from '../../disguise.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -24,7 +24,7 @@ export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields 
  */
 export function plainText(payload: Buffer, field: string): string | null {
   const text = payload.toString('utf8');
-  if (text.split(`"${field}"`).length !== 2) return null;
+  if (hasMoreValues(text, VALUES_MAX) || text.split(`"${field}"`).length !== 2) return null;
   try {
     const value: unknown = JSON.parse(text);
     const found = isJsonObject(value) && Object.hasOwn(value, field) ? value[field] : null;
