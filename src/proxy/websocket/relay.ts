@@ -199,7 +199,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   controlUp(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping && this.isOpen) {
       if (this.#parts.pingsCount) this.#liveness.isClientActive = true;
-      this.#down.send(makeFrame(OPCODE.pong, payload, false), true);
+      this.#answer(makeFrame(OPCODE.pong, payload, false), true);
     }
     if (opcode !== OPCODE.close) return;
     const closing = readClose(payload);
@@ -217,7 +217,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   // What the protocol does.
 
   toClient(text: string): void {
-    if (this.isOpen) this.#down.send(makeTextFrame(text, false), false);
+    if (this.isOpen) this.#answer(makeTextFrame(text, false), false);
   }
 
   toUpstream(text: string): void {
@@ -276,6 +276,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#liveness.pinged();
     this.#down.send(PING_TO_CLIENT, true);
     this.#up.send(makeFrame(OPCODE.ping, NOTHING, true));
+  }
+
+  /** It may have to wait for the end of a large message of upstream's, which comes no faster than the client reads. */
+  #answer(frame: Buffer, isControl: boolean): void {
+    this.#down.send(frame, isControl);
+    if (this.#down.queuedBytes > PENDING_MAX_BYTES) this.#end(goneClient('broker', 'aborted'));
   }
 
   #clientData(chunk: Buffer): void {
