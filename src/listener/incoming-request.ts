@@ -26,12 +26,12 @@ export class IncomingRequest extends IncomingMessage {
       this.#passCrowd();
       return super.push(null);
     }
-    if (this.#pieces === 0) setImmediate(turnIsOver, this);
+    if (this.#pieces === 1) setImmediate(turnIsOver, this); // most bodies are one piece
     this.#pieces += 1;
     if (this.#pieces <= PASSED_MAX) return super.push(piece);
     this.#crowd ??= { place: null, bytes: 0, isMoreWanted: false };
     if (this.#crowd.bytes + piece.length > PLACE_BYTES) this.#passCrowd();
-    this.#crowd.place ??= Buffer.allocUnsafeSlow(PLACE_BYTES);
+    this.#crowd.place ??= Buffer.allocUnsafeSlow(Math.max(PLACE_BYTES, piece.length));
     this.#crowd.bytes += piece.copy(this.#crowd.place, this.#crowd.bytes);
     return false;
   }
