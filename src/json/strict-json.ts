@@ -5,11 +5,19 @@ export type StrictJson =
   | { readonly outcome: 'read'; readonly value: unknown }
   | { readonly outcome: 'refused'; readonly fault: JsonFault };
 
-export type JsonFault = 'not_json' | 'duplicate_key' | 'too_deep' | 'too_many_keys' | 'reserved_key';
+export type JsonFault =
+  | 'not_json'
+  | 'duplicate_key'
+  | 'too_deep'
+  | 'too_many_keys'
+  | 'too_many_values'
+  | 'reserved_key';
 
 export interface StrictJsonLimits {
   /** Most members of one object. Default: no limit. */
   readonly keysMax?: number;
+  /** Most values of all objects and lists together, looked at before any of it is read. Default: no limit. */
+  readonly valuesMax?: number;
 }
 
 export const DEPTH_MAX = 20;
@@ -22,6 +30,7 @@ export const DEPTH_MAX = 20;
 export function readStrictJson(bytes: Buffer, limits: StrictJsonLimits = {}): StrictJson {
   if (!isUtf8(bytes)) return refused('not_json');
   const text = bytes.toString('utf8');
+  if (hasMoreValues(text, limits.valuesMax ?? Number.POSITIVE_INFINITY)) return refused('too_many_values');
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -47,6 +56,21 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether there are more values than that in a text that may be JSON. It costs a twentieth of what reading them does. */
+export function hasMoreValues(text: string, max: number): boolean {
+  if (text.length <= max) return false;
+  let values = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === COMMA || code === OPEN_BRACE || code === OPEN_BRACKET) {
+      values += 1;
+      if (values > max) return true;
+    }
+  }
+  return false;
+}
+
 /** Colons outside of strings: one for every member of valid JSON. `null` = nested too deeply. */
 function countWrittenMembers(text: string): number | null {
   let members = 0;
@@ -63,10 +87,10 @@ function countWrittenMembers(text: string): number | null {
   return members;
 }
 
-/** Index of the closing quote; JSON.parse has taken the text, so there is one. */
+/** Index of the closing quote; behind the end where there is none. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
-  while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
   return at;
 }
 
@@ -97,6 +121,7 @@ function refused(fault: JsonFault): StrictJson {
 }
 
 const QUOTE = 0x22;
+const COMMA = 0x2c;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const OPEN_BRACKET = 0x5b;

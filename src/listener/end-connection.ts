@@ -25,6 +25,7 @@ export function endConnection(socket: Socket, bytes?: string): void {
   socket.once('close', () => clearTimeout(timer));
   if (bytes === undefined) socket.end();
   else socket.end(bytes);
+  ignoreRest(socket);
   socket.resume();
 }
 

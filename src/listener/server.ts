@@ -10,6 +10,7 @@ import { refusedWith } from '../errors/refused-with.ts';
 import { errorBody, errorHeaders } from '../errors/wire.ts';
 import { endConnection } from './end-connection.ts';
 import { announcesBody, checkFraming, mentionsBody } from './framing.ts';
+import { IncomingRequest, takeRestSlowly } from './incoming-request.ts';
 import { Intake } from './intake.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
@@ -76,6 +77,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     requireHostHeader: false, // Node would answer in its own shape; framing.ts asks for it
     insecureHTTPParser: false,
     noDelay: true,
+    IncomingMessage: IncomingRequest,
     // A request without a body has no stream to be read, ended and closed.
     optimizeEmptyRequests: true,
     // Not in every Node that we run on; where it is missing, the listener below sorts them out.
@@ -127,6 +129,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   server.on('request', (request, response) => {
     // An upgrade that nobody here offers is ignored, but Node's parser drops what came behind it.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    if (announcesBody(request)) takeRestSlowly(request, response);
     take(request, response, checkFraming(request));
   });
   server.on('upgrade', (request, stream, head) => {

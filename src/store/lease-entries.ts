@@ -2,7 +2,7 @@
 import { type Named, NameTable } from '../collections/name-table.ts';
 import { type Counts, LeaseCounts } from './lease-counts.ts';
 import { HOLD_GUESS_MS, type LeaseAsk, type LeaseHolder } from './lease-rules.ts';
-import { beginWaiting, newTurns, type Turns } from './lease-turns.ts';
+import { beginWaiting, endWaiting, newTurns, type Turns } from './lease-turns.ts';
 
 export interface Lease extends LeaseHolder, Named<Lease> {
   readonly owner: string;
@@ -90,6 +90,8 @@ export function dropWaiter(table: LeaseTable, waiter: Waiter): void {
   table.waiters.delete(waiter);
   waiter.counts.client.queued -= 1;
   waiter.counts.subject.queued -= 1;
+  const { client, subject } = waiter.ask;
+  if (waiter.counts.subject.queued === 0) endWaiting(turnsOfSubjects(table, client), subject);
 }
 
 export function turnsOfSubjects({ turns }: LeaseTable, client: string): Turns {

@@ -31,10 +31,10 @@ export function serve(
     const next = nextWaiter(table, rules, now);
     if (next === null) return;
     const { ask, counts } = next;
-    dropWaiter(table, next);
-    grant(table, ask, counts, now, now + times.offerMs);
     takeTurn(table.turns.clients, ask.client, 1 / ask.weight);
     takeTurn(turnsOfSubjects(table, ask.client), ask.subject, 1);
+    dropWaiter(table, next);
+    grant(table, ask, counts, now, now + times.offerMs);
     granted(ask);
   }
   forgetTurns(table);

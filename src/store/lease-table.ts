@@ -34,17 +34,26 @@ export function acquire(
     return GRANTED;
   }
   const places = rules.queueMax - table.waiters.size;
-  if (ask.waitMs <= 0 || counts.subject.queued >= places) {
-    return { outcome: 'refused', retryAfterMs: retryAfterMs(table, rules) };
-  }
+  const mayWait = ask.waitMs > 0 && counts.subject.queued < places;
+  // Those who wait may not be allowed what is free: a queue that they fill is not in the way of who is.
+  if (!mayWait && !isFree(table, rules, ask, counts, now)) return refusal(table, rules);
   enqueue(table, ask, counts, now);
   serve(table, rules, times, now, (one) => {
     if (one.id !== ask.id) granted(one);
   });
   const lease = table.leases.get(ask.id);
-  if (lease === undefined) return QUEUED;
-  lease.expiresAt = now + times.ttlMs; // asked for now: nobody has to be found first
-  return GRANTED;
+  if (lease !== undefined) {
+    lease.expiresAt = now + times.ttlMs; // asked for now: nobody has to be found first
+    return GRANTED;
+  }
+  const waiter = table.waiters.get(ask.id);
+  if (mayWait || waiter === undefined) return QUEUED;
+  dropWaiter(table, waiter); // somebody else had it coming
+  return refusal(table, rules);
+}
+
+function refusal(table: LeaseTable, rules: PoolRules): LeaseAnswer {
+  return { outcome: 'refused', retryAfterMs: retryAfterMs(table, rules) };
 }
 
 /**

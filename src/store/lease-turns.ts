@@ -24,3 +24,8 @@ export function takeTurn(turns: Turns, name: string, cost: number): void {
   turns.floor = Math.max(turns.floor, taken);
   turns.taken.set(name, taken + cost);
 }
+
+/** Nothing of its waits any more. What it has taken is only remembered where it is more than a newcomer's: many wait once and never again. */
+export function endWaiting(turns: Turns, name: string): void {
+  if (turnsTaken(turns, name) <= turns.floor) turns.taken.delete(name);
+}

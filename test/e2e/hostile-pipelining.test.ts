@@ -114,6 +114,30 @@ test('a client that sends without ever waiting is cut off after a hundred', asyn
   t.equal(connection.rest(), '');
 });
 
+test('of long heads fewer may wait, and whoever never has many at a time may send any number', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 50;
+  const long = `GET /livez HTTP/1.1\r\nHost: b\r\nX-Long: ${'l'.repeat(15_000)}\r\n\r\n`;
+  const greedy = await openRaw(t, broker.url);
+  greedy.send(mintBytes({ credential }) + long.repeat(20));
+  let answers = 0;
+  for (let isLast = false; !isLast; answers += 1) {
+    const { status, headers } = await greedy.response();
+    t.equal(status, 200);
+    isLast = headers['connection'] === 'close';
+  }
+  t.equal(answers, 1 + 5);
+  await greedy.ended();
+  t.equal(greedy.rest(), '');
+
+  const modest = await openRaw(t, broker.url);
+  modest.send(long);
+  for (let sent = 0; sent < 20; sent += 1) {
+    modest.send(long + long);
+    for (let i = 0; i < 2; i += 1) t.not((await modest.response()).headers['connection'], 'close');
+  }
+});
+
 test('what a client goes on sending behind a hundred is read and thrown away, and no request is made of it', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 1000;

@@ -355,6 +355,33 @@ test('a ping flood from a peer that does not read ends the connection, memory fl
   t.ok(process.memoryUsage().external - before < 64 * 1024 * 1024);
 });
 
+test('answers that wait for the end of a large message are no more than what a client may leave unread', async (t) => {
+  for (const [name, frame] of [
+    ['pongs', frameOf(9, 'x'.repeat(125))],
+    ['errors', frameOf(1, '{}x')],
+  ] as const) {
+    const url = await startRawUpstream(t, (socket, accept) => {
+      socket.write(switching(accept), 'latin1');
+      socket.write(makeTextFrame('x'.repeat(1024 * 1024), false).subarray(0, 300_000)); // and nothing more
+    });
+    const { broker, headers } = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
+    const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+    let isOver = false;
+    socket.socket.on('close', () => {
+      isOver = true;
+    });
+    socket.socket.on('error', () => {});
+    const flood = Buffer.concat(Array.from({ length: 500 }, () => frame));
+    for (let sent = 0; sent < 100 && !isOver; sent += 1) {
+      if (!socket.socket.write(flood))
+        await Promise.race([once(socket.socket, 'drain'), once(socket.socket, 'close')]).catch(() => {});
+      await new Promise(setImmediate);
+    }
+    for (let waited = 0; waited < 100 && !isOver; waited += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    t.ok(isOver, `${name}: ended`);
+  }
+});
+
 test('a slow reader pauses upstream, and gets everything', async (t) => {
   const text = JSON.stringify({ type: 'chunk', data: randomBytes(16_384).toString('base64'), context_id: 'a' });
   const frame = makeTextFrame(text, false);

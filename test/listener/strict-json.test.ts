@@ -26,6 +26,10 @@ const REFUSED: readonly [string, Buffer][] = [
   ['constructor', bytes('{"constructor":{"prototype":{}}}')],
   ['21 levels', bytes(nested(21))],
   ['101 keys', bytes(wide(101))],
+  ['10,001 values', bytes(`[${'0,'.repeat(10_000)}0]`)],
+  ['10,001 objects', bytes(`[${'{},'.repeat(5_000)}{}]`)],
+  ['a string without an end, behind 10,000 characters', bytes(`[${' '.repeat(10_000)}"`)],
+  ['an escape without an end, behind 10,000 characters', bytes(`[${' '.repeat(10_000)}"\\`)],
   ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
   ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
   ['a lone surrogate as bytes', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
@@ -50,6 +54,8 @@ test('what could be read in two ways is refused', async (t) => {
 test('what is at the limits is taken', async (t) => {
   t.ok(parseStrictJson(bytes(nested(20))));
   t.ok(parseStrictJson(bytes(wide(100))));
+  t.ok(parseStrictJson(bytes(`[${'0,'.repeat(9_999)}0]`)));
+  t.ok(parseStrictJson(bytes(`{"transcript":"${',{[\\"'.repeat(20_000)}"}`)), 'what stands in a text is no value');
   t.strictSame(parseStrictJson(bytes(' {"a" : "b\\"}{", "c":{"a":[]},"\\\\":"\\\\"}\n')), {
     a: 'b"}{',
     c: { a: [] },

@@ -152,3 +152,22 @@ test('nobody starves: whoever waits is served before anybody has had two turns m
     '200 queues',
   );
 });
+
+test('who has waited and left is forgotten, also while others wait on', async (t) => {
+  const table = createLeaseTable();
+  const rules = pool(1);
+  const held = ask('a/holds');
+  for (const one of [held, ask('a/waits'), ask('a/waits')]) acquire(table, rules, LEASE_TIMES, one, 0, () => {});
+  for (let i = 0; i < 20; i += 1) {
+    const one = ask(`a/passer-by-${i}`);
+    acquire(table, rules, LEASE_TIMES, one, 0, () => {});
+    release(table, rules, LEASE_TIMES, [one.id], 0, () => {});
+  }
+  const names = (): unknown[] => [...(table.turns.subjects.get('a')?.taken.keys() ?? [])];
+  t.strictSame(names(), ['waits']);
+  // Not what somebody has had and a newcomer has not: leaving the queue and coming back is no way to be first.
+  release(table, rules, LEASE_TIMES, [held.id], 0, () => {});
+  for (const who of ['a/waits', 'a/new']) acquire(table, rules, LEASE_TIMES, ask(who), 0, () => {});
+  t.strictSame(names().sort(), ['new', 'waits']);
+  t.equal(table.turns.subjects.get('a')?.taken.get('waits'), 1);
+});

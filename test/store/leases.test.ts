@@ -178,6 +178,27 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, rules, ask('a/modest')), 'queued');
   });
 
+  contract('a full queue is not in the way of who may have what those in it may not', async (t, leases) => {
+    const rules = pool(6, { queueMax: 2, reserved: new Map([['kept', 1]]) });
+    const shares = { clientMax: 2 };
+    const held = [ask('a', shares), ask('a', shares)];
+    for (const one of held) await leases.acquire(rules, one);
+    const waiting = [ask('a/1', shares), ask('a/2', shares)];
+    for (const one of waiting) t.equal(await outcomeOf(leases, rules, one), 'queued');
+    t.equal(await outcomeOf(leases, rules, ask('a/3', shares)), 'refused', 'full');
+    for (const waitMs of [60_000, 0]) t.equal(await outcomeOf(leases, rules, ask('b', { waitMs })), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('b', { subjectMax: 2 })), 'refused', 'has all that it may');
+    t.equal(await outcomeOf(leases, rules, ask('c', { waitMs: 0 })), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('c')), 'refused', 'the rest is kept');
+    t.equal(await outcomeOf(leases, rules, ask('kept')), 'granted');
+    t.equal(await outcomeOf(leases, rules, ask('kept')), 'refused');
+    const { leases: open, waiting: left } = await leases.view(rules);
+    t.equal(open.length, 6);
+    t.equal(left, 2, 'those who were there before wait on');
+    await leases.release(rules, [held[0]?.id ?? '']);
+    t.ok((await holders(leases, rules)).includes(waiting[0]?.id ?? ''));
+  });
+
   contract('a refusal says when to ask again: the longer the queue, the later', async (t, leases) => {
     const rules = pool(1, { queueMax: 4 });
     await leases.acquire(rules, ask('x'));

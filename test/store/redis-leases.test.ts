@@ -54,6 +54,22 @@ test('a Redis that has just become full does a call whole or not at all', async 
   t.equal(await operator.command('look', 'HGET', keyOf('counts'), 'ca'), null);
 });
 
+test('who has waited and left is forgotten, also while others wait on', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const leases = (await replica()).leases('tts');
+  const rules = pool(1);
+  const held = ask('a/holds');
+  for (const one of [held, ask('a/waits'), ask('a/waits')]) await leases.acquire(rules, one);
+  for (let i = 0; i < 20; i += 1) {
+    const one = ask(`a/passer-by-${i}`);
+    t.equal((await leases.acquire(rules, one)).outcome, 'queued');
+    await leases.release(rules, [one.id]);
+  }
+  const names = String(await operator.command('look', 'HKEYS', keyOf('turns')));
+  t.notMatch(names, 'passer-by');
+  t.match(names, 'waits');
+});
+
 test('a clock that is set back by an hour keeps nothing for an hour', async (t) => {
   const { operator, replica } = await setUp(t);
   const store = await replica();

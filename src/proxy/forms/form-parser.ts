@@ -24,6 +24,9 @@ export async function openForm(contentType: string): Promise<Form> {
       resolve();
     });
   });
+  parser.on('partsLimit', () => {
+    problem ??= new Problem('invalid_request', 'The form has too many parts.');
+  });
   parser.on('file', (_name, file) => {
     file.on('error', () => {}); // told by the parser, too
     file.resume();
@@ -34,7 +37,8 @@ export async function openForm(contentType: string): Promise<Form> {
       return problem;
     },
     write(chunk) {
-      if (problem === null) parser.write(chunk);
+      for (let at = 0; at < chunk.length && problem === null; at += WRITTEN_BYTES)
+        parser.write(chunk.subarray(at, at + WRITTEN_BYTES));
     },
     async end() {
       if (problem !== null) return;
@@ -51,7 +55,8 @@ async function openParser(contentType: string): Promise<Parser | Problem> {
   const { Busboy: FormParser } = await import('@fastify/busboy'); // loaded by the first form
   const headers: BusboyHeaders = { 'content-type': contentType };
   try {
-    return new FormParser({ headers, limits: { fieldSize: FIELD_MAX_BYTES, fields: FIELDS_MAX, headerPairs: 20 } });
+    const limits = { fieldSize: FIELD_MAX_BYTES, fields: FIELDS_MAX, parts: PARTS_MAX, headerPairs: 20 };
+    return new FormParser({ headers, limits });
   } catch {
     return new Problem('unsupported_media_type', 'Send the body as multipart/form-data.');
   }
@@ -59,3 +64,7 @@ async function openParser(contentType: string): Promise<Parser | Problem> {
 
 const FIELD_MAX_BYTES = 4096;
 const FIELDS_MAX = 100;
+/** Each costs far more than its bytes, and is remembered until the form is over: a form of nothing else made everybody wait for a second. */
+const PARTS_MAX = 200;
+/** At a time, so that little is parsed in vain behind what ends it. */
+const WRITTEN_BYTES = 4096;

@@ -21,6 +21,7 @@ export class Backpressure {
   /** Since when a side takes nothing, milliseconds of the clock; 0 = it takes. */
   #clientFullAtMs = 0;
   #upstreamFullAtMs = 0;
+  #isClientHeld = false;
 
   constructor(client: Socket, clock: Pick<RelayClock, 'nowMs'>) {
     this.#client = client;
@@ -46,7 +47,33 @@ export class Backpressure {
   upstreamDrained(): void {
     if (this.#upstreamFullAtMs === 0) return;
     this.#upstreamFullAtMs = 0;
-    this.#client.resume();
+    this.readClient();
+  }
+
+  /** The client is not read for a turn of the event loop: it has sent more than is looked at in one. */
+  holdClient(): void {
+    this.#isClientHeld = true;
+    this.#client.pause();
+  }
+
+  get isClientHeld(): boolean {
+    return this.#isClientHeld;
+  }
+
+  letClient(): void {
+    this.#isClientHeld = false;
+    this.readClient();
+  }
+
+  /** Unless there is a reason not to. */
+  readClient(): void {
+    if (!this.#isClientHeld && !this.isUpstreamFull) this.#client.resume();
+  }
+
+  /** Nothing more goes up. */
+  upstreamIsOver(): void {
+    this.#upstreamFullAtMs = 0;
+    this.readClient();
   }
 
   /** Writes to the client, out of the buffer that was read into. */

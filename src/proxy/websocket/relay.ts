@@ -124,7 +124,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#client.write(start?.opening.accepted(requestId) ?? '', 'latin1');
     this.#protocol = this.#parts.makeProtocol(this);
     for (const chunk of start?.early ?? []) this.#clientData(chunk);
-    if (!this.#pressure.isUpstreamFull && this.#client.isPaused()) this.#client.resume();
+    if (this.#client.isPaused()) this.#pressure.readClient();
   }
 
   upstreamRefused(answer: ErrorAnswer): void {
@@ -199,7 +199,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   controlUp(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping && this.isOpen) {
       if (this.#parts.pingsCount) this.#liveness.isClientActive = true;
-      this.#down.send(makeFrame(OPCODE.pong, payload, false), true);
+      this.#answer(makeFrame(OPCODE.pong, payload, false), true);
     }
     if (opcode !== OPCODE.close) return;
     const closing = readClose(payload);
@@ -217,7 +217,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   // What the protocol does.
 
   toClient(text: string): void {
-    if (this.isOpen) this.#down.send(makeTextFrame(text, false), false);
+    if (this.isOpen) this.#answer(makeTextFrame(text, false), false);
   }
 
   toUpstream(text: string): void {
@@ -278,10 +278,33 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#up.send(makeFrame(OPCODE.ping, NOTHING, true));
   }
 
+  /** It may have to wait for the end of a large message of upstream's, which comes no faster than the client reads. */
+  #answer(frame: Buffer, isControl: boolean): void {
+    this.#down.send(frame, isControl);
+    if (this.#down.queuedBytes > PENDING_MAX_BYTES) this.#end(goneClient('broker', 'aborted'));
+  }
+
   #clientData(chunk: Buffer): void {
     this.#liveness.isClientAlive = true;
     if (this.#phase === 'connecting') this.#start?.keep(chunk);
-    else if (this.#phase !== 'over') this.#up.push(chunk);
+    else if (this.#phase !== 'over') {
+      this.#up.push(chunk);
+      this.#waitForTurn();
+    }
+  }
+
+  /** What the client has sent beyond what one turn takes waits for the next one, and so does the client. */
+  #waitForTurn(): void {
+    if (!this.#up.isSpent || this.#pressure.isClientHeld) return;
+    this.#pressure.holdClient();
+    setImmediate(readOn, this);
+  }
+
+  /** Another turn has come. */
+  readOn(): void {
+    this.#up.readOn();
+    if (this.#up.isSpent) setImmediate(readOn, this);
+    else this.#pressure.letClient();
   }
 
   // Ends.
@@ -330,6 +353,11 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
       return;
     }
     this.#closeTimer = setTimeout(() => this.#clientGone(), times.closeMs);
-    this.#client.resume();
+    this.#pressure.upstreamIsOver();
   }
+}
+
+/** One function for all sockets, so that none holds another. */
+function readOn(relay: Relay): void {
+  relay.readOn();
 }

@@ -15,6 +15,12 @@ local function set_turn(name, value)
   redis.call('HSET', TURNS, name, string.format('%.17g', value))
 end
 local function begin_waiting(floor, name) set_turn(name, math.max(turn(floor), turn(name))) end
+-- What it has taken is only remembered where it is more than a newcomer's.
+local function end_waiting(floor, name)
+  if turn(name) > turn(floor) then return end
+  turns[name] = 0
+  redis.call('HDEL', TURNS, name)
+end
 local function take_turn(floor, name, cost)
   local taken = turn(name)
   set_turn(floor, math.max(turn(floor), taken))
@@ -81,7 +87,7 @@ local function drop_waiter(id)
   local client, name = waiter[1], flow(waiter[1], waiter[2])
   redis.call('HDEL', WAITERS, id)
   redis.call('ZREM', LINE, name .. ordered(waiter[7]) .. id)
-  add('w' .. name, -1)
+  if add('w' .. name, -1) == 0 then end_waiting('v' .. client, 's' .. name) end
   if add('q' .. client, -1) == 0 then redis.call('ZREM', CLIENTS, client) end
   set_ready(client, waiter[2])
 end
@@ -104,9 +110,9 @@ local function serve()
     local id, waiter = next_waiter()
     if not id then return end
     local client, subject, owner = waiter[1], waiter[2], waiter[3]
-    drop_waiter(id)
     take_turn('V', 'c' .. client, 1 / waiter[6])
     take_turn('v' .. client, 's' .. flow(client, subject), 1)
+    drop_waiter(id)
     if count('q' .. client) > 0 then redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client) end
     grant(id, client, subject, owner, now + rules.offer)
     if id ~= ask.id then redis.pcall('PUBLISH', rules.wake .. owner, id) end

@@ -164,14 +164,20 @@ if op == 'acquire' then
     outcome = 'queued'
   elseif waiting == 0 and is_free(ask.client, ask.subject, ask.client_max, ask.subject_max) then
     grant(ask.id, ask.client, ask.subject, ask.owner, now + rules.ttl)
-  elseif ask.wait <= 0 or count('w' .. flow(ask.client, ask.subject)) >= rules.queue_max - waiting then
-    outcome, wait = 'refused', retry_after()
   else
-    enqueue(ask.id, ask.client, ask.subject, { ask.client, ask.subject, ask.owner, ask.client_max, ask.subject_max,
-      ask.weight, redis.call('HINCRBY', POOL, 'order', 1) }, now + ask.wait)
-    serve()
+    local may_wait = ask.wait > 0 and count('w' .. flow(ask.client, ask.subject)) < rules.queue_max - waiting
+    -- Those who wait may not be allowed what is free: a queue that they fill is not in the way of who is.
+    if may_wait or is_free(ask.client, ask.subject, ask.client_max, ask.subject_max) then
+      enqueue(ask.id, ask.client, ask.subject, { ask.client, ask.subject, ask.owner, ask.client_max, ask.subject_max,
+        ask.weight, redis.call('HINCRBY', POOL, 'order', 1) }, now + ask.wait)
+      serve()
+    end
     if redis.call('HEXISTS', HOLDERS, ask.id) == 1 then redis.call('ZADD', LEASES, now + rules.ttl, ask.id)
-    else outcome = 'queued' end
+    elseif may_wait then outcome = 'queued'
+    else
+      drop_waiter(ask.id)
+      outcome, wait = 'refused', retry_after()
+    end
   end
   return { about.epoch, outcome, wait }
 elseif op == 'release' then

@@ -106,3 +106,13 @@ test('what is no form, or only a part of one, is refused', async (t) => {
     t.ok((await judged(text)).code, name);
   }
 });
+
+test('a form of very many parts is refused before the rest of it is read', async (t) => {
+  const many = (count: number): string => formOf(field('model', 'ink-whisper'), file().repeat(count));
+  t.equal((await judged(many(199))).code, null);
+  const text = many(5000);
+  const { code, at } = await judged(text);
+  t.equal(code, 'invalid_request');
+  t.ok(at < many(200).length);
+  t.equal((await judged(text, RULES, text.length)).code, 'invalid_request', 'in one piece too');
+});

@@ -111,3 +111,29 @@ test('a side is stalled since it took nothing, however often that is told', asyn
   down.take(4);
   t.equal(down.pressure.stalled(1000, 100), null);
 });
+
+test('a client that is held for a turn is read again when that is over and upstream takes what it sends', async (t) => {
+  const { pressure, client } = setUp(t);
+  pressure.holdClient();
+  t.notOk(client.isRead);
+  pressure.upstreamIsFull();
+  pressure.letClient();
+  t.notOk(client.isRead, 'upstream is full');
+  pressure.upstreamDrained();
+  t.ok(client.isRead);
+
+  pressure.upstreamIsFull();
+  pressure.holdClient();
+  pressure.upstreamDrained();
+  pressure.readClient();
+  t.notOk(client.isRead, 'its turn has not come');
+  pressure.letClient();
+  t.ok(client.isRead);
+
+  pressure.upstreamIsFull();
+  pressure.holdClient();
+  pressure.upstreamIsOver();
+  t.notOk(client.isRead);
+  pressure.letClient();
+  t.ok(client.isRead, 'nobody waits for an upstream that is over');
+});

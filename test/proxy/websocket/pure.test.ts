@@ -138,6 +138,20 @@ test('fields in another spelling are refused, at any depth, and only those that 
     t.throws(() => read(text), Problem, text);
 });
 
+test('items of a list are no fields: no number of one is held against the names', async (t) => {
+  let asked = 0;
+  class Counting extends Set<string> {
+    override has(name: string): boolean {
+      asked += 1;
+      return super.has(name);
+    }
+  }
+  const known = new Counting(['id']);
+  readFields(Buffer.from(JSON.stringify({ a: new Array(1000).fill(0), b: [[{ c: 1 }], 'd'] })), known);
+  t.ok(asked <= 2 * 3, `asked ${asked} times for three names`);
+  t.throws(() => readFields(Buffer.from('{"a":[0,[{"Id":1}]]}'), known), Problem);
+});
+
 test('a field of a refused message is told only where it stands once, as a text', async (t) => {
   const told = (text: string) => plainText(Buffer.from(text), 'context_id');
   t.equal(told('{"model_id":1,"model_id":2,"context_id":"a"}'), 'a');
@@ -151,6 +165,7 @@ test('a field of a refused message is told only where it stands once, as a text'
     '["context_id"]',
     '"context_id"',
     '{"context_id":"a"',
+    `{"context_id":"a","x":[${'0,'.repeat(10_000)}0]}`,
     '',
   ]) {
     t.equal(told(text), null, text);

@@ -26,6 +26,11 @@ const CLIENT_TEXT_MAX_BYTES = 256 * 1024;
 /** Audio is sent in pieces of a tenth of a second, some kilobytes. */
 const CLIENT_BINARY_MAX_BYTES = 1024 * 1024;
 const CLIENT_FRAGMENTS_MAX = 128;
+/**
+ * Frames that are looked at in a turn of the event loop; a kilobyte of text counts as one. A read of 64 kB may hold ten thousand of them, a turn
+ * brings up to 32 such reads, and each frame may have to be answered: without a bound one client made all others wait for seconds.
+ */
+const TURN_MAX = 64;
 
 const RULES: FrameRules = {
   masked: true,
@@ -56,8 +61,10 @@ export class ClientFrames {
   /** A frame that has to be whole, and how much of it is there. */
   #whole: Buffer | null = null;
   #wholeBytes = 0;
-  /** Less than a header. */
-  #carry: Buffer | null = null;
+  /** Less than a header, or what comes behind all that was looked at in a turn. */
+  #rest: Buffer | null = null;
+  /** What may still be looked at in this turn. */
+  #inTurn = TURN_MAX;
   #fragments: Fragments | null = null;
   /** Frames of ours, that wait for the end of one of the client's. */
   #queue: Buffer[] | null = null;
@@ -71,15 +78,22 @@ export class ClientFrames {
     return this.#left > 0 && !this.#isDropped;
   }
 
+  /** Enough for this turn: the client should not be read before `readOn` was called in another one. */
+  get isSpent(): boolean {
+    return this.#inTurn <= 0;
+  }
+
   push(chunk: Buffer): void {
-    const carry = this.#carry;
-    this.#carry = null;
-    this.#bytes = carry === null ? chunk : Buffer.concat([carry, chunk]);
-    this.#from = 0;
-    this.#at = 0;
-    this.#walk(this.#bytes, this.#bytes.length);
-    this.flush();
-    this.#bytes = NOTHING;
+    const rest = this.#rest;
+    const bytes = rest === null ? chunk : Buffer.concat([rest, chunk]);
+    if (this.isSpent) this.#rest = bytes;
+    else this.#read(bytes);
+  }
+
+  /** Goes on with what is there, in a new turn. */
+  readOn(): void {
+    this.#inTurn = TURN_MAX;
+    if (this.#rest !== null) this.#read(this.#rest);
   }
 
   /** A frame of ours for upstream: now, or when the frame that is under way is whole. */
@@ -101,6 +115,20 @@ export class ClientFrames {
     this.#owner.passUp(passing);
   }
 
+  #read(bytes: Buffer): void {
+    this.#inTurn = TURN_MAX;
+    this.#rest = null;
+    this.#bytes = bytes;
+    this.#from = 0;
+    this.#at = 0;
+    this.#walk(bytes, bytes.length);
+    this.flush();
+    this.#bytes = NOTHING;
+    if (this.#owner.isListening) return;
+    this.#rest = null;
+    this.#inTurn = TURN_MAX;
+  }
+
   #walk(bytes: Buffer, end: number): void {
     const header = this.#header;
     while (this.#owner.isListening) {
@@ -108,6 +136,9 @@ export class ClientFrames {
         if (!this.#passBinary(end)) return;
       } else if (this.#whole !== null) {
         if (!this.#fill(this.#whole, bytes, end)) return;
+      } else if (this.isSpent) {
+        if (this.#at < end) this.#rest = bytes.subarray(this.#at);
+        return;
       } else {
         const violation = header.read(bytes, this.#at, end);
         if (violation > 0) this.#owner.violationUp(violation);
@@ -122,13 +153,14 @@ export class ClientFrames {
 
   #keepRest(bytes: Buffer, end: number): void {
     this.flush();
-    this.#carry = Buffer.from(bytes.subarray(this.#at, end));
+    this.#rest = Buffer.from(bytes.subarray(this.#at, end));
   }
 
   #beginBinary(): void {
     const header = this.#header;
     const passes = this.#owner.binaryUp(header.payloadBytes, header.opcode === OPCODE.binary);
     this.#isDropped = !passes;
+    this.#inTurn -= 1;
     if (!passes) this.flush();
     this.#at += header.headerBytes;
     if (!passes) this.#from = this.#at;
@@ -189,6 +221,7 @@ export class ClientFrames {
   #passes(bytes: Buffer, at: number): boolean {
     const header = this.#header;
     const { headerBytes, payloadBytes, frameBytes } = header;
+    this.#inTurn -= 1 + (payloadBytes >> 10);
     unmask(bytes, at + header.maskAt, bytes, at + headerBytes, 0, payloadBytes, scratch);
     const payload = scratch.subarray(0, payloadBytes);
     if (header.isControl) {

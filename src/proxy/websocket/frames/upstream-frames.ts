@@ -45,6 +45,7 @@ export class UpstreamFrames {
   #heldBytes = 0;
   /** Frames of ours, that wait for the end of upstream's frame or message. */
   #queue: Buffer[] | null = null;
+  #queuedBytes = 0;
 
   constructor(owner: UpstreamFramesOwner) {
     this.#owner = owner;
@@ -53,6 +54,11 @@ export class UpstreamFrames {
   /** The client has got a part of a message and not yet the rest: nothing of ours can stand here. */
   get isMidMessage(): boolean {
     return this.#left > 0 || this.#isMidMessage;
+  }
+
+  /** Of frames of ours that wait. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   /**
@@ -74,6 +80,7 @@ export class UpstreamFrames {
     if (this.#left > 0 || (this.#isMidMessage && !isControl)) {
       this.#queue ??= [];
       this.#queue.push(frame);
+      this.#queuedBytes += frame.length;
       return;
     }
     this.flush();
@@ -205,6 +212,7 @@ export class UpstreamFrames {
     if (this.#queue === null || this.#isMidMessage) return;
     const queue = this.#queue;
     this.#queue = null;
+    this.#queuedBytes = 0;
     this.flush();
     for (const frame of queue) this.#owner.passDown(frame);
   }

@@ -1,7 +1,7 @@
 // Messages on sockets as objects: a client's read so that no other reader of the same bytes can find something else in it, upstream's leniently.
 import { Problem } from '../../../errors/problems.ts';
-import { isJsonObject } from '../../../json/strict-json.ts';
-import { parseStrictJson } from '../../../listener/strict-json.ts';
+import { hasMoreValues, isJsonObject } from '../../../json/strict-json.ts';
+import { parseStrictJson, VALUES_MAX } from '../../../listener/strict-json.ts';
 import { disguiseOf } from '../../disguise.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -24,7 +24,7 @@ export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields 
  */
 export function plainText(payload: Buffer, field: string): string | null {
   const text = payload.toString('utf8');
-  if (text.split(`"${field}"`).length !== 2) return null;
+  if (hasMoreValues(text, VALUES_MAX) || text.split(`"${field}"`).length !== 2) return null;
   try {
     const value: unknown = JSON.parse(text);
     const found = isJsonObject(value) && Object.hasOwn(value, field) ? value[field] : null;
@@ -45,10 +45,19 @@ export function fieldsIn(bytes: Buffer, start: number, end: number): Fields | nu
 }
 
 function refuseDisguises(value: object, known: ReadonlySet<string>): void {
-  for (const [name, member] of Object.entries(value)) {
+  // Items of a list have no names: to hold the number of each against them took ten times as long as reading the message.
+  if (Array.isArray(value)) {
+    for (const item of value) refuseDisguisesIn(item, known);
+    return;
+  }
+  for (const name in value) {
     if (disguiseOf(name, known) !== null) {
       throw new Problem('invalid_request', 'The message has a field whose name is not spelled as the API spells it.');
     }
-    if (typeof member === 'object' && member !== null) refuseDisguises(member, known);
+    refuseDisguisesIn(Reflect.get(value, name), known);
   }
+}
+
+function refuseDisguisesIn(value: unknown, known: ReadonlySet<string>): void {
+  if (typeof value === 'object' && value !== null) refuseDisguises(value, known);
 }

@@ -160,7 +160,10 @@ test('every way to write a length is read', async (t) => {
   const walk = walker();
   const lengths = [0, 1, 125, 126, 127, 300, 65_535, 65_536, 70_000];
   const frames = lengths.flatMap((length) => [frameOf(2, Buffer.alloc(length)), frameOf(1, 'a'.repeat(length))]);
-  for (const frame of frames) walk.frames.push(frame);
+  for (const frame of frames) {
+    walk.frames.push(frame);
+    while (walk.frames.isSpent) walk.frames.readOn();
+  }
   t.strictSame(walk.up, Buffer.concat(frames));
   t.strictSame(
     walk.told,
@@ -178,10 +181,12 @@ test('limits are what may still pass', async (t) => {
     ...Array.from({ length: 126 }, () => frameOf(0, 'a', { isFinal: false })),
   ];
   walk.frames.push(Buffer.concat([text, audio, ...fragments, frameOf(0, 'a')]));
+  while (walk.frames.isSpent) walk.frames.readOn();
   t.notOk(walk.told.some((one) => one.startsWith('violation')));
   t.equal(walk.told.length, 2 + 128);
   t.equal(walk.told[0], `text ${long}`, 'shown to its end');
   walk.frames.push(Buffer.concat([...fragments, frameOf(0, 'a', { isFinal: false }), frameOf(0, 'a')]));
+  while (walk.frames.isSpent) walk.frames.readOn();
   t.equal(walk.told.at(-1), 'violation 1008');
 });
 
@@ -192,4 +197,55 @@ test('whoever does not listen any more is told nothing', async (t) => {
   walk.frames.push(Buffer.concat([REST, AUDIO]));
   t.strictSame(walk.up, HALF);
   t.strictSame(walk.told, ['binary 10 true']);
+});
+
+test('of a flood a few are looked at in a turn, in their order, and nothing is lost', async (t) => {
+  for (const [name, frame, told] of [
+    ['pings', frameOf(9, 'p'), 'control 9 p'],
+    ['texts', frameOf(1), 'text '],
+    ['audio', frameOf(2, 'a'), 'binary 1 true'],
+  ] as const) {
+    const walk = walker();
+    const flood = Buffer.concat([...Array.from({ length: 150 }, () => frame), HALF]);
+    walk.frames.push(flood.subarray(0, flood.length - 7));
+    t.strictSame(walk.told, new Array(64).fill(told), name);
+    t.ok(walk.frames.isSpent);
+    walk.frames.push(flood.subarray(flood.length - 7));
+    t.equal(walk.told.length, 64, 'what comes all the same waits');
+    walk.frames.readOn();
+    t.equal(walk.told.length, 128);
+    walk.frames.readOn();
+    t.notOk(walk.frames.isSpent);
+    walk.frames.push(REST);
+    t.strictSame(walk.told, [...new Array(150).fill(told), 'binary 10 true']);
+    const passed = frame[0] === 0x89 ? [AUDIO] : [...Array.from({ length: 150 }, () => frame), AUDIO];
+    t.strictSame(walk.up, Buffer.concat(passed));
+  }
+});
+
+test('much text is as much as many frames', async (t) => {
+  const walk = walker();
+  const text = frameOf(1, 'a'.repeat(40 * 1024));
+  walk.frames.push(Buffer.concat([text, text, text]));
+  t.equal(walk.told.length, 2);
+  t.ok(walk.frames.isSpent);
+  walk.frames.readOn();
+  t.equal(walk.told.length, 3);
+  t.notOk(walk.frames.isSpent);
+  walk.frames.push(text.subarray(0, 100));
+  walk.frames.push(Buffer.concat([text.subarray(100), text]));
+  t.equal(walk.told.length, 5);
+  t.ok(walk.frames.isSpent, 'although there is nothing more');
+  walk.frames.readOn();
+  t.notOk(walk.frames.isSpent);
+});
+
+test('who does not listen any more waits for no turn', async (t) => {
+  const walk = walker();
+  walk.frames.push(Buffer.concat(Array.from({ length: 100 }, () => frameOf(9))));
+  t.ok(walk.frames.isSpent);
+  walk.stop();
+  walk.frames.readOn();
+  t.notOk(walk.frames.isSpent);
+  t.equal(walk.told.length, 64);
 });

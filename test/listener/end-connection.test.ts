@@ -1,0 +1,39 @@
+// What becomes of a connection behind its last answer.
+import { once } from 'node:events';
+import { createServer, IncomingMessage } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { test } from 'tap';
+import { endConnection } from '../../src/listener/end-connection.ts';
+
+test('nothing is made of a body that goes on, and the connection ends all the same', async (t) => {
+  let pieces = 0;
+  class Counting extends IncomingMessage {
+    override push(piece: unknown): boolean {
+      pieces += 1;
+      return super.push(piece);
+    }
+  }
+  const server = createServer({ IncomingMessage: Counting }, (request, response) => {
+    request.resume();
+    response.setHeader('connection', 'close');
+    response.end('no');
+  });
+  const { promise: isClosed, resolve: closed } = Promise.withResolvers<void>();
+  server.on('connection', (socket) => {
+    socket.on('close', () => closed());
+    socket.destroySoon = () => endConnection(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+  await once(socket, 'data');
+  socket.resume();
+  const chunks = '1\r\na\r\n'.repeat(100_000);
+  for (let i = 0; i < 5; i += 1) socket.write(chunks, 'latin1');
+  await isClosed;
+  t.ok(pieces < 50_000, `${pieces} pieces of 500,000`); // those of the reads that came with the answer
+});

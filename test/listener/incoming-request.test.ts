@@ -1,0 +1,119 @@
+// Bodies in many pieces: what arrives, in how many, and what it holds up.
+import { once } from 'node:events';
+import { createServer, IncomingMessage, type RequestListener } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Test, test } from 'tap';
+import { IncomingRequest, takeRestSlowly } from '../../src/listener/incoming-request.ts';
+
+const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+const LAST = '0\r\n\r\n';
+
+async function connectTo(t: Test, handler: RequestListener): Promise<Socket> {
+  const server = createServer({ IncomingMessage: IncomingRequest }, handler);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  socket.on('error', () => {});
+  t.teardown(() => {
+    socket.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Chunks of a byte each. */
+function crumbs(text: string): string {
+  let chunks = '';
+  for (const letter of text) chunks += `1\r\n${letter}\r\n`;
+  return chunks;
+}
+
+const letters = (count: number): string =>
+  Array.from({ length: count }, (_, i) => String.fromCharCode(97 + ((i * i) % 26))).join('');
+
+test('a body in crumbs arrives whole and in few pieces, whoever takes it how', async (t) => {
+  const text = letters(15_000);
+  for (const [name, afterPiece] of [
+    ['as it comes', null],
+    ['with rests', turn],
+  ] as const) {
+    let pieces = 0;
+    const socket = await connectTo(t, async (request, response) => {
+      let got = '';
+      for await (const piece of request) {
+        pieces += 1;
+        got += String(piece);
+        if (afterPiece !== null) await afterPiece();
+      }
+      response.end(got === text ? 'whole' : 'changed');
+    });
+    socket.write(HEAD + crumbs(text) + LAST);
+    let answers = '';
+    socket.setEncoding('latin1').on('data', (some) => {
+      answers += some;
+    });
+    while (!answers.endsWith('\r\n0\r\n\r\n') && !answers.endsWith('whole')) await once(socket, 'data');
+    t.match(answers, /whole/, name);
+    t.ok(pieces < 600, `${pieces} pieces, ${name}`);
+    // The connection is good for the next one.
+    answers = '';
+    socket.write(`${HEAD}5\r\nagain\r\n${LAST}`);
+    while (!answers.includes('changed')) await once(socket, 'data');
+  }
+});
+
+test('pieces pass one by one and at once where they are few', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const got: string[] = [];
+  const socket = await connectTo(t, (request) => {
+    request.on('data', (piece) => {
+      got.push(String(piece));
+      if (got.length === 20) resolve();
+    });
+  });
+  socket.write(HEAD + crumbs(letters(20)));
+  await promise;
+  t.strictSame(got, [...letters(20)]);
+});
+
+test('a body that is announced by its length arrives as before', async (t) => {
+  const bytes = Buffer.alloc(5 * 1024 * 1024, 'b');
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const socket = await connectTo(t, (request) => {
+    let length = 0;
+    request.on('data', (piece: Buffer) => {
+      length += piece.length;
+    });
+    request.on('end', () => resolve(length));
+  });
+  socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes.length}\r\n\r\n`);
+  socket.write(bytes);
+  t.equal(await promise, bytes.length);
+});
+
+test('a body that nobody wants is taken slowly behind its answer, and the next request comes all the same', async (t) => {
+  let requests = 0;
+  const socket = await connectTo(t, (request, response) => {
+    requests += 1;
+    takeRestSlowly(request, response);
+    response.end('here');
+  });
+  socket.write(HEAD);
+  await once(socket, 'data');
+  let pieces = 0;
+  const push = IncomingMessage.prototype.push;
+  IncomingMessage.prototype.push = function (this: IncomingMessage, piece: unknown): boolean {
+    pieces += 1;
+    return push.call(this, piece);
+  };
+  t.teardown(() => {
+    IncomingMessage.prototype.push = push;
+  });
+  socket.write(crumbs(letters(20_000)) + LAST + HEAD + LAST);
+  await once(socket, 'data');
+  t.equal(requests, 2);
+  t.ok(pieces > 0 && pieces < 2_000, `${pieces} pieces`);
+});
