@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'tap';
-import { makeTextFrame } from '../../src/proxy/websocket/frames/frame.ts';
+import { makeFrame, makeTextFrame } from '../../src/proxy/websocket/frames/frame.ts';
 import { until } from './limits-answers.ts';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { logged, STT_PATH, startSocketBroker } from './socket-broker.ts';
@@ -26,6 +26,17 @@ async function fill(socket: Socket, frame: Buffer): Promise<number> {
     ]);
     if (!isTaken) return bytes;
   }
+}
+
+/** Sends that again and again. @returns whether the connection was ended for it, long before the stall limit could have done so */
+async function floods(socket: Socket, bytes: Buffer): Promise<boolean> {
+  const startMs = performance.now();
+  while (!socket.destroyed && performance.now() - startMs < 10_000) {
+    if (socket.write(bytes)) continue;
+    const turn = new Promise((resolve) => setTimeout(resolve, 50));
+    await Promise.race([once(socket, 'drain'), once(socket, 'close'), turn]).catch(() => {});
+  }
+  return socket.destroyed;
 }
 
 test('a client that takes nothing: upstream is held, the client is cut after the stall limit, and upstream let go', async (t) => {
@@ -110,4 +121,46 @@ test('a side that half closes has closed: a WebSocket has no half', async (t) =>
   left.send(closeFrameOf(1011));
   await left.ended();
   await until(() => running.broker.leases === 0);
+});
+
+test('who makes the broker answer and takes no answers is cut, wherever these wait', async (t) => {
+  const opened: Socket[] = [];
+  const url = await startRawUpstream(t, (socket, accept) => {
+    opened.push(socket);
+    socket.write(switching(accept));
+  });
+  const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url, STT_CONCURRENCY: '9' } });
+  const open = async (): Promise<{ readonly client: Socket; readonly upstream: Socket }> => {
+    const { socket: client } = await openRawSocket(t, running.broker.url, STT_PATH, running.headers);
+    const upstream = opened.at(-1) ?? client;
+    return { client, upstream };
+  };
+  const asked = Buffer.concat(Array.from({ length: 500 }, () => makeFrame(9, Buffer.alloc(125), false)));
+  const asking = Buffer.concat(Array.from({ length: 500 }, () => frameOf(9, Buffer.alloc(125))));
+
+  const { upstream } = await open();
+  upstream.pause();
+  t.ok(await floods(upstream, asked), 'an upstream that does not read');
+
+  const inAudio = await open();
+  inAudio.client.write(frameOf(2, Buffer.alloc(MEGABYTE)).subarray(0, 1000));
+  await once(inAudio.upstream, 'data');
+  t.ok(await floods(inAudio.upstream, asked), 'an upstream, while a frame of the client is under way');
+
+  const inAnswer = await open();
+  inAnswer.upstream.write(makeFrame(2, Buffer.alloc(MEGABYTE), false).subarray(0, 1000));
+  await once(inAnswer.client, 'data');
+  t.ok(await floods(inAnswer.client, asking), 'a client, while a frame of upstream is under way');
+  await until(() => running.broker.leases === 0);
+});
+
+test('every ping of who reads is answered, however many come at once', async (t) => {
+  const url = await startRawUpstream(t, (socket, accept) => void socket.write(switching(accept)));
+  const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
+  const client = await openRawSocket(t, running.broker.url, STT_PATH, running.headers);
+  const count = 10_000;
+  client.send(Buffer.concat(Array.from({ length: count }, () => frameOf(9))));
+  let pongs = 0;
+  while (pongs < count && (await client.frame()).opcode === 10) pongs += 1;
+  t.equal(pongs, count);
 });

@@ -25,10 +25,8 @@ import { Liveness } from './liveness.ts';
 import type { ProtocolHost, SocketProtocol } from './protocols/protocol.ts';
 import type { RelayOpening, RelayParts } from './relay-parts.ts';
 import { RelayStart } from './relay-start.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 import type { UpstreamSocket, UpstreamSocketOwner } from './upstream-socket.ts';
-
-/** Answers to pings, errors and the like that wait for a client which does not read. */
-const PENDING_MAX_BYTES = 512 * 1024;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const PING_TO_CLIENT = makeFrame(OPCODE.ping, NOTHING, false);
@@ -51,6 +49,8 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   readonly #up = new ClientFrames(this);
   readonly #down = new UpstreamFrames(this);
   readonly #liveness: Liveness;
+  readonly #unreadByClient = new UnreadAnswers();
+  readonly #unreadByUpstream = new UnreadAnswers();
   #toldAtMs = 0;
   #closeTimer: NodeJS.Timeout | null = null;
 
@@ -157,8 +157,6 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   passDown(bytes: Buffer): void {
     this.#pressure.write(bytes);
-    // Who makes us answer without reading the answers is cut.
-    if (this.#client.writableLength > PENDING_MAX_BYTES) this.#end(goneClient('broker', 'aborted'));
   }
 
   textDown(bytes: Buffer, start: number, end: number): string | null {
@@ -166,7 +164,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   controlDown(opcode: number, payload: Buffer): void {
-    if (opcode === OPCODE.ping) this.#up.send(makeFrame(OPCODE.pong, payload, true));
+    if (opcode === OPCODE.ping) this.#answerUpstream(makeFrame(OPCODE.pong, payload, true));
     if (opcode !== OPCODE.close) return;
     const closing = readClose(payload);
     if (typeof closing === 'number') this.violationDown(closing);
@@ -199,7 +197,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   controlUp(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping && this.isOpen) {
       if (this.#parts.pingsCount) this.#liveness.isClientActive = true;
-      this.#answer(makeFrame(OPCODE.pong, payload, false), true);
+      this.#answerClient(makeFrame(OPCODE.pong, payload, false), true);
     }
     if (opcode !== OPCODE.close) return;
     const closing = readClose(payload);
@@ -217,7 +215,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   // What the protocol does.
 
   toClient(text: string): void {
-    if (this.isOpen) this.#answer(makeTextFrame(text, false), false);
+    if (this.isOpen) this.#answerClient(makeTextFrame(text, false), false);
   }
 
   toUpstream(text: string): void {
@@ -278,10 +276,17 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#up.send(makeFrame(OPCODE.ping, NOTHING, true));
   }
 
-  /** It may have to wait for the end of a large message of upstream's, which comes no faster than the client reads. */
-  #answer(frame: Buffer, isControl: boolean): void {
-    this.#down.send(frame, isControl);
-    if (this.#down.queuedBytes > PENDING_MAX_BYTES) this.#end(goneClient('broker', 'aborted'));
+  #answerClient(frame: Buffer, isControl: boolean): void {
+    const isNothingWaiting = this.#client.writableLength === 0 && !this.#down.hasWaiting;
+    if (this.#unreadByClient.add(frame, isNothingWaiting)) this.#end(goneClient('broker', 'aborted'));
+    else this.#down.send(frame, isControl);
+  }
+
+  #answerUpstream(frame: Buffer): void {
+    const isNothingWaiting = this.#upstream?.pendingBytes === 0 && !this.#up.hasWaiting;
+    if (this.#unreadByUpstream.add(frame, isNothingWaiting))
+      this.#end(lostUpstream('upstream_timeout', 'upstream takes nothing'));
+    else this.#up.send(frame);
   }
 
   #clientData(chunk: Buffer): void {

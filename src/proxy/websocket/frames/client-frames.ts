@@ -83,6 +83,11 @@ export class ClientFrames {
     return this.#inTurn <= 0;
   }
 
+  /** Frames of ours wait for the end of the client's. */
+  get hasWaiting(): boolean {
+    return this.#queue !== null;
+  }
+
   push(chunk: Buffer): void {
     const rest = this.#rest;
     const bytes = rest === null ? chunk : Buffer.concat([rest, chunk]);

@@ -45,7 +45,6 @@ export class UpstreamFrames {
   #heldBytes = 0;
   /** Frames of ours, that wait for the end of upstream's frame or message. */
   #queue: Buffer[] | null = null;
-  #queuedBytes = 0;
 
   constructor(owner: UpstreamFramesOwner) {
     this.#owner = owner;
@@ -56,9 +55,9 @@ export class UpstreamFrames {
     return this.#left > 0 || this.#isMidMessage;
   }
 
-  /** Of frames of ours that wait. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
+  /** Frames of ours wait for the end of upstream's frame or message. */
+  get hasWaiting(): boolean {
+    return this.#queue !== null;
   }
 
   /**
@@ -80,7 +79,6 @@ export class UpstreamFrames {
     if (this.#left > 0 || (this.#isMidMessage && !isControl)) {
       this.#queue ??= [];
       this.#queue.push(frame);
-      this.#queuedBytes += frame.length;
       return;
     }
     this.flush();
@@ -212,7 +210,6 @@ export class UpstreamFrames {
     if (this.#queue === null || this.#isMidMessage) return;
     const queue = this.#queue;
     this.#queue = null;
-    this.#queuedBytes = 0;
     this.flush();
     for (const frame of queue) this.#owner.passDown(frame);
   }
