@@ -12,6 +12,8 @@ import { startRawUpstream, switching } from './socket-upstream.ts';
 test('an upstream that does not open the socket properly: 502 or 504, and the client never sees a 101', async (t) => {
   const refusals: readonly [string, (accept: string) => string, number][] = [
     ['another protocol', () => 'SSH-2.0-OpenSSH_9\r\n\r\n', 502],
+    ['another protocol, in lines of which none is empty', () => 'SSH-2.0-OpenSSH_9\r\n', 502],
+    ['lines that end in line feeds', (accept) => switching(accept).replaceAll('\r\n', '\n'), 502],
     ['a bad status line', () => 'HTTP/1.1 101\x00\r\n\r\n', 502],
     ['a wrong accept', () => switching(acceptOf('x')), 502],
     ['no accept', () => 'HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', 502],

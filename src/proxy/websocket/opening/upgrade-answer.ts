@@ -1,6 +1,7 @@
 // What Cartesia answers to an upgrade, as its bytes come: interim answers are passed over, then it is a 101, or a refusal and its words.
 import { readRequestId } from '../../../upstream/error-body.ts';
-import { UpstreamFailure } from '../../../upstream/upstream-failure.ts';
+import { checkBeginning } from '../../../upstream/http1/answer-beginning.ts';
+import { toUpstreamFailure, UpstreamFailure } from '../../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../../upstream-error.ts';
 import type { ReadBuffer } from '../frames/read-buffer.ts';
 import { type AnswerHead, HEAD_MAX_BYTES, isAcceptance, readBody, readHead } from './upstream-handshake.ts';
@@ -17,6 +18,8 @@ export class UpgradeAnswer {
   readonly #received: ReadBuffer;
   readonly #accept: string;
   #head: AnswerHead | null = null;
+  /** Of a head that is not whole yet, how much was found good. */
+  #looked = 0;
 
   /**
    * @param received where its bytes are; they are taken from there
@@ -67,16 +70,27 @@ export class UpgradeAnswer {
   #takeHead(): UpstreamFailure | null {
     const received = this.#received;
     this.#head = null;
-    const end = received.bytes.subarray(0, received.end).indexOf('\r\n\r\n');
+    const bytes = received.bytes.subarray(0, received.end);
+    const end = bytes.indexOf('\r\n\r\n');
     if (end > HEAD_MAX_BYTES || (end === -1 && received.end > HEAD_MAX_BYTES))
       return new UpstreamFailure('oversized', 'HEAD');
-    if (end === -1) {
-      received.consume(0, false);
-      return null;
-    }
+    if (end === -1) return this.#lookAtBeginning(bytes);
+    this.#looked = 0;
     this.#head = readHead(received.bytes.toString('latin1', 0, end));
     if (this.#head === null) return new UpstreamFailure('malformed', 'HEAD');
     received.consume(end + 4, false);
+    return null;
+  }
+
+  /** A head that can never become whole is not waited for. */
+  #lookAtBeginning(bytes: Buffer): UpstreamFailure | null {
+    try {
+      checkBeginning(bytes, 0, Math.max(0, this.#looked - 1));
+    } catch (error) {
+      return toUpstreamFailure(error);
+    }
+    this.#looked = bytes.length;
+    this.#received.consume(0, false);
     return null;
   }
 }
