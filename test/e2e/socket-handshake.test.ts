@@ -82,6 +82,8 @@ test('handshakes that are none, or are not allowed, are refused before any 101',
       const answer = await answerTo(t, running, text);
       t.equal(answer.status, status);
       t.equal(answer.json['error_code'], code);
+      const isOtherVersion = name === 'version 12' || name === 'no version';
+      t.equal(answer.headers['sec-websocket-version'], isOtherVersion ? '13' : undefined, 'RFC 6455 §4.4');
     });
   }
   t.equal(simulator.journal.entries().length, 0, 'upstream heard of none');

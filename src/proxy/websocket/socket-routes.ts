@@ -11,7 +11,7 @@ import type { KeyAlarm } from '../../upstream/key-alarm.ts';
 import type { KeyRing, RingKey } from '../../upstream/key-ring.ts';
 import { requestHeaders } from '../request-headers.ts';
 import { type ErrorAnswer, problemOfAnswer } from '../upstream-error.ts';
-import { acceptance } from './opening/handshake.ts';
+import { acceptance, SPOKEN_VERSION, speaksOurVersion } from './opening/handshake.ts';
 import { findPassage, type Passage } from './opening/passage.ts';
 import { refuseWithEvent } from './opening/refusal-event.ts';
 import { protocolOf } from './protocols/protocols.ts';
@@ -58,7 +58,10 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
         const problem = toProblem(error);
         options.onProblem(problem, request);
         const isTold = options.browserRefusals === 'event' && refuseWithEvent(request, reply, endpoint.kind, problem);
-        if (!isTold) sendProblem(reply, problem);
+        if (isTold) return;
+        // Who speaks another version hears which one is spoken here (RFC 6455 §4.4).
+        if (!speaksOurVersion(request.headers)) reply.headers(SPOKEN_VERSION);
+        sendProblem(reply, problem);
       },
       handler: async (request, reply) => {
         const { upstream, carrier, limits } = options;

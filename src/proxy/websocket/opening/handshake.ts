@@ -4,6 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import { Problem } from '../../../errors/problems.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+/** The only version there is. */
+export const SPOKEN_VERSION = { 'sec-websocket-version': '13' } as const;
 /** Sixteen bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
@@ -17,14 +19,16 @@ export function checkHandshake(
 ): string {
   const { headers, httpVersion, method } = request;
   if (method !== 'GET' || httpVersion !== '1.1' || headers.upgrade?.toLowerCase() !== 'websocket') throw invalid();
-  if (headers['sec-websocket-version'] !== '13') {
-    throw new Problem('invalid_request', 'Sec-WebSocket-Version must be 13.');
-  }
+  if (!speaksOurVersion(headers)) throw new Problem('invalid_request', 'Sec-WebSocket-Version must be 13.');
   const key = headers['sec-websocket-key'];
   if (key === undefined || !KEY.test(key)) {
     throw new Problem('invalid_request', 'Sec-WebSocket-Key must be sixteen bytes in base64, once.');
   }
   return acceptOf(key);
+}
+
+export function speaksOurVersion(headers: IncomingMessage['headers']): boolean {
+  return headers['sec-websocket-version'] === SPOKEN_VERSION['sec-websocket-version'];
 }
 
 export function acceptOf(key: string): string {
