@@ -147,6 +147,9 @@ export type SocketKind = 'tts' | 'stt' | 'stt_turns' | 'agent_line' | 'agent_man
 /** What is counted against the account: each generation and the socket itself, or the stream or call that the socket is. */
 export type SocketConcurrency = 'tts' | 'stt' | 'agent';
 
+/** Of what a client sends: audio alone, any message, or pings too. */
+export type SignOfLife = 'audio' | 'message' | 'message_or_ping';
+
 /** A row of a WebSocket. */
 export interface SocketEndpoint {
   /** As in `Endpoint`. */
@@ -156,8 +159,8 @@ export interface SocketEndpoint {
   readonly concurrency: SocketConcurrency;
   /** Shorter than upstream's own limit, so that it is us who end it and know why. Milliseconds. */
   readonly idleMs: number;
-  /** Whether a ping of the client's counts as a sign of life there. */
-  readonly pingsCount: boolean;
+  /** What upstream takes for one. */
+  readonly signOfLife: SignOfLife;
   readonly summary: string;
 }
 
@@ -172,7 +175,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
     kind: 'tts',
     concurrency: 'tts',
     idleMs: 290 * SECONDS,
-    pingsCount: false,
+    signOfLife: 'message',
     summary: 'Text to speech, in contexts on a WebSocket',
   },
   {
@@ -181,7 +184,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
     kind: 'stt',
     concurrency: 'stt',
     idleMs: 170 * SECONDS,
-    pingsCount: false,
+    signOfLife: 'audio',
     summary: 'Speech to text, as you speak',
   },
   {
@@ -190,7 +193,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
     kind: 'stt_turns',
     concurrency: 'stt',
     idleMs: 170 * SECONDS,
-    pingsCount: false,
+    signOfLife: 'audio',
     summary: 'Speech to text, turn by turn',
   },
   {
@@ -199,7 +202,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
     kind: 'agent_line',
     concurrency: 'agent',
     idleMs: 170 * SECONDS,
-    pingsCount: true,
+    signOfLife: 'message_or_ping',
     summary: 'A call with a Line agent',
   },
   {
@@ -208,7 +211,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
     kind: 'agent_managed',
     concurrency: 'agent',
     idleMs: 115 * SECONDS,
-    pingsCount: false,
+    signOfLife: 'message',
     summary: 'A call with a managed agent',
   },
 ];

@@ -72,6 +72,23 @@ test('a socket on which nothing is said is closed like at Cartesia; one that is 
   t.equal(pong.payload.toString(), 'still here?');
 });
 
+test('transcription is idle without audio, whatever is said beside it', async (t) => {
+  const { broker, headers } = await startFor(t, { idle: 1 });
+  const manual = await openRawSocket(t, broker.url, STT_PATH, headers);
+  const turns = await openRawSocket(t, broker.url, STT_PATH.replace('/stt/', '/stt/turns/'), headers);
+  const config = JSON.stringify({ type: 'config', turn: { end_timeout_ms: 5600 } });
+  const start = performance.now();
+  const timer = setInterval(() => {
+    manual.send(frameOf(1, 'finalize'));
+    turns.send(frameOf(1, config));
+    if (performance.now() - start > 3000) clearInterval(timer);
+  }, 100);
+  t.teardown(() => clearInterval(timer));
+  for (const socket of [manual, turns])
+    t.strictSame(await socket.closing(), { code: 1000, reason: 'connection idle timeout' });
+  t.ok(performance.now() - start < 3000, 'in the midst of it');
+});
+
 test('who sends audio all the time is never idle, nor is who was spoken to until just now', async (t) => {
   const listening = await startFor(t, { idle: 1 }, { tickMs: 1000 });
   const stt = await openRawSocket(t, listening.broker.url, STT_PATH, listening.headers);

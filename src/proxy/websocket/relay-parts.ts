@@ -1,6 +1,7 @@
 // What a relay is made of, and whom it tells what becomes of it.
 import type { Socket } from 'node:net';
 import type { Problem } from '../../errors/problems.ts';
+import type { SignOfLife } from '../../upstream/endpoints.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import type { RelayEnd } from './ending.ts';
 import type { Lifespan } from './liveness.ts';
@@ -12,8 +13,7 @@ export interface RelayParts extends Lifespan {
   readonly times: RelayTimes;
   readonly clock: RelayClock;
   readonly requestId: string;
-  /** Whether a ping of the client's counts as something. */
-  readonly pingsCount: boolean;
+  readonly signOfLife: SignOfLife;
   readonly makeProtocol: (host: ProtocolHost) => SocketProtocol;
   readonly isRevealing: (text: string) => boolean;
   /** Upstream says on the open socket that it does not take our key. */

@@ -183,7 +183,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   textUp(payload: Buffer, keep: () => Buffer): boolean {
-    this.#liveness.isClientActive = true;
+    if (this.#parts.signOfLife !== 'audio') this.#liveness.isClientActive = true;
     return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
   }
 
@@ -196,7 +196,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   controlUp(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.ping && this.isOpen) {
-      if (this.#parts.pingsCount) this.#liveness.isClientActive = true;
+      if (this.#parts.signOfLife === 'message_or_ping') this.#liveness.isClientActive = true;
       this.#answerClient(makeFrame(OPCODE.pong, payload, false), true);
     }
     if (opcode !== OPCODE.close) return;

@@ -183,7 +183,7 @@ function relayParts(
     endsAtMs: nowMs + sockets.maxDurationMs,
     expiresAtMs: endsWithToken ? nowMs + expiresAt * 1000 - carrier.now() : Number.POSITIVE_INFINITY,
     idleMs: Math.min(endpoint.idleMs, sockets.idleMs ?? Number.POSITIVE_INFINITY),
-    pingsCount: endpoint.pingsCount,
+    signOfLife: endpoint.signOfLife,
     makeProtocol: protocolOf(endpoint.kind, rules, session, recordedRate),
     isRevealing: ring.isRevealedBy,
     keyRefused: (status) => carrier.keyRefused(key, status),
