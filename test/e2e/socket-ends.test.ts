@@ -2,9 +2,11 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
+import { makeTextFrame } from '../../src/proxy/websocket/frames/frame.ts';
 import { openRaw } from './raw-connection.ts';
 import { closeFrameOf, frameOf, handshake, openRawSocket } from './raw-socket.ts';
 import { clientOf, logged, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
+import { startRawUpstream, switching } from './socket-upstream.ts';
 
 const LONG = 'A sentence with more than one chunk, so that it stays unfinished.';
 
@@ -187,6 +189,28 @@ test('a shutdown: idle sockets are closed at once with 1012, busy ones finish, t
   t.equal((await stuck.closing()).code, 1012);
   await stopped;
   t.equal(simulator.counters().ttsSockets.active, 0);
+});
+
+test('most of a short drain deadline, too, is for finishing', async (t) => {
+  const upstreams: Socket[] = [];
+  const url = await startRawUpstream(t, (socket, accept) => {
+    upstreams.push(socket);
+    socket.write(switching(accept));
+  });
+  const { broker, headers } = await startSocketBroker(t, {
+    env: { CARTESIA_BASE_URL: url },
+    file: (digest) => ({ ...clientOf(digest), listen: { drain_deadline: 1, drain_delay: 0 } }),
+  });
+  const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+  socket.send(frameOf(1, speech('a', 'Soon over.')));
+  await delay(50);
+  const stopped = broker.stop({ delayMs: 0 });
+  await delay(400);
+  upstreams[0]?.write(makeTextFrame(JSON.stringify({ type: 'done', done: true, context_id: 'a' }), false));
+  t.match(await socket.event(), { type: 'done' });
+  t.strictSame(await socket.closing(), { code: 1012, reason: 'draining' });
+  socket.send(closeFrameOf(1012));
+  await stopped;
 });
 
 test('while the replica ends, an upgrade on a connection that is still open is told to go elsewhere', async (t) => {

@@ -13,8 +13,9 @@ export interface RelaysOptions {
 }
 
 const TICK_MS = 1000;
-/** What is kept of the drain's deadline for closing handshakes. Milliseconds. */
+/** What is kept of the drain's deadline for closing handshakes, and the most of it that may be: most of a short one is for finishing. */
 const CLOSING_MS = 1500;
+const CLOSING_MAX_SHARE = 0.25;
 
 export class Relays implements RelayClock {
   nowMs: number;
@@ -87,7 +88,7 @@ export class Relays implements RelayClock {
       () => {
         for (const relay of this.#relays.all()) relay.endForRestart();
       },
-      Math.max(0, deadlineMs - CLOSING_MS),
+      deadlineMs - Math.min(CLOSING_MS, deadlineMs * CLOSING_MAX_SHARE),
     );
     const cut = setTimeout(() => this.#cut(), deadlineMs);
     await emptied;
