@@ -16,11 +16,12 @@ import {
   spokenWav,
   startCarrying,
 } from './carried-broker.ts';
-import { problemOf, until } from './limits-answers.ts';
+import { metricsOf, problemOf, until } from './limits-answers.ts';
 import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
-import { speech } from './socket-broker.ts';
+import { openRawSocket } from './raw-socket.ts';
+import { STT_PATH, speech } from './socket-broker.ts';
 
 interface Managed extends CarryingBroker {
   readonly adminToken: string;
@@ -278,6 +279,60 @@ test('what is open is listed and can be ended: an answer breaks off, a socket is
     async () => (jsonOf(await running.admin('GET', '/admin/sessions'))['sessions'] as unknown[]).length === 0,
   );
   t.equal((await running.admin('DELETE', '/admin/sessions/none')).status, 404);
+});
+
+test('who is shut out while waiting for a turn gets none', async (t) => {
+  const running = await setUp(t, { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' });
+  const { broker, simulator, appKey } = running;
+  simulator.configure({ latency: { perChunkMs: 60_000 } });
+  const of = (subject: string) => ({ 'x-broker-subject': subject });
+  const speaking = await open(`${broker.url}/tts/bytes`, { credential: appKey, headers: of('ann'), json: SPEECH });
+  const listening = await openRawSocket(t, broker.url, STT_PATH, { Authorization: `Bearer ${appKey}`, ...of('ann') });
+  simulator.journal.clear();
+
+  const { body, headers } = recordingForm(Buffer.alloc(100_000));
+  const waiting = [
+    send(`${broker.url}/tts/bytes`, { credential: appKey, headers: of('bob'), json: SPEECH }),
+    send(`${broker.url}/tts/sse`, { credential: appKey, headers: of('bob'), json: SPEECH }),
+    send(`${broker.url}/stt`, { credential: appKey, headers: { ...headers, ...of('bob') }, body }),
+  ];
+  const socket = openRawSocket(t, broker.url, STT_PATH, { Authorization: `Bearer ${appKey}`, ...of('bob') });
+  const refusal = socket.then(String, String);
+  await until(async () => {
+    const metrics = await metricsOf(broker.managementUrl);
+    return ['tts', 'stt'].every((kind) => metrics.get(`broker_leases_waiting{kind="${kind}",client="kiosk"}`) === 2);
+  });
+  await running.admin('POST', '/admin/revocations', { scope: 'subject', client: 'kiosk', subject: 'bob' });
+  speaking.destroy();
+  listening.socket.destroy();
+  for (const answer of await Promise.all(waiting)) {
+    t.equal(answer.status, 403);
+    t.match(problemOf(answer), { error_code: 'token_revoked' });
+  }
+  t.match(await refusal, /HTTP\/1\.1 403 [\s\S]*"token_revoked"/);
+  t.strictSame(simulator.journal.entries(), [], 'Cartesia heard of none');
+  await until(() => broker.leases === 0);
+});
+
+test('whoever is ended while Cartesia is asked for a socket gets none', async (t) => {
+  const running = await setUp(t);
+  const { broker, simulator, token } = running;
+  const asking = { Authorization: `Bearer ${token}` };
+  const sessions = async () => jsonOf(await running.admin('GET', '/admin/sessions'))['sessions'] as { id: string }[];
+  const ends = {
+    'by the session': async () => {
+      for (const { id } of await sessions()) await running.admin('DELETE', `/admin/sessions/${id}`);
+    },
+    'by revocation': () => running.admin('POST', '/admin/revocations', { scope: 'token', token: idOf(token) }),
+  };
+  for (const [name, end] of Object.entries(ends)) {
+    simulator.faults.add({ match: {}, times: 1, action: { type: 'hang' } });
+    const refusal = openRawSocket(t, broker.url, STT_PATH, asking).then(String, String);
+    await until(async () => (await sessions()).length === 1);
+    await end();
+    t.match(await refusal, /HTTP\/1\.1 403 [\s\S]*"token_revoked"/, name);
+    t.strictSame(await sessions(), []);
+  }
 });
 
 test('one replica revokes, and the sockets of another are closed', async (t) => {

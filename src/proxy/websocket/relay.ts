@@ -234,7 +234,9 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#parts.keyRefused(status);
   }
 
+  /** While it is being opened, the problem is its answer. */
   cut(problem: Problem, code: number): void {
+    this.#endOpening(problem);
     this.#end(cutOff(problem, code));
   }
 
@@ -261,7 +263,6 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   /** The process ends now. */
   endForRestart(): void {
-    this.#endOpening(new Problem('draining'));
     this.cut(new Problem('draining'), CLOSE.restart);
   }
 
