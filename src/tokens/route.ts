@@ -5,6 +5,7 @@ import type { Config, Delivery } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import { SINGLE_USE_MAX_SECONDS } from '../identity/single-use.ts';
 import type { Quotas } from '../limits/quotas.ts';
+import type { Revocations } from '../limits/revocations.ts';
 import { mentionsBody } from '../listener/framing.ts';
 import { decide } from '../policy/policy.ts';
 import { resolveVersion } from '../upstream/version.ts';
@@ -18,6 +19,7 @@ export interface MintRouteOptions {
   /** A minter for every delivery that some client app uses. */
   readonly minters: ReadonlyMap<Delivery, Minter>;
   readonly quotas: Quotas;
+  readonly revocations: Pick<Revocations, 'checkAgain'>;
   readonly onUndelivered: OnUndelivered;
   /** Asked per request: where the broker is reached may be known only once it listens. */
   readonly destination: (delivery: Delivery) => Destination;
@@ -27,7 +29,7 @@ export interface MintRouteOptions {
 const BODY_MAX_BYTES = 16 * 1024;
 
 export async function mintRoute(app: FastifyInstance, options: MintRouteOptions): Promise<void> {
-  const { upstream, minters } = options;
+  const { upstream, minters, revocations } = options;
 
   app.post(
     '/access-token',
@@ -73,6 +75,8 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const lifetimeSeconds = isSingleUse
         ? Math.min(decision.expiresInSeconds, SINGLE_USE_MAX_SECONDS)
         : decision.expiresInSeconds;
+      // The body may have taken its time.
+      revocations.checkAgain(principal);
       const order = { principal, grants, lifetimeSeconds, isSingleUse, version: version.version };
       const minted = await (minter.recall(order) ?? mintBooked(minter, order, options.quotas));
 
@@ -80,6 +84,8 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const { record } = request;
       record.upstreamMs = minted.upstreamMs;
       record.upstreamRequestId = minted.upstreamRequestId;
+      // So may Cartesia have: what is handed out now could not be taken back.
+      revocations.checkAgain(principal);
       record.mint = {
         grants,
         expiresIn: secondsLeft(minted, nowMs),

@@ -21,6 +21,7 @@ import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
 import { openRawSocket } from './raw-socket.ts';
+import { startRunningBroker } from './running-broker.ts';
 import { STT_PATH, speech } from './socket-broker.ts';
 
 interface Managed extends CarryingBroker {
@@ -312,6 +313,31 @@ test('who is shut out while waiting for a turn gets none', async (t) => {
   t.match(await refusal, /HTTP\/1\.1 403 [\s\S]*"token_revoked"/);
   t.strictSame(simulator.journal.entries(), [], 'Cartesia heard of none');
   await until(() => broker.leases === 0);
+});
+
+test('who is shut out while a token is on its way gets none', async (t) => {
+  const adminToken = randomBytes(24).toString('hex');
+  const { broker, simulator, appKey } = await startRunningBroker(t, { env: { ADMIN_TOKEN: adminToken } });
+  const everything = (path: string) =>
+    send(`${broker.managementUrl}/admin/revocations${path}`, { credential: adminToken, json: { scope: 'everything' } });
+  const slow = await openRaw(t, broker.url);
+  const body = '{"expires_in":900}';
+  slow.send(
+    `POST /access-token HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${appKey}\r\nContent-Type: application/json\r\n` +
+      `Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
+  t.equal((await slow.response()).status, 100, 'it was let in');
+  await everything('');
+  slow.send(body);
+  t.match((await slow.response()).json, { error_code: 'token_revoked' });
+  t.strictSame(simulator.journal.entries(), [], 'Cartesia was not asked');
+
+  await everything('/restore');
+  simulator.faults.add({ match: { path: '/access-token' }, action: { type: 'delay', ms: 300 } });
+  const mint = send(`${broker.url}/access-token`, { credential: appKey, json: {} });
+  await until(() => simulator.faults.list()[0]?.hits === 1);
+  await everything('');
+  t.match(problemOf(await mint), { error_code: 'token_revoked' });
 });
 
 test('whoever is ended while Cartesia is asked for a socket gets none', async (t) => {
