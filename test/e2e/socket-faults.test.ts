@@ -243,6 +243,25 @@ test('whatever upstream sends in whatever pieces arrives as it was: fragments, l
   }
 });
 
+test('an error of upstream that is nested deeper than any stack is one like every other', async (t) => {
+  const depth = 7000; // of what is short enough to be read on every socket
+  const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const error = `{"type":"error","x":${nested},"context_id":"a","status_code":400,"title":"T","message":"M"}`;
+  const url = await startRawUpstream(t, (socket, accept) => {
+    socket.write(switching(accept));
+    socket.on('data', () => socket.write(makeTextFrame(error, false)));
+  });
+  const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
+  for (const [path, message] of [
+    ['/tts/websocket', frameOf(1, speech('a', 'One.'))],
+    [STT_PATH, frameOf(2, 'audio')],
+  ] as const) {
+    const socket = await openRawSocket(t, running.broker.url, path, running.headers);
+    socket.send(message);
+    t.match(await socket.event(), { type: 'error', status_code: 400, title: 'T', message: 'M', source: 'upstream' });
+  }
+});
+
 test('upstream answers with our key in every place there is: it goes nowhere', async (t) => {
   const url = await startRawUpstream(t, () => {});
   const holder = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
