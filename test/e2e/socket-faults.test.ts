@@ -24,6 +24,11 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
     ['two accepts', (accept) => switching(accept, `Sec-WebSocket-Accept: ${accept}\r\n`), 502],
     ['a folded header', (accept) => switching(accept, 'X-A: b\r\n c\r\n'), 502],
     ['a bare line feed', (accept) => switching(accept).replace('Upgrade: websocket\r\n', 'Upgrade: websocket\n'), 502],
+    [
+      'a field of blanks, and then of what is none',
+      (accept) => switching(accept, `X-A:${' '.repeat(16_000)}\0\r\n`),
+      502,
+    ],
     ['a head of 20 kB', (accept) => switching(accept, `X-A: ${'a'.repeat(20_000)}\r\n`), 502],
     ['an endless head', () => 'HTTP/1.1 101 X\r\n'.padEnd(40_000, 'X-A: b\r\n'), 502],
     ['200', () => 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 502],

@@ -1,6 +1,7 @@
 // The handshake with Cartesia as text: the request that opens a socket, and what its answer says. Nothing of the client's own
 // handshake is copied.
 import { randomBytes } from 'node:crypto';
+import { trimmed } from '../../../upstream/http1/answer-head.ts';
 import { acceptOf } from './handshake.ts';
 
 /** Node's own limit for a head. */
@@ -35,7 +36,7 @@ export interface AnswerHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.1 ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/;
+const FIELD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * Strict: what is not HTTP/1.1 to the letter, or has a body whose length can be read in two ways, is no answer.
@@ -47,10 +48,10 @@ export function readHead(text: string): AnswerHead | null {
   if (status === undefined) return null;
   const headers = new Map<string, string>();
   for (const line of lines) {
-    const field = FIELD.exec(line);
-    if (field === null) return null;
-    const [, name = '', value = ''] = field;
-    const key = name.toLowerCase();
+    if (!FIELD.test(line)) return null;
+    const colon = line.indexOf(':');
+    const key = line.slice(0, colon).toLowerCase();
+    const value = trimmed(line, colon + 1, line.length);
     const before = headers.get(key);
     headers.set(key, before === undefined ? value : `${before}, ${value}`);
   }
@@ -72,15 +73,15 @@ function bodyOf(headers: ReadonlyMap<string, string>): AnswerHead['body'] | null
 
 /** Whether a 101 accepts what was asked for, and nothing that was not. @see RFC 6455 §4.1 */
 export function isAcceptance({ status, headers }: AnswerHead, accept: string): boolean {
-  const tokens =
-    headers
-      .get('connection')
-      ?.toLowerCase()
-      .split(/[\t ]*,[\t ]*/) ?? [];
+  const tokens = headers
+    .get('connection')
+    ?.toLowerCase()
+    .split(',')
+    .map((token) => token.trim());
   return (
     status === 101 &&
     headers.get('upgrade')?.toLowerCase() === 'websocket' &&
-    tokens.includes('upgrade') &&
+    tokens?.includes('upgrade') === true &&
     headers.get('sec-websocket-accept') === accept &&
     !headers.has('sec-websocket-extensions') &&
     !headers.has('sec-websocket-protocol')
