@@ -6,6 +6,7 @@ import { Problem } from '../../errors/problems.ts';
 import { toProblem, type UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import { Backpressure } from './backpressure.ts';
+import { ClientTurns } from './client-turns.ts';
 import {
   brokenByClient,
   brokenByUpstream,
@@ -47,6 +48,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   #protocol: SocketProtocol | null = null;
   #phase: 'connecting' | 'open' | 'closing' | 'over' = 'connecting';
   readonly #up = new ClientFrames(this);
+  readonly #turns: ClientTurns;
   readonly #down = new UpstreamFrames(this);
   readonly #liveness: Liveness;
   readonly #unreadByClient = new UnreadAnswers();
@@ -59,6 +61,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#parts = parts;
     this.#start = new RelayStart(opening, parts.client);
     this.#pressure = new Backpressure(parts.client, parts.clock);
+    this.#turns = new ClientTurns(this.#up, this.#pressure);
     this.requestId = parts.requestId;
     this.#liveness = new Liveness(parts, parts.clock.nowMs);
     const { client } = parts;
@@ -293,24 +296,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   #clientData(chunk: Buffer): void {
     this.#liveness.isClientAlive = true;
     if (this.#phase === 'connecting') this.#start?.keep(chunk);
-    else if (this.#phase !== 'over') {
-      this.#up.push(chunk);
-      this.#waitForTurn();
-    }
-  }
-
-  /** What the client has sent beyond what one turn takes waits for the next one, and so does the client. */
-  #waitForTurn(): void {
-    if (!this.#up.isSpent || this.#pressure.isClientHeld) return;
-    this.#pressure.holdClient();
-    setImmediate(readOn, this);
-  }
-
-  /** Another turn has come. */
-  readOn(): void {
-    this.#up.readOn();
-    if (this.#up.isSpent) setImmediate(readOn, this);
-    else this.#pressure.letClient();
+    else if (this.#phase !== 'over') this.#turns.push(chunk);
   }
 
   // Ends.
@@ -361,9 +347,4 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#closeTimer = setTimeout(() => this.#clientGone(), times.closeMs);
     this.#pressure.upstreamIsOver();
   }
-}
-
-/** One function for all sockets, so that none holds another. */
-function readOn(relay: Relay): void {
-  relay.readOn();
 }
