@@ -62,7 +62,7 @@ test('what is not an error body of Cartesia says nothing', async (t) => {
 
 test('where Cartesia says more has to be a place on the web', async (t) => {
   const told = (docUrl: unknown): string | null => parseErrorBody(JSON.stringify({ doc_url: docUrl })).docUrl;
-  t.equal(told('https://docs.cartesia.ai/x?y#z'), 'https://docs.cartesia.ai/x?y#z');
+  for (const url of ['https://docs.cartesia.ai/x?y#z', 'http://docs.example/x']) t.equal(told(url), url);
   for (const other of [
     'javascript:alert(1)',
     'docs.cartesia.ai',
@@ -92,6 +92,11 @@ test('texts are cut, and only a message has lines', async (t) => {
   t.ok(parsed.title?.startsWith('a b t'));
   t.ok(parsed.message?.startsWith('a\nb [31mc d\nem'));
   t.ok((parsed.message?.length ?? 0) <= 2_000);
+  t.strictSame(
+    parseErrorBody('{"title":" T\\n","message":"\\n\\t"}'),
+    { ...NOTHING, title: 'T' },
+    'blanks are no text',
+  );
   t.equal(parseErrorBody(`Title: ${'m'.repeat(5_000)}`).message?.length, 2_000);
 });
 
