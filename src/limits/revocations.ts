@@ -19,7 +19,12 @@ export interface Revocations {
    * @throws Problem `token_revoked`; `store_unavailable` where nobody can say whether it is
    */
   check(caller: Caller): void;
-  /** The same for what runs already, which goes on while nobody can say: `null` = it is not shut out as far as is known. */
+  /**
+   * For whoever was checked and is about to be carried: it may have waited meanwhile. Nobody is refused for what cannot be said now.
+   * @throws Problem `token_revoked`
+   */
+  checkAgain(caller: Caller): void;
+  /** For what runs already, which goes on while nobody can say: `null` = it is not shut out as far as is known. */
   refusalOf(caller: Caller): Problem | null;
   /** Resolves when the list is known for the first time. */
   readonly known: Promise<void>;
@@ -105,16 +110,21 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
     return isShutOut ? new Problem('token_revoked', 'The operator has shut this caller out.') : null;
   }
 
+  function checkAgain(caller: Caller): void {
+    const problem = refusalOf(caller);
+    if (problem === null) return;
+    onEvent({ type: 'shut_out', client: caller.client });
+    throw problem;
+  }
+
   return {
     check(caller) {
       if (!isKnown || failedLooks >= FAILED_LOOKS_MAX || store.state !== 'up') {
         throw new Problem('store_unavailable', undefined, { retryAfterSeconds: RETRY_SECONDS });
       }
-      const problem = refusalOf(caller);
-      if (problem === null) return;
-      onEvent({ type: 'shut_out', client: caller.client });
-      throw problem;
+      checkAgain(caller);
     },
+    checkAgain,
     refusalOf,
     known,
     list: () => list,

@@ -62,13 +62,17 @@ export class LimitedCargo implements Cargo {
     this.#untilMs = untilMs;
   }
 
-  /** From now on the operator can see and end it. */
+  /**
+   * From now on the operator can see and end it.
+   * @throws Problem `token_revoked`: its caller was shut out while it waited, or was read
+   */
   setOff(): void {
     const { carrier, limits, endpoint, request, reply } = this.#journey;
+    const { principal } = admitted(request);
+    limits.revocations.checkAgain(principal);
     this.#state = 'carried';
     const carried = carrier.carry(request, reply, this);
     if (this.#state !== 'carried') return;
-    const { principal } = admitted(request);
     const cut = (problem: Problem): void => carried.cut(problem);
     this.#left = limits.sessions.add({ id: request.id, principal, endpoint: endpoint.path, cut });
   }

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { runAdmin } from '../../src/commands/admin.ts';
 import { capturedIo } from '../commands/captured-io.ts';
-import { connect } from '../simulator/sockets/socket-client.ts';
+import { connect, refused } from '../simulator/sockets/socket-client.ts';
 import { redisServer } from '../store/redis-server.ts';
 import {
   type Answer,
@@ -20,7 +20,7 @@ import { problemOf, until } from './limits-answers.ts';
 import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
-import { speech } from './socket-broker.ts';
+import { STT_PATH, speech } from './socket-broker.ts';
 
 interface Managed extends CarryingBroker {
   readonly adminToken: string;
@@ -205,6 +205,40 @@ test('what is revoked is refused at once, minted for no more, and let in again',
     t.equal((await speak(running)).status, 200);
     t.equal((await running.admin('POST', '/admin/revocations/restore', scope)).status, 404);
   }
+});
+
+test('who is shut out before it was carried is not carried: while it waits for its turn, or sends its body', async (t) => {
+  const running = await setUp(t, { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' });
+  const { broker, simulator } = running;
+  simulator.configure({ latency: { perChunkMs: 60_000 } });
+  const other = await mintProxied(broker.url, running.appKey);
+  const upstream = { ...simulator, url: broker.url };
+
+  const raw = await openRaw(t, broker.url);
+  const body = JSON.stringify(SPEECH);
+  const upload = mintBytes({ target: '/tts/bytes', credential: running.token, body });
+  raw.send(upload.slice(0, -10));
+  const occupants = [
+    await open(`${broker.url}/tts/bytes`, { credential: other, json: SPEECH }),
+    await connect(t, upstream, STT_PATH, { credential: other }),
+  ] as const;
+  t.teardown(() => occupants[0].destroy());
+  const speaking = speak(running);
+  const transcribing = refused(upstream, STT_PATH, { credential: running.token });
+  await until(() => broker.leases === 4);
+
+  await running.admin('POST', '/admin/revocations', { scope: 'token', token: idOf(running.token) });
+  occupants[0].destroy();
+  occupants[1].socket.terminate();
+  raw.send(upload.slice(-10));
+  const answers = { speech: await speaking, socket: await transcribing, 'a body': await raw.response() };
+  for (const [what, { status, body }] of Object.entries(answers)) {
+    t.equal(status, 403, what);
+    t.match(JSON.parse(body.toString()), { error_code: 'token_revoked' }, what);
+  }
+  await until(() => broker.leases === 0);
+  const { tts, stt } = simulator.counters();
+  t.strictSame([tts.granted, stt.granted], [1, 1], 'Cartesia was asked for the others only');
 });
 
 test('what cannot be a revocation is refused by the name of the field', async (t) => {

@@ -12,7 +12,7 @@ import type { SessionFacts, SessionGuard, SessionGuards } from './session-guard.
 export function createLimitedSessions(limits: Limits): SessionGuards {
   return {
     async open(facts, whenGone) {
-      const { leases, quotas, sessions } = limits;
+      const { leases, quotas, revocations, sessions } = limits;
       const { principal, endpoint } = facts;
       const unit = unitOf(endpoint);
       if (quotas.isLimited(unit, principal.client)) await quotas.book(unit, principal, 0);
@@ -20,6 +20,12 @@ export function createLimitedSessions(limits: Limits): SessionGuards {
       const asked = leases.isLimited(kind, principal.client) ? leases.ask(kind, principal, leases.waits.http) : null;
       if (asked !== null) whenGone(() => asked.cancel());
       const lease = asked === null ? null : await asked.granted;
+      try {
+        revocations.checkAgain(principal); // it may have waited for long
+      } catch (error) {
+        lease?.release();
+        throw error;
+      }
       const left = sessions.add({ id: facts.requestId, principal, endpoint: endpoint.path, cut: facts.cut });
       return new LimitedSession(limits, facts, { unit, lease, left });
     },
