@@ -131,6 +131,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       minters: parts.minters,
       destination: parts.destination,
       quotas: limits.quotas,
+      revocations,
       onUndelivered: reportUndelivered(logger, metrics, subjectHash),
     });
   });

@@ -5,6 +5,7 @@ import type { Config, Delivery } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import { SINGLE_USE_MAX_SECONDS } from '../identity/single-use.ts';
 import type { Quotas } from '../limits/quotas.ts';
+import type { Revocations } from '../limits/revocations.ts';
 import { mentionsBody } from '../listener/framing.ts';
 import { decide } from '../policy/policy.ts';
 import { resolveVersion } from '../upstream/version.ts';
@@ -18,6 +19,7 @@ export interface MintRouteOptions {
   /** A minter for every delivery that some client app uses. */
   readonly minters: ReadonlyMap<Delivery, Minter>;
   readonly quotas: Quotas;
+  readonly revocations: Pick<Revocations, 'checkAgain'>;
   readonly onUndelivered: OnUndelivered;
   /** Asked per request: where the broker is reached may be known only once it listens. */
   readonly destination: (delivery: Delivery) => Destination;
@@ -73,6 +75,8 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const lifetimeSeconds = isSingleUse
         ? Math.min(decision.expiresInSeconds, SINGLE_USE_MAX_SECONDS)
         : decision.expiresInSeconds;
+      // Its body may have been sent at leisure, and what Cartesia mints nobody can revoke.
+      options.revocations.checkAgain(principal);
       const order = { principal, grants, lifetimeSeconds, isSingleUse, version: version.version };
       const minted = await (minter.recall(order) ?? mintBooked(minter, order, options.quotas));
 

@@ -71,6 +71,7 @@ async function setUp(t: Test, options: Options = {}) {
       ['proxied', minter],
     ]),
     quotas: quotas as Quotas, // the route uses no more of it
+    revocations: { checkAgain: () => {} },
     onUndelivered: () => t.fail('it was delivered'),
     destination: (delivery) => destination(delivery, 'https://voice.example.com'),
   });
