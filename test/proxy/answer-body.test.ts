@@ -132,6 +132,14 @@ test('a head leaves with what was put together, and alone where there is nothing
   await other.answer;
 });
 
+test('a whole body whose length its client is not told is one chunk, and the end', async (t) => {
+  const { response, answer, writes } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  new AnswerBody(response, false).endWith(Buffer.from('hello'));
+  const { body, isComplete } = await answer;
+  t.strictSame([body.toString(), isComplete, writes()], ['hello', true, 1]);
+});
+
 test('an answer of no bytes has a head and an end, in one write', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
