@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { createTrust } from '../../src/upstream/trust.ts';
 import { createAuthority, createCertificate } from './certificates.ts';
@@ -325,6 +326,47 @@ for (const name of NAMES) {
     for (const hearing of hearings) t.equal((await hearing.over).outcome, '200 {}');
     const order = upstream.requests.map(({ head }) => head.split(' ')[1]);
     t.strictSame(order.slice(2), ['/2', '/3', '/4', '/5']);
+  });
+
+  test(`${name}: a connection that has gone to one who waited is not free for the next one`, async (t) => {
+    const { upstream, transport } = await setUp(t, name, () => {}, { connections: 1 });
+    const answer = (number: number): unknown => upstream.requests[number - 1]?.socket.write(OK);
+    const [first, second] = [ask(transport), ask(transport)];
+    await upstream.untilRequests(1);
+    answer(1);
+    await first.over;
+    await upstream.untilRequests(2);
+    const third = ask(transport);
+    await sleep(20); // that nothing is sent has no event
+    t.equal(upstream.requests.length, 2);
+    answer(2);
+    t.equal((await second.over).outcome, '200 {}');
+    await upstream.untilRequests(3);
+    answer(3);
+    t.equal((await third.over).outcome, '200 {}');
+    t.equal(upstream.connections, 1);
+  });
+
+  test(`${name}: an idle connection is let go before the other side would close it, and not without need`, async (t) => {
+    let seconds = 600;
+    const answer = ({ socket }: RawRequest): unknown =>
+      socket.write(OK.replace('\r\n', `\r\nkeep-alive: timeout=${seconds}\r\n`));
+    const { upstream, transport } = await setUp(t, name, answer, { connections: 1 });
+    for (const [hint, connections] of [
+      [600, 1],
+      [1, 1],
+      [2, 2],
+    ] as const) {
+      seconds = hint;
+      await ask(transport).over;
+      t.equal(upstream.connections, connections, `before an answer that says ${hint}`);
+      const [socket] = upstream.sockets;
+      if (hint !== 600 && socket !== undefined) {
+        const startedMs = performance.now();
+        await once(socket, 'close');
+        t.ok(performance.now() - startedMs < hint * 1_000, `${hint} s`);
+      }
+    }
   });
 
   test(`${name}: who waits for a connection that breaks gets another one`, async (t) => {
