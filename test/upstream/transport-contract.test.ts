@@ -495,7 +495,8 @@ for (const name of NAMES) {
     t.teardown(() => server.close());
     const transport = transportTo(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     t.teardown(() => transport.close());
-    const body = Readable.from([Buffer.from('hello '), Buffer.from('world')]);
+    // A piece of nothing is not the end: in chunks it would be.
+    const body = Readable.from([Buffer.from('hello '), Buffer.alloc(0), Buffer.from('world')]);
     t.equal((await ask(transport, { method: 'POST', body }).over).outcome, '200 {}');
     const [head = '', ...rest] = received.split('\r\n\r\n');
     t.match(head, /transfer-encoding: chunked/i);
@@ -569,6 +570,38 @@ for (const name of NAMES) {
     hearing.control?.abort();
     if (!body.destroyed) await once(body, 'close').catch(() => {});
     t.ok(body.destroyed);
+  });
+
+  test(`${name}: an upload goes on when its upstream reads again`, async (t) => {
+    const length = 16 * 1024 * 1024;
+    let arrived = 0;
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).pause();
+      setTimeout(() => socket.resume(), 100);
+      socket.on('data', (bytes) => {
+        arrived += bytes.length;
+        if (arrived > length) socket.end(OK);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const transport = transportTo(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    t.teardown(async () => {
+      await transport.close();
+      server.close();
+    });
+    const body = Readable.from(Array.from({ length: 256 }, () => Buffer.alloc(65_536)));
+    const upload = ask(transport, { method: 'POST', headers: ['content-length', String(length)], body });
+    t.equal((await upload.over).outcome, '200 {}');
+  });
+
+  test(`${name}: a body that has broken before its turn is told of at once`, async (t) => {
+    const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK));
+    const body = new PassThrough();
+    const broken = new Promise((resolve) => body.on('close', resolve));
+    body.on('error', () => {}).destroy(new Error('broken'));
+    await broken;
+    t.ok((await ask(transport, { method: 'POST', headers: ['content-length', '10'], body }).over).failure);
+    t.equal(upstream.requests.length, 0);
   });
 
   test(`${name}: nothing that could end a line is written`, async (t) => {
