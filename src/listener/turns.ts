@@ -66,7 +66,7 @@ export class Turns {
 
   /** An answer is still owed. */
   get isBusy(): boolean {
-    return this.#current !== null || this.#waiting.length > 0;
+    return this.#current !== null; // who waits does so for one that is under way
   }
 
   /** What comes now is the body of a request that may take its time. */
@@ -84,7 +84,7 @@ export class Turns {
     const turn = { request, response, problem };
     this.#last = turn;
     if (problem !== null) this.#isClosed = true;
-    if (this.#current === null && this.#waiting.length === 0) {
+    if (this.#current === null) {
       this.#begin(turn);
       return;
     }

@@ -39,7 +39,7 @@ export function parseErrorBody(body: string): UpstreamError {
   const text = body.trim();
   if (text.startsWith('{')) return fromObject(text);
   // HTML comes from a gateway, not from Cartesia. A list, a number or a string of JSON is nothing we know.
-  if (text === '' || /^[<["]/.test(text)) return NOTHING;
+  if (/^[<["]/.test(text)) return NOTHING;
   return fromPlainText(text);
 }
 

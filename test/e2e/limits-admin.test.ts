@@ -103,7 +103,9 @@ test('the admin API opens to its token only, on the management listener only, an
     t.match(problemOf(refused), { error_code: 'unauthenticated' });
   }
   t.equal((await send(`${broker.url}/admin/sessions`, { credential: adminToken })).status, 404);
-  t.equal((await running.admin('GET', '/admin/sessions')).status, 200);
+  const opened = await running.admin('GET', '/admin/sessions');
+  t.equal(opened.status, 200);
+  t.equal(opened.headers['cache-control'], 'no-store', 'who uses the broker is for nobody to keep');
   t.strictSame(
     logs.filter(({ audit }) => audit === 'admin').map(({ outcome, route }) => [outcome, route]),
     [...Array.from({ length: 4 }, () => ['unauthenticated', '/admin/sessions']), ['ok', '/admin/sessions']],
@@ -203,10 +205,37 @@ test('what is revoked is refused at once, minted for no more, and let in again',
     t.equal((await speak(running, other)).status, scope.scope === 'token' ? 200 : 403, 'another token');
     const mint = await send(`${running.broker.url}/access-token`, { credential: running.appKey, json: {} });
     t.equal(mint.status, scope.scope === 'token' ? 200 : 403, 'a mint');
-    t.equal((await running.admin('POST', '/admin/revocations/restore', scope)).status, 200);
+    const restored = await running.admin('POST', '/admin/revocations/restore', scope);
+    t.equal(restored.status, 200);
+    t.strictSame(jsonOf(restored), { revocations: [] });
     t.equal((await speak(running)).status, 200);
     t.equal((await running.admin('POST', '/admin/revocations/restore', scope)).status, 404);
   }
+});
+
+test('a body that comes when its caller is shut out opens and mints nothing', async (t) => {
+  const running = await setUp(t);
+  const { broker, simulator, appKey } = running;
+  const requests = [
+    ['/access-token', appKey, '{}'],
+    ['/tts/bytes', running.token, JSON.stringify(SPEECH)],
+  ] as const;
+  const upstreamCalls = simulator.journal.entries().length;
+  const waiting = await Promise.all(
+    requests.map(async ([target, credential, body]) => {
+      const connection = await openRaw(t, broker.url);
+      const framing = [`Content-Length: ${body.length}`];
+      connection.send(mintBytes({ target, credential, fields: ['Expect: 100-continue'], framing, body: '' }));
+      t.equal((await connection.response()).status, 100, 'it was let in');
+      return { target, connection, body };
+    }),
+  );
+  await running.admin('POST', '/admin/revocations', { scope: 'client', client: 'kiosk' });
+  for (const { target, connection, body } of waiting) {
+    connection.send(body);
+    isProblem(t, await connection.response(), 'token_revoked', target);
+  }
+  t.equal(simulator.journal.entries().length, upstreamCalls);
 });
 
 test('what cannot be a revocation is refused by the name of the field', async (t) => {
@@ -273,13 +302,16 @@ test('what is open is listed and can be ended: an answer breaks off, a socket is
     t.equal((await running.admin('GET', `/admin/sessions${query}`)).status, 400, query);
   const broken = new Promise((resolve) => answer.on('close', () => resolve(answer.complete)).on('error', () => {}));
   answer.resume();
-  for (const { id } of listed) t.equal((await running.admin('DELETE', `/admin/sessions/${id}`)).status, 200);
+  for (const { id } of listed)
+    t.strictSame(jsonOf(await running.admin('DELETE', `/admin/sessions/${id}`)), { killed: id });
   t.equal(await broken, false);
   t.equal((await socket.closed).code, 1008);
   await until(
     async () => (jsonOf(await running.admin('GET', '/admin/sessions'))['sessions'] as unknown[]).length === 0,
   );
-  t.equal((await running.admin('DELETE', '/admin/sessions/none')).status, 404);
+  const none = await running.admin('DELETE', '/admin/sessions/none');
+  t.equal(none.status, 404);
+  t.match(jsonOf(none), { error_code: 'not_found', message: 'No replica carries such a session.' });
 });
 
 test('who is shut out while waiting for a turn gets none', async (t) => {

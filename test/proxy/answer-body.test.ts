@@ -76,6 +76,16 @@ test('chunks of every size arrive as they were, and one of none does not end the
   t.equal(isComplete, true);
 });
 
+test('what comes in one turn arrives in its order, also where it is more than is put together', async (t) => {
+  const { response, answer } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  const body = new AnswerBody(response, false);
+  const pieces = [10, 70_000, 10, 50_000, 50_000, 10].map((length, at) => Buffer.alloc(length, `${at} `));
+  for (const piece of pieces) body.write(piece);
+  body.end();
+  t.strictSame((await answer).body, Buffer.concat(pieces));
+});
+
 /** Writes leave, and nobody reads meanwhile. */
 const turn = () => new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
 
@@ -130,6 +140,14 @@ test('a head leaves with what was put together, and alone where there is nothing
   t.equal(other.writes(), 1);
   silent.end();
   await other.answer;
+});
+
+test('a whole body whose length its client is not told is one chunk, and the end', async (t) => {
+  const { response, answer, writes } = await stage(t);
+  response.writeHead(200, ['transfer-encoding', 'chunked']);
+  new AnswerBody(response, false).endWith(Buffer.from('hello'));
+  const { body, isComplete } = await answer;
+  t.strictSame([body.toString(), isComplete, writes()], ['hello', true, 1]);
 });
 
 test('an answer of no bytes has a head and an end, in one write', async (t) => {

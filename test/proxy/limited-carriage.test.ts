@@ -107,3 +107,30 @@ test('who has no budget left waits for no turn', async (t) => {
   t.ok(performance.now() - startedMs < limits.leases.waits.http / 2);
   t.equal(limits.leases.open, 1, 'that of the other one');
 });
+
+test('who is shut out while upstream has no room is not sent again', async (t) => {
+  let sent = 0;
+  let settled = 0;
+  const { promise: takenBack, resolve: takeBack } = Promise.withResolvers<void>();
+  const { app, limits } = await setUp(t, {
+    load: (cargo) => ({
+      ...cargo,
+      settle() {
+        settled += 1;
+      },
+    }),
+    carry(_request, _reply, cargo) {
+      sent += 1;
+      t.equal(cargo.takeBack?.(300), true);
+      cargo.settle({ audioBytes: 0, outcome: 'refused' });
+      takeBack();
+      return { cut() {} };
+    },
+  });
+  const answer = app.inject({ method: 'POST', url: '/' });
+  await takenBack;
+  await limits.revocations.add({ scope: 'subject', client: ANN.client, subject: ANN.subject });
+  t.match((await answer).json(), { error_code: 'token_revoked' });
+  t.strictSame([sent, settled, limits.leases.open], [1, 1, 0]);
+  await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is whole');
+});

@@ -65,6 +65,17 @@ test('the media type of the client counts before the one that stands in', async 
   ]);
 });
 
+test('a media type is said once, and said where the client has said something else', async (t) => {
+  t.strictSame(requestHeaders({ 'content-type': 'a/b' }, 'application/json'), ['content-type', 'a/b', ...OURS]);
+  t.strictSame(requestHeaders({ accept: 'a/b' }, 'application/json'), [
+    'accept',
+    'a/b',
+    'content-type',
+    'application/json',
+    ...OURS,
+  ]);
+});
+
 test('a field that Connection names is for this connection only', async (t) => {
   const sent = { accept: 'a', 'content-type': 'b', 'x-cartesia-client': 'c' };
   const names = (connection: string): string[] =>

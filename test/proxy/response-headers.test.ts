@@ -103,6 +103,13 @@ test('the hint to wait is read and not passed on as it is', async (t) => {
   t.strictSame(head.forwarded, []);
 });
 
+test('a coding is noticed wherever it is said, and one that changes nothing is none, however it is written', async (t) => {
+  const isCoded = (...headers: string[]): boolean => readAnswerHead(headers, false).isCoded;
+  t.ok(isCoded('Content-Encoding', 'gzip', 'Transfer-Encoding', 'chunked'));
+  t.ok(isCoded('Transfer-Encoding', 'gzip, chunked', 'Content-Encoding', 'identity'));
+  t.notOk(isCoded('Content-Encoding', 'Identity', 'Transfer-Encoding', 'Chunked'));
+});
+
 test('an empty head says nothing', async (t) => {
   t.strictSame(readAnswerHead([], false), {
     forwarded: [],

@@ -74,6 +74,8 @@ test('what says that our key is not taken is never a 401 or 403 for the client',
   for (const body of [
     '{"error_code":"plan_upgrade_required","title":"T","message":"M"}',
     'Plan upgrade required: Your plan lacks this model.',
+    "Forbidden voice: It is another account's.",
+    "Voice access denied: It is another account's.",
   ]) {
     const plan = problemOfAnswer(answer(403, body), context);
     t.notOk(plan.isKeyRefused, 'a 403 with a code, or with a title that says what is missing, is about the request');

@@ -75,3 +75,20 @@ test('a store that is back is told a hundred at a time, and no more than that wh
   await new Promise(setImmediate);
   t.strictSame([said, debts.open], [350, 0], 'then all of it, without a pause');
 });
+
+test('however many there are, each is said again once at a time', async (t) => {
+  const debts = createDebts({ againMs: 20 });
+  const awake = setInterval(() => {}, 1_000); // its own clock keeps no process alive
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const said = [0, 0, 0];
+  for (const which of said.keys())
+    debts.add(async () => {
+      said[which] = (said[which] ?? 0) + 1;
+      begin();
+      throw new Error('away');
+    });
+  await begun;
+  await new Promise(setImmediate);
+  clearInterval(awake);
+  t.strictSame(said, [1, 1, 1]);
+});

@@ -68,6 +68,22 @@ test('what a full Redis has refused is recorded with the first record that it ta
   t.strictSame(await charactersIn(records), [1, 4, 2, 3]);
 });
 
+test('a Redis that comes back and is still full takes them later, and none is lost', async (t) => {
+  const { link, records } = await world(t);
+  await records.add(record(1));
+  await link.command('fill', 'CONFIG', 'SET', 'maxmemory', '1');
+  for (const n of [2, 3]) await t.rejects(records.add(record(n)));
+  const { promise: isBack, resolve: comeBack } = Promise.withResolvers<void>();
+  link.onReady(comeBack);
+  await link.command('end', 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {}); // it may be cut before it is answered
+  await isBack;
+  t.strictSame(await charactersIn(records), [1]);
+  await link.command('empty', 'CONFIG', 'SET', 'maxmemory', '0');
+  await records.add(record(4));
+  await until(async () => (await charactersIn(records)).length === 4);
+  t.strictSame(await charactersIn(records), [1, 4, 2, 3]);
+});
+
 test('of very many the newest are kept', async (t) => {
   const away = await world(t);
   const { redis, records } = away;

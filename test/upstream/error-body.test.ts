@@ -36,6 +36,12 @@ test('every legacy text is read', async (t) => {
   }
 });
 
+test('white space around it, and marks inside it, change nothing', async (t) => {
+  t.strictSame(parseErrorBody('\r\n {"error_code":"voice_not_found"}\n'), { ...NOTHING, errorCode: 'voice_not_found' });
+  const message = 'field "voice" <id> must not be [1]';
+  t.strictSame(parseErrorBody(`\nInvalid request: ${message}\n`), { ...NOTHING, title: 'Invalid request', message });
+});
+
 test('what is not an error body of Cartesia says nothing', async (t) => {
   const bodies = [
     '',
@@ -56,7 +62,7 @@ test('what is not an error body of Cartesia says nothing', async (t) => {
 
 test('where Cartesia says more has to be a place on the web', async (t) => {
   const told = (docUrl: unknown): string | null => parseErrorBody(JSON.stringify({ doc_url: docUrl })).docUrl;
-  t.equal(told('https://docs.cartesia.ai/x?y#z'), 'https://docs.cartesia.ai/x?y#z');
+  for (const url of ['https://docs.cartesia.ai/x?y#z', 'http://docs.example/x']) t.equal(told(url), url);
   for (const other of [
     'javascript:alert(1)',
     'docs.cartesia.ai',
@@ -86,6 +92,12 @@ test('texts are cut, and only a message has lines', async (t) => {
   t.ok(parsed.title?.startsWith('a b t'));
   t.ok(parsed.message?.startsWith('a\nb [31mc d\nem'));
   t.ok((parsed.message?.length ?? 0) <= 2_000);
+  t.strictSame(
+    parseErrorBody('{"title":" T\\n","message":"\\n\\t"}'),
+    { ...NOTHING, title: 'T' },
+    'blanks are no text',
+  );
+  t.equal(parseErrorBody(`Title: ${'m'.repeat(5_000)}`).message?.length, 2_000);
 });
 
 test('a code that is no code is dropped', async (t) => {

@@ -34,6 +34,19 @@ test('the line is bounded', async (t) => {
   t.equal(queue.waiting, 0);
 });
 
+test('a line that has moved is as long as those who still stand in it', async (t) => {
+  const queue = new SlotQueue<number>(1, 3);
+  for (const job of [1, 2, 3, 4]) queue.enter(job, 1_000);
+  t.equal(queue.release(1), 2);
+  t.equal(queue.waiting, 2);
+  t.strictSame([queue.enter(5, 1_000), queue.enter(6, 1_000)], ['wait', 'full']);
+  t.strictSame(queue.clear(), [3, 4, 5], 'who has had a turn is not told again');
+  t.equal(queue.waiting, 0);
+  t.equal(queue.enter(7, 1_000), 'wait');
+  t.equal(queue.waiting, 1);
+  t.equal(queue.release(1), 7);
+});
+
 test('who would not have a turn in time is refused at once', async (t) => {
   const queue = new SlotQueue<number>(2, 100);
   queue.enter(0, 1_000);
@@ -43,6 +56,7 @@ test('who would not have a turn in time is refused at once', async (t) => {
     ['run', 'run', 'wait', 'wait', 'wait', 'wait', 'full'],
     'two rounds of 400 ms fit into 1000 ms, three do not',
   );
+  t.equal(queue.enter(8, 1_200), 'wait', 'a turn at the last moment is one');
 });
 
 test('the estimate follows an upstream that becomes fast again', async (t) => {
@@ -56,4 +70,15 @@ test('the estimate follows an upstream that becomes fast again', async (t) => {
     queue.enter(1, 1_000);
   }
   t.equal(queue.enter(2, 1_000), 'wait');
+});
+
+test('one slow call says little of the next ones', async (t) => {
+  const queue = new SlotQueue<number>(1, 100);
+  for (const heldMs of [100, 1_000]) {
+    queue.enter(0, 1_000);
+    queue.release(heldMs);
+  }
+  queue.enter(1, 1_000);
+  t.equal(queue.enter(2, 250), 'full', 'it counts');
+  t.equal(queue.enter(2, 300), 'wait', 'by a fifth');
 });

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { createTrust } from '../../src/upstream/trust.ts';
 import { createAuthority, createCertificate } from './certificates.ts';
@@ -327,6 +328,47 @@ for (const name of NAMES) {
     t.strictSame(order.slice(2), ['/2', '/3', '/4', '/5']);
   });
 
+  test(`${name}: a connection that has gone to one who waited is not free for the next one`, async (t) => {
+    const { upstream, transport } = await setUp(t, name, () => {}, { connections: 1 });
+    const answer = (number: number): unknown => upstream.requests[number - 1]?.socket.write(OK);
+    const [first, second] = [ask(transport), ask(transport)];
+    await upstream.untilRequests(1);
+    answer(1);
+    await first.over;
+    await upstream.untilRequests(2);
+    const third = ask(transport);
+    await sleep(20); // that nothing is sent has no event
+    t.equal(upstream.requests.length, 2);
+    answer(2);
+    t.equal((await second.over).outcome, '200 {}');
+    await upstream.untilRequests(3);
+    answer(3);
+    t.equal((await third.over).outcome, '200 {}');
+    t.equal(upstream.connections, 1);
+  });
+
+  test(`${name}: an idle connection is let go before the other side would close it, and not without need`, async (t) => {
+    let seconds = 600;
+    const answer = ({ socket }: RawRequest): unknown =>
+      socket.write(OK.replace('\r\n', `\r\nkeep-alive: timeout=${seconds}\r\n`));
+    const { upstream, transport } = await setUp(t, name, answer, { connections: 1 });
+    for (const [hint, connections] of [
+      [600, 1],
+      [1, 1],
+      [2, 2],
+    ] as const) {
+      seconds = hint;
+      await ask(transport).over;
+      t.equal(upstream.connections, connections, `before an answer that says ${hint}`);
+      const [socket] = upstream.sockets;
+      if (hint !== 600 && socket !== undefined) {
+        const startedMs = performance.now();
+        await once(socket, 'close');
+        t.ok(performance.now() - startedMs < hint * 1_000, `${hint} s`);
+      }
+    }
+  });
+
   test(`${name}: who waits for a connection that breaks gets another one`, async (t) => {
     const { upstream, transport } = await setUp(
       t,
@@ -434,11 +476,11 @@ for (const name of NAMES) {
     const announced = { method: 'POST', headers: ['content-length', length], body: Readable.from(pieces) } as const;
     t.equal((await ask(transport, announced).over).outcome, '200 {}');
     t.equal(upstream.requests[1]?.body, Buffer.concat(pieces).toString('latin1'));
-    t.equal(upstream.connections, 1);
 
     const large = Buffer.alloc(300_000, 'y');
     t.equal((await ask(transport, { method: 'POST', body: large }).over).outcome, '200 {}');
     t.equal(upstream.requests[2]?.body.length, large.length);
+    t.equal(upstream.connections, 1);
   });
 
   test(`${name}: a body of unknown length goes up in chunks`, async (t) => {
@@ -453,7 +495,8 @@ for (const name of NAMES) {
     t.teardown(() => server.close());
     const transport = transportTo(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     t.teardown(() => transport.close());
-    const body = Readable.from([Buffer.from('hello '), Buffer.from('world')]);
+    // A piece of nothing is not the end: in chunks it would be.
+    const body = Readable.from([Buffer.from('hello '), Buffer.alloc(0), Buffer.from('world')]);
     t.equal((await ask(transport, { method: 'POST', body }).over).outcome, '200 {}');
     const [head = '', ...rest] = received.split('\r\n\r\n');
     t.match(head, /transfer-encoding: chunked/i);
@@ -529,6 +572,38 @@ for (const name of NAMES) {
     t.ok(body.destroyed);
   });
 
+  test(`${name}: an upload goes on when its upstream reads again`, async (t) => {
+    const length = 16 * 1024 * 1024;
+    let arrived = 0;
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).pause();
+      setTimeout(() => socket.resume(), 100);
+      socket.on('data', (bytes) => {
+        arrived += bytes.length;
+        if (arrived > length) socket.end(OK);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const transport = transportTo(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    t.teardown(async () => {
+      await transport.close();
+      server.close();
+    });
+    const body = Readable.from(Array.from({ length: 256 }, () => Buffer.alloc(65_536)));
+    const upload = ask(transport, { method: 'POST', headers: ['content-length', String(length)], body });
+    t.equal((await upload.over).outcome, '200 {}');
+  });
+
+  test(`${name}: a body that has broken before its turn is told of at once`, async (t) => {
+    const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK));
+    const body = new PassThrough();
+    const broken = new Promise((resolve) => body.on('close', resolve));
+    body.on('error', () => {}).destroy(new Error('broken'));
+    await broken;
+    t.ok((await ask(transport, { method: 'POST', headers: ['content-length', '10'], body }).over).failure);
+    t.equal(upstream.requests.length, 0);
+  });
+
   test(`${name}: nothing that could end a line is written`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK));
     const evil = [
@@ -553,6 +628,19 @@ for (const name of NAMES) {
     await transport.close();
   });
 }
+
+test('native: who pauses with the last piece holds up nobody', async (t) => {
+  const { upstream, transport } = await setUp(t, 'native', ({ socket }) => socket.write(OK), { connections: 1 });
+  const slow = ask(transport, {
+    onData() {
+      slow.control?.pause();
+      return false;
+    },
+  });
+  t.equal((await slow.over).outcome, '200 {}');
+  t.equal((await ask(transport).over).outcome, '200 {}');
+  t.equal(upstream.connections, 1);
+});
 
 test('native is stricter than undici where that takes what is not HTTP/1', async (t) => {
   for (const protocol of ['RTSP/1.0', 'ICE/1.0', 'HTTP/2.0', 'HTTP/0.9', 'http/1.1']) {

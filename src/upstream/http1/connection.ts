@@ -67,7 +67,6 @@ export class Connection implements AnswerSink, UpstreamControl {
 
   send({ request, handler }: Exchange): void {
     this.#handler = handler;
-    this.#isPaused = false;
     handler.onSent(this);
     if (this.#handler !== handler) return; // it has been aborted
     const { body } = request;

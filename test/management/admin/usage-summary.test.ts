@@ -21,8 +21,8 @@ const used = (atMs: number, client: string, subject: string, more: Partial<Usage
 
 test('a line for each day, client app and subject, in their order, with all that was used', async (t) => {
   const records = [
-    used(EVENING + 1, 'web', 'ann', { characters: 7 }),
     used(MORNING, 'web', 'bob', { characters: 1 }),
+    used(EVENING + 1, 'web', 'ann', { characters: 7 }),
     used(MORNING, 'web', 'ann', { characters: 10, spokenSeconds: 0.1, audioSeconds: 0.1, callSeconds: 0.1 }),
     used(EVENING, 'web', 'ann', {
       requests: 2,
