@@ -17,7 +17,7 @@ interface Algorithm {
   readonly crv?: string;
   /** `null` where the algorithm hashes by itself (Ed25519). */
   readonly digest: string | null;
-  /** Bytes; RSA signatures are as long as the modulus. */
+  /** Bytes; where absent as long as the modulus. */
   readonly signatureLength?: number;
   readonly input: (key: KeyObject) => KeyObject | VerifyKeyObjectInput;
   /** From the form of a JWS to the one that `input` asks for; as it is where absent. */
@@ -101,18 +101,24 @@ function verificationKey(
   key: KeyObject,
   print: string,
 ): VerificationKey {
-  const { digest, signatureLength, convert } = algorithm;
+  const { digest, convert } = algorithm;
+  const signatureLength = algorithm.signatureLength ?? modulusBytes(key);
   const input = algorithm.input(key);
   return {
     id: JSON.stringify([alg, kid ?? null, print]),
     alg,
     kid,
     verify(data, signature) {
-      if (signatureLength !== undefined && signature.length !== signatureLength) return false;
+      // OpenSSL takes one of RSA also without the zeros in front, which would be two signatures of one token (RFC 8017 §8.1.2).
+      if (signature.length !== signatureLength) return false;
       // Synchronous on purpose: the trip to the thread pool costs more than it saves.
       return verify(digest, data, input, convert === undefined ? signature : convert(signature));
     },
   };
+}
+
+function modulusBytes({ asymmetricKeyDetails }: KeyObject): number {
+  return Math.ceil((asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 }
 
 function rsa(digest: string): Algorithm {

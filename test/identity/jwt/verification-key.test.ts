@@ -33,6 +33,19 @@ test('each supported algorithm verifies its own signatures and nothing else', as
   }
 });
 
+test('a signature of RSA that begins with a zero is none without it', async (t) => {
+  const signing = createSigningKey('PS256');
+  const [key] = importVerificationKeys([signing.jwk]);
+  for (let tries = 0; tries < 10_000; tries += 1) {
+    const [data, signature] = partsOf(signJwt(signing, { sub: 'a' })); // another one each time
+    if (signature[0] !== 0) continue;
+    t.ok(key?.verify(data, signature));
+    t.notOk(key?.verify(data, signature.subarray(1)));
+    return;
+  }
+  t.fail('one in 256 does');
+});
+
 test('a key serves the algorithms of its type, or the one it names', async (t) => {
   const { alg: _, ...anyRsa } = rsa.jwk;
   t.strictSame(algorithms(anyRsa), ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']);
