@@ -1,7 +1,7 @@
 // Certificates, private keys and authorities, read from files.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContextOptions } from 'node:tls';
 import type { CertificateFiles } from './config.ts';
 import { certificatesIn, parseCertificates } from './pem-files.ts';
 
@@ -29,6 +29,15 @@ export async function loadAuthorities(file: string): Promise<readonly string[]> 
   const pem = await readFile(file, 'utf8');
   parseCertificates(pem);
   return certificatesIn(pem);
+}
+
+/**
+ * What a TLS context of ours is made with where we are the client.
+ * @param authorities PEM texts, trusted beside those of Node; `null` = Node's alone
+ */
+export function trustOptions(authorities: readonly string[] | null): SecureContextOptions {
+  const ca = authorities === null ? {} : { ca: [...getCACertificates('default'), ...authorities] };
+  return { ...ca, minVersion: 'TLSv1.2' };
 }
 
 /** What a TLS context with this certificate is made with, the first time and when it is renewed. */

@@ -1,6 +1,6 @@
 // Who is trusted to be Cartesia: the authorities that Node trusts, and those of the operator's file. A renewed file is picked up.
 import tls, { type SecureContext } from 'node:tls';
-import { loadAuthorities } from '../config/certificate-files.ts';
+import { loadAuthorities, trustOptions } from '../config/certificate-files.ts';
 import { wrongCertificateAuthorities } from '../config/pem-files.ts';
 import { type PemWatch, type PemWatching, watchPemFiles } from '../config/watch-pem-files.ts';
 
@@ -45,8 +45,5 @@ export async function openTrust(caFile: string | null, watching: PemWatching): P
 }
 
 function contextOf(authorities: readonly string[] | null): SecureContext {
-  return tls.createSecureContext({
-    minVersion: 'TLSv1.2',
-    ...(authorities === null ? {} : { ca: [...tls.getCACertificates('default'), ...authorities] }),
-  });
+  return tls.createSecureContext(trustOptions(authorities));
 }

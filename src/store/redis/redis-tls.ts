@@ -1,6 +1,6 @@
 // What connections to Redis over TLS are made with where files say it: who is trusted beside Node's authorities, and who we are.
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { type Certificate, loadAuthorities, loadCertificate } from '../../config/certificate-files.ts';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { type Certificate, loadAuthorities, loadCertificate, trustOptions } from '../../config/certificate-files.ts';
 import type { RedisTlsFiles } from '../../config/config.ts';
 import { wrongCertificateAuthorities, wrongPemPair } from '../../config/pem-files.ts';
 import { type PemWatch, type PemWatching, watchPemFiles } from '../../config/watch-pem-files.ts';
@@ -50,11 +50,7 @@ async function load(files: RedisTlsFiles): Promise<Trust> {
 }
 
 function contextOf({ ca, certificate }: Trust): SecureContext {
-  return createSecureContext({
-    minVersion: 'TLSv1.2',
-    ...(ca === null ? {} : { ca: [...getCACertificates('default'), ...ca] }),
-    ...certificate,
-  });
+  return createSecureContext({ ...trustOptions(ca), ...certificate });
 }
 
 function whatIsWrongWith({ caFile, certificate }: RedisTlsFiles): string {
