@@ -9,6 +9,8 @@ export type Discipline = 'fair' | 'fifo' | 'none';
 
 export interface SimulatedSubject {
   readonly name: string;
+  /** Its client app. */
+  readonly client: string;
   /** Requests it has open or waiting at a time. */
   readonly parallel: number;
   /** Mean pause between an answer and the next request, milliseconds. */
@@ -21,6 +23,8 @@ export interface Scenario {
   /** Mean length of a generation, milliseconds. */
   readonly holdMs: number;
   readonly waitMs: number;
+  /** Places of the broker's queue. */
+  readonly queueMax: number;
   readonly lastsMs: number;
   readonly seed: number;
 }
@@ -145,13 +149,14 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-function fairPool({ limit, waitMs }: Scenario): Pool {
+function fairPool({ limit, waitMs, queueMax, subjects }: Scenario): Pool {
   const table = createLeaseTable();
-  const rules: PoolRules = { limit, reserved: new Map(), queueMax: 1000 };
+  const isShared = new Set(subjects.map(({ client }) => client)).size > 1;
+  const rules: PoolRules = { limit, reserved: new Map(), queueMax, isShared };
   const times = { ...LEASE_TIMES, ttlMs: Number.POSITIVE_INFINITY, offerMs: Number.POSITIVE_INFINITY };
   return {
     ask({ id, subject }, now) {
-      const shares = { client: 'app', owner: 'replica', clientMax: null, subjectMax: null, weight: 1 };
+      const shares = { client: subject.client, owner: 'replica', clientMax: null, subjectMax: null, weight: 1 };
       const one: LeaseAsk = { id, subject: subject.name, waitMs, ...shares };
       const { outcome } = acquire(table, rules, times, one, now, () => {});
       return outcome === 'queued' ? null : outcome;

@@ -1,9 +1,21 @@
 // How a full account is shared: the broker's queue, a queue in the order of arrival, and none.
 import { type Discipline, jainsIndex, median, type Scenario, simulate } from './fairness-simulation.ts';
 
-const modest = Array.from({ length: 10 }, (_, i) => ({ name: `modest-${i}`, parallel: 1, pauseMs: 500 }));
-const greedy = { name: 'greedy', parallel: 200, pauseMs: 100 };
-const BASE: Omit<Scenario, 'subjects'> = { limit: 5, holdMs: 1_000, waitMs: 60_000, lastsMs: 600_000, seed: 7 };
+const modest = Array.from({ length: 10 }, (_, i) => ({
+  name: `modest-${i}`,
+  client: 'app',
+  parallel: 1,
+  pauseMs: 500,
+}));
+const greedy = { name: 'greedy', client: 'app', parallel: 200, pauseMs: 100 };
+const BASE: Omit<Scenario, 'subjects'> = {
+  limit: 5,
+  holdMs: 1_000,
+  waitMs: 60_000,
+  queueMax: 500,
+  lastsMs: 600_000,
+  seed: 7,
+};
 
 const SCENARIOS: readonly (readonly [string, Scenario])[] = [
   ['ten modest subjects', { ...BASE, subjects: modest }],

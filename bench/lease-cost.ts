@@ -10,7 +10,7 @@ const store = createMemoryStore();
 const desk = new LeaseDesk({
   kind: 'tts',
   pool: store.leases('tts'),
-  rules: { limit: 15, reserved: new Map(), queueMax: 500 },
+  rules: { limit: 15, reserved: new Map(), queueMax: 500, isShared: true },
   replica: store.replica,
   onEvent: observeLimits(createMetrics().limits),
 });

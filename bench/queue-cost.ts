@@ -8,7 +8,7 @@ import { freePort } from './processes.ts';
 
 const WAITING = [0, 1, 10, 100, 500];
 const TIMES = 40;
-const rules = { limit: 1, reserved: new Map<string, number>(), queueMax: 10_000 };
+const rules = { limit: 1, reserved: new Map<string, number>(), queueMax: 10_000, isShared: true };
 
 const port = await freePort();
 const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], {

@@ -245,7 +245,8 @@ export const SETTINGS_SCHEMA = group(
               default: 1,
             }),
             length: integer({
-              description: 'Most that wait at a time, of each kind. One subject never has more than half of it.',
+              description:
+                'Most that wait at a time, of each kind. One subject never has more than half of it, one client app of several no more than four fifths.',
               minimum: 1,
               maximum: 10_000,
               default: 500,

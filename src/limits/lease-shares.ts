@@ -21,18 +21,19 @@ export function poolRules(
   { upstream, limits, clients }: Pick<Config, 'upstream' | 'limits' | 'clients'>,
 ): PoolRules {
   const { concurrency } = upstream;
+  // A client app never takes what it has no grant for: nothing is kept for it, and it does not stand in the queue.
+  const takers = clients.filter(({ grants }) => grants.includes(kind === 'tts_socket' ? 'tts' : kind));
+  const queue = { queueMax: limits.queue.length, isShared: takers.length > 1 };
   if (kind === 'tts_socket') {
     // An open socket generates nothing yet: there is nothing to keep free for anybody.
     const limit = concurrency.tts === null ? null : concurrency.tts * SOCKETS_PER_GENERATION;
-    return { limit, reserved: new Map(), queueMax: limits.queue.length };
+    return { limit, reserved: new Map(), ...queue };
   }
   const limit = concurrency[kind];
-  // What a client app has no grant for it would never take, and nobody else could.
-  const reserved = clients
-    .filter(({ grants }) => grants.includes(kind))
+  const reserved = takers
     .map(({ name, limits: own }) => [name, own.concurrency.reserved] as const)
     .filter(([, count]) => count > 0);
-  return { limit, reserved: new Map(limit === null ? [] : reserved), queueMax: limits.queue.length };
+  return { limit, reserved: new Map(limit === null ? [] : reserved), ...queue };
 }
 
 export function shareOf(kind: LeaseKind, { limits }: ClientConfig): LeaseShare {

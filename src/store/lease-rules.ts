@@ -12,6 +12,8 @@ export interface PoolRules {
   readonly reserved: ReadonlyMap<string, number>;
   /** Most that wait at a time. A subject may have as many waiting as places are left, so none fills the queue alone. */
   readonly queueMax: number;
+  /** Several client apps take leases of it: none of them may fill the queue either, see `CLIENT_WAITING`. */
+  readonly isShared: boolean;
 }
 
 /** For whom a lease is. */
@@ -21,6 +23,12 @@ export interface LeaseHolder {
   readonly client: string;
   readonly subject: string;
 }
+
+/**
+ * Of a shared queue: how many times the places that are left one client app may have waiting. Alone it has four fifths of the queue; ten
+ * that all want it whole have a tenth each, and a newcomer still finds a place.
+ */
+export const CLIENT_WAITING = 4;
 
 export interface LeaseAsk extends LeaseHolder {
   /** The replica that asks: it is told when a waiting ask is granted. */

@@ -4,6 +4,7 @@ import { dropLease, dropWaiter, enqueue, expire, grant, type LeaseTable } from '
 import { type Granted, serve } from './lease-queue.ts';
 import { isFree, loweredLimit } from './lease-rights.ts';
 import {
+  CLIENT_WAITING,
   HOLD_SHARE,
   type LeaseAnswer,
   type LeaseAsk,
@@ -34,7 +35,10 @@ export function acquire(
     return GRANTED;
   }
   const places = rules.queueMax - table.waiters.size;
-  const mayWait = ask.waitMs > 0 && counts.subject.queued < places;
+  const mayWait =
+    ask.waitMs > 0 &&
+    counts.subject.queued < places &&
+    (!rules.isShared || counts.client.queued < CLIENT_WAITING * places);
   // Those who wait may not be allowed what is free: a queue that they fill is not in the way of who is.
   if (!mayWait && !isFree(table, rules, ask, counts, now)) return refusal(table, rules);
   enqueue(table, ask, counts, now);

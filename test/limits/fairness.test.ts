@@ -1,12 +1,17 @@
-// One greedy subject among modest ones, in simulated time.
+// A full account with some who want all of it, in simulated time.
 import { readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { jainsIndex, median, simulate } from '../../bench/fairness-simulation.ts';
 import { fairnessTable } from '../../bench/fairness-table.ts';
 
-const modest = Array.from({ length: 10 }, (_, i) => ({ name: `modest-${i}`, parallel: 1, pauseMs: 500 }));
-const greedy = { name: 'greedy', parallel: 200, pauseMs: 0.1 };
-const BASE = { limit: 5, holdMs: 1_000, waitMs: 60_000, lastsMs: 600_000 };
+const modest = Array.from({ length: 10 }, (_, i) => ({
+  name: `modest-${i}`,
+  client: 'app',
+  parallel: 1,
+  pauseMs: 500,
+}));
+const greedy = { name: 'greedy', client: 'app', parallel: 200, pauseMs: 0.1 };
+const BASE = { limit: 5, holdMs: 1_000, waitMs: 60_000, queueMax: 1_000, lastsMs: 600_000 };
 
 for (const seed of [1, 2, 3]) {
   test(`200 requests of one subject do not double the wait of ten others (seed ${seed})`, async (t) => {
@@ -20,6 +25,22 @@ for (const seed of [1, 2, 3]) {
     t.ok(waitOf([...modest, greedy], 'fifo') > 10 * without, 'in the order of arrival they would wait for all of it');
   });
 }
+
+test('a client app with more users than there are places to wait leaves the other its half', async (t) => {
+  const crowd = Array.from({ length: 400 }, (_, i) => ({ name: `${i}`, client: 'other', parallel: 1, pauseMs: 100 }));
+  for (const waitMs of [2_000, 60_000]) {
+    const scenario = { ...BASE, waitMs, queueMax: 100, subjects: [...modest, ...crowd], seed: 5 };
+    const { subjects, utilisation } = simulate(scenario, 'fair');
+    const served = (client: string): number =>
+      subjects.reduce(
+        (sum, { name, ...one }, at) => sum + (scenario.subjects[at]?.client === client ? one.served : 0),
+        0,
+      );
+    const [app, other] = [served('app'), served('other')];
+    t.ok(Math.abs(app - other) < 0.05 * (app + other), `${app} and ${other}`);
+    t.equal(utilisation, 1);
+  }
+});
 
 test('nothing is idle while somebody waits, and everybody has the same', async (t) => {
   const { subjects, utilisation } = simulate({ ...BASE, subjects: [...modest, greedy], seed: 4 }, 'fair');

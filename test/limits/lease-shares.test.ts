@@ -18,12 +18,12 @@ async function config(t: { testdir(files: Record<string, string>): string }): Pr
   return configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
 }
 
-test('each kind has its own limit; open sockets for speech have ten times that of speech; reserves are of what may be used', async (t) => {
+test('each kind has its own limit; open sockets for speech have ten times that of speech; reserves are of what may be used, and a queue is shared by who may use it', async (t) => {
   const all = await config(t);
   t.strictSame(
     (['tts', 'stt', 'agent', 'tts_socket'] as const).map((kind) => {
-      const { limit, reserved, queueMax } = poolRules(kind, all);
-      return [kind, limit, [...reserved], queueMax];
+      const { limit, reserved, queueMax, isShared } = poolRules(kind, all);
+      return [kind, limit, [...reserved], queueMax, isShared];
     }),
     [
       [
@@ -34,10 +34,11 @@ test('each kind has its own limit; open sockets for speech have ten times that o
           ['tv', 1],
         ],
         40,
+        true,
       ],
-      ['stt', 60, [], 40],
-      ['agent', 4, [['web', 2]], 40],
-      ['tts_socket', 150, [], 40],
+      ['stt', 60, [], 40, false],
+      ['agent', 4, [['web', 2]], 40, false],
+      ['tts_socket', 150, [], 40, true],
     ],
   );
 });
@@ -46,7 +47,7 @@ test('without a limit of the account sockets have none either, and nothing is ke
   const all = await config(t);
   const rules = { ...all, upstream: { ...all.upstream, concurrency: { tts: null, stt: null, agent: null } } };
   for (const kind of ['tts', 'tts_socket'] as const)
-    t.strictSame(poolRules(kind, rules), { limit: null, reserved: new Map(), queueMax: 40 });
+    t.strictSame(poolRules(kind, rules), { limit: null, reserved: new Map(), queueMax: 40, isShared: true });
 });
 
 test('shares of client apps: most at a time, most for a subject, and turns by weight and class', async (t) => {

@@ -21,5 +21,5 @@ export function ask(who: string, given: Partial<LeaseAsk> = {}): LeaseAsk {
 }
 
 export function pool(limit: number | null, given: Partial<PoolRules> = {}): PoolRules {
-  return { limit, reserved: new Map(), queueMax: 1000, ...given };
+  return { limit, reserved: new Map(), queueMax: 1000, isShared: false, ...given };
 }

@@ -178,6 +178,23 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, rules, ask('a/modest')), 'queued');
   });
 
+  contract('nor can one client app, where there are others', async (t, leases) => {
+    const queueOf = async (isShared: boolean, users: readonly string[]): Promise<number> => {
+      const rules = pool(0, { queueMax: 10, isShared });
+      const waiting = users.map((who) => ask(who));
+      const outcomes: string[] = [];
+      for (const one of waiting) outcomes.push(await outcomeOf(leases, rules, one));
+      const ids = waiting.map(({ id }) => id);
+      await leases.release(rules, ids);
+      return outcomes.filter((outcome) => outcome === 'queued').length;
+    };
+    const users = (client: string) => Array.from({ length: 20 }, (_, i) => `${client}/${i}`);
+    t.equal(await queueOf(false, users('a')), 10, 'alone it has the whole queue');
+    t.equal(await queueOf(true, users('a')), 8, 'four times as many as places are left');
+    t.equal(await queueOf(true, [...users('a'), 'b/1', 'b/2']), 10);
+    t.equal(await queueOf(true, [...users('a'), ...users('b'), 'c/1']), 10, 'and the last place is for the third');
+  });
+
   contract('a full queue is not in the way of who may have what those in it may not', async (t, leases) => {
     const rules = pool(6, { queueMax: 2, reserved: new Map([['kept', 1]]) });
     const shares = { clientMax: 2 };

@@ -35,8 +35,13 @@ test('memory and Redis give the same answers', async (t) => {
     fc.assert(
       fc.asyncProperty(
         fc.array(question, { maxLength: 60 }),
-        fc.record({ limit: fc.option(fc.integer({ min: 1, max: 5 })), reserve: fc.nat(2), queueMax: fc.nat(10) }),
-        async (questions, { limit, reserve, queueMax }) => {
+        fc.record({
+          limit: fc.option(fc.integer({ min: 1, max: 5 })),
+          reserve: fc.nat(2),
+          queueMax: fc.nat(10),
+          isShared: fc.boolean(),
+        }),
+        async (questions, { limit, reserve, queueMax, isShared }) => {
           const stores: Store[] = [
             createMemoryStore({ times }),
             await createRedisStore({
@@ -49,7 +54,11 @@ test('memory and Redis give the same answers', async (t) => {
           try {
             await Promise.all(stores.map(({ reached }) => reached));
             const pools = stores.map((store) => store.leases('tts'));
-            const rules = pool(limit, { reserved: new Map([['c0', Math.min(reserve, limit ?? 0)]]), queueMax });
+            const rules = pool(limit, {
+              reserved: new Map([['c0', Math.min(reserve, limit ?? 0)]]),
+              queueMax,
+              isShared,
+            });
             const asked: string[] = [];
             const both = async <T>(put: (one: LeasePool) => Promise<T>): Promise<void> => {
               const [inMemory, inRedis] = await Promise.all(pools.map(put));

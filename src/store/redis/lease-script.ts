@@ -13,7 +13,7 @@
 //     10 clients          zset  client app that has somebody waiting -> turns taken
 // Keys 7 to 10 are written by lease-queue-script.ts.
 // ARGV 1 operation, 2 what the pool is (JSON, see poolArgument), 3 what the operation is about (JSON)
-import { HOLD_GUESS_MS, HOLD_SHARE } from '../lease-rules.ts';
+import { CLIENT_WAITING, HOLD_GUESS_MS, HOLD_SHARE } from '../lease-rules.ts';
 import { QUEUE, SERVE } from './lease-queue-script.ts';
 
 /** Number of keys that the script takes. */
@@ -165,7 +165,9 @@ if op == 'acquire' then
   elseif waiting == 0 and is_free(ask.client, ask.subject, ask.client_max, ask.subject_max) then
     grant(ask.id, ask.client, ask.subject, ask.owner, now + rules.ttl)
   else
-    local may_wait = ask.wait > 0 and count('w' .. flow(ask.client, ask.subject)) < rules.queue_max - waiting
+    local places = rules.queue_max - waiting
+    local may_wait = ask.wait > 0 and count('w' .. flow(ask.client, ask.subject)) < places
+      and (not rules.is_shared or count('q' .. ask.client) < ${CLIENT_WAITING} * places)
     -- Those who wait may not be allowed what is free: a queue that they fill is not in the way of who is.
     if may_wait or is_free(ask.client, ask.subject, ask.client_max, ask.subject_max) then
       enqueue(ask.id, ask.client, ask.subject, { ask.client, ask.subject, ask.owner, ask.client_max, ask.subject_max,

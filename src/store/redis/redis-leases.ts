@@ -94,6 +94,7 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
         limit: rules.limit ?? NONE,
         reserved: [...rules.reserved],
         queue_max: rules.queueMax,
+        is_shared: rules.isShared,
         ttl: times.ttlMs,
         offer: times.offerMs,
         lowered: times.loweredMs,
