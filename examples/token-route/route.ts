@@ -1,0 +1,52 @@
+// The route of your own backend that gives a signed-in user an access token. It takes the place of the one that held Cartesia's key.
+//
+// It speaks Request and Response, as routes of Next.js, SvelteKit, Remix, Hono, Bun and Deno do. Next.js, in app/api/access-token/route.ts:
+//
+//   export const POST = createTokenRoute({
+//     brokerUrl: process.env.BROKER_URL,
+//     appKey: process.env.BROKER_APP_KEY,
+//     subjectOf: async () => (await auth())?.user?.id ?? null,
+//   });
+
+export interface TokenRouteOptions {
+  /** The broker beside this backend; no page has to reach it for this. */
+  readonly brokerUrl: string | undefined;
+  /** Made by `cartesia-broker key`. Its client app is `trusted`: it may name users. */
+  readonly appKey: string | undefined;
+  /** Your session check: an id that stays the same for the user, 1 to 128 printable ASCII characters; `null` = nobody is signed in. */
+  readonly subjectOf: (request: Request) => Promise<string | null> | string | null;
+}
+
+/** What the helper for apps reads beside the body. */
+const PASSED = ['content-type', 'cache-control', 'retry-after', 'x-should-retry', 'x-request-id'];
+
+/** Longer than the broker takes to give up on Cartesia, shorter than a page waits. */
+const TIMEOUT_MS = 9_000;
+
+export function createTokenRoute({ brokerUrl, appKey, subjectOf }: TokenRouteOptions) {
+  if (!brokerUrl || !appKey) throw new Error('BROKER_URL and BROKER_APP_KEY are needed');
+  return async (request: Request): Promise<Response> => {
+    const subject = await subjectOf(request);
+    if (subject === null) return new Response(null, { status: 401 });
+    try {
+      const answer = await fetch(`${brokerUrl}/access-token`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${appKey}`,
+          'x-broker-subject': subject,
+          'content-type': 'application/json',
+        },
+        body: await request.text(), // what the page wishes; the broker holds it to the policy of the client app
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      const headers = new Headers();
+      for (const name of PASSED) {
+        const value = answer.headers.get(name);
+        if (value !== null) headers.set(name, value);
+      }
+      return new Response(await answer.text(), { status: answer.status, headers });
+    } catch {
+      return new Response(null, { status: 502 });
+    }
+  };
+}
