@@ -62,7 +62,7 @@ export class AccessTokens {
   }
 }
 
-/** Whether it has the look of a JWT. API keys may hold one dot, never two. */
+/** Whether a credential looks like a JWT. API keys may contain one dot, never two. */
 export function looksLikeToken(credential: string): boolean {
   return credential.split('.').length === 3;
 }

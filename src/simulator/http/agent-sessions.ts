@@ -5,7 +5,7 @@ import { invalid, isRecord, readJson } from './request-body.ts';
 import type { Route, RouteCall } from './router.ts';
 
 /**
- * Fixes the variables and overrides of one call. The names of the answer's fields are not public; these are assumed.
+ * Fixes the variables and overrides of one call. The names of the response's fields are not public; these are assumed.
  * @see https://docs.cartesia.ai/api-reference/agents/create-websocket-session
  */
 export const agentSessionRoute: Route = {

@@ -70,7 +70,7 @@ class AgentLineSocket {
         if (isRecord(message['metadata'])) this.#send('custom', { metadata: message['metadata'] });
         break;
       default:
-      // What the agent does not know it does not answer.
+      // The agent ignores events that it does not know.
     }
   }
 
@@ -106,7 +106,7 @@ class AgentLineSocket {
       callTool: () => null,
       hangUp,
       fail: () => this.#session.close(1011, 'agent failed'),
-      // Turns are not told on this socket.
+      // This socket does not report turns.
       turnStarted: () => {},
       turnText: () => {},
       turnEnded: () => {},
