@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 
-/** The server under test runs here, alone. */
+/** The CPU of the server under test, which runs there alone. */
 export const SERVER_CPU = 0;
-/** Load generator, upstream and this program. */
+/** The CPU of load generator and upstream. */
 export const LOAD_CPU = 1;
 
 /** Whether a program is installed. */

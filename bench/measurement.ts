@@ -1,4 +1,4 @@
-// One run of the load generator against one server.
+// Runs the load generator once against one server.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -24,7 +24,7 @@ export interface Measurement {
   readonly open?: number;
   /** Time until all of them were open. */
   readonly openSeconds?: number;
-  /** Payload. */
+  /** Bytes of payload. */
   readonly bytes: number;
   /** Wrong, missing or broken responses, bytes and connections, including those before the measured time. */
   readonly errors: number;

@@ -67,7 +67,7 @@ const CERTIFICATE_CHECK_MS = 10_000;
 const SECRETS_CHECK_MS = 10_000;
 
 export interface Broker {
-  /** Where the public listener is reached from this machine. */
+  /** The public listener's URL on this machine. */
   readonly url: string;
   readonly managementUrl: string;
   readonly readiness: Readiness;

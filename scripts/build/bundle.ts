@@ -6,7 +6,7 @@ import { leaveOut } from './leave-out.ts';
 import { namedExports } from './named-exports.ts';
 
 export interface BundleOptions {
-  /** The repository. */
+  /** Root of the repository. */
   readonly root: string;
   /** Created if missing; files of another build are left alone. */
   readonly outdir: string;

@@ -7,7 +7,7 @@ import { errorsPage } from './errors.ts';
 import { openApiFile } from './openapi.ts';
 
 export interface Page {
-  /** From the top of the repository. */
+  /** Relative to the root of the repository. */
   readonly path: string;
   /** Returns the whole text with a final line break; the same code always gives the same text. */
   readonly generate: () => string | Promise<string>;

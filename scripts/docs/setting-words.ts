@@ -1,4 +1,4 @@
-// How a setting is put into words for readers.
+// Describes settings in words for readers.
 import type { Setting } from '../../src/config/setting-index.ts';
 
 /** The default as a variable would hold it; `''` if there is none. */

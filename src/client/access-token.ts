@@ -1,6 +1,6 @@
 // The broker's response to a mint, in the form an app uses.
 
-/** `token` and `baseURL` are what `new Cartesia({ token, baseURL })` wants. */
+/** `token` and `baseURL` are what `new Cartesia({ token, baseURL })` takes. */
 export interface AccessToken {
   readonly token: string;
   /** Cartesia (delivery `direct`) or the broker (`proxied`). */

@@ -1,4 +1,4 @@
-// How much time has passed on a device whose clock may be wrong.
+// Measures elapsed time on a device whose clock may be wrong.
 
 /** One moment on two clocks, in milliseconds. */
 export interface Moment {

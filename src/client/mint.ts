@@ -1,4 +1,4 @@
-// One request for an access token.
+// Makes one request for an access token.
 import { type MintedToken, readAccessToken } from './access-token.ts';
 import { BrokerError } from './broker-error.ts';
 

@@ -1,4 +1,4 @@
-// cartesia-broker serve: the service, until a signal ends it.
+// cartesia-broker serve: runs the service until a signal ends it.
 import { startBroker } from '../broker.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
 import { createLogger } from '../telemetry/logger.ts';

@@ -1,4 +1,4 @@
-// cartesia-broker simulate: the offline Cartesia as a program of its own.
+// cartesia-broker simulate: runs the offline Cartesia as a program of its own.
 import { once } from 'node:events';
 import { runSimulate, SIMULATE_USAGE, SimulateUsageError } from '../simulator/command.ts';
 import type { CommandIo, ExitCode } from './io.ts';

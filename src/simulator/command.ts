@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { PLANS, planNamed, SettingsError } from './settings.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts';
 
-/** The arguments cannot be understood. */
+/** Thrown for arguments that cannot be understood. */
 export class SimulateUsageError extends Error {
   override readonly name = 'SimulateUsageError';
   /** The exit code for the process. */

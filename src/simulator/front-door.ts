@@ -6,7 +6,7 @@ import { createSecureContext, TLSSocket } from 'node:tls';
 import type { TlsIdentity } from './certificate.ts';
 import type { World } from './world.ts';
 
-/** What is known of the connection a socket belongs to. */
+/** What is known about the connection that a socket belongs to. */
 export interface Connection {
   /** Counts from 1 in the order of acceptance. */
   readonly id: number;
@@ -86,7 +86,7 @@ export class FrontDoor {
   #accept(raw: Socket, proceed: () => void): void {
     this.#open.add(raw);
     raw.once('close', () => this.#open.delete(raw));
-    // A peer's reset is nothing to report; 'close' follows.
+    // A peer's reset need not be reported; 'close' follows.
     raw.on('error', () => {});
     const fault = this.#world.faults.takeForConnection();
     if (fault?.type === 'refuse') raw.resetAndDestroy();

@@ -36,7 +36,7 @@ export interface JournalEntry {
   readonly headers: Readonly<Record<string, string>>;
   /** Name, value, name, value… exactly as received. */
   readonly rawHeaders: readonly string[];
-  /** The id the simulator gave it, as told to the client. */
+  /** The id that the simulator gave it and told the client. */
   readonly requestId: string;
   /** The part of the body that was read, as text; empty if the headers alone led to a refusal. Cut at `settings.journal.textBytes`. */
   readonly body: string;
@@ -61,7 +61,7 @@ interface Waiter {
   readonly found: (entry: JournalEntry) => void;
 }
 
-/** What is known of a request when it arrives. */
+/** What is known about a request when it arrives. */
 export type Arrival = Pick<
   JournalEntry,
   'connection' | 'secure' | 'transport' | 'at' | 'method' | 'url' | 'rawHeaders' | 'requestId'

@@ -10,7 +10,7 @@ import { Journal } from './journal.ts';
 import type { Settings } from './settings.ts';
 
 /**
- * One simulated Cartesia account. Every HTTP route and every socket gets it as its first argument:
+ * One simulated Cartesia account. HTTP routes reach it as `exchange.world`, sockets as `session.world`:
  *
  * - `settings`: read at the moment of use, never copied, so that a change takes effect at once.
  * - `clock`: `now()` for anything a client can observe; `after(ms, run)` for idle times, so that
@@ -19,7 +19,7 @@ import type { Settings } from './settings.ts';
  * - `agentSessions.take(token, agentId, now)`: the session of a managed agent's session token, which works once.
  * - `concurrency.take(kind)`: a slot or null (then the problem is `concurrency_limited`). Release it BEFORE the last
  *   byte or event is written, so that a client that saw the end can begin the next one at once.
- * - `credits.spend(n)`: false when the balance does not cover it (then the problem is `quota_exceeded`).
+ * - `credits.spend(n)`: false if the balance does not cover it (then the problem is `quota_exceeded`).
  * - `journal`: what was received. HTTP entries are kept by `Exchange`, sockets use `openUpgrade()` and
  *   `journal.frame(entry, …)`.
  * - `faults.takeForRequest()`: called by `Exchange` and `openUpgrade()`; sockets only have to carry out the faults

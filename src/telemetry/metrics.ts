@@ -26,13 +26,13 @@ export interface Metrics {
   readonly socketsClosed: Counter<'endpoint' | 'outcome'>;
   /** Mints only: a carried request lasts as long as its speech. */
   readonly upstreamSeconds: Histogram<'outcome'>;
-  /** The alarm: Cartesia refuses a key of ours. */
+  /** An alarm: Cartesia refuses one of our API keys. */
   readonly upstreamKeyRejected: Counter;
   /** Registers the breaker's gauge (0 closed, 1 half open, 2 open), read at each scrape; call it once. */
   readBreaker(state: () => 'closed' | 'half-open' | 'open'): void;
   /** Mints refused without asking: `breaker` is open, or the `queue` is longer than the deadline. */
   readonly upstreamShed: Counter<'reason'>;
-  /** `secret` is the setting's last word: `api_key`, `signing_secret`. */
+  /** `secret` is the last part of the setting's path, such as `api_key` or `signing_secret`. */
   readonly secretsRenewed: Counter<'secret'>;
   /** 1: the file cannot be used and the previous secret stays in use. */
   readonly secretFileUnusable: Gauge<'secret'>;

@@ -9,7 +9,7 @@ export interface RequestFacts {
   readonly method: string;
   /** As sent; 499 if the client was gone before it had its response. */
   readonly status: number;
-  /** From the header block to the end, milliseconds. */
+  /** Milliseconds from the header block to the end of the response. */
   readonly ms: number;
   /** The hashed subject; `null` if the caller is unknown. */
   readonly subject: string | null;

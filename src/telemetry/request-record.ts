@@ -5,7 +5,7 @@ export interface RequestRecord {
   /** In the clear here; hashed when the line is written. */
   subject: string | null;
   method: string | null;
-  /** `ok`, the error code, or `aborted`: the client went away before it had its answer. */
+  /** `ok`, the error code, or `aborted`: the client went away before it had its response. */
   outcome: string;
   /** Why a credential was refused, or which rate was exceeded: a word, for the operator, never for the caller. */
   reason: string | null;

@@ -3,7 +3,7 @@ import type { ProblemCode } from '../../../src/errors/problems.ts';
 import type { CodeSample, Example, MediaType } from '../../../src/reference/openapi-document.ts';
 
 export interface EndpointNotes {
-  /** Whether a caller has to say who it is. */
+  /** Whether a caller must present a credential. */
   readonly credential: 'required' | 'none';
   readonly description?: string;
   /** Names in `components.parameters`; one that has the name of a path parameter replaces it. */

@@ -1,4 +1,4 @@
-// The credential of the admin API.
+// Checks the credential of the admin API.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../config/secret.ts';
 

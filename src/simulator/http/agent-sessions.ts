@@ -1,4 +1,4 @@
-// POST /v1/agents/websocket/{agent_id}/sessions
+// The simulated endpoint POST /v1/agents/websocket/{agent_id}/sessions.
 
 import type { Exchange } from './exchange.ts';
 import { invalid, isRecord, readJson } from './request-body.ts';

@@ -1,4 +1,4 @@
-// GET /
+// The simulated endpoint GET /.
 
 import type { Route } from './router.ts';
 

@@ -1,4 +1,4 @@
-// POST /stt and POST /audio/transcriptions
+// The simulated endpoints POST /stt and POST /audio/transcriptions.
 
 import { CREDIT_COST } from '../credits.ts';
 import { problem } from '../problems.ts';

@@ -1,4 +1,4 @@
-// POST /tts/bytes
+// The simulated endpoint POST /tts/bytes.
 
 import { CONTENT_TYPES, type SpeakRequest, speak } from '../audio/containers.ts';
 import { billedCharacters, CREDIT_COST } from '../credits.ts';

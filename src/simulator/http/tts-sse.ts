@@ -1,4 +1,4 @@
-// POST /tts/sse
+// The simulated endpoint POST /tts/sse.
 
 import type { OutputFormat } from '../audio/containers.ts';
 import { createSpeech, type Speech } from '../audio/synthesiser.ts';

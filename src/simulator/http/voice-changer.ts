@@ -1,4 +1,4 @@
-// POST /voice-changer/bytes, /voice-changer/sse and /infill/bytes
+// The simulated endpoints POST /voice-changer/bytes, /voice-changer/sse and /infill/bytes.
 
 import { type SpeakRequest, speak } from '../audio/containers.ts';
 import { billedCharacters, CREDIT_COST } from '../credits.ts';

@@ -1,4 +1,4 @@
-// GET /voices, /voices/{id}, its preview, and /accents
+// The simulated endpoints GET /voices, /voices/{id}, the preview of a voice, and /accents.
 
 import { speak } from '../audio/containers.ts';
 import { problem } from '../problems.ts';

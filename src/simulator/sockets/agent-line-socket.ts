@@ -1,4 +1,4 @@
-// WS /agents/stream/{agent_id}
+// The simulated WebSocket /agents/stream/{agent_id}.
 
 import { randomUUID } from 'node:crypto';
 import { isRecord } from '../http/request-body.ts';

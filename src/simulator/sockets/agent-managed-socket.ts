@@ -1,4 +1,4 @@
-// WS /v1/agents/websocket/{agent_id}
+// The simulated WebSocket /v1/agents/websocket/{agent_id}.
 
 import { randomUUID } from 'node:crypto';
 import type { AgentSession } from '../agent-sessions.ts';

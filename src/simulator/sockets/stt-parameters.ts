@@ -25,7 +25,7 @@ const KEYTERM_CHARACTERS = 1_200;
 /** Nobody records speech at rates outside these. */
 const SAMPLE_RATES = { from: 8_000, to: 192_000 } as const;
 
-/** @param kind the turns socket has no older model and no language */
+/** @param kind the turns socket does not have the older model */
 export function readSttParameters(world: World, query: URLSearchParams, kind: 'manual' | 'turns'): ParametersRead {
   const model = query.get('model') ?? '';
   const isWhisper = model.startsWith('ink-whisper');

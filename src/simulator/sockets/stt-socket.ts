@@ -1,4 +1,4 @@
-// WS /stt/websocket
+// The simulated WebSocket /stt/websocket.
 
 import { problem } from '../problems.ts';
 import { isBefore } from '../version.ts';

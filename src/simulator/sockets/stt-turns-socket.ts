@@ -1,4 +1,4 @@
-// WS /stt/turns/websocket
+// The simulated WebSocket /stt/turns/websocket.
 
 import type { Cancel } from '../clock.ts';
 import { isRecord } from '../http/request-body.ts';

@@ -1,4 +1,4 @@
-// WS /tts/websocket
+// The simulated WebSocket /tts/websocket.
 
 import { randomUUID } from 'node:crypto';
 import { type Problem, problem, ttsErrorEvent } from '../problems.ts';
