@@ -9,7 +9,7 @@ export const REQUESTS_PER_SECOND = 80;
 /** Pause of each socket between two contexts. */
 const CONTEXT_MS = 2_000;
 const ABORTED_EVERY = 20;
-/** Not a multiple of the interval of aborted requests, or only those would meet the faults. */
+/** Out of step with the aborted requests; otherwise only those would meet the faults. */
 const FAILING_EVERY = 101;
 
 const GENERATION = {

@@ -63,7 +63,8 @@ export class Exchange {
       controller.abort();
     });
     request.on('data', (chunk: Buffer) => world.journal.received(this.entry, chunk)).pause();
-    // A body that an early response left unread would block the next request on this connection, because Node takes it as being read.
+    // A body that an early response left unread would block the next request on this connection: with a 'data' listener in place, Node
+    // does not discard it.
     response.once('finish', () => request.resume());
   }
 
