@@ -1,4 +1,4 @@
-// npm run bench: what the broker costs, beside what others cost. docs/performance.md says how to read it.
+// npm run bench: measures what the broker costs next to other servers. docs/performance.md says how to read the results.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildBroker } from './broker.ts';
@@ -14,7 +14,7 @@ import { runStartUp } from './start-up.ts';
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main(process.argv.slice(2));
 
-/** @returns the exit code: 0 fine, 1 something was lost or wrong, 2 wrong usage or a machine that cannot measure */
+/** @returns the exit code: 0 fine, 1 something was lost or wrong, 2 wrong usage or an unsuitable machine */
 async function main(args: readonly string[]): Promise<number> {
   let options: Options;
   try {
@@ -31,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
   return (await run(options)) === 0 ? 0 : 1;
 }
 
-/** @returns how many errors there were in all */
+/** @returns the total number of errors */
 export async function run(options: Options): Promise<number> {
   console.log(`${new Date().toISOString().slice(0, 10)}; ${describeMachine()}`);
   console.log(`best of ${options.rounds} rounds of ${options.seconds} s; TLS ${options.tls ? 'on both legs' : 'off'}`);

@@ -1,4 +1,4 @@
-// The broker under test: the image's build, started as the image starts it, with everything on that a user has on.
+// The broker under test: the image's build, started as the image starts it, with everything enabled that a user enables.
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -17,22 +17,22 @@ export interface BrokerSettings {
   readonly delivery: 'direct' | 'proxied';
   /** How carried requests reach upstream: `upstream.transport`. */
   readonly transport?: 'undici' | 'native';
-  /** Every carried request takes a lease and books on three budgets, none of which is ever used up. */
+  /** Every carried request takes a lease and books on three budgets, none of which ever runs out. */
   readonly isLimited?: boolean;
   readonly certificate: Certificate | null;
-  /** Of the listener with the metrics; default: any. */
+  /** Port of the listener with the metrics; default: any free port. */
   readonly managementPort?: number;
 }
 
-/** Brokers of one run take each other's access tokens. */
+/** Shared, so that the brokers of one run accept each other's access tokens. */
 const SIGNING_SECRET = randomBytes(32).toString('base64url');
-/** The one that the simulator takes. */
+/** The key that the simulator accepts. */
 const API_KEY = 'sk_car_simulated';
 const ORIGIN = 'https://app.example.com';
 const ALGORITHMS: readonly Algorithm[] = ['ES256', 'RS256'];
-/** Access tokens outlive a run. */
+/** Long enough for access tokens to outlive a run. */
 const LIFE_SECONDS = 3_600;
-/** Counted and never reached. */
+/** Limits that are counted and never reached. */
 const RATE = '999999999/minute';
 const BUDGET = '999999999999/month';
 const CONCURRENCY = 1_000;
@@ -41,7 +41,7 @@ const CLIENT_LIMITS = {
   quota: { characters: { subject: BUDGET, client: BUDGET } },
 };
 
-/** Makes `dist/` where it is older than the sources. */
+/** Builds `dist/` if it is older than the sources. */
 export function buildBroker(): string {
   execFileSync(process.execPath, ['scripts/build.ts', '--if-stale'], {
     cwd: ROOT,
@@ -50,7 +50,7 @@ export function buildBroker(): string {
   return path.join(ROOT, 'dist');
 }
 
-/** V8's compile cache of a build, made as the Dockerfile makes it. */
+/** Fills V8's compile cache for a build, as the Dockerfile does. @returns its directory */
 export function warmCompileCache(): string {
   const directory = path.join(BUILD, 'compile-cache');
   execFileSync(process.execPath, ['scripts/warm-up.ts', directory], {
@@ -60,7 +60,7 @@ export function warmCompileCache(): string {
   return directory;
 }
 
-/** The image's options of Node, so that what is measured is what runs. */
+/** The Node options of the image, so that the benchmark measures what runs in production. */
 function imageOptions(): readonly string[] {
   const [, entrypoint = '[]'] =
     /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? [];
@@ -69,7 +69,7 @@ function imageOptions(): readonly string[] {
   return words.filter((word): word is string => typeof word === 'string' && word.startsWith('--'));
 }
 
-/** `direct` is configured by the environment, as single client apps are; `proxied` by a file, since reads are only named there. */
+/** `direct` is configured by the environment, like a single client app; `proxied` by a file, because only a file can enable reads. */
 export function brokerLaunch(settings: BrokerSettings): Launch {
   const command = [process.execPath, ...imageOptions(), path.join(settings.dist, 'main.js'), 'serve'];
   if (settings.delivery === 'direct') return { command, env: environment(settings) };

@@ -1,4 +1,4 @@
-// The users of an app: an issuer with its keys, and as many signed tokens as a workload needs.
+// The users of an app: an issuer with its key set, and as many signed tokens as a workload needs.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -10,7 +10,7 @@ export const AUDIENCE = 'bench';
 
 export interface Callers {
   readonly jwksUrl: string;
-  /** Tokens that differ from all that were signed before; subjects are `user-0` to `user-999` in turn. */
+  /** Signs tokens that differ from all earlier ones; subjects cycle through `user-0` to `user-999`. */
   tokens(algorithm: Algorithm, count: number): readonly string[];
   close(): void;
 }

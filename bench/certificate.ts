@@ -1,4 +1,4 @@
-// A certificate for `localhost`, made for one run; the same on both legs, and its own authority.
+// A self-signed certificate for `localhost`, made for one run and used on both legs.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createCertificate } from '../src/simulator/certificate.ts';
@@ -7,7 +7,7 @@ import { SCRATCH } from './places.ts';
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Certificate and key in one file, as HAProxy wants them. */
+  /** Certificate and key in one file, as HAProxy requires. */
   readonly bothFile: string;
 }
 

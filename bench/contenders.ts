@@ -1,4 +1,4 @@
-// Who is measured, and how each of them is started.
+// The contenders that are measured, and how each is started.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { has, mostFiles } from './machine.ts';
 import { PEERS, SCRATCH } from './places.ts';
 import type { Launch } from './processes.ts';
 
-/** `none`: no server at all, the load goes straight to upstream. What it shows is what load and upstream take themselves. */
+/** `none`: no server at all. The load goes straight to upstream, which shows what load generator and upstream cost by themselves. */
 export type Kind = 'broker' | 'native' | 'package' | 'none';
 
 export interface Contender {
@@ -18,7 +18,7 @@ export interface Contender {
   launch(site: Site): Launch;
 }
 
-/** What a server is told of its surroundings. */
+/** What a server is told about its surroundings. */
 export interface Site {
   readonly port: number;
   readonly upstreamPort: number;
@@ -42,7 +42,7 @@ export const withNativeTransport = (dist: string): Contender => ({
     brokerLaunch({ ...site, dist, delivery: 'proxied', transport: 'native', upstreamUrl: upstreamUrl(site) }),
 });
 
-/** The same broker where leases and budgets are asked for, in memory: the difference is what they cost. */
+/** The same broker with leases and budgets, held in memory: the difference is what they cost. */
 export const withLimits = (dist: string): Contender => ({
   name: LIMITED,
   kind: 'broker',
@@ -73,7 +73,7 @@ export const NATIVE: readonly Contender[] = [
   },
 ];
 
-/** @param file of peers/, without its ending */
+/** @param file in peers/, without its extension */
 export function peer(file: string): Contender {
   return {
     name: file,
@@ -109,7 +109,7 @@ export const SOCKET_PACKAGES: readonly Contender[] = ['http-proxy-3', 'httpxy', 
 );
 export const MINT_PACKAGES: readonly Contender[] = ['mint-express', 'mint-hono'].map(peer);
 
-/** Takes TLS off before upstream (`off`) or puts it on before a server (`on`). */
+/** A TLS hop: terminates TLS in front of upstream (`off`), or in front of a server accepts plain HTTP and speaks TLS to it (`on`). */
 export function tlsLeg(side: 'on' | 'off', site: Site): Launch {
   const tls = haproxyTls(site.certificate);
   const half = side === 'on' ? { ...tls, LISTEN_TLS: '' } : { ...tls, CONNECT_TLS: '' };
@@ -123,7 +123,7 @@ export function obstacle(contender: Contender): string | null {
   return null;
 }
 
-/** The packages of peers/: nothing of the broker needs them, so they are not among its development dependencies. */
+/** Installs the packages of peers/. Nothing in the broker needs them, so they are not among its development dependencies. */
 export function installPeers(): void {
   if (existsSync(path.join(PEERS, 'node_modules'))) return;
   console.error('Installing the packages to compare with, in bench/peers …');
@@ -152,7 +152,7 @@ function haproxyTls(certificate: Certificate | null): Record<string, string> {
   return { LISTEN_TLS: ` ssl crt ${certificate.bothFile}`, CONNECT_TLS: ' ssl verify none' };
 }
 
-/** HAProxy does not start where it may not have two files open for each connection, and some more. */
+/** HAProxy does not start unless it may open two files for each connection, and some more. */
 const CONNECTIONS_MAX = 18_000;
 const OTHER_FILES = 50;
 

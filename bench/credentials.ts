@@ -1,15 +1,15 @@
-// What callers show in each measurement.
+// The credentials that callers present in each measurement.
 import type { Callers } from './callers.ts';
 import { writeCredentials } from './requests.ts';
 import type { Credentials } from './workloads.ts';
 
-/** About what the broker mints for new callers in a second of CPU time. A measurement ends when all were used. */
+/** Roughly how many new callers the broker mints for per second of CPU time. A measurement ends when all tokens are used. */
 const NEW_TOKENS_PER_SECOND = 3_000;
 const SEEN_TOKENS = 1_000;
-/** Callers that have traffic carried, each with an access token of the broker. */
+/** Callers whose traffic is carried, each with an access token of the broker. */
 const CARRIED_CALLERS = 100;
 
-/** Files with JWTs, by round; -1 is the time to warm up. */
+/** Writes files of JWTs. @returns the file of a round; round -1 is the warm-up */
 export function mintCredentials(
   callers: Callers,
   kind: Credentials,
@@ -28,7 +28,7 @@ export function mintCredentials(
   return (round) => files.get(round) ?? '';
 }
 
-/** Access tokens as the users of an app have them: minted by the broker at `port`, for delivery `proxied`. */
+/** Writes access tokens like those of an app's users: minted by the broker at `port`, for delivery `proxied`. */
 export async function carriedCredentials(callers: Callers, port: number): Promise<string> {
   const tokens: string[] = [];
   for (const jwt of callers.tokens('ES256', CARRIED_CALLERS)) {

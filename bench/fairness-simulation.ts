@@ -1,19 +1,19 @@
-// A day of an account's concurrency in a moment: subjects that ask, a pool that gives, time that is only counted.
+// Simulates how an account's concurrency is shared: subjects ask, a pool grants, and time is only counted, so hours take a moment.
 
 import { createLeaseTable } from '../src/store/lease-entries.ts';
 import { LEASE_TIMES, type LeaseAsk, type PoolRules } from '../src/store/lease-rules.ts';
 import { acquire, release } from '../src/store/lease-table.ts';
 
-/** How a pool gives: ours; first come, first served; or at once or not at all. */
+/** How a pool grants: by the broker's rules; first come, first served; or at once or not at all. */
 export type Discipline = 'fair' | 'fifo' | 'none';
 
 export interface SimulatedSubject {
   readonly name: string;
   /** Its client app. */
   readonly client: string;
-  /** Requests it has open or waiting at a time. */
+  /** Number of requests it has open or waiting at a time. */
   readonly parallel: number;
-  /** Mean pause between an answer and the next request, milliseconds. */
+  /** Mean pause between a response and the next request, milliseconds. */
   readonly pauseMs: number;
 }
 
@@ -38,7 +38,7 @@ export interface SubjectResult {
 
 export interface SimulationResult {
   readonly subjects: readonly SubjectResult[];
-  /** Share of the time in which leases were held while somebody wanted one, 0 to 1. */
+  /** Share of the limit that was in use while at least one request waited, 0 to 1. */
   readonly utilisation: number;
 }
 
@@ -49,13 +49,13 @@ interface Request {
 }
 
 interface Pool {
-  /** `null` = it waits. */
+  /** `null`: the request waits. */
   ask(request: Request, now: number): 'granted' | 'refused' | null;
-  /** @returns requests that are granted by it */
+  /** @returns the ids of the requests that are granted as a result */
   end(request: Request, now: number): readonly string[];
 }
 
-/** @returns what became of everybody */
+/** @returns the results of every subject */
 export function simulate(scenario: Scenario, discipline: Discipline): SimulationResult {
   const { limit, subjects, holdMs, waitMs, lastsMs } = scenario;
   const random = seeded(scenario.seed);
@@ -137,7 +137,7 @@ export function simulate(scenario: Scenario, discipline: Discipline): Simulation
   };
 }
 
-/** 1 = all have the same; 1/n = one has everything. R. Jain, 1984. */
+/** Jain's fairness index: 1 = all have the same; 1/n = one has everything. R. Jain, 1984. */
 export function jainsIndex(shares: readonly number[]): number {
   const sum = shares.reduce((total, share) => total + share, 0);
   const squares = shares.reduce((total, share) => total + share * share, 0);
@@ -191,7 +191,7 @@ function plainPool(limit: number, hasQueue: boolean): Pool {
   };
 }
 
-/** What happens next, in the order of time. */
+/** Future events in the order of time. */
 class EventQueue {
   readonly #heap: { readonly at: number; readonly run: (at: number) => void }[] = [];
 
@@ -235,7 +235,7 @@ class EventQueue {
   }
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Random numbers from 0 to 1, the same for the same seed (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

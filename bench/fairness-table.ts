@@ -1,4 +1,4 @@
-// How a full account is shared: the broker's queue, a queue in the order of arrival, and none.
+// Compares how a full account is shared with the broker's queue, with a queue in the order of arrival, and without a queue.
 import { type Discipline, jainsIndex, median, type Scenario, simulate } from './fairness-simulation.ts';
 
 const modest = Array.from({ length: 10 }, (_, i) => ({
@@ -23,7 +23,7 @@ const SCENARIOS: readonly (readonly [string, Scenario])[] = [
   ['the same, nobody waits for more than 2 s', { ...BASE, waitMs: 2_000, subjects: [...modest, greedy] }],
 ];
 
-/** Lines of Markdown. The same everywhere: time is only counted, and chance is seeded. */
+/** Lines of Markdown. The same on every machine: time is only counted, and randomness is seeded. */
 export function fairnessTable(disciplines: readonly Discipline[] = ['fair', 'fifo', 'none']): readonly string[] {
   const lines = [
     '| load | queue | Jain, all subjects | modest: median wait | modest: served | modest: refused | greedy: served | in use while somebody waits |',

@@ -1,19 +1,19 @@
-// Results against goals: pure arithmetic.
+// Compares results with goals. Pure arithmetic.
 import { median, type Result } from './rounds.ts';
 import { BEST_PACKAGE, type Figure, type Goal, type Workload } from './workloads.ts';
 
 export interface Verdict {
   readonly goal: Goal;
-  /** Who was compared with. */
+  /** The contender that the broker was compared with. */
   readonly against: string;
   readonly ratio: number;
   readonly isMet: boolean;
 }
 
-/** What measurements of the same thing differ by on a shared machine: a goal missed by less is a tie. */
+/** The factor by which measurements of the same thing differ on a shared machine: a goal missed by less is a tie. */
 export const TIE = 1.2;
 
-/** One verdict for each goal whose other side was measured. */
+/** One verdict for each goal whose contender was measured. */
 export function verdicts(workload: Workload, results: readonly Result[]): readonly Verdict[] {
   const broker = results.find(({ kind }) => kind === 'broker');
   const bare = results.find(({ kind }) => kind === 'none');
@@ -35,17 +35,17 @@ export function verdicts(workload: Workload, results: readonly Result[]): readon
   });
 }
 
-/** What another build of the broker, or other settings of it, cost more. */
+/** What another build of the broker, or the broker with other settings, costs more. */
 export interface Difference {
   readonly contender: string;
   readonly unit: string;
   /** Median of the starts, microseconds per unit. */
   readonly us: number;
-  /** Start by start, each beside the broker's of the same minute. */
+  /** Start by start, each compared with the broker process of the same start. */
   readonly each: readonly number[];
 }
 
-/** Says something from three starts on: two processes of the very same program differ by more than most changes make. */
+/** Empty for fewer than three starts: two processes of the very same program differ by more than most changes make. */
 export function differences({ unit }: Workload, results: readonly Result[]): readonly Difference[] {
   const [broker, ...others] = results.filter(({ kind }) => kind === 'broker');
   if (broker === undefined || broker.cpuUsOfStarts.length < STARTS_MIN) return [];
@@ -61,6 +61,6 @@ function figureOf(figure: Figure, result: Result, bare: Result | undefined): num
   if (figure === 'cpu') return result.cpuUs;
   const durations = (of: Result): number | undefined => (figure === 'added latency' ? of.latencyUs : of.chunkUs)?.p50;
   const [with_, without] = [durations(result), bare === undefined ? undefined : durations(bare)];
-  // Less than nothing is noise; a microsecond keeps the ratio finite.
+  // A negative difference is noise; at least a microsecond keeps the ratio finite.
   return with_ === undefined || without === undefined ? null : Math.max(1, with_ - without);
 }

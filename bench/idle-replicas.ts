@@ -1,4 +1,4 @@
-// Many idle WebSockets over several replicas, held for a while: all of them open in time, none is lost, memory stays small.
+// Holds many idle WebSockets over several replicas for a while: all must open in time, none may be lost, and memory must stay small.
 import { broker } from './contenders.ts';
 import { carriedCredentials } from './credentials.ts';
 import { mostFiles } from './machine.ts';
@@ -13,31 +13,31 @@ export interface IdleReplica {
   readonly open: number;
   readonly openSeconds: number;
   readonly kibPerSocket: number;
-  /** Of one CPU, while they are held. */
+  /** Of one CPU, while the sockets are held. */
   readonly cpuPercent: number;
-  /** Lost sockets, and wrong messages. */
+  /** Lost sockets and wrong messages. */
   readonly errors: number;
 }
 
 const GOAL_OPEN_SECONDS = 60;
 const GOAL_KIB = 60;
-/** Below the broker's idle limit. */
+/** Shorter than the broker's idle limit. */
 const PING_SECONDS = 60;
-/** What a process has open beside the sockets. */
+/** Files that a process has open besides the sockets. */
 const OTHER_FILES = 200;
 
-/** @throws Error where this machine allows too few open files, or a handshake takes too long */
+/** @throws Error if this machine allows too few open files, or a handshake takes too long */
 export async function runIdleReplicas(options: Options, dist: string, print: Print): Promise<readonly IdleReplica[]> {
   const { replicas, sockets, holdSeconds } = options;
   const each = Math.ceil(sockets / replicas);
-  const files = Math.max(2 * each, sockets) + OTHER_FILES; // two a socket in a broker, one in the upstream that they share
+  const files = Math.max(2 * each, sockets) + OTHER_FILES; // two per socket in a broker, one in the shared upstream
   if (mostFiles() < files) throw new Error(`${sockets} sockets need ${files} open files: ulimit -Hn ${files}`);
   const around = await createSurroundings(options.tls);
   const requestFile = writeRequest('idle-replicas', handshake(CALL));
   const servers = [];
   try {
     for (let n = 1; n <= replicas; n += 1) servers.push(await around.start(broker(`replica ${n}`, dist, 'proxied')));
-    const lines = await carriedCredentials(around.callers, servers[0]?.port ?? 0); // they take each other's access tokens
+    const lines = await carriedCredentials(around.callers, servers[0]?.port ?? 0); // the replicas accept each other's access tokens
     const settings = {
       does: 'wait',
       connections: each,

@@ -1,4 +1,4 @@
-// Memory per idle relayed WebSocket.
+// Measures the memory per idle relayed WebSocket.
 
 import { NATIVE, SOCKET_PACKAGES } from './contenders.ts';
 import { carriedCredentials } from './credentials.ts';
@@ -19,9 +19,9 @@ export interface Idle {
 
 const GOAL_KIB = 12;
 const GOAL_OF_RELAY = 0.65;
-/** Sockets that come and go before, so that what a server allocates once does not count. */
+/** Sockets that come and go beforehand, so that what a server allocates once does not count. */
 const SOCKETS_BEFORE = 50;
-/** For all handshakes; with TLS each is some milliseconds of CPU time on both legs. */
+/** For all handshakes; with TLS each takes some milliseconds of CPU time on both legs. */
 const PATIENCE_SECONDS = 60;
 
 export async function runIdle(options: Options, dist: string, print: Print): Promise<readonly Idle[]> {
@@ -37,7 +37,7 @@ export async function runIdle(options: Options, dist: string, print: Print): Pro
       print,
     )) {
       const server = await around.start(contender);
-      if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first of them
+      if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first contender
       const settings = { warm: 0.5, seconds: 0.5, lines };
       await measure(
         { program: 'sockets', settings: { ...settings, does: 'listen', connections: SOCKETS_BEFORE } },

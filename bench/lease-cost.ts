@@ -1,4 +1,4 @@
-// What taking and giving back one lease costs in memory. node bench/lease-cost.ts
+// Measures what taking and releasing one lease costs with the in-memory store. node bench/lease-cost.ts
 import { LeaseDesk } from '../src/limits/lease-desk.ts';
 import { observeLimits } from '../src/limits/observe-limits.ts';
 import { createMemoryStore } from '../src/store/memory-store.ts';

@@ -1,4 +1,4 @@
-// Suites of load: contenders side by side, workload after workload.
+// Runs the load suites: contenders side by side, workload after workload.
 import {
   broker,
   type Contender,
@@ -38,7 +38,7 @@ const PARTS: Readonly<Record<LoadSuite, SuiteParts>> = {
   sockets: { workloads: SOCKET_WORKLOADS, delivery: 'proxied', others: [NO_SERVER, ...NATIVE, ...SOCKET_PACKAGES] },
 };
 
-/** The broker, another build of it where one is named, and those of `others` that were asked for and can run here. */
+/** The broker, another build of it if one is named, and those of `others` that were asked for and can run here. */
 export function contendersFor(
   { delivery, others }: Pick<SuiteParts, 'delivery' | 'others'>,
   { only, baseline }: Options,
@@ -70,7 +70,7 @@ interface Run {
   readonly print: Print;
 }
 
-/** Prints a table for each workload. @returns all that was measured */
+/** Prints a table for each workload. @returns all results */
 export async function runLoadSuite(
   suite: LoadSuite,
   options: Options,
@@ -126,7 +126,7 @@ async function measureOnce(
   }
 }
 
-/** Other settings of the same build. */
+/** The same build with other settings. */
 function variants({ only }: Options, dist: string): readonly Contender[] {
   return [
     ...((only?.includes(WITH_NATIVE_TRANSPORT) ?? true) ? [withNativeTransport(dist)] : []),
@@ -134,7 +134,7 @@ function variants({ only }: Options, dist: string): readonly Contender[] {
   ];
 }
 
-/** One after the other, side by side when they are measured. */
+/** Starts the contenders one after the other; they then run side by side. */
 async function startAll(contenders: readonly Contender[], around: Surroundings): Promise<readonly Server[]> {
   const servers: Server[] = [];
   try {
@@ -153,7 +153,7 @@ interface Probe {
   readonly print: Print;
 }
 
-/** Those that answer at all: not every version of the broker, and not every package, relays WebSockets. */
+/** The servers that serve the workload at all: not every version of the broker, and not every package, relays WebSockets. */
 async function serving(
   servers: readonly Server[],
   { workload, requestFile, lines, print }: Probe,

@@ -1,19 +1,19 @@
-// What this machine is and has.
+// What this machine is, and what it provides.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 
-/** The server under test runs here, alone. */
+/** The CPU of the server under test, which runs there alone. */
 export const SERVER_CPU = 0;
-/** Load generator, upstream and this program. */
+/** The CPU of load generator and upstream. */
 export const LOAD_CPU = 1;
 
-/** Whether a program is there to be run. */
+/** Whether a program is installed. */
 export function has(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v "$0"`, program]).status === 0;
 }
 
-/** What is missing to measure at all, as texts for the user. CPU time is read from Linux' /proc. */
+/** What is missing for any measurement, as texts for the user. CPU time is read from Linux' /proc. */
 export function missing(): readonly string[] {
   const texts: string[] = [];
   if (process.platform !== 'linux') texts.push('Linux: CPU time of the server is read from /proc/PID/task/*/schedstat');
@@ -22,13 +22,13 @@ export function missing(): readonly string[] {
   return texts;
 }
 
-/** Files that a process may have open, sockets among them: Node raises its own limit to this, and hands it on. */
+/** How many files, sockets included, a process may have open: Node raises its own limit to this, and its children inherit it. */
 export function mostFiles(): number {
   const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
   return hard === undefined ? Number.POSITIVE_INFINITY : Number(hard);
 }
 
-/** Begins the command that runs on one CPU only; without taskset the kernel decides, and figures scatter more. */
+/** The beginning of a command that runs on one CPU only; without taskset the kernel decides, and figures scatter more. */
 export function pinnedTo(cpu: number): readonly string[] {
   return has('taskset') ? ['taskset', '-c', String(cpu)] : [];
 }

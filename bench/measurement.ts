@@ -1,4 +1,4 @@
-// One run of the load generator against one server.
+// Runs the load generator once against one server.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -13,28 +13,28 @@ export interface Durations {
 }
 
 export interface Measurement {
-  /** Measured, without the time before. */
+  /** Length of the measured time, without the warm-up. */
   readonly seconds: number;
-  /** Whole requests; of `load` only. */
+  /** Complete requests; `load` only. */
   readonly requests?: number;
   readonly chunks?: number;
-  /** Messages over WebSockets; of `sockets` only. */
+  /** Messages over WebSockets; `sockets` only. */
   readonly messages?: number;
   /** Sockets that were opened. */
   readonly open?: number;
-  /** Until the last of them was. */
+  /** Time until all of them were open. */
   readonly openSeconds?: number;
-  /** Payload. */
+  /** Bytes of payload. */
   readonly bytes: number;
-  /** Wrong, missing or broken answers, bytes and connections, those before the measured time too. */
+  /** Wrong, missing or broken responses, bytes and connections, including those before the measured time. */
   readonly errors: number;
-  /** Of the server: user and system, all threads. */
+  /** CPU time of the server: user and system, all threads. */
   readonly cpuUs: number;
-  /** Of the load generator. */
+  /** CPU time of the load generator. */
   readonly loadCpuUs: number;
   readonly rssKb: number;
   readonly rssBeforeKb?: number;
-  /** From when a request was due to the end of its answer; first message of speech. `null`: none in time. */
+  /** From when a request was due to the end of its response, or to the first message of speech. `null`: none in time. */
   readonly latencyUs: Durations | null;
   /** From upstream's write to the client's read. */
   readonly chunkUs: Durations | null;
@@ -42,11 +42,11 @@ export interface Measurement {
 
 export interface Load {
   readonly program: NativeProgram;
-  /** `name=value` of the program. */
+  /** The program's `name=value` options. */
   readonly settings: Readonly<Record<string, string | number>>;
 }
 
-/** Errors that the load generator sees are printed; when it gives up, this rejects. */
+/** The load generator prints the errors that it sees; if it gives up, this rejects. */
 export async function measure(
   { program, settings }: Load,
   server: { readonly port: number; readonly pids: readonly number[] },
@@ -65,5 +65,5 @@ export async function measure(
   if (child.pid !== undefined) setUrgent([child.pid], isUrgent);
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   if (code !== 0) throw new Error(`the load generator gave up (${program}, exit ${code})`);
-  return JSON.parse(output) as Measurement; // our own program's
+  return JSON.parse(output) as Measurement; // our own program printed it
 }

@@ -1,5 +1,5 @@
-// The C programs: compiled when one of their sources is newer. They are in C because a load generator in Node needs more CPU
-// for a request than nginx needs to carry it, and would measure itself.
+// Compiles the C programs when one of their sources is newer. They are in C because a load generator in Node needs more CPU for a
+// request than nginx needs to carry it, and would measure itself.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';

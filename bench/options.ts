@@ -1,4 +1,4 @@
-// What may be asked of `npm run bench`.
+// The options of `npm run bench`.
 import { parseArgs } from 'node:util';
 
 export const SUITES = ['mint', 'startup', 'http', 'sockets', 'idle', 'slow-readers', 'soak', 'simulator'] as const;
@@ -6,13 +6,13 @@ export type Suite = (typeof SUITES)[number];
 
 export interface Options {
   readonly suites: readonly Suite[];
-  /** Times that each contender is measured for each workload; the best one counts. */
+  /** How often each contender is measured per workload; the best measurement counts. */
   readonly rounds: number;
-  /** Times that all contenders are started anew: what V8 makes of the same program differs from process to process. */
+  /** How often all contenders are started anew: what V8 makes of the same program differs from process to process. */
   readonly starts: number;
-  /** Of one measurement. */
+  /** Length of one measurement. */
   readonly seconds: number;
-  /** CPU time of load before the first measurement, per contender and workload: Node compiles what is hot meanwhile. */
+  /** CPU time a contender spends under load before its first measurement, per workload: Node compiles hot code meanwhile. */
   readonly warmSeconds: number;
   /** Names of contenders; `null` = all that this machine can run. The broker is always one of them. */
   readonly only: readonly string[] | null;
@@ -20,13 +20,13 @@ export interface Options {
   readonly workloads: readonly string[] | null;
   /** TLS on both legs of every contender. */
   readonly tls: boolean;
-  /** A `dist/` of another version of the broker, measured beside this one. */
+  /** The `dist/` of another version of the broker, measured next to this one. */
   readonly baseline: string | null;
   /** Idle sockets to open, over all replicas. */
   readonly sockets: number;
-  /** Of the broker, among which idle sockets are divided; 1 = the broker beside the others. */
+  /** Number of brokers among which idle sockets are divided; 1 = one broker next to the other contenders. */
   readonly replicas: number;
-  /** For how long replicas hold them, and a soak lasts, seconds. */
+  /** Seconds for which replicas hold the sockets, and the length of a soak. */
   readonly holdSeconds: number;
   /** File for the raw numbers, as JSON. */
   readonly json: string | null;

@@ -1,4 +1,4 @@
-// Where the benchmark keeps its things.
+// The directories of the benchmark.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,10 +8,10 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const BENCH = fileURLToPath(new URL('.', import.meta.url));
 export const PEERS = fileURLToPath(new URL('./peers', import.meta.url));
 
-/** Compiled programs and the compile cache: kept, ignored by git. */
+/** Compiled programs and the compile cache: kept between runs, ignored by git. */
 export const BUILD = fileURLToPath(new URL('.build', import.meta.url));
 mkdirSync(BUILD, { recursive: true });
 
-/** Configurations, keys and requests of this run: gone with it. */
+/** Configurations, keys and requests of this run, removed at its end. */
 export const SCRATCH = mkdtempSync(path.join(tmpdir(), 'broker-bench-'));
 process.on('exit', () => rmSync(SCRATCH, { recursive: true, force: true }));

@@ -1,2 +1,2 @@
-/** Takes a piece of the report, Markdown: the command line prints it. */
+/** Takes a piece of the report as Markdown; the command line prints it. */
 export type Print = (text: string) => void;

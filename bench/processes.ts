@@ -1,4 +1,4 @@
-// Servers as processes of their own, on one CPU, stopped with the benchmark.
+// Starts servers as processes of their own on one CPU, and stops them with the benchmark.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { pinnedTo } from './machine.ts';
 export interface Launch {
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Children that do the work; a server may listen before it has them. */
+  /** Number of children that do the work; a server may listen before it has started them. */
   readonly workers?: number;
 }
 
@@ -28,7 +28,7 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 
-/** A port that nobody listens on now. */
+/** A port that nobody is listening on now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -39,7 +39,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Resolves once something listens on the port and its workers are there; rejects when the process ends first. */
+/** Resolves once something listens on the port and all workers have started; rejects if the process ends first. */
 export async function start(
   launch: Launch,
   { port, cpu }: { readonly port: number; readonly cpu: number },
@@ -66,7 +66,7 @@ export async function start(
   return { port, pids: [child.pid, ...childrenOf(child.pid)].filter((pid) => pid !== undefined), stop };
 }
 
-/** A process that is killed with this one. Its errors are shown, its log is read by nobody. */
+/** Starts a process that is killed with this one. Its standard error is shown; its standard output is ignored or piped. */
 export function launchOn(cpu: number, { command, env }: Launch, stdout: 'ignore' | 'pipe'): ChildProcess {
   const [program = '', ...rest] = [...pinnedTo(cpu), ...command];
   const child = spawn(program, rest, {
@@ -100,7 +100,7 @@ function childrenOf(pid: number | undefined): number[] {
   );
 }
 
-/** Memory of processes that run, all together. */
+/** Total memory of running processes. */
 export function residentKib(pids: readonly number[]): number {
   return pids.reduce(
     (sum, pid) => sum + Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0),
@@ -108,7 +108,7 @@ export function residentKib(pids: readonly number[]): number {
   );
 }
 
-/** Delays of a server that mostly waits are the scheduler's where the machine is busy. Only root may put it first; else nothing happens. */
+/** On a busy machine, the delays of a server that mostly waits are the scheduler's. Only root may raise priorities; otherwise does nothing. */
 export function setUrgent(pids: readonly number[], isUrgent: boolean): void {
   if (process.getuid?.() !== 0) return;
   for (const pid of pids) setPriority(pid, isUrgent ? URGENT : 0);

@@ -1,4 +1,4 @@
-// What Redis takes for a lease that is given back while others wait for it. Starts a redis-server of its own. node bench/queue-cost.ts
+// Measures Redis' time for releasing a lease while others wait for it. Starts a redis-server of its own. node bench/queue-cost.ts
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Secret } from '../src/config/secret.ts';
@@ -25,7 +25,7 @@ await store.reached;
 const leases = store.leases('tts');
 let asked = 0;
 
-/** Three client apps, each with as many subjects as waiting asks divided by `each`. */
+/** The next ask: client apps take turns among three, and every `each` consecutive asks share the name of a subject. */
 function ask(each: number): LeaseAsk {
   asked += 1;
   const subject = `user-${Math.floor(asked / each)}`;
@@ -33,7 +33,7 @@ function ask(each: number): LeaseAsk {
   return { id: `ask-${asked}`, client: `app-${asked % 3}`, subject, owner: store.replica, ...shares };
 }
 
-/** Mean time of Redis for one call, microseconds, as Redis counts it. */
+/** Redis' mean time for one call in microseconds, by its own count. */
 function perCall(): number {
   const stats = execFileSync('redis-cli', ['-p', String(port), 'info', 'commandstats'], { encoding: 'utf8' });
   return Number(/cmdstat_evalsha:.*?usec_per_call=([\d.]+)/.exec(stats)?.[1]);

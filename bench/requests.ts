@@ -1,11 +1,11 @@
-// Requests as they go over the wire. `{id}` and `{line}` are filled in by the load generator, see native/request-template.h.
+// Requests as sent over the wire. The load generator fills in `{id}` and `{line}`, see native/request-template.h.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SCRATCH } from './places.ts';
 
 const HOST = 'host: localhost\r\nuser-agent: bench\r\n';
 
-/** The shortest mint: no body asks for what the policy gives. The caller is in a line of its own file. */
+/** The shortest mint: without a body it asks for the policy's defaults. `{line}` is the caller's credential. */
 export const MINT = `POST /access-token HTTP/1.1\r\n${HOST}accept: */*\r\n{line}\r\n\r\n`;
 
 const GENERATION = JSON.stringify({
@@ -16,10 +16,10 @@ const GENERATION = JSON.stringify({
   output_format: { container: 'raw', encoding: 'pcm_s16le', sample_rate: 24_000 },
 });
 
-/** A JSON of 200 bytes, asked for and given. */
+/** Asks for 200 bytes of JSON. */
 export const SMALL = `GET /voices?id={id} HTTP/1.1\r\n${HOST}accept: */*\r\n{line}\r\n\r\n`;
 
-/** @param query of upstream, see native/upstream.c */
+/** @param query for upstream, see native/upstream.c */
 export function speech(query: string): string {
   return (
     `POST /tts/bytes?id={id}&${query} HTTP/1.1\r\n${HOST}accept: */*\r\n{line}\r\ncontent-type: application/json\r\n` +
@@ -27,10 +27,10 @@ export function speech(query: string): string {
   );
 }
 
-/** Speech to text over a WebSocket, as it is asked for. */
+/** The target of speech to text over a WebSocket. */
 export const LISTENING = '/stt/websocket?model=ink-2&language=en&encoding=pcm_s16le&sample_rate=16000';
 
-/** A call with an agent: the one socket that a client's pings keep open, so it can be held for as long as one likes without a word. */
+/** The target of a call with an agent: the only socket that a client's pings keep open, so it can be held idle for any length of time. */
 export const CALL = '/agents/stream/agent_bench';
 
 export function handshake(target: string): string {
@@ -47,7 +47,7 @@ export function writeRequest(name: string, content: string): string {
   return file;
 }
 
-/** Headers with these credentials, one a line. @returns the path of the file */
+/** Writes authorization headers with these credentials, one per line. @returns the path of the file */
 export function writeCredentials(name: string, tokens: readonly string[]): string {
   const file = path.join(SCRATCH, `${name}.lines`);
   writeFileSync(file, tokens.map((token) => `authorization: Bearer ${token}\n`).join(''), { mode: 0o600 });

@@ -1,4 +1,4 @@
-// Measures contenders in turns, so that what else happens on the machine meets all of them.
+// Measures contenders in turns, so that whatever else happens on the machine affects all of them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender, Kind } from './contenders.ts';
 import { type Durations, type Measurement, measure } from './measurement.ts';
@@ -9,7 +9,7 @@ export interface Server extends Running {
   readonly contender: Contender;
 }
 
-/** One contender under one workload: the best of all rounds, since what others do on the machine only ever adds. */
+/** One contender under one workload: the best of all rounds, since other work on the machine can only add to a figure. */
 export interface Result {
   readonly workload: string;
   readonly contender: string;
@@ -24,31 +24,31 @@ export interface Result {
   readonly chunkUs: Durations | null;
   /** Median. */
   readonly rssMb: number;
-  /** Part of the time in which the load generator was busy. */
+  /** Fraction of the time in which the load generator was busy. */
   readonly loadUse: number;
-  /** Of all rounds. */
+  /** Sum over all rounds. */
   readonly errors: number;
 }
 
-/** What one measurement needs to know beside server and workload. */
+/** What a measurement needs besides server and workload. */
 export interface Round {
   readonly requestFile: string;
-  /** @param round -1 = before the first one, to warm up */
+  /** @param round -1: the warm-up before the first one */
   credentialsFile(round: number): string;
-  /** Puts server and upstream before others' work on the machine, or back among it. */
+  /** Raises the priority of server and upstream above other work on the machine, or resets it. */
   setUrgent(server: Server, isUrgent: boolean): void;
   readonly rounds: number;
   readonly seconds: number;
   readonly warmSeconds: number;
 }
 
-/** A moment for a server to end what the last load left behind. */
+/** Time for a server to finish what the last load left behind. */
 const PAUSE_MS = 50;
 const PACED_FACTOR = 2;
 /** Paced workloads never use much CPU. */
 const WARM_RUNS_MAX = 10;
 
-/** What was measured of each server, round by round. */
+/** Returns the measurements of each server, round by round. */
 export async function runRounds(
   servers: readonly Server[],
   workload: Workload,
@@ -66,10 +66,10 @@ export async function runRounds(
     return measured;
   };
   for (const server of servers) {
-    // By CPU time and not by the clock: on a busy machine a second may be a tenth of one.
+    // Warms up by CPU time, not by the clock: on a busy machine a second may bring only a tenth of one.
     for (let cpuUs = 0, runs = 0; cpuUs < plan.warmSeconds * 1e6 && runs < WARM_RUNS_MAX; runs += 1) {
       cpuUs += Math.max(1, (await run(server, -1)).cpuUs);
-      if (server.pids.length === 0 || workload.credentials !== 'seen') break; // new tokens are new only once
+      if (server.pids.length === 0 || workload.credentials !== 'seen') break; // tokens are new only once
     }
   }
   for (let round = 0; round < plan.rounds; round += 1) {
@@ -81,7 +81,7 @@ export async function runRounds(
   return found;
 }
 
-/** @param starts rounds of one process after the other */
+/** @param starts the rounds of each start */
 export function summary(
   workload: Workload,
   { name, kind }: Contender,

@@ -1,5 +1,5 @@
-// The simulator as a process of its own: on every message it reports its CPU time and stalls since the message before, and what it has
-// charged in all.
+// The simulator as a process of its own. For every message it reports its CPU time and stalls since the previous message, and what it
+// has charged in total.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FaultAction } from '../src/simulator/faults.ts';
 import { startSimulator } from '../src/simulator/simulator.ts';
@@ -9,21 +9,21 @@ export interface Report {
   readonly loopDelayP99Ms: number;
   readonly loopDelayMaxMs: number;
   readonly rssMb: number;
-  /** Since the start: one for each character that it has spoken. */
+  /** Since the start: one for each character spoken. */
   readonly creditsSpent: number;
-  /** Requests that went wrong because they were told to. */
+  /** Requests that a fault rule made fail. */
   readonly faults: number;
 }
 
 export interface Order {
   readonly perChunkMs?: number;
-  /** So many of the next requests for speech in bytes go wrong. */
+  /** How many of the next requests for speech in bytes fail. */
   readonly failing?: number;
 }
 
 const limits = { tts: 1e6, stt: 1e6, agents: 1e6, ttsSockets: 1e6 };
 const simulator = await startSimulator({ tlsPort: null, settings: { limits, journal: { frames: false } } });
-/** Refused before anything is charged, and cut after all of it is. */
+/** One is refused before anything is charged, the next is cut after all of it is. */
 const WRONG: readonly FaultAction[] = [
   { type: 'answer', status: 500 },
   { type: 'reset', afterBodyBytes: 2_000 },

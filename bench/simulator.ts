@@ -1,4 +1,4 @@
-// What the offline Cartesia itself can do, so that it is never the bottleneck of tests and demos.
+// Measures what the offline Cartesia itself can do, so that it is never the bottleneck of tests and demos.
 //
 // It runs in a process of its own, on one thread; this process is the client. Three runs: speech at a given pace, speech as
 // fast as it can be made, and transcription in real time.
@@ -41,7 +41,7 @@ async function speech(child: ChildProcess, base: string, run: Run & { readonly p
   let bytes = 0;
   await ask(child, { perChunkMs });
   for (const [n, socket] of clients.entries()) {
-    // What is not a chunk is short; parsing 22 kB of JSON would measure the client.
+    // Anything that is not a chunk is short; parsing 22 kB of JSON would measure the client.
     socket.on('message', (data: Buffer) => {
       if (data.length > 1_000) chunks += 1;
       bytes += data.length;

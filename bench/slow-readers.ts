@@ -1,5 +1,5 @@
-// What slow readers cost the fast ones, and the memory: streams at the pace of speech beside readers that take next to nothing of
-// streams that come fifty times as fast.
+// Measures what slow readers cost fast ones, and in memory: streams at the pace of speech next to readers that take almost nothing of
+// streams fifty times as fast.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -18,24 +18,24 @@ import { metOrMissed } from './tables.ts';
 
 export interface SlowReaders {
   readonly contender: string;
-  /** Of the fast readers together. */
+  /** All fast readers together. */
   readonly chunksPerSecond: number;
-  /** Memory that the server took for each slow reader, its upstream connection included; `null` where there is no server. */
+  /** The server's memory for each slow reader, including its upstream connection; `null` if there is no server. */
   readonly kibPerSlowReader: number | null;
   readonly errors: number;
 }
 
 const FAST = 180;
 const SLOW = 20;
-/** 48 KB a second: a chunk of 4,800 bytes every 100 ms. Long enough streams that few begin or end while it is measured. */
+/** 48 KB per second: a chunk of 4,800 bytes every 100 ms. Streams last two seconds, so that few begin or end at any moment. */
 const PACED = 'n=20&size=4800&gap=100000';
-/** Fifty times as fast, for eight seconds: more than the buffers of two connections hold. Upstream itself keeps what nobody takes. */
+/** Fifty times as fast, for eight seconds: more than the buffers of two connections hold. Upstream itself keeps what is not read. */
 const PRESSING = 'n=4000&size=4800&gap=2000';
 const SLOW_BYTES_PER_SECOND = 1_024;
-/** In which whatever the kernel buffers is full, and the broker has to hold upstream back. */
+/** By then the kernel's buffers are full, and the broker has to hold upstream back. */
 const FILL_MS = 4_000;
 
-/** Of one measurement's `--duration`: what the fast ones warm up, are measured, and rush beforehand. */
+/** Multiples of `--duration`: how long the fast readers warm up, are measured, and rush beforehand. */
 const TIMES = { warm: 2, measured: 4, rush: 2 } as const;
 
 const GOAL_OF_DIRECT = 0.95;
@@ -50,7 +50,7 @@ export async function runSlowReaders(options: Options, dist: string, print: Prin
   try {
     for (const contender of [...contendersFor({ delivery: 'proxied', others: [] }, options, dist, print), NO_SERVER]) {
       const server = await around.start(contender);
-      if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first of them
+      if (lines === '') lines = await carriedCredentials(around.callers, server.port); // the broker is the first contender
       const load = {
         program: 'load',
         settings: {
@@ -63,7 +63,7 @@ export async function runSlowReaders(options: Options, dist: string, print: Prin
           lines,
         },
       } as const;
-      // As much as it will ever have under way, so that what V8 grows to by traffic alone is not taken for what slow readers cost.
+      // As much traffic as there will ever be, so that the heap's growth from traffic alone is not counted as the cost of slow readers.
       const rush = {
         ...load,
         settings: { ...load.settings, chunks: 200, warm: 0, seconds: TIMES.rush * options.seconds },
@@ -98,7 +98,7 @@ async function openSlowReaders({ port }: Server, lines: string): Promise<readonl
       const socket = connect(port, '127.0.0.1');
       await once(socket, 'connect');
       socket.write(speech(PRESSING).replace('{id}', n.toString(16).padStart(8, '0')).replace('{line}', line));
-      // One that is destroyed counts as an error; while nothing is read, only this finds it out.
+      // A destroyed socket counts as an error; while nothing is read, only this event reveals it.
       socket.on('error', () => socket.destroy());
       const tap = setInterval(() => socket.read(SLOW_BYTES_PER_SECOND), 1_000);
       socket.on('close', () => clearInterval(tap));

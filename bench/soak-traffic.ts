@@ -1,4 +1,4 @@
-// The traffic of a soak: requests at fixed times, sockets that speak now and then, and clients that go away in the middle.
+// The traffic of a soak: requests at fixed times, sockets that speak now and then, and clients that leave in the middle.
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
 export const REQUESTS_PER_SECOND = 80;
-/** Each socket speaks that often. */
+/** Pause of each socket between two contexts. */
 const CONTEXT_MS = 2_000;
 const ABORTED_EVERY = 20;
-/** Not in step with those that go away: else they alone would meet the faults. */
+/** Out of step with the aborted requests; otherwise only those would meet the faults. */
 const FAILING_EVERY = 101;
 
 const GENERATION = {
@@ -20,7 +20,7 @@ const GENERATION = {
   output_format: { container: 'raw', encoding: 'pcm_s16le', sample_rate: 16_000 },
 };
 const SPEAKING = { method: 'POST', body: JSON.stringify(GENERATION) };
-/** What is asked for in turn. */
+/** The requests, made in turn. */
 const TURNS = [
   { ...SPEAKING, path: '/tts/bytes' },
   { ...SPEAKING, path: '/tts/bytes' },
@@ -31,9 +31,9 @@ const TURNS = [
 
 export interface TrafficCounts {
   readonly requests: number;
-  /** Clients that went away after the first byte, sockets among them. */
+  /** Clients that left after the first byte, including sockets. */
   readonly aborted: number;
-  /** Answers that were refused or cut. */
+  /** Requests that were refused or whose response was cut off. */
   readonly failed: number;
 }
 
@@ -53,7 +53,7 @@ export class Traffic implements TrafficCounts {
     this.#callers = callers;
   }
 
-  /** @param fail one of the next requests is to go wrong */
+  /** @param fail makes one of the next requests fail */
   async run(seconds: number, fail: () => void): Promise<void> {
     const began = performance.now();
     const sockets = this.#callers.map((caller) => this.#speakNowAndThen(caller, began + seconds * 1_000));
@@ -127,7 +127,7 @@ export class Traffic implements TrafficCounts {
   }
 }
 
-/** Resolves when all has come; where it is aborted, with the first that came, and the connection is gone. */
+/** Resolves when all speech has come; if aborted, at the first message, after terminating the connection. */
 function speak(socket: WebSocket, contextId: string, isAborted: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const closed = (): void => reject(new Error('closed'));

@@ -1,5 +1,5 @@
-// Mixed traffic for as long as one likes, with clients that go away and a Cartesia that fails: does memory grow, is anything lost that
-// should not be, and do the meters say what Cartesia has charged?
+// Mixed traffic for any length of time, with clients that leave and a Cartesia that fails: does memory grow, is anything lost that should
+// not be, and do the meters agree with what Cartesia has charged?
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brokerLaunch } from './broker.ts';
 import { createCallers } from './callers.ts';
@@ -12,11 +12,11 @@ import { REQUESTS_PER_SECOND, Traffic, type TrafficCounts } from './soak-traffic
 import { metOrMissed } from './tables.ts';
 
 export interface Soak extends TrafficCounts {
-  /** Of what failed, what Cartesia was told to get wrong; some meet a client that goes away. */
+  /** Failures that Cartesia was told to cause; some meet a client that leaves. */
   readonly faults: number;
   readonly charactersMetered: number;
   readonly charactersCharged: number;
-  /** After the first quarter. */
+  /** Measured after the first quarter. */
   readonly rssGrowthMbPer10Min: number;
   readonly rssMb: number;
   readonly errors: number;
@@ -25,7 +25,7 @@ export interface Soak extends TrafficCounts {
 const SOCKETS = 20;
 const PER_CHUNK_MS = 20;
 const SAMPLE_MS = 5_000;
-/** In which the last answers end. */
+/** Time for the last responses to end. */
 const CALM_MS = 2_000;
 const GOAL_MB_PER_10_MIN = 1;
 
@@ -80,7 +80,7 @@ async function charactersMetered(managementPort: number): Promise<number> {
   );
 }
 
-/** Least squares. */
+/** Slope of the least-squares line. */
 function slopePerSample(values: readonly number[]): number {
   const middle = (values.length - 1) / 2;
   const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

@@ -1,4 +1,4 @@
-// From the start of the process to its first answer, and the memory it takes: the image's build against the least that Node can do.
+// Measures the time from process start to the first response, and memory: the image's build against a minimal Node server.
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -20,19 +20,19 @@ export interface StartUp {
   readonly contender: string;
   /** Medians. */
   readonly firstAnswerMs: number;
-  /** CPU time until then: what is left of it where the machine is busy with other things. */
+  /** CPU time until then, which stays meaningful on a busy machine. */
   readonly cpuMs: number;
   readonly rssMb: number;
-  /** After some seconds of load; one round only. */
+  /** After some seconds of load; measured once. */
   readonly loadedRssMb: number;
   readonly errors: number;
 }
 
-/** The broker's, divided by those of the hello world. */
+/** The broker's figures divided by those of the hello world. */
 const GOALS = { firstAnswerMs: 2, cpuMs: 2, rssMb: 1.3, loadedRssMb: 1.6 } as const;
 const LOAD_CONNECTIONS = 64;
 const PATIENCE_MS = 20_000;
-/** A start takes a fraction of a second, so it may be repeated more often. */
+/** A start takes a fraction of a second, so it can be repeated more often. */
 const STARTS_PER_ROUND = 3;
 
 export async function runStartUp(options: Options, dist: string, print: Print): Promise<readonly StartUp[]> {
@@ -101,7 +101,7 @@ async function begin(contender: Contender, around: Surroundings, compileCache: s
   };
 }
 
-/** Whether `GET /` is answered with 200 now. */
+/** Whether `GET /` gets a 200 now. */
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   return new Promise((resolve) => {
@@ -121,7 +121,7 @@ function cpuMs(pid: number): number {
   return threads.reduce((sum, text) => sum + Number.parseInt(text, 10), 0) / 1e6;
 }
 
-/** Mints at the broker; the other one has only its one answer to give. */
+/** The broker mints; the hello world gives its only response. */
 async function underLoad(contender: Contender, around: Surroundings, compileCache: string, options: Options) {
   const server = await begin(contender, around, compileCache);
   const isBroker = contender.kind === 'broker';

@@ -1,4 +1,4 @@
-// What stands around the servers of a run: upstream, callers, TLS, and the ports between them.
+// Everything around the servers of a run: upstream, callers, TLS hops, and the ports between them.
 import { once } from 'node:events';
 import { type Callers, createCallers } from './callers.ts';
 import { type Certificate, writeCertificate } from './certificate.ts';
@@ -10,16 +10,16 @@ import type { Server } from './rounds.ts';
 
 export interface Surroundings {
   readonly callers: Callers;
-  /** Where servers find upstream; it speaks TLS where the run does. */
+  /** The port where servers reach upstream; it speaks TLS if the run does. */
   readonly upstreamPort: number;
-  /** Starts a contender. `port` of the answer takes plain HTTP, whatever the server itself speaks. */
+  /** Starts a contender. The returned `port` takes plain HTTP, whatever the server itself speaks. */
   start(contender: Contender): Promise<Server>;
   setUrgent(server: Server, isUrgent: boolean): void;
-  /** Whatever was started here and still runs would keep this process from ending. */
+  /** Stops everything around the servers; otherwise it would keep this process from ending. */
   close(): Promise<void>;
 }
 
-/** @param tls between load and server, and between server and upstream */
+/** @param tls whether to use TLS between load and server, and between server and upstream */
 export async function createSurroundings(tls: boolean): Promise<Surroundings> {
   const callers = await createCallers();
   const certificate = tls ? writeCertificate() : null;
@@ -27,7 +27,7 @@ export async function createSurroundings(tls: boolean): Promise<Surroundings> {
   const legs: Running[] = [];
   const startLeg = async (side: 'on' | 'off', to: number, held: Certificate): Promise<Running> => {
     const port = await freePort();
-    // On the load's CPU: what it takes must not count for the server.
+    // On the load's CPU: what the hop takes must not count for the server.
     const leg = await start(tlsLeg(side, { port, upstreamPort: to, callers, certificate: held }), {
       port,
       cpu: LOAD_CPU,

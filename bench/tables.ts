@@ -1,4 +1,4 @@
-// Results as Markdown.
+// Formats results as Markdown.
 import { type Difference, differences, TIE, type Verdict, verdicts } from './goals.ts';
 import type { Result } from './rounds.ts';
 import type { Workload } from './workloads.ts';
@@ -57,7 +57,7 @@ function signed(value: number): string {
   return `${value < 0 ? '−' : '+'}${number(Math.abs(value))}`;
 }
 
-/** Where the load generator was the limit, units per second say nothing of the server. CPU per unit still does. */
+/** If the load generator was the limit, units per second say nothing about the server. CPU per unit still does. */
 function warnings(results: readonly Result[]): string[] {
   const limited = results
     .filter(({ loadUse, kind }) => loadUse > 0.9 && kind !== 'none')
@@ -69,7 +69,7 @@ export function metOrMissed(isMet: boolean): string {
   return isMet ? 'met' : '**missed**';
 }
 
-/** Three digits that count; a dash for what was not measured. */
+/** Two or three significant digits, all integer digits from 100 on; a dash for what was not measured. */
 export function number(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '–';
   if (value >= 100) return Math.round(value).toLocaleString('en');

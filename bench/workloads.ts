@@ -1,20 +1,20 @@
-// What is done to a server, what one unit of it is, and how much of it the broker may cost.
+// The workloads: what is done to a server, what one unit of it is, and what the broker may cost.
 import type { Measurement } from './measurement.ts';
 import type { NativeProgram } from './native.ts';
 import { handshake, LISTENING, MINT, SMALL, speech } from './requests.ts';
 
-/** What a goal compares: microseconds of CPU per unit, or what was added to the latency without a proxy. */
+/** What a goal compares: microseconds of CPU per unit, or what a server adds to the latency without a proxy. */
 export type Figure = 'cpu' | 'added latency' | 'added chunk delay';
 
 export interface Goal {
   readonly figure: Figure;
-  /** A contender's name, or the best of all packages. */
+  /** A contender's name, or `BEST_PACKAGE`. */
   readonly against: string;
   /** The broker's figure divided by theirs. */
   readonly atMost: number;
 }
 
-/** Whose tokens come with the requests: 1,000 that come again and again, or each one only once. */
+/** The tokens of the requests: a fixed set again and again (`seen`), or each one only once. */
 export type Credentials = 'seen' | 'new ES256' | 'new RS256';
 
 export interface Workload {
@@ -25,7 +25,7 @@ export interface Workload {
   readonly request: string;
   readonly settings: Readonly<Record<string, string | number>>;
   readonly credentials: Credentials;
-  /** Far below the limit: what counts is delay. Measured longer, since a second sees little of it, and at a high priority. */
+  /** Load far below the limit: what counts is delay. Measured longer, since a second brings few samples, and at a high priority. */
   readonly isPaced?: boolean;
   unitsOf(measurement: Measurement): number;
   readonly goals: readonly Goal[];
@@ -36,14 +36,14 @@ const chunks = ({ chunks: count = 0 }: Measurement): number => count;
 const messages = ({ messages: count = 0 }: Measurement): number => count;
 const cpu = (against: string, atMost: number): Goal => ({ figure: 'cpu', against, atMost });
 
-/** Of goals: the best contender of kind `package`. */
+/** In goals: the best contender of kind `package`. */
 export const BEST_PACKAGE = 'the best package';
 
 const mint = { unit: 'mint', program: 'load', request: MINT, unitsOf: requests } as const;
 const carried = { program: 'load', credentials: 'seen' } as const;
 const relayed = { program: 'sockets', credentials: 'seen', unitsOf: messages, unit: 'message' } as const;
 
-/** New tokens are measured by their number: all of them, however long it takes. */
+/** New tokens are measured by number: the run ends when all are used, however long it takes. */
 const UNTIL_USED_UP = { once: 1, warm: 0, seconds: 60 } as const;
 
 export const MINT_WORKLOADS: readonly Workload[] = [

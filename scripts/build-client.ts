@@ -1,4 +1,4 @@
-// npm run build:client: makes client/, the helper for apps as the package has it: one JavaScript file, and its types.
+// npm run build:client: makes client/, the token helper for apps as the package ships it: one JavaScript file and its types.
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -19,7 +19,7 @@ await build({
   target: 'es2020', // React Native's engine
   logLevel: 'error',
 });
-// tsconfig.json is for checking, so everything that is about writing stands here.
+// tsconfig.json is for checking only, so all options for emitting stand here.
 const options =
   '--ignoreConfig --declaration --emitDeclarationOnly --rewriteRelativeImportExtensions --strict --skipLibCheck';
 const settings = '--target es2020 --lib es2022,dom --module nodenext --types node';
@@ -34,7 +34,7 @@ execFileSync(
   ],
   { cwd: root, stdio: 'inherit' },
 );
-// A declaration names its neighbours as the source does, by files that are not in the package.
+// The declarations import their neighbours as `.ts`, like the source; those files are not in the package.
 for (const name of (await readdir(outdir)).filter((file) => file.endsWith('.d.ts'))) {
   const file = path.join(outdir, name);
   await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'"));

@@ -1,5 +1,5 @@
-// npm run build: makes dist/, all that the broker needs to run beside a Node binary. Types are checked by `npm run types`, not here.
-//   --if-stale   only where a source file is newer than the last build
+// npm run build: makes dist/, all that the broker needs to run besides a Node binary. `npm run types` checks the types, not this.
+//   --if-stale   only if a source file is newer than the last build
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { isFresh } from './build/freshness.ts';
@@ -12,7 +12,7 @@ if (unknown.length > 0) {
   console.error(`Unknown option: ${unknown.join(' ')}`);
   process.exitCode = 2;
 } else if (process.argv.includes('--if-stale') && isFresh(root, outdir)) {
-  // Nothing to do, and nothing loaded for it: `npm start` also works where development dependencies are not installed.
+  // Nothing to do and nothing is loaded, so `npm start` also works where development dependencies are not installed.
 } else {
   const [{ bundle }, { writeLicences }] = await Promise.all([
     import('./build/bundle.ts'),

@@ -1,4 +1,4 @@
-// npm run docs: writes every page that is made from code. `--check` compares instead, and fails when one is stale.
+// npm run docs: writes every page that is made from code. `--check` compares instead, and fails if one is stale.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PAGES } from './docs/pages.ts';

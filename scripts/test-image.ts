@@ -1,6 +1,6 @@
 // npm run test:image: builds the Dockerfile for real and uses the result as an operator would. Needs root on a Debian with buildah and
 // debootstrap; no container engine and no image registry.
-//   -- --pull   on the base image that the Dockerfile names, from its registry, instead of a stand-in made here
+//   -- --pull   use the base image that the Dockerfile names, from its registry, instead of a stand-in made here
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -32,7 +32,7 @@ try {
   await rm(storage, { recursive: true, force: true });
 }
 
-/** Answers how many checks failed. */
+/** Returns how many checks failed. */
 async function buildAndCheck(): Promise<number> {
   const buildah = createBuildah(storage);
   if (!pull) await timed(`base image assembled`, () => makeBaseImage(buildah, BASE));
@@ -63,7 +63,7 @@ async function timed(what: string, work: () => Promise<void>): Promise<void> {
   console.log(`# ${what} in ${((performance.now() - start) / 1000).toFixed(0)} s`);
 }
 
-/** This machine's way to the npm registry, where it has one of its own: npm's global settings and the certificates they name. */
+/** How this machine reaches the npm registry, if it is configured for that: npm's global settings and the CA file they name. */
 async function npmFiles(): Promise<Record<string, string>> {
   const [settings, authorities] = await Promise.all(
     ['globalconfig', 'cafile'].map((name) => output('npm', ['config', 'get', name])),

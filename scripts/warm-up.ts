@@ -1,4 +1,4 @@
-// node scripts/warm-up.ts DIRECTORY: fills V8's compile cache there with what a start and the first requests run, so that a
+// node scripts/warm-up.ts DIRECTORY: fills V8's compile cache there with the code of startup and of the first requests, so that a
 // container does not compile it again. Starts the built broker in front of a simulated Cartesia, uses it once, stops it.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -15,7 +15,7 @@ const settings = {
   CARTESIA_API_KEY: simulator.apiKey,
   CARTESIA_BASE_URL: simulator.url,
   CARTESIA_ALLOW_INSECURE: 'true',
-  TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url'), // loads what signs, as deployments with proxied tokens do
+  TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url'), // loads the signing code, as deployments with proxied tokens do
   ALLOW_ANONYMOUS: 'true',
   PORT: '0',
 };
@@ -36,13 +36,13 @@ for await (const text of createInterface(broker.stdout)) {
   const line = JSON.parse(text) as { readonly msg: string; readonly url: string; readonly management_url: string };
   if (line.msg !== 'listening') continue;
   await use(line.url, line.management_url);
-  broker.kill('SIGINT'); // in good order, at once: the cache is written at the exit
+  broker.kill('SIGINT'); // an orderly shutdown without the drain delay: the cache is written on exit
 }
 const [code] = await exited;
 await simulator.close();
 if (code !== 0) throw new Error(`the broker ended with ${code}`);
 
-/** What the first callers and the orchestrator will ask. */
+/** Makes the requests that the first callers and the orchestrator will make. */
 async function use(url: string, managementUrl: string): Promise<void> {
   const mint = await fetch(`${url}/access-token`, {
     method: 'POST',

@@ -1,4 +1,4 @@
-// Composes the plugins, in the order in which a request meets them.
+// Composes the Fastify plugins of the public application, in the order in which a request meets them.
 import cors from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -55,7 +55,7 @@ export interface AppParts {
   readonly destination: (delivery: Delivery) => Destination;
   /** `null`: Cartesia's own paths are not served. */
   readonly carrier: Carrier | null;
-  /** `null`: its WebSockets neither. */
+  /** `null`: Cartesia's WebSockets are not served. */
   readonly sockets: SocketCarrier | null;
   readonly limits: Limits;
   readonly readiness: Readiness;
@@ -66,7 +66,7 @@ export interface AppParts {
   readonly timeouts?: Partial<ServerTimeouts>;
 }
 
-/** Routes that never take a body keep this; a mint is far below it too. */
+/** The limit for routes that set none of their own because they take no body. */
 const BODY_MAX_BYTES = 16 * 1024;
 
 /** The public application, not yet listening. */
@@ -86,15 +86,15 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
         timeouts: { ...(isBehindProxy ? { keepAliveMs: KEEP_ALIVE_BEHIND_PROXY_MS } : {}), ...parts.timeouts },
       }),
     clientErrorHandler: noClientErrorHandler,
-    logger: false, // our own lines are written by telemetry/request-log.ts, from an allow-list
+    logger: false, // telemetry/request-log.ts writes our own lines, from an allow-list
     genReqId: requestIdOf,
-    requestIdHeader: false, // a caller does not choose the id that support will ask it for
+    requestIdHeader: false, // a caller must not choose the id that support will ask for
     trustProxy: trustedProxies(config.listen.trustProxy),
     bodyLimit: BODY_MAX_BYTES,
     schemaController: noCompilers,
-    return503OnClosing: false, // see listener/drain.ts: what still arrives is served
+    return503OnClosing: false, // requests that still arrive are served, see listener/drain.ts
     exposeHeadRoutes: false,
-    // These come before any hook: there is no record to write in.
+    // These errors come before any hook, so the request has no log record yet.
     frameworkErrors: (error, request, reply) => {
       const problem = toProblem(error);
       onRefused(problem, request.id);

@@ -1,4 +1,4 @@
-// A whole broker: makes the parts that the configuration asks for, listens, and stops in good order.
+// Starts a whole broker: makes the parts that the configuration asks for, listens, and shuts down in order.
 import type { Server as HttpsServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildApp } from './app.ts';
@@ -49,51 +49,49 @@ export interface BrokerSeams {
   readonly now?: () => number;
   readonly timeouts?: Partial<ServerTimeouts>;
   readonly relays?: RelaysOptions;
-  /** For a WebSocket's handshake with upstream. Milliseconds. */
+  /** Milliseconds allowed for a WebSocket handshake with upstream. */
   readonly socketHandshakeMs?: number;
   readonly guards?: SessionGuards;
-  /** How often the files of certificates are looked at. */
+  /** Milliseconds between two checks of the certificate files. */
   readonly certificateCheckMs?: number;
-  /** The same for the files of secrets. */
+  /** Milliseconds between two checks of the secret files. */
   readonly secretsCheckMs?: number;
-  /** Options of Node in the environment: a heap limit may be among them. */
+  /** The value of NODE_OPTIONS, which may contain a heap limit. */
   readonly nodeOptions?: string;
-  /** Shorter clocks for carried requests. */
+  /** Shorter deadlines for carried requests. */
   readonly carrying?: CarrierClocks;
 }
 
-/** Renewals are days apart, and a look costs a stat call for each file. */
+/** Renewals are days apart, and a check costs one stat call per file. */
 const CERTIFICATE_CHECK_MS = 10_000;
 const SECRETS_CHECK_MS = 10_000;
 
 export interface Broker {
-  /** Where the public listener is reached from this machine. */
+  /** The public listener's URL on this machine. */
   readonly url: string;
   readonly managementUrl: string;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
-  /** Requests that are being carried to Cartesia now. */
+  /** Number of requests being carried to Cartesia now. */
   readonly carried: number;
-  /** Leases that this replica holds or waits for. */
+  /** Number of leases that this replica holds or waits for. */
   readonly leases: number;
-  /** Looks at the files of secrets and certificates, now. */
+  /** Checks the secret and certificate files now. */
   renewSecrets(): void;
   /** Graceful: see `listener/drain.ts`. `delayMs` overrides the configured drain delay. */
   stop(options?: Partial<Pick<DrainOptions, 'delayMs' | 'idleGraceMs'>>): Promise<void>;
 }
 
-/** More than any plan runs at once; a bound all the same. */
+/** A bound above what any Cartesia plan runs at once. */
 const CARRIED_CONNECTIONS_MAX = 1024;
 const CONNECT_TIMEOUT_MS = 3000;
-/** Clients that connect in one moment; whoever finds no place asks again after one second and more. Linux allows no more either. */
+/** Connections that may wait to be accepted; a client that finds the queue full retries after a second or more. Linux's own default limit. */
 const BACKLOG = 4096;
-/** The first probe of an orchestrator comes within this, or much later. */
+/** An orchestrator's first probe comes within this time, or much later. */
 const WARM_UP_AFTER_MS = 50;
 const STORE_PATIENCE_MS = 500;
 
-/**
- * Listens on both listeners; rejects when a port is taken or a certificate cannot be read.
- */
+/** Opens both listeners; rejects when a port is taken or a certificate cannot be read. */
 export async function startBroker(config: Config, logger: Logger, seams: BrokerSeams = {}): Promise<Broker> {
   const { now = Date.now, certificateCheckMs = CERTIFICATE_CHECK_MS } = seams;
   const metrics = createMetrics();
@@ -106,8 +104,8 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     ...observeTlsFiles(use, logger, metrics),
   });
   const redisTls = await openRedisTls(config.store.redisTls, watching('redis'));
-  let secrets: SecretsWatch | null = null; // made behind all that it renews
-  // A password that Redis has changed already is in the file by now, or soon.
+  let secrets: SecretsWatch | null = null; // made after everything that it renews
+  // Runs at each reconnect: if the Redis password has changed, the file has the new one by now, or soon will.
   const refresh = (): void => {
     secrets?.look('redis_url');
     redisTls?.look();
@@ -241,12 +239,12 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
       tellStrain(strain);
     },
   });
-  // A store that is there is waited for; one that is away keeps the replica from being ready, not from starting.
+  // Wait briefly for the store. If it is down, that keeps the replica from becoming ready, not from starting.
   await Promise.race([limits.ready, sleep(STORE_PATIENCE_MS)]);
   void limits.ready.then(() => readiness.state === 'starting' && readiness.set('ready'));
   await Promise.resolve();
-  // Ahead of the first caller, and nobody waits for it: an issuer that is away must not keep the broker from starting.
-  // A moment later, since it takes tens of milliseconds in which nobody else would be answered.
+  // Warm up before the first caller, without waiting for it: an issuer that is down must not keep the broker from starting.
+  // Not at once, since it blocks the event loop for tens of milliseconds.
   const warmUp = setTimeout(() => {
     void identity.warm();
     void tokenClient.load();
@@ -279,7 +277,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
           logger.warn({ connections, carried: carrier?.open ?? 0 }, 'drain deadline: what is still open is cut');
           carrier?.cut(new Problem('draining'));
           limits.leases.refuseWaits(new Problem('draining'));
-          void tokenClient.close(); // mints under way are told the same
+          void tokenClient.close(); // refuses mints under way with `draining` too
         },
         ...options,
       });
@@ -293,7 +291,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   };
 }
 
-/** In the spelling of all that the broker says. */
+/** In snake_case, like everything the broker sends. */
 function healthLine({ secondsSinceLastToken: seconds, ...health }: TokenClientHealth): object {
   return { ...health, seconds_since_last_token: seconds === null ? null : Math.round(seconds * 1_000) / 1_000 };
 }

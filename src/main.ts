@@ -17,7 +17,7 @@ const USAGE = `Usage: cartesia-broker <command> [options]
   --version, --help
 `;
 
-/** Loaded when asked for: `serve` pays for nothing that only the others need. */
+/** Loaded on demand: `serve` pays for nothing that only the other commands need. */
 const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: CommandIo) => Promise<ExitCode>>> = {
   serve: async (argv, io) => (await import('./commands/serve.ts')).runServe(argv, io),
   demo: async (argv, io) => (await import('./commands/demo.ts')).runDemo(argv, io),
@@ -35,7 +35,7 @@ process.on('SIGUSR1', () => {});
 if (process.report !== undefined) process.report.excludeEnv = true;
 
 const [name = '', ...argv] = process.argv.slice(2);
-// Handed over whole: its streams cost 3 ms to make, and `serve` does not write to them.
+// Passed as a whole: creating its streams takes 3 ms, and `serve` does not write to them.
 const io: CommandIo = process;
 
 if (name === 'help' || name === '--help' || name === '-h') {

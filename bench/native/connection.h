@@ -1,4 +1,4 @@
-// A non-blocking connection with bytes that still have to leave.
+// A non-blocking connection with a buffer of bytes still to be sent.
 #pragma once
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ static inline void watch(outgoing *o, void *owner, int operation) {
   epoll_ctl(epoll_fd, operation, o->fd, &e);
 }
 
-// Room for `n` more bytes at the end; the caller fills them and adds to `have`.
+// Returns room for `n` more bytes at the end; the caller fills it and adds to `have`.
 static inline char *reserve(outgoing *o, size_t n) {
   if (o->sent == o->have) o->sent = o->have = 0;
   if (o->have + n > o->room) {
@@ -40,7 +40,7 @@ static inline void append(outgoing *o, const void *data, size_t n) {
   o->have += n;
 }
 
-// Writes what the kernel takes. -1: the connection is gone.
+// Writes what the kernel accepts. Returns -1 if the connection is gone.
 static inline int flush(outgoing *o, void *owner) {
   while (o->sent < o->have) {
     ssize_t n = write(o->fd, o->out + o->sent, o->have - o->sent);
@@ -67,7 +67,7 @@ static inline void make_responsive(int fd) {
   fcntl(fd, F_SETFL, O_NONBLOCK | fcntl(fd, F_GETFL));
 }
 
-// Connects over loopback, watched for reading; ends the program where nothing listens.
+// Connects over loopback and watches for reading; ends the program if nothing listens.
 static inline void open_connection(outgoing *o, void *owner, int port) {
   struct sockaddr_in a = loopback(port);
   o->fd = socket(AF_INET, SOCK_STREAM, 0);

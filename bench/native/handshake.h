@@ -1,4 +1,4 @@
-// The answer to a WebSocket handshake (RFC 6455 §4.2.2): base64(SHA-1(key + a fixed text)).
+// The accept value of a WebSocket handshake (RFC 6455 §4.2.2): base64(SHA-1(key + a fixed text)).
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 static inline uint32_t rotate(uint32_t x, int by) { return x << by | x >> (32 - by); }
 
-// One block and its padding is enough: key and text are 60 bytes. FIPS 180-4.
+// Exactly two blocks with padding, since key and text are 60 bytes. FIPS 180-4.
 static inline void sha1_of_60(const char text[60], uint8_t digest[20]) {
   uint32_t h[5] = {0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
   uint8_t blocks[128] = {0};

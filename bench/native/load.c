@@ -1,9 +1,9 @@
-// Load of HTTP requests, on one thread. Prints one line of JSON; wire.h says what answers have to look like.
+// Generates HTTP load on one thread. Prints one line of JSON; wire.h says what responses must look like.
 //   load PORT FILE [name=value]...
 // FILE: see request-template.h.
-//   connections=64  rate=0 (requests per second; 0 = each connection asks as fast as it is answered)
+//   connections=64  rate=0 (requests per second; 0 = each connection sends the next request after each response)
 //   seconds=1  warm=0.3  answers=small|minted|stream|any  chunks=32  size=3200  pids=1,2
-//   lines=FILE  once=0|1 (stop when every line was used)
+//   lines=FILE  once=0|1 (stop when every line has been used)
 #define _GNU_SOURCE
 #include <signal.h>
 #include "connection.h"
@@ -45,7 +45,7 @@ static int unused_count;
 static int is_measuring;
 static uint64_t done, wrong, broken, bytes, chunks_seen;
 static durations whole, on_the_way;
-static uint64_t first_due_at, begun, due; // open loop: requests that were begun and that should have been
+static uint64_t first_due_at, begun, due; // open loop: requests that have begun, and that should have
 
 static void fail_connection(connection *c);
 
@@ -54,7 +54,7 @@ static void check_body(connection *c, const char *data, size_t n) {
   if (answers != STREAM) {
     size_t fits = c->body_at < c->expected_length ? c->expected_length - c->body_at : 0;
     if (answers == SMALL && (n > fits || memcmp(data, c->expected + c->body_at, n))) c->is_right = 0;
-    if (answers == MINTED) { // kept whole, and searched at the end: the broker says more than the token
+    if (answers == MINTED) { // kept whole and searched at the end: the broker returns more than the token
       if (c->body_at + n < sizeof c->expected) memcpy(c->expected + c->body_at, data, n);
       else c->is_right = 0;
     }
@@ -110,7 +110,7 @@ static void begin(connection *c, uint64_t due_at) {
 
 static void begin_next(connection *c) {
   if (rate == 0) begin(c, now_ns());
-  else if (begun < due) begin(c, first_due_at + (uint64_t)((double)begun++ * 1e9 / rate)); // a late one counts from when it was due
+  else if (begun < due) begin(c, first_due_at + (uint64_t)((double)begun++ * 1e9 / rate)); // a late request counts from when it was due
   else {
     c->state = FREE;
     unused[unused_count++] = c;
@@ -125,7 +125,7 @@ static void on_whole_answer(connection *c) {
   begin_next(c);
 }
 
-// -1: no head that makes sense.
+// Returns -1 for a head that makes no sense.
 static int on_head(connection *c) {
   if (strncmp(c->head + 9, "200", 3)) c->is_right = 0;
   c->state = IN_BODY;
@@ -164,7 +164,7 @@ static size_t on_body(connection *c, const char *data, size_t n) {
   return 1;
 }
 
-// -1: the connection is of no more use.
+// Returns -1 if the connection is of no more use.
 static int on_bytes(connection *c, const char *data, size_t n) {
   while (n) {
     size_t used;
@@ -216,7 +216,7 @@ static void read_option(const char *option) {
   else exit(1);
 }
 
-// Open loop: hands out what has become due; returns when the next one will be.
+// Open loop: starts the requests that have become due; returns when the next one will be.
 static uint64_t begin_due(uint64_t now) {
   for (;;) {
     uint64_t next = first_due_at + (uint64_t)((double)due * 1e9 / rate);

@@ -1,4 +1,4 @@
-// "name=value", the form of every option here.
+// Reads "name=value", the form of every option here.
 #pragma once
 #include <string.h>
 

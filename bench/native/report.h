@@ -1,11 +1,11 @@
-// The numbers of one run, as one line of JSON.
+// Collects the figures of one run, to be printed as one line of JSON.
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-// Durations in tenths of a microsecond: four bytes each, up to seven minutes.
+// Durations in tenths of a microsecond, four bytes each: up to seven minutes.
 typedef struct {
   uint32_t *values;
   size_t count, room;
@@ -33,7 +33,7 @@ static inline void print_durations(const char *name, durations *d) {
   printf(",\"%s\":{\"p50\":%.1f,\"p99\":%.1f}", name, d->values[d->count / 2] / 10.0, d->values[(size_t)((double)(d->count - 1) * 0.99)] / 10.0);
 }
 
-// Of the load generator itself: near the length of the run, it and not the server was the limit.
+// CPU time of the load generator itself: if it is near the length of the run, this program was the limit and not the server.
 static inline uint64_t own_cpu_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);

@@ -1,5 +1,5 @@
-// The request to send: a file with a whole request as it goes over the wire. `{id}` in it becomes eight hex digits, `{line}` a line
-// of another file, each line in its turn.
+// The request to send, from a file that holds it as sent over the wire. `{id}` in it becomes eight hex digits, `{line}` a line of another
+// file, each line in turn.
 #pragma once
 #include "connection.h"
 #include "wire.h"

@@ -1,4 +1,4 @@
-// What the server under test has used so far: CPU time of all its threads, and memory. Linux only.
+// What the server under test has used so far: CPU time of all its threads, and resident memory. Linux only.
 #pragma once
 #include <dirent.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@ static inline void name_servers(const char *list) {
   }
 }
 
-// Nanoseconds, user and system. The first number of schedstat is exact, where ticks of utime would be 10 ms.
+// Nanoseconds, user and system. The first number of schedstat is exact; utime would count in ticks of 10 ms.
 static inline uint64_t server_cpu_ns(void) {
   uint64_t total = 0;
   for (int i = 0; i < server_count; i++) {
@@ -39,7 +39,7 @@ static inline uint64_t server_cpu_ns(void) {
   return total;
 }
 
-// Kilobytes of memory that is really there.
+// Resident memory in KiB, at 4 KiB per page.
 static inline long server_rss_kb(void) {
   long total = 0;
   for (int i = 0; i < server_count; i++) {

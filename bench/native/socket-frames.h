@@ -1,4 +1,4 @@
-// WebSocket frames (RFC 6455 §5.2) as both sides need them: written whole, read in whatever pieces they arrive.
+// WebSocket frames (RFC 6455 §5.2) for both sides: written whole, read in whatever pieces they arrive.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 enum { OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
 static const unsigned char FRAME_MASK[4] = {0x37, 0xa1, 0x5c, 0xe9};
 
-// Writes the header of a final frame; at most 14 bytes. Frames of clients are masked.
+// Writes the header of a final frame, at most 14 bytes. Clients mask their frames.
 static inline int write_frame_header(unsigned char *to, int op, size_t length, int masked) {
   int at = 0;
   unsigned char bit = masked ? 0x80 : 0;
@@ -30,7 +30,7 @@ static inline void mask(char *data, size_t length, const unsigned char key[4]) {
   for (size_t i = 0; i < length; i++) data[i] ^= (char)key[i & 3];
 }
 
-// Where a reader is in the stream of frames.
+// A reader's position in the stream of frames.
 typedef struct {
   unsigned char header[14];
   int header_have, op, in_payload, masked;
@@ -38,7 +38,7 @@ typedef struct {
   uint64_t length, left;
 } frame_reader;
 
-// Takes header bytes. Returns how many it took; `in_payload` says that the header is whole.
+// Takes header bytes and returns how many it took; sets `in_payload` once the header is complete.
 static inline size_t read_frame_header(frame_reader *r, const char *from, size_t n) {
   size_t used = 0;
   while (used < n) {

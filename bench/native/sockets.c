@@ -1,12 +1,12 @@
-// Load of WebSockets, on one thread. Prints one line of JSON; wire.h says what messages have to look like.
+// Generates WebSocket load on one thread. Prints one line of JSON; wire.h says what messages must look like.
 //   sockets PORT FILE [name=value]...
 // FILE: the handshake, see request-template.h.
 //   does=speak|listen|wait
-//     speak   each connection asks for speech and gets `messages` messages of `size` bytes and a last one, again and again
-//     listen  each connection sends recordings of `size` bytes, `window` of them unanswered at most
-//     wait    nothing is sent but a ping now and then; memory of the server before and after is what counts
+//     speak   each connection repeatedly asks for speech and gets `messages` messages of `size` bytes and a final one
+//     listen  each connection sends recordings of `size` bytes, at most `window` of them unanswered
+//     wait    nothing is sent but a ping now and then; what counts is the server's memory before and after
 //   connections=64  seconds=1  warm=0.3  messages=20  size=16384  window=8  stagger=0 (microseconds between first requests)
-//   patience=10 (seconds for all handshakes)  ping=0 (seconds between pings of ours; 0 = none)
+//   patience=10 (seconds for all handshakes)  ping=0 (seconds between pings to the server; 0 = none)
 //   pids=1,2  lines=FILE
 #define _GNU_SOURCE
 #include <signal.h>
@@ -88,7 +88,7 @@ static void is_wrong(connection *c) {
 
 static void on_speech(connection *c, char *text, size_t length) {
   char right[512];
-  if (c->place == messages) { // the last one of the context
+  if (c->place == messages) { // the final message of the context
     int right_length = sprintf(right, "{\"type\":\"done\",\"context_id\":\"ctx-%08x\",\"status_code\":200,\"done\":true}", c->id);
     if (length != (size_t)right_length || memcmp(text, right, length)) is_wrong(c);
     ask_for_speech(c);
@@ -194,7 +194,7 @@ static void wait_for_events(uint64_t until) {
   for (int i = 0; i < ready; i++) handle(&events[i]);
 }
 
-// A few at a time: a server's queue of new connections has an end.
+// Opens a few at a time: a server's accept queue is limited.
 static void open_all(void) {
   uint64_t until = now_ns() + (uint64_t)(patience * 1e9);
   for (int begun = 0; open_count + (int)broken < connections;) {

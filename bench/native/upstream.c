@@ -1,12 +1,12 @@
 // An upstream that costs next to nothing: just enough of a voice API, on one thread.
 //   upstream PORT
-// What a request gets is told by the end of its path and by its query:
+// Path and query of a request decide what it gets:
 //   /access-token                                  a token
 //   /tts/bytes?id=&n=32&size=3200&gap=0            n chunks of audio; gap = microseconds between two of them
-//   /tts/websocket?n=20&size=16384&gap=0           every text message is answered by n messages of speech and a last one
-//   /stt/websocket?size=3200&ack=1                 binary messages are checked; every ack-th is answered
+//   /tts/websocket?n=20&size=16384&gap=0           n messages of speech and a final one for every text message
+//   /stt/websocket?size=3200&ack=1                 binary messages are checked; every ack-th gets a reply
 //   anything else ?id=                             a small JSON
-// `id` is eight hex digits and comes back in the answer; see wire.h.
+// `id` is eight hex digits and comes back in the response; see wire.h.
 #define _GNU_SOURCE
 #include <signal.h>
 #include "connection.h"
@@ -30,7 +30,7 @@ typedef struct {
   uint64_t next_at;
 } client;
 
-static client **streams; // those that wait for their next chunk; a few hundred at most, so a list does
+static client **streams; // clients that wait for their next chunk; a few hundred at most, so a list will do
 static int stream_count, stream_room;
 
 static uint64_t parameter(const char *target, const char *name, uint64_t otherwise, int base) {
@@ -91,12 +91,12 @@ static void append_end(client *c) {
   else append_message(c, OP_TEXT, text, (size_t)sprintf(text, "{\"type\":\"done\",\"context_id\":\"ctx-%08x\",\"status_code\":200,\"done\":true}", c->id));
 }
 
-// Sends what is due. -1: the client is gone.
+// Sends what is due. Returns -1 if the client is gone.
 static int pump(client *c) {
   while (c->place < c->n) {
     if (c->gap && now_ns() < c->next_at) return flush(&c->o, c);
     append_chunk(c);
-    if (flush(&c->o, c)) return -1; // each chunk a write of its own, as a voice that is just being made comes
+    if (flush(&c->o, c)) return -1; // one write per chunk, as for a voice that is being generated
     c->next_at += c->gap;
   }
   append_end(c);
@@ -151,7 +151,7 @@ static int answer(client *c, const char *target) {
   return flush(&c->o, c);
 }
 
-// Length of a whole body behind the head, or -1 while some of it is missing.
+// Length of the complete body after the head, or -1 while some of it is missing.
 static long body_length(const char *head, const char *body, size_t have) {
   if (strcasestr(head, "\r\ntransfer-encoding: chunked")) {
     const char *last = have >= 5 && !memcmp(body, "0\r\n\r\n", 5) ? body - 2 : memmem(body, have, "\r\n0\r\n\r\n", 7);
@@ -167,7 +167,7 @@ static void forget(client *c, size_t n) {
   c->in_have -= n;
 }
 
-// -1: the client is to be dropped.
+// Returns -1 if the client must be dropped.
 static int on_http(client *c) {
   while (c->in_have && !c->running && c->kind == HTTP) {
     c->in[c->in_have] = 0;
@@ -196,7 +196,7 @@ static int on_http(client *c) {
   return 0;
 }
 
-// A recording's next piece, unmasked: its place must follow, its filler must be whole.
+// Checks a recording's next piece, unmasked: its place must be the next one, its filler must be intact.
 static void check_audio(client *c, const char *data, size_t length) {
   int is_right = length == c->size && read_hex(data + 24, 8) == c->expected && !memcmp(data + CHUNK_HEAD, filler + CHUNK_HEAD, length - CHUNK_HEAD);
   if (!is_right) c->bad++;
@@ -261,7 +261,7 @@ static void accept_clients(int listener) {
   }
 }
 
-// Until the next chunk is due; negative: nothing runs.
+// Time until the next chunk is due; negative if no stream is running.
 static int64_t wait_ns(void) {
   uint64_t first = UINT64_MAX, now = now_ns();
   for (int i = 0; i < stream_count; i++)
@@ -274,7 +274,7 @@ static void pump_due(void) {
   for (int i = 0; i < stream_count;) {
     client *c = streams[i];
     if (c->next_at <= now && pump(c)) end(c);
-    if (i < stream_count && streams[i] == c) i++; // else another stands in its place now
+    if (i < stream_count && streams[i] == c) i++; // otherwise another client has taken its place
   }
 }
 

@@ -1,5 +1,5 @@
-// What the load generator and the upstream know of each other: a clock, and answers that each of them can compute. So the load
-// generator checks every byte that it gets, and a chunk tells how long it was on its way.
+// What load generator and upstream share: a clock, and responses that both can compute. So the load generator checks every byte that it
+// gets, and each chunk tells how long it was on its way.
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static inline uint64_t read_hex(const char *from, int digits) {
   return value;
 }
 
-// Letters in an order that does not repeat within a chunk: a lost or doubled byte shifts all that follow it.
+// Characters in an order that does not repeat within a chunk, so that a lost or doubled byte shows in everything after it.
 #define FILLER_SIZE (1 << 17)
 static char filler[FILLER_SIZE];
 static inline void make_filler(void) {
@@ -36,7 +36,7 @@ static inline void make_filler(void) {
   }
 }
 
-// One chunk of audio: when it was sent (16 hex digits), for which request (8), its place (8), filler.
+// One chunk of audio: the time it was sent (16 hex digits), its request (8), its place (8), filler.
 enum { STAMP = 16, CHUNK_HEAD = 32 };
 static inline void write_chunk_head(char *to, uint64_t sent_at, uint32_t id, uint32_t place) {
   write_hex(to, STAMP, sent_at);
@@ -44,18 +44,18 @@ static inline void write_chunk_head(char *to, uint64_t sent_at, uint32_t id, uin
   write_hex(to + 24, 8, place);
 }
 
-// The answer to a small request: it names the request, so that an answer for somebody else is noticed.
+// The response to a small request. It names the request, so that a response to another one is noticed.
 static inline int write_small(char *to, uint32_t id) {
   return sprintf(to, "{\"id\":\"%08x\",\"name\":\"Barbershop Man\",\"description\":\"%.60s\",\"language\":\"en\",\"is_public\":true,"
                      "\"created_at\":\"2026-01-01T00:00:00Z\"}", id, filler);
 }
 
-// A minted token, as long as a real one. Always the same: who it was minted for is not for upstream to know.
+// A minted token, as long as a real one. Always the same, since upstream does not know for whom it is minted.
 static inline int write_minted(char *to) {
   return sprintf(to, "{\"token\":\"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.%.240s\"}", filler);
 }
 
-// One message of speech over a WebSocket. Head and tail stand around filler; the whole is `size` bytes.
+// One message of speech over a WebSocket: filler between head and tail, `size` bytes in all.
 static inline int write_frame_head(char *to, uint32_t id, uint32_t place, uint64_t sent_at) {
   return sprintf(to, "{\"type\":\"chunk\",\"context_id\":\"ctx-%08x\",\"status_code\":206,\"done\":false,\"step_time\":1.5,\"place\":\"%08x\","
                      "\"sent\":\"%016lx\",\"data\":\"", id, place, (unsigned long)sent_at);

@@ -1,4 +1,4 @@
-// The least that Node can do, and so the floor of start-up time and memory.
+// A minimal Node server, the lower bound of start-up time and memory.
 import { createServer, listen } from './listener.js';
 
 listen(

@@ -1,18 +1,18 @@
-// The server that a peer puts its handler on: HTTP, or HTTPS where the benchmark gives a certificate.
+// The server that runs a peer's handler: HTTP, or HTTPS if the benchmark gives a certificate.
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 
-/** Where requests go on to. */
+/** Where requests are forwarded to. */
 export const UPSTREAM = process.env.UPSTREAM_URL;
 
 const { PORT, CERT_FILE, KEY_FILE } = process.env;
 const tls = CERT_FILE ? { cert: readFileSync(CERT_FILE), key: readFileSync(KEY_FILE) } : null;
 
-/** Of Fastify's options: how to listen with TLS. */
+/** The options that make Fastify listen with TLS. */
 export const fastifyTls = tls === null ? {} : { https: tls };
 
-/** Connections to upstream are kept, as many as come. */
+/** Keeps connections to upstream open, up to 1,024. */
 export const agent = new (UPSTREAM?.startsWith('https:') ? https : http).Agent({ keepAlive: true, maxSockets: 1024 });
 
 export function createServer(handler) {

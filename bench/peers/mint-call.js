@@ -1,4 +1,4 @@
-// What both token routes do: check the user's JWT with jose, ask upstream with fetch.
+// What both minting peers do: check the user's JWT with jose, then mint at upstream with fetch.
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { UPSTREAM } from './listener.js';
 

@@ -1,4 +1,4 @@
-// How a relay is usually written: a `ws` server before a `ws` client.
+// A relay as it is usually written: a `ws` server in front of a `ws` client.
 import { WebSocket, WebSocketServer } from 'ws';
 import { createServer, listen, UPSTREAM } from './listener.js';
 

@@ -1,4 +1,4 @@
-// src/main.ts and everything it uses, as a few JavaScript files.
+// Bundles src/main.ts and everything it uses into a few JavaScript files.
 import path from 'node:path';
 import { build } from 'esbuild';
 import { lazyBuiltins } from './lazy-builtins.ts';
@@ -6,9 +6,9 @@ import { leaveOut } from './leave-out.ts';
 import { namedExports } from './named-exports.ts';
 
 export interface BundleOptions {
-  /** The repository. */
+  /** Root of the repository. */
   readonly root: string;
-  /** Created where missing; files of another build are left alone. */
+  /** Created if missing; files of another build are left alone. */
   readonly outdir: string;
 }
 
@@ -20,9 +20,9 @@ export interface Bundle {
 }
 
 /**
- * Bundles; rejects on a warning too. Decided by measuring, see ADR 0010 (light start):
+ * Rejects on warnings too. Decided by measurement, see ADR 0010 (light start):
  * - ES modules with a chunk per command, so that `serve` reads nothing that only the demo needs;
- * - not minified, no source maps: it starts as fast and a stack trace in a log can be read as it stands.
+ * - not minified, no source maps: it starts as fast, and a stack trace in a log is readable as it stands.
  */
 export async function bundle({ root, outdir }: BundleOptions): Promise<Bundle> {
   const { metafile, warnings } = await build({
@@ -38,11 +38,11 @@ export async function bundle({ root, outdir }: BundleOptions): Promise<Bundle> {
     target: 'node22.19',
     minify: false,
     sourcemap: false,
-    legalComments: 'none', // the whole texts are in THIRD-PARTY-LICENSES.txt
+    legalComments: 'none', // the full texts are in THIRD-PARTY-LICENSES.txt
     banner: { js: REQUIRE },
     plugins: [leaveOut, lazyBuiltins, namedExports],
     metafile: true,
-    logLevel: 'silent', // everything it has to say is thrown
+    logLevel: 'silent', // errors and warnings are thrown instead
   });
   if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join('\n'));
   const outputs = Object.values(metafile.outputs);
@@ -60,5 +60,5 @@ export async function bundle({ root, outdir }: BundleOptions): Promise<Bundle> {
   };
 }
 
-/** For the packages that are CommonJS and ask for Node's own modules. */
+/** For CommonJS packages that `require` Node's built-in modules. */
 const REQUIRE = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";

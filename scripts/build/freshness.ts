@@ -1,11 +1,11 @@
-// Whether dist/ was built from the files that are there now.
+// Tells whether dist/ was built from the current source files.
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** Everything that a build is made from, beside what package-lock.json pins. */
+/** Everything that a build is made from, besides what package-lock.json pins. */
 const SOURCES = ['src', 'scripts/build', 'scripts/build.ts', 'docs/openapi.json', 'package.json', 'package-lock.json'];
 
-/** Written last, so a build that was cut off is not taken for one. */
+/** Written last, so an interrupted build does not count as one. */
 export const LAST_WRITTEN = 'THIRD-PARTY-LICENSES.txt';
 
 /** By modification times: no file of `root` that goes into the build is newer than the build in `outdir`. */
@@ -14,7 +14,7 @@ export function isFresh(root: string, outdir: string): boolean {
   return builtAt !== null && SOURCES.every((source) => newestIn(path.join(root, source)) <= builtAt);
 }
 
-/** Epoch milliseconds; a folder counts too, because deleting a file in it changes nothing else. */
+/** Epoch milliseconds; a folder's own time counts too, because deleting a file in it changes nothing else. */
 function newestIn(file: string): number {
   const newest = modifiedAt(file) ?? 0;
   if (newest === 0 || !statSync(file).isDirectory()) return newest;

@@ -1,18 +1,18 @@
-// Code that the broker never runs, or that has nothing to decide any more once a build exists. Less to read and to evaluate at every
-// start, and less that could be attacked.
+// Leaves out code that the broker never runs, or whose decision is settled once a build exists: less to read and evaluate at every start,
+// and less to attack.
 import type { Plugin } from 'esbuild';
 
-/** By the name a package is asked for: what is given instead. */
+/** Name of an imported package -> the code that takes its place. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  // Fastify loads these two where an application brings no compilers of its own; ours does (see src/listener/no-compilers.ts). 480 kB.
+  // Fastify loads these two if an application brings no compilers of its own; ours does (see src/listener/no-compilers.ts). Saves 480 kB.
   '@fastify/ajv-compiler': `throw new Error('Ajv is not part of this build');`,
   '@fastify/fast-json-stringify-compiler': `throw new Error('fast-json-stringify is not part of this build');`,
-  // Fastify asks it whether a plugin fits its own version. The lockfile has settled that, and every test runs from the source, where
-  // it is asked. 70 kB and 5 ms, for regular expressions.
+  // Fastify checks with it whether a plugin fits Fastify's version. The lockfile has settled that, and the tests run from source, with
+  // the check. Saves 70 kB and 5 ms, for regular expressions.
   semver: 'module.exports = { satisfies: () => true, gt: () => false, coerce: (version) => version };',
 };
 
-/** `semver` of anybody else stays what it is. */
+/** Other importers of `semver` get the real one. */
 const ASKED_BY_FASTIFY = /\/fastify\/lib\//;
 
 export const leaveOut: Plugin = {

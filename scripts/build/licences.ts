@@ -1,4 +1,4 @@
-// THIRD-PARTY-LICENSES.txt: whose code is in the bundle, and under which terms. Their licences ask for it.
+// THIRD-PARTY-LICENSES.txt: whose code is in the bundle and under which terms, as the licences require.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LAST_WRITTEN } from './freshness.ts';
@@ -11,8 +11,8 @@ export interface LicenceOptions {
 }
 
 /**
- * Writes the texts, one block a package, and answers how many packages there are.
- * @throws Error naming a package that has neither a licence text nor a licence's name
+ * Writes the texts, one block per package, and returns the number of packages.
+ * @throws Error naming a package that has neither a licence text nor the name of a licence
  */
 export async function writeLicences({ root, outdir, inputs }: LicenceOptions): Promise<number> {
   const folders = new Set(
@@ -27,7 +27,7 @@ export async function writeLicences({ root, outdir, inputs }: LicenceOptions): P
 
 async function describe(folder: string): Promise<string> {
   const about: unknown = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
-  const { name, version, license } = about as { name: string; version: string; license?: string }; // npm asks for the first two
+  const { name, version, license } = about as { name: string; version: string; license?: string }; // npm requires the first two
   const file = (await readdir(folder)).find((entry) => /^(licen[cs]e|copying)(\.|-|$)/i.test(entry));
   if (file === undefined && license === undefined) throw new Error(`${name} says nothing about its licence`);
   const text =

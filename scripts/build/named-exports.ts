@@ -1,9 +1,9 @@
-// `const { Agent } = await import('undici')` works in Node although undici is CommonJS: Node finds out which names it exports.
-// esbuild gives such a chunk a default export only, and `Agent` would be undefined.
+// `const { Agent } = await import('undici')` works in Node although undici is CommonJS: Node detects which names it exports.
+// esbuild gives such a chunk only a default export, and `Agent` would be undefined.
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 
-/** Marks a resolution that we asked for ourselves. */
+/** Marks a resolution that this plugin itself requested. */
 const ASKED = Symbol('asked by named-exports');
 
 /** Gives CommonJS packages that are imported dynamically the names that Node gives them. */
@@ -15,7 +15,7 @@ export const namedExports: Plugin = {
       const resolved = await resolve(specifier, { kind, importer, resolveDir, pluginData: ASKED });
       if (resolved.external || resolved.errors.length > 0) return resolved;
       const names = Object.keys((await import(pathToFileURL(resolved.path).href)) as object);
-      // Node's mark of a module that is CommonJS.
+      // Node adds this name to CommonJS modules.
       if (!names.includes('module.exports')) return resolved;
       return { path: specifier, namespace: 'named-exports', pluginData: { names, file: resolved.path, resolveDir } };
     });
@@ -23,7 +23,7 @@ export const namedExports: Plugin = {
       const { names, file, resolveDir } = pluginData as { names: string[]; file: string; resolveDir: string }; // from above
       const named = names.filter((name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name));
       return {
-        // Not `import`: for a module that says it was one of the other kind, esbuild would hand out its `default` for the whole.
+        // Not `import`: for a module marked `__esModule`, esbuild would return its `default` in place of the whole module.
         contents: `const all = require(${JSON.stringify(file)});\nexport default all;\nexport const { ${named.join(', ')} } = all;\n`,
         resolveDir,
         loader: 'js',

@@ -1,4 +1,4 @@
-// config.schema.json: what editors need to help with the configuration file.
+// config.schema.json: lets editors complete and check the configuration file.
 import { SETTINGS_SCHEMA } from '../../src/config/schema.ts';
 import { type GroupNode, isGroup, isMap, type SettingNode } from '../../src/config/schema-nodes.ts';
 import { TEXT_KINDS } from '../../src/config/text-kinds.ts';

@@ -1,4 +1,4 @@
-// docs/endpoints.md: what is carried, from the one table that says so.
+// docs/endpoints.md: the carried endpoints, from the table in src/upstream/endpoints.ts.
 import {
   ENDPOINTS,
   type Endpoint,

@@ -1,4 +1,4 @@
-// .env.example: every variable, explained in a line.
+// .env.example: every variable, each explained in one line.
 import { CONFIG_FILE_DESCRIPTION, CONFIG_FILE_VARIABLE, SETTINGS_SCHEMA } from '../../src/config/schema.ts';
 import { SETTINGS, type Setting } from '../../src/config/setting-index.ts';
 import { variablePresetText, variableSentence } from './setting-words.ts';

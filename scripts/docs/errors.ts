@@ -1,4 +1,4 @@
-// docs/errors.md: everything that can go wrong for a caller, from the catalogue.
+// docs/errors.md: everything that can go wrong for a caller, from the catalogue of problems.
 import { PROBLEMS, Problem, type ProblemRow } from '../../src/errors/problems.ts';
 import { errorBody, errorHeaders, RETRY_AFTER_MAX_SECONDS } from '../../src/errors/wire.ts';
 

@@ -1,4 +1,4 @@
-// docs/openapi.json: the contract, from the routes of the real application.
+// docs/openapi.json: the contract, made from the routes of the real application.
 import { readFile } from 'node:fs/promises';
 import type { OpenApiDocument } from '../../src/reference/openapi-document.ts';
 import { routePaths } from './openapi/app-document.ts';

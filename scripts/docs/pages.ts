@@ -1,4 +1,4 @@
-// The list of pages that are made from code: one small generator each. `npm run docs` writes them, a test compares them.
+// The list of pages that are made from code, each by a small generator. `npm run docs` writes them, a test compares them.
 import { configSchema } from './config-schema.ts';
 import { configurationPage } from './configuration-page.ts';
 import { endpointsPage } from './endpoints.ts';
@@ -7,9 +7,9 @@ import { errorsPage } from './errors.ts';
 import { openApiFile } from './openapi.ts';
 
 export interface Page {
-  /** From the top of the repository. */
+  /** Relative to the root of the repository. */
   readonly path: string;
-  /** The whole text, with a line break at its end; the same for the same code. */
+  /** Returns the whole text with a final line break; the same code always gives the same text. */
   readonly generate: () => string | Promise<string>;
 }
 

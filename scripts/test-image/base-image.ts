@@ -1,5 +1,5 @@
 // A stand-in for the official Node image where no image registry is reachable: Debian from its archive, Node and npm from this
-// machine. The Dockerfile is told its name, and built on it as on the real one.
+// machine. The Dockerfile gets its name as a build argument and builds on it as on the real one.
 
 import { existsSync } from 'node:fs';
 import { cp, mkdir, rename, rm, symlink } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { output } from './command.ts';
 
 const SUITE = 'bookworm';
 
-/** Of what Debian's installer leaves behind, this is of no use in an image. */
+/** What Debian's installer leaves behind that is of no use in an image. */
 const LEFTOVERS = ['var/cache/apt', 'var/lib/apt/lists', 'var/log'];
 
 /** Needs `debootstrap`. The Node that runs this becomes the image's. */
@@ -30,7 +30,7 @@ export async function makeBaseImage(buildah: Buildah, tag: string): Promise<void
   );
 }
 
-/** Debian's smallest system as a tar file. Made once and kept: it takes most of a minute. */
+/** Debian's smallest system as a tar file. Made once and kept, since it takes most of a minute. */
 async function debianArchive(): Promise<string> {
   const cache = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'cartesia-broker');
   const archive = path.join(cache, `debian-${SUITE}-${process.arch}.tar`);
@@ -42,7 +42,7 @@ async function debianArchive(): Promise<string> {
     await output('debootstrap', ['--variant=minbase', SUITE, root]);
     await Promise.all(LEFTOVERS.map((name) => rm(path.join(root, name), { recursive: true })));
     await output('tar', ['-cf', `${archive}.${process.pid}`, '--one-file-system', '-C', root, '.']);
-    await rename(`${archive}.${process.pid}`, archive); // at once: a run that is cut off leaves no half archive
+    await rename(`${archive}.${process.pid}`, archive); // atomic: an interrupted run leaves no half archive
   } finally {
     await rm(root, { recursive: true, force: true });
   }

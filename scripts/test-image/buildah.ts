@@ -1,8 +1,8 @@
-// Images without an engine: buildah, with all that it stores in one folder that the test throws away.
+// Builds images without a container engine: buildah, storing everything in one folder that the test throws away.
 import path from 'node:path';
 import { output } from './command.ts';
 
-/** What an image says about how it is to be run, in Docker's words. */
+/** How an image is to be run, in Docker's terms. */
 export interface ImageConfig {
   readonly User: string;
   readonly Env: readonly string[];
@@ -19,15 +19,15 @@ export interface BuildOptions {
   readonly context: string;
   readonly tag: string;
   readonly args?: Readonly<Record<string, string>>;
-  /** Files of this machine that only the build sees, read-only: path there -> path here. */
+  /** Files of this machine mounted read-only during the build: path in the build -> path on this machine. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Where the base may come from: what is stored here, or a registry too. */
+  /** Whether the base image is pulled from its registry; otherwise it must be in the local storage. */
   readonly pull: boolean;
 }
 
 export type Buildah = ReturnType<typeof createBuildah>;
 
-/** @param storage a folder; with the driver `vfs` nothing of the kernel is needed, and nothing stays mounted */
+/** @param storage a folder; the driver `vfs` needs no kernel support and leaves nothing mounted */
 export function createBuildah(storage: string) {
   const run = (...args: string[]): Promise<string> =>
     output('buildah', [
@@ -40,7 +40,7 @@ export function createBuildah(storage: string) {
       ...args,
     ]);
   return {
-    /** Makes an image of a folder, which `fill` fills. */
+    /** Makes an image from a folder that `fill` fills. */
     async imageOf(tag: string, env: Readonly<Record<string, string>>, fill: (folder: string) => Promise<void>) {
       const container = await run('from', 'scratch');
       await fill(await run('mount', container));
@@ -48,7 +48,7 @@ export function createBuildah(storage: string) {
       await run('commit', '--quiet', '--rm', container, tag);
     },
 
-    /** In Docker's format: OCI's knows no health check. */
+    /** Builds in Docker's format: OCI's has no health check. */
     async build({ context, tag, args = {}, files = {}, pull }: BuildOptions): Promise<void> {
       await run(
         'bud',
@@ -62,7 +62,7 @@ export function createBuildah(storage: string) {
       );
     },
 
-    /** A folder with the files of the image, and how it wants to be run. */
+    /** A folder with the image's files, and the image's configuration. */
     async unpack(tag: string): Promise<{ readonly folder: string; readonly config: ImageConfig }> {
       const container = await run('from', '--pull-never', tag);
       const folder = await run('mount', container);

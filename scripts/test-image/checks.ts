@@ -1,4 +1,4 @@
-// What an operator may expect of the image. Each check stands alone; most run the image's own process.
+// What an operator may expect of the image. The checks are independent of each other; most run the image's own process.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { filesIn, isWritableBy } from './files.ts';
 
 export type Check = (image: Image) => Promise<string | undefined>;
 
-/** By what they promise. What a check answers is printed beside it. */
+/** Keyed by what they promise. A check's return value is printed next to it. */
 export const CHECKS: Readonly<Record<string, Check>> = {
   'says how it is run: a numeric user, no shell in between, a health check, SIGTERM': async ({ config }) => {
     assert.match(config.User, /^[1-9][0-9]*:[1-9][0-9]*$/);
@@ -124,7 +124,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   'does not open an inspector on SIGUSR1': async (image) => {
     await using broker = await startBroker(image);
     broker.container.signal('SIGUSR1');
-    await broker.mint(); // it lives, and a round trip has passed
+    await broker.mint(); // it is alive, and a round trip has passed
     const inspector = net.connect(9229, '127.0.0.1');
     const [error] = (await once(inspector, 'error')) as [NodeJS.ErrnoException];
     assert.equal(error.code, 'ECONNREFUSED');
@@ -146,7 +146,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     });
     await Promise.race([delay(500), ...callers]);
     broker.container.signal('SIGTERM');
-    // The drain delay is five seconds: whoever still asks within it is served.
+    // The drain delay is five seconds: requests that still arrive within it are served.
     await Promise.race([delay(3_000), ...callers]);
     isStopped = true;
     await Promise.all(callers);
@@ -165,12 +165,12 @@ export const CHECKS: Readonly<Record<string, Check>> = {
 
 interface StartedBroker extends AsyncDisposable {
   readonly container: Container;
-  /** For other processes beside it in the same container. */
+  /** For other processes with the same environment and secrets. */
   readonly options: { readonly env: Readonly<Record<string, string>>; readonly secrets: string };
   mint(): ReturnType<typeof request>;
 }
 
-/** The image's own process, configured as an operator would, in front of a simulated Cartesia. */
+/** Starts the image's own process, configured as an operator would, in front of a simulated Cartesia. */
 async function startBroker(image: Image, more: Readonly<Record<string, string>> = {}): Promise<StartedBroker> {
   const simulator = await startSimulator({ tlsPort: null });
   const appKey = createAppKey();
@@ -206,7 +206,7 @@ async function startBroker(image: Image, more: Readonly<Record<string, string>> 
       }),
     async [Symbol.asyncDispose]() {
       const isOver = await Promise.race([container.ended.then(() => true), delay(0, false)]);
-      if (!isOver) container.signal('SIGINT'); // in good order, without the drain delay
+      if (!isOver) container.signal('SIGINT'); // an orderly shutdown without the drain delay
       const code = await container.ended;
       await simulator.close();
       rmSync(secrets, { recursive: true });
@@ -215,7 +215,7 @@ async function startBroker(image: Image, more: Readonly<Record<string, string>> 
   };
 }
 
-/** Readable by the image's user, as secrets of an engine are. */
+/** Readable by the image's user, like secrets that a container engine provides. */
 function secretsFolder(secrets: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'broker-secrets-'));
   chmodSync(folder, 0o755);
@@ -232,7 +232,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Of names, sizes and contents. */
+/** A hash over the names and contents of all files. */
 function fingerprint(folder: string): string {
   const hash = createHash('sha256');
   for (const file of filesIn(folder)) {

@@ -1,4 +1,4 @@
-// Programs of the machine, run to their end.
+// Runs programs of this machine to their end.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
@@ -6,11 +6,11 @@ const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
 
 export interface CommandOptions {
   readonly cwd?: string;
-  /** Added to ours. */
+  /** Added to our own environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What it wrote to its standard output, without the line break at the end. Rejects with what it wrote to both when it fails. */
+/** Returns the program's standard output without its final line break. If it fails, rejects with the output of both streams. */
 export async function output(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await ended(command, args, options);
   if (code === 0) return stdout.trimEnd();
@@ -18,13 +18,13 @@ export async function output(command: string, args: readonly string[], options: 
 }
 
 export interface Ended {
-  /** 127 where there is no such program. */
+  /** 127 if there is no such program. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** However it ends. */
+/** Resolves however the program ends. */
 export async function ended(command: string, args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
   const { cwd, env = {} } = options;
   try {

@@ -1,4 +1,4 @@
-// Runs an image's process as an engine would that was told `--read-only --cap-drop ALL --security-opt no-new-privileges`: as process 1
+// Runs an image's process as a container engine with `--read-only --cap-drop ALL --security-opt no-new-privileges` would: as process 1
 // of its own process namespace, as the image's user, on the image's files mounted read-only. It shares the machine's network.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,25 +12,25 @@ export interface Image {
 }
 
 export interface ContainerOptions {
-  /** Over the image's own. */
+  /** Overrides the image's own. */
   readonly env?: Readonly<Record<string, string>>;
   /** A folder that appears as `/run/secrets`, read-only. */
   readonly secrets?: string;
 }
 
 export interface Container {
-  /** Of its main process, as this machine counts. */
+  /** The main process's id on this machine. */
   readonly pid: number;
-  /** So far. */
+  /** Everything written so far, to both streams. */
   readonly output: () => string;
-  /** Resolves with its output when a line has it; rejects when the container ends before. */
+  /** Resolves with the output once it contains the text; rejects if the container ends first. */
   waitFor(text: string): Promise<string>;
   signal(name: NodeJS.Signals): void;
   /** Its exit code; 128 and more = ended by a signal. */
   readonly ended: Promise<number>;
 }
 
-/** $1 the image's folder, $2 a folder of secrets or nothing; then what to run when all is mounted. */
+/** $1: the image's folder; $2: a folder of secrets, or empty; the rest: what to run once all is mounted. */
 const ENTER = `
 root=$1 secrets=$2; shift 2
 mount --bind "$root" "$root"
@@ -69,7 +69,7 @@ export async function start(
   return watch(child);
 }
 
-/** Where a program is, as the image's PATH has it. */
+/** Looks a program up in the image's PATH. */
 function inImage(folder: string, searched: string, program: string): string {
   if (program.includes('/')) return program;
   const found = searched.split(':').find((directory) => existsSync(path.join(folder, directory, program)));
@@ -111,7 +111,7 @@ async function watch(child: ChildProcess): Promise<Container> {
   };
 }
 
-/** `unshare` waits for one child: the process that it made for the new namespace. */
+/** `unshare` has one child: the process that it made for the new namespace. */
 function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }

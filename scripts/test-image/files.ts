@@ -1,4 +1,4 @@
-// What lies in an image, and what its user could do to it.
+// Lists the files of an image, and tells which of them a user could write to.
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
@@ -21,9 +21,9 @@ export function* filesIn(root: string, folder = '/'): Generator<ImageFile> {
   }
 }
 
-/** By file modes alone; the read-only root comes on top. */
+/** By file modes alone, apart from the read-only root. */
 export function isWritableBy(file: ImageFile, uid: number, gid: number): boolean {
-  if (file.uid === uid) return true; // could give itself the right
+  if (file.uid === uid) return true; // the owner can grant itself the right
   if (file.gid === gid) return (file.mode & 0o020) !== 0;
   return (file.mode & 0o002) !== 0;
 }

@@ -1,4 +1,4 @@
-// How much there is to keep, and how much to pull.
+// Measures how large an image is on disk and when pulled.
 import { spawn } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';

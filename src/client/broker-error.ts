@@ -1,4 +1,4 @@
-// What goes wrong where an access token is asked for.
+// The error that a failed request for an access token throws.
 
 export interface BrokerFailure {
   readonly status: number;
@@ -11,15 +11,15 @@ export interface BrokerFailure {
 /** The broker refused, or was not reached. React to `status` and `code`; the message is for the developer who reads it. */
 export class BrokerError extends Error implements BrokerFailure {
   override readonly name = 'BrokerError';
-  /** HTTP status. 0: no answer, so offline, a wrong address, or a page whose origin the broker does not list. */
+  /** HTTP status. 0: no response (offline, a timeout, a wrong address, or a page whose origin the broker does not list). */
   readonly status: number;
   /** The broker's `error_code`, such as `unauthenticated` or `grant_not_allowed`. */
   readonly code: string | null;
-  /** Under which the broker has logged the request. */
+  /** The id under which the broker logged the request. */
   readonly requestId: string | null;
-  /** The same request can succeed later. */
+  /** Whether the same request can succeed later. */
   readonly isRetryable: boolean;
-  /** Not to be asked again sooner. */
+  /** Do not ask again sooner than this. */
   readonly retryAfterSeconds: number | null;
 
   constructor(message: string, failure: BrokerFailure, options?: { readonly cause: unknown }) {

@@ -1,6 +1,6 @@
-// How much time has passed on a device whose clock may be wrong.
+// Measures elapsed time on a device whose clock may be wrong.
 
-/** One moment by two clocks, in milliseconds. */
+/** One moment on two clocks, in milliseconds. */
 export interface Moment {
   readonly wall: number;
   readonly steady: number;
@@ -11,8 +11,8 @@ export function now(): Moment {
 }
 
 /**
- * Milliseconds between two moments, by the clock that has moved further: the steady one may stand still while a phone sleeps, the other
- * one jumps when it is set. Too much means that a token is renewed early; too little, that a dead one is used.
+ * Milliseconds between two moments, by the clock that has moved further: the steady clock may stop while a phone sleeps, and the wall
+ * clock jumps when it is set. Too large a value renews a token early; too small a one uses an expired token.
  */
 export function elapsed(from: Moment, to: Moment): number {
   return Math.max(to.wall - from.wall, to.steady - from.steady);

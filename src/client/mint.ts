@@ -1,9 +1,9 @@
-// One request for an access token.
+// Makes one request for an access token.
 import { type MintedToken, readAccessToken } from './access-token.ts';
 import { BrokerError } from './broker-error.ts';
 
 export interface MintRequest {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly brokerUrl: string;
   /** `undefined`: none is sent. */
   readonly credential: string | undefined;
@@ -15,7 +15,7 @@ export interface MintRequest {
 
 /** @throws BrokerError */
 export async function mint({ brokerUrl, credential, body, fetch, deadlineMs }: MintRequest): Promise<MintedToken> {
-  // No AbortSignal.timeout: React Native has none.
+  // React Native has no AbortSignal.timeout.
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), deadlineMs);
   try {
@@ -48,7 +48,7 @@ const SILENCE = { status: 0, code: null, requestId: null, isRetryable: false, re
 const status = (response: Response) => ({ status: response.status });
 
 function refusal(response: Response, answer: unknown): BrokerError {
-  const said = (typeof answer === 'object' && answer !== null ? answer : {}) as Readonly<Record<string, unknown>>; // read with care
+  const said = (typeof answer === 'object' && answer !== null ? answer : {}) as Readonly<Record<string, unknown>>; // every field is checked
   const text = (name: string): string | null => (typeof said[name] === 'string' ? said[name] : null);
   const { headers, status } = response;
   return new BrokerError(text('message') ?? `The broker answered ${status}.`, {
@@ -60,13 +60,13 @@ function refusal(response: Response, answer: unknown): BrokerError {
   });
 }
 
-/** A proxy in front of the broker says nothing; then it is as the SDKs have it. */
+/** A proxy in front of the broker does not send `x-should-retry`; its responses follow the rule of Cartesia's SDKs. */
 function shouldRetry(said: string | null, status: number): boolean {
   if (said === 'true' || said === 'false') return said === 'true';
   return status === 408 || status === 429 || status >= 500;
 }
 
-/** A date is left alone: by this device's clock it could mean anything. */
+/** A date is ignored: by this device's clock it could mean anything. */
 function seconds(retryAfter: string | null): number | null {
   return retryAfter !== null && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : null;
 }

@@ -1,54 +1,54 @@
-// An access token that is good whenever the app needs one.
+// Gives the app a valid access token whenever it needs one.
 import type { AccessToken, MintedToken } from './access-token.ts';
 import { BrokerError } from './broker-error.ts';
 import { elapsed, type Moment, now } from './device-clock.ts';
 import { mint } from './mint.ts';
 
 export interface TokenSourceOptions {
-  /** Where the broker is: `https://voice.example.com`. */
+  /** The broker's URL, such as `https://voice.example.com`. */
   readonly brokerUrl: string;
   /**
-   * What the app's user already has, such as a session token. A function is asked before each mint, so it can give a renewed one.
-   * Left out: nothing is sent, for brokers that take anybody.
+   * What the app's user already has, such as a session token. A function is called before each mint, so it can return a renewed one.
+   * Left out: none is sent, for brokers that accept callers without one.
    */
   readonly credential?: string | (() => string | Promise<string>) | undefined;
-  /** Left out: what the broker's policy gives. */
+  /** Left out: the broker's policy decides. */
   readonly grants?:
     | { readonly tts?: boolean | undefined; readonly stt?: boolean | undefined; readonly agent?: boolean | undefined }
     | undefined;
-  /** Seconds, 1 to 3600; the policy may allow less. Left out: what the policy says. */
+  /** Seconds, 1 to 3600; the policy may allow less. Left out: the policy decides. */
   readonly expiresIn?: number | undefined;
-  /** Tries after the first one, where another can help. Default 2. */
+  /** Attempts after the first, for retryable failures. Default 2. */
   readonly maxRetries?: number | undefined;
-  /** Milliseconds for each try. Default 10,000. */
+  /** Milliseconds for each attempt. Default 10,000. */
   readonly timeout?: number | undefined;
-  /** In the place of the global one. */
+  /** Replaces the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
 }
 
 export interface TokenSource {
   /**
-   * The token that is there, or a new one. Who asks while one is on its way gets the same. From four fifths of its life on the next one is
-   * fetched beside, so nobody waits for it.
-   * @param options `signal`: stop waiting; what is on its way still arrives, for whoever asks next
-   * @throws BrokerError where there is no good token left and the broker gives none; the signal's reason; whatever `credential` throws
+   * Returns the current token, or a new one. Calls made while a mint is under way share it. After `refresh_in`, four fifths of a token's
+   * life, the next one is fetched in the background, so nobody waits for it.
+   * @param options `signal` stops the wait; the mint under way still completes, for the next caller
+   * @throws BrokerError if there is no valid token left and the broker gives none; the signal's reason; whatever `credential` throws
    */
   get(options?: { readonly signal?: AbortSignal | undefined }): Promise<AccessToken>;
   /**
-   * Forget the token: another user has signed in, or the token was refused (401, 403).
-   * @param token only where it is this one: of several requests that were refused together, one is enough
+   * Forgets the token: another user has signed in, or the token was refused (401, 403).
+   * @param token forget only this one, so that several requests refused together do not drop its successor
    */
   drop(token?: string): void;
 }
 
-/** A token is not handed out in the last tenth of its life, ten seconds at most: the request that it is for takes its time too. */
+/** A token is not handed out in the last tenth of its life, ten seconds at most: the request that uses it takes time too. */
 const MARGIN = 0.1;
 const MARGIN_MAX_MS = 10_000;
 
-/** Nobody is kept waiting for longer between two tries; the error says when to come back. */
+/** The longest pause between two attempts; if the broker asks for more, the call fails and its error says when to come back. */
 const PAUSE_MAX_MS = 10_000;
 
-/** After a failure, while the token is still good: who asks often must not ask the broker as often. */
+/** Pause after a failed refresh while the token is still valid: frequent calls must not each reach the broker. */
 const REST_MS = 5_000;
 
 interface Kept extends MintedToken {
@@ -67,7 +67,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const { credential } = options;
     const shown = typeof credential === 'function' ? await credential() : credential;
     const since = now();
-    const send: typeof fetch = options.fetch ?? ((...request) => fetch(...request)); // looked up late: it may be put there later
+    const send: typeof fetch = options.fetch ?? ((...request) => fetch(...request)); // looked up at each attempt: the global may be set later
     return { ...(await mint({ brokerUrl, credential: shown, body, fetch: send, deadlineMs: timeout })), since };
   }
 
@@ -107,7 +107,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       const sinceFailure = failed === null ? Infinity : elapsed(failed.since, moment);
       const age = kept === null ? Infinity : elapsed(kept.since, moment);
       if (kept !== null && age < kept.lifeMs - Math.min(MARGIN_MAX_MS, kept.lifeMs * MARGIN)) {
-        // Where it fails there is time for another try, by whoever asks next.
+        // If this fails, a later call still has time to try again.
         if (age >= kept.refreshMs && sinceFailure >= Math.max(REST_MS, saidPauseMs(failed?.error)))
           next().catch(() => {});
         return kept.access;
@@ -121,13 +121,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   };
 }
 
-/** Milliseconds: as the broker says, or half a second, one, two, … with up to a quarter less, so that not all come back together. */
+/** Milliseconds: what the broker says, or 0.5, 1, 2, … seconds less up to a quarter, so that clients do not all come back together. */
 function pauseAfter({ retryAfterSeconds }: BrokerError, tries: number): number {
   if (retryAfterSeconds !== null) return retryAfterSeconds * 1000;
   return 500 * 2 ** tries * (1 - Math.random() / 4);
 }
 
-/** Milliseconds for which the broker does not want to be asked. */
+/** Milliseconds that the broker told callers to wait. */
 function saidPauseMs(error: unknown): number {
   return error instanceof BrokerError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
 }

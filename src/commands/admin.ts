@@ -1,4 +1,4 @@
-// cartesia-broker admin: the operator's hand on a running broker, through the admin API of its management listener.
+// cartesia-broker admin: operates a running broker through the admin API of its management listener.
 import { request } from 'node:http';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
@@ -82,7 +82,7 @@ function parse(argv: readonly string[]): 'help' | { readonly call: Call; readonl
     const { url: given, ...scope } = values;
     const call = callOf(positionals, scope);
     if (given === undefined) return call === null ? null : { call, url: null };
-    // `localhost:9090` is a URL too, of a scheme that nobody speaks.
+    // `localhost:9090` parses as a URL too, with the scheme `localhost:`, so the protocol is checked.
     const url = URL.parse(given);
     return call === null || url?.protocol !== 'http:' ? null : { call, url };
   } catch {
@@ -121,7 +121,7 @@ function sessionsOf({ everything, client, subject, token }: Scope): Call | null 
   return { method: 'GET', path: query.size === 0 ? '/admin/sessions' : `/admin/sessions?${query}` };
 }
 
-/** Exactly one of them. */
+/** The body for exactly one scope; `null` for none or several. */
 function scopeOf({ everything, client, subject, token }: Scope): Record<string, string> | null {
   const isClient = client !== undefined;
   if (Number(everything === true) + Number(isClient) + Number(token !== undefined) !== 1) return null;

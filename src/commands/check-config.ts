@@ -1,4 +1,4 @@
-// cartesia-broker check-config: what is wrong with the configuration, or what it amounts to.
+// cartesia-broker check-config: lists what is wrong with the configuration, or sums it up.
 import { parseArgs } from 'node:util';
 import type { ClientConfig, Config, Rate } from '../config/config.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
@@ -48,7 +48,7 @@ function fileArgument(argv: readonly string[]): string | undefined | typeof USAG
   }
 }
 
-/** The configuration in a few lines for an operator. Made of what is listed here, never by leaving secrets out. */
+/** The configuration in a few lines for an operator, built from the fields listed here, never by removing secrets. */
 function summary(config: Config): string {
   const { listen, management, upstream, tokens, limits, store, log, clients } = config;
   const scheme = listen.tls === null ? 'http' : 'https';

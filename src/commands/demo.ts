@@ -20,7 +20,7 @@ export async function runDemo(argv: readonly string[], io: CommandIo): Promise<E
   try {
     demo = await startDemo({ port: 8080, managementPort: 9090 });
   } catch (error) {
-    // Everything here is made up for the demo, so the message may be shown.
+    // All credentials are made up for the demo, so the message may be shown.
     io.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   }

@@ -1,7 +1,7 @@
-// What the first process of a container has to do for itself: the kernel drops signals for it that nobody handles, and with them one that
-// comes before a command listens.
+// Early signals for the first process of a container: the kernel drops signals that process 1 does not handle, so one that arrives before
+// a command has installed its handlers would be lost.
 
-/** The part of `process` that is needed. */
+/** The part of `process` that is used here. */
 export interface FirstProcess {
   readonly pid: number;
   on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
@@ -9,10 +9,10 @@ export interface FirstProcess {
   exit(code: number): void;
 }
 
-/** The codes that a shell shows for a process which the signal has ended. */
+/** The exit codes that a shell reports for a process ended by the signal. */
 const CODES = { SIGTERM: 143, SIGINT: 130 } as const;
 
-/** Signals end it, as they would any other process, until somebody else listens. Does nothing in any other process. */
+/** Makes signals end process 1, as they would any other process, until another listener is added. Does nothing in any other process. */
 export function endOnEarlySignals(own: FirstProcess): void {
   if (own.pid !== 1) return;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)

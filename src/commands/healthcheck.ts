@@ -1,4 +1,4 @@
-// cartesia-broker healthcheck: asks the broker on this machine whether it lives. For containers without a shell or curl.
+// cartesia-broker healthcheck: asks the broker on this machine whether it is alive. For containers without a shell or curl.
 import { get } from 'node:http';
 import { loadManagement } from '../config/load-management.ts';
 import { formatProblem } from '../config/report.ts';
@@ -14,8 +14,8 @@ Asks GET /livez on the management listener that the settings name. Exit code 0: 
 `;
 
 /**
- * Reads the address from the same settings as `serve`: in a container both have the same environment. Nothing else of them counts:
- * a broker that serves is alive while a file of its settings is away or being edited.
+ * Reads the address from the same settings as `serve`: in a container both have the same environment. It ignores all other settings: a
+ * serving broker is alive even while one of its settings files is missing or being edited.
  */
 export async function runHealthcheck(
   argv: readonly string[],
@@ -39,7 +39,7 @@ export async function runHealthcheck(
   return answer === 'alive' ? 0 : 1;
 }
 
-/** A listener on every address is reached on loopback. */
+/** A listener on all addresses is reached through loopback. */
 function hostFromHere(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   return host === '::' ? '::1' : host;

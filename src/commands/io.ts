@@ -1,4 +1,4 @@
-// What a command gets from the process, so that it can be run by a test too.
+// What a command uses of the process, passed in so that a test can run it too.
 import type { Writable } from 'node:stream';
 
 export interface CommandIo {

@@ -1,4 +1,4 @@
-// cartesia-broker key: a new app key, shown once, with the line that makes the broker know it.
+// cartesia-broker key: makes an app key, shows it once, and prints the setting that registers it with the broker.
 import { parseArgs } from 'node:util';
 import { DEFAULT_CLIENT } from '../config/environment.ts';
 import { wrongText } from '../config/text-kinds.ts';

@@ -1,4 +1,4 @@
-// cartesia-broker serve: the service, until a signal ends it.
+// cartesia-broker serve: runs the service until a signal ends it.
 import { startBroker } from '../broker.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -6,7 +6,7 @@ import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 import { stopOnSignals } from './stop-on-signals.ts';
 
-/** Added to the drain, so that it is the drain that ends first. Milliseconds. */
+/** Milliseconds added to the drain's own limits, so that the drain ends first. */
 const STOP_RESERVE_MS = 2000;
 
 const USAGE = `Usage: cartesia-broker serve
@@ -14,7 +14,7 @@ const USAGE = `Usage: cartesia-broker serve
 Runs the broker until a signal ends it. It takes no arguments: settings come from the environment, see .env.example.
 `;
 
-/** Resolves only when it cannot start; a broker that runs ends with the process. */
+/** Resolves only if it does not start; a running broker ends with the process. */
 export async function runServe(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
   if (argv.length > 0) {
     const isAsked = isHelp(argv);
@@ -32,7 +32,7 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
   for (const warning of warnings) logger.warn({ setting: warning.setting }, formatProblem(warning));
 
   const starting = startBroker(config, logger, { nodeOptions: io.env['NODE_OPTIONS'] ?? '' });
-  // Before it listens: who asks a broker to stop that has just begun gets a broker that stops in good order.
+  // Installed before it listens, so that a broker told to stop while it starts also shuts down in order.
   const ignoreSignals = stopOnSignals({
     logger,
     deadlineMs: config.listen.drainDelayMs + config.listen.drainDeadlineMs + STOP_RESERVE_MS,
@@ -40,10 +40,10 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
       logger.info('SIGHUP: reading the files of secrets and certificates');
       starting.then(
         (broker) => broker.renewSecrets(),
-        () => {}, // told below
+        () => {}, // reported below
       );
     },
-    // At a terminal, Ctrl-C means now; an orchestrator's SIGTERM means in good order.
+    // Ctrl-C at a terminal skips the drain delay; an orchestrator's SIGTERM does not.
     stop: async ({ signal }) => (await starting).stop(signal === 'SIGINT' ? { delayMs: 0 } : {}),
   });
   try {
@@ -58,7 +58,7 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
   return new Promise(() => {}); // a signal ends the process
 }
 
-/** System errors name an address or a file, which the operator needs; others may quote what they read, but for their code. */
+/** System errors name an address or a file, which the operator needs. Other messages may quote what was read, so only code or class is shown. */
 function startTrouble(error: unknown): string {
   if (error instanceof Error && 'syscall' in error) return error.message;
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;

@@ -1,4 +1,4 @@
-// cartesia-broker simulate: the offline Cartesia as a program of its own.
+// cartesia-broker simulate: runs the offline Cartesia as a program of its own.
 import { once } from 'node:events';
 import { runSimulate, SIMULATE_USAGE, SimulateUsageError } from '../simulator/command.ts';
 import type { CommandIo, ExitCode } from './io.ts';
@@ -14,7 +14,7 @@ export async function runSimulateCommand(argv: readonly string[], io: CommandIo)
     await simulation.close();
     return 0;
   } catch (error) {
-    // Nothing of it is secret: the simulator's keys are made up.
+    // The message holds no secret: the simulator's keys are made up.
     io.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof SimulateUsageError ? 2 : 1;
   }

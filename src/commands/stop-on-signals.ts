@@ -1,4 +1,4 @@
-// A signal or a fault ends the process, and before that things are stopped in good order.
+// Shuts down in order before a signal or an uncaught error ends the process.
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -7,19 +7,19 @@ export interface StopReason {
 }
 
 export interface StopOnSignalsOptions {
-  /** Told once; the process ends when it resolves, or when the deadline is over. */
+  /** Called once; the process ends when it resolves or the deadline passes. */
   readonly stop: (reason: StopReason) => Promise<void>;
-  /** Milliseconds after which the process ends with code 1 whatever is still open. */
+  /** Milliseconds after which the process ends with code 1, whatever is still open. */
   readonly deadlineMs: number;
-  /** SIGHUP; what is there when a terminal closes goes on. */
+  /** Called on SIGHUP. The process goes on, so it also outlives its terminal. */
   readonly onHangup: () => void;
   readonly logger: Logger;
 }
 
 /**
- * From now on. SIGTERM and SIGINT: stop, exit 0. SIGHUP: `onHangup`. An uncaught error: log, stop, exit 1. A second signal: exit 1 at
- * once.
- * @returns to be called where there is nothing to stop after all
+ * Installs the handlers. SIGTERM and SIGINT: stop, exit 0. SIGHUP: `onHangup`. An uncaught error: log, stop, exit 1. A second signal:
+ * exit 1 at once.
+ * @returns a function that removes them, for when there is nothing to stop after all
  */
 export function stopOnSignals({ stop, deadlineMs, onHangup, logger }: StopOnSignalsOptions): () => void {
   process.on('SIGHUP', onHangup);

@@ -7,14 +7,14 @@ import type { Readiness } from '../listener/readiness.ts';
 
 export interface ProbesOptions {
   readonly readiness: Readiness;
-  /** For the operator's listener; nothing of it is secret, and nothing of it is the public's business. */
+  /** For the management listener only: not secret, but none of the public's business. */
   readonly details?: () => ProbeDetails;
 }
 
 export interface ProbeDetails {
-  /** The way to Cartesia. */
+  /** Health of the connection to Cartesia. */
   readonly upstream: object;
-  /** `starting`: it was never reached. */
+  /** `starting`: not reached yet. */
   readonly store: 'starting' | 'up' | 'away';
 }
 

@@ -1,4 +1,4 @@
-// The management listener: health with details and metrics, for the operator's eyes.
+// The management listener, for operators: detailed health, metrics and the admin API.
 import Fastify, { type FastifyInstance } from 'fastify';
 import { errors, unknownRoutes } from '../errors/plugin.ts';
 import { answerHeaders } from '../listener/answer-headers.ts';

@@ -1,4 +1,4 @@
-// Code on the page: JSON coloured by what its parts are, programs with their comments set back.
+// Code blocks of the reference page: JSON with coloured tokens, programs with dimmed comments.
 import { type Html, html } from './html.ts';
 
 /** A box that can be reached and scrolled with the keyboard. */
@@ -6,7 +6,7 @@ export function codeBlock(label: Html | string, code: Html): Html {
   return html`<figure class="code"><figcaption>${label}</figcaption><pre tabindex="0"><code>${code}</code></pre></figure>`;
 }
 
-/** Lines of a program or a shell. */
+/** A program or shell commands. */
 export function source(text: string): Html {
   const lines = text.split('\n').map((line, i) => {
     const start = i === 0 ? '' : '\n';
@@ -15,7 +15,7 @@ export function source(text: string): Html {
   return html`${lines}`;
 }
 
-/** Objects that fit stay on one line. */
+/** Nested values of at most this many characters stay on one line. */
 const LINE_MAX = 56;
 
 /** A JSON value, indented by two. */

@@ -1,4 +1,4 @@
-// One endpoint on the page: what it is for, what it takes, what it answers, what can go wrong.
+// One endpoint on the reference page: what it is for, what it takes, what it returns, what can go wrong.
 import { beside } from './beside.ts';
 import { codeBlock, json } from './code-block.ts';
 import { errorAnchor } from './error-table.ts';

@@ -1,13 +1,13 @@
-// What can go wrong, on the page: the whole catalogue.
+// The reference page's table of all errors.
 import { PROBLEMS, type ProblemRow } from '../errors/problems.ts';
 import { type Html, html } from './html.ts';
 
-/** Where a code is explained on the page. */
+/** The anchor of a code's row in the table. */
 export function errorAnchor(code: string): string {
   return `error-${code}`;
 }
 
-/** Roles are said out loud: on a phone the rows are laid out as a grid, after which browsers no longer take it for a table. */
+/** ARIA roles are explicit because phones show the rows as a CSS grid, and browsers then no longer treat the element as a table. */
 export function errorTable(): Html {
   const entries: [string, ProblemRow][] = Object.entries(PROBLEMS);
   return html`

@@ -1,10 +1,10 @@
-// Fields of a body and header fields, each with its type, its bounds and what it means.
+// Lists body and header fields on the reference page, each with its type, bounds and meaning.
 import { type Html, html } from './html.ts';
 import type { OpenApiDocument, Schema } from './openapi-document.ts';
 import { inline } from './prose.ts';
 import { referenceName, resolve } from './references.ts';
 
-/** Requests say what has to be there, answers what may be missing. */
+/** Requests mark required fields, responses mark optional ones. */
 export type Direction = 'request' | 'answer';
 
 export interface Field {
@@ -22,7 +22,7 @@ export function fieldList(document: OpenApiDocument, fields: readonly Field[]): 
     : html`<dl class="fields">${fields.map((field) => fieldEntry(document, field))}</dl>`;
 }
 
-/** The fields of an object. What is inside a field is named with it where that says enough, else listed as `outer.inner`. */
+/** The fields of an object. The members of a nested object are named in its note where that says enough, else listed as `outer.inner`. */
 export function objectFields(
   document: OpenApiDocument,
   schema: Schema,

@@ -1,4 +1,4 @@
-// HTML that cannot be forgotten to be escaped: whatever is put into a template is text unless it came from a template.
+// HTML templates that escape by default: whatever is put into one is text, unless it came from a template itself.
 
 /** A finished piece of HTML. Only `html` makes one. */
 export class Html {
@@ -11,7 +11,7 @@ export class Html {
 
 export type Piece = Html | string | number | null | readonly Piece[];
 
-/** Tag for templates: strings are escaped, `Html` goes in as it is, lists are joined, `null` is nothing. */
+/** Template tag: strings are escaped, `Html` goes in as it is, lists are joined, `null` adds nothing. */
 export function html(parts: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
   let text = parts[0] ?? '';
   pieces.forEach((piece, i) => {

@@ -1,6 +1,6 @@
-// The contract of the broker as an OpenAPI 3.1 document: its shape as far as we use it, and the generated one.
+// The broker's contract as an OpenAPI 3.1 document: types for the parts we use, and the loader of the generated document.
 
-/** A schema in the words of JSON Schema 2020-12, which OpenAPI 3.1 speaks. */
+/** A schema of JSON Schema 2020-12, the dialect of OpenAPI 3.1. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -52,7 +52,7 @@ export interface Answer {
   readonly content?: Readonly<Record<string, MediaType>>;
 }
 
-/** A documentation extension that several viewers know. */
+/** An extension that several documentation viewers support. */
 export interface CodeSample {
   readonly lang: string;
   readonly label: string;
@@ -108,10 +108,10 @@ export interface OpenApiDocument {
 }
 
 /**
- * The document that `npm run docs` made from the routes. Read when it is first asked for: most processes never are, and the
- * start is not to wait for it.
+ * The document that `npm run docs` makes from the routes. Loaded on first use: most processes never need it, and startup must not
+ * wait for it.
  */
 export async function loadOpenApiDocument(): Promise<OpenApiDocument> {
   const { default: document } = await import('../../docs/openapi.json', { with: { type: 'json' } });
-  return document as unknown as OpenApiDocument; // made from this very type by scripts/docs/openapi.ts, held in step by a test
+  return document as unknown as OpenApiDocument; // scripts/docs/openapi.ts makes it from this type; a test keeps them in step
 }

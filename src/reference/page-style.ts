@@ -1,4 +1,4 @@
-// How the reference page looks. Colours are tokens, so that light and dark differ in one place; all text is 4.5:1 or better.
+// The reference page's stylesheet. Colours are custom properties, so light and dark differ in one place; all text has a contrast of 4.5:1 or more.
 import { Html } from './html.ts';
 
 export const PAGE_STYLE = new Html(`

@@ -1,4 +1,4 @@
-// The contract as a page for people: one HTML document without scripts that loads nothing.
+// Renders the contract as a page for people: one HTML document that has no scripts and loads nothing.
 import { beside } from './beside.ts';
 import { codeBlock, json, source } from './code-block.ts';
 import { type Endpoint, endpointSection, endpointsOf } from './endpoint-section.ts';
@@ -68,7 +68,7 @@ function navigation(document: OpenApiDocument, endpoints: readonly Endpoint[]): 
 </nav>`;
 }
 
-/** Ways of calling, from the endpoints that show some. */
+/** Shows the code samples of the endpoints that have some. */
 function firstToken(endpoints: readonly Endpoint[]): Html {
   const samples = endpoints.flatMap(({ operation }) => operation['x-codeSamples'] ?? []);
   return html`<section id="first-token" aria-labelledby="first-token-title">

@@ -1,9 +1,9 @@
-// `$ref` inside the document.
+// Resolves `$ref` within the OpenAPI document.
 import type { Reference } from './openapi-document.ts';
 
 /**
- * @param parts the part of `components` where the reference points to
- * @throws Error when it names something that is not there
+ * @param parts the section of `components` that the reference points into
+ * @throws Error if that section has no part of this name
  */
 export function resolve<T extends object>(parts: Readonly<Record<string, T>>, part: T | Reference): T {
   const name = referenceName(part);
@@ -13,7 +13,7 @@ export function resolve<T extends object>(parts: Readonly<Record<string, T>>, pa
   return found;
 }
 
-/** `#/components/schemas/Error` -> `Error`; `null` where nothing is referred to. */
+/** `#/components/schemas/Error` -> `Error`; `null` if the part is not a reference. */
 export function referenceName(part: object): string | null {
   if (!('$ref' in part) || typeof part.$ref !== 'string') return null;
   return part.$ref.slice(part.$ref.lastIndexOf('/') + 1);

@@ -3,14 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { loadOpenApiDocument } from './openapi-document.ts';
 
-/** The page has no script and loads nothing, so it may do nothing. */
+/** The page has no scripts and loads nothing, so nothing is allowed. */
 const PAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const CACHE = 'public, max-age=300';
 
 export async function referenceRoutes(app: FastifyInstance): Promise<void> {
-  // Made once, by the first request, as bytes: anybody may ask for them, so asking again must cost next to nothing. To make bytes of
-  // texts of this size, for each answer, was nearly all that an answer cost.
+  // Made once, by the first request, and as bytes: anyone may ask, so repeated requests must cost next to nothing. Encoding texts of
+  // this size for each response was nearly all that a response cost.
   let json: Promise<Buffer> | undefined;
   let page: Promise<Buffer> | undefined;
 
@@ -55,7 +55,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
   );
 }
 
-/** Neither the document nor the code for the page is loaded by a process that nobody asks for them. */
+/** A process that nobody asks for the page loads neither the document nor the code that renders it. */
 async function renderPage(): Promise<Buffer> {
   const [document, { referencePage }] = await Promise.all([loadOpenApiDocument(), import('./page.ts')]);
   return Buffer.from(referencePage(document));

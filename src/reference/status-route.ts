@@ -1,4 +1,4 @@
-// GET /: the same answer as Cartesia's, so that a client's or a monitor's health check works unchanged.
+// GET /: the same response as Cartesia's, so that a client's or a monitor's health check works unchanged.
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 

@@ -3,7 +3,7 @@
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { Grants } from './settings.ts';
 
-/** What a valid token says. Times are epoch seconds. */
+/** The claims of a valid token. Times are epoch seconds. */
 export interface TokenClaims {
   readonly grants: Partial<Grants>;
   readonly jti: string;
@@ -19,7 +19,7 @@ export type TokenCheck =
 
 const ISSUER = 'https://api.cartesia.ai';
 
-/** Signs and checks with a secret of its own, so that a token of another simulator never counts. */
+/** Signs and checks with a secret of its own, so that another simulator's tokens are never accepted. */
 export class AccessTokens {
   readonly #secret: Buffer;
   readonly #header: string;
@@ -62,7 +62,7 @@ export class AccessTokens {
   }
 }
 
-/** Whether it has the look of a JWT. API keys may hold one dot, never two. */
+/** Whether a credential looks like a JWT. API keys may contain one dot, never two. */
 export function looksLikeToken(credential: string): boolean {
   return credential.split('.').length === 3;
 }

@@ -11,7 +11,7 @@ export interface AgentSession {
   readonly expiresAt: number;
 }
 
-/** Sessions that were created and not yet used. The name and life of a token are not documented. */
+/** Sessions that were created and not yet used. Cartesia does not document the form and lifetime of their tokens. */
 export class AgentSessions {
   readonly #sessions = new Map<string, AgentSession>();
 
@@ -22,7 +22,7 @@ export class AgentSessions {
     return token;
   }
 
-  /** The session of a token for this agent, which is used up by that; null when there is none or it has expired. */
+  /** Returns the session of a token for this agent and uses the token up; null if there is none or it has expired. */
   take(token: string, agentId: string, nowMs: number): AgentSession | null {
     const session = this.#sessions.get(token);
     if (session === undefined || session.agentId !== agentId) return null;

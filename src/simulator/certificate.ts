@@ -1,6 +1,6 @@
 // A self-signed certificate for localhost, made at every start.
 //
-// The usual packages for this bring 6 MB and 140 ms of start-up; what is needed here is one fixed structure, encoded
+// The usual packages for this cost 6 MB and 140 ms of start-up; all that is needed here is one fixed structure, encoded
 // in DER, and a signature that node:crypto makes.
 
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
@@ -22,7 +22,7 @@ export function createCertificate(nowMs: number, days = 30): TlsIdentity {
 
 function certificateBody(publicKey: KeyObject, notBefore: number, notAfter: number): Buffer {
   const name = sequence(set(sequence(oid(2, 5, 4, 3), der(0x0c, Buffer.from('Simulated Cartesia')))));
-  // The top bit is cleared so that the serial number is positive.
+  // The first byte is 1, so that the serial number is positive.
   const serial = Buffer.concat([Buffer.from([0x01]), randomBytes(15)]);
   return sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
@@ -73,7 +73,7 @@ function bitString(value: Buffer): Buffer {
   return der(0x03, Buffer.from([0]), value);
 }
 
-/** UTCTime, right until 2049. */
+/** UTCTime, valid until 2049. */
 function time(ms: number): Buffer {
   const digits = new Date(ms).toISOString().replace(/\D/g, '').slice(2, 14);
   return der(0x17, Buffer.from(`${digits}Z`));

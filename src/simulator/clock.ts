@@ -9,7 +9,7 @@ interface Timer {
   handle: NodeJS.Timeout;
 }
 
-/** Wall clock plus an offset. Tokens expire and idle sockets close by it. */
+/** Wall clock plus an offset. The expiry of tokens and the closing of idle sockets follow it. */
 export class Clock {
   readonly #source: () => number;
   readonly #timers = new Set<Timer>();

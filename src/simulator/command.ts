@@ -4,10 +4,10 @@ import { parseArgs } from 'node:util';
 import { PLANS, planNamed, SettingsError } from './settings.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts';
 
-/** The arguments cannot be understood. */
+/** Thrown for arguments that cannot be understood. */
 export class SimulateUsageError extends Error {
   override readonly name = 'SimulateUsageError';
-  /** What the process should end with. */
+  /** The exit code for the process. */
   readonly exitCode = 2;
 }
 
@@ -60,7 +60,7 @@ export async function runSimulate(argv: readonly string[], io: CommandOutput): P
   return { close: () => simulator.close() };
 }
 
-/** Who has not named the port for TLS has no use for that very one: another simulator may have it. */
+/** Falls back to any free TLS port if none was asked for and the default is taken, perhaps by another simulator. */
 async function start(options: SimulatorOptions): Promise<Simulator> {
   if (options.tlsPort !== undefined) return startSimulator(options);
   try {
@@ -90,7 +90,7 @@ function readArguments(
   };
 }
 
-/** What a header can carry. */
+/** The characters that a header can carry. */
 const KEY = /^[\x21-\x7e]+$/;
 
 function parsed(argv: readonly string[]) {

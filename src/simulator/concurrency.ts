@@ -1,4 +1,4 @@
-// How many generations, streams and sockets are open at once, and how many may be.
+// Counts the generations, streams and sockets that are open at once, and enforces the plan's limits on them.
 
 import type { PlanLimits } from './settings.ts';
 
@@ -28,12 +28,12 @@ export class Concurrency {
     ttsSockets: { active: 0, highWater: 0, granted: 0, refused: 0 },
   };
 
-  /** @param limits read at every request, so that a changed plan holds at once */
+  /** @param limits read at every request, so that a changed plan takes effect at once */
   constructor(limits: () => Readonly<PlanLimits>) {
     this.#limits = limits;
   }
 
-  /** A slot, or null when the plan's number is reached. */
+  /** Takes a slot; null if the plan's limit is reached. */
   take(kind: SlotKind): Slot | null {
     const counter = this.#counters[kind];
     if (counter.active >= this.#limits()[kind]) {

@@ -8,7 +8,7 @@ import type { Journal } from './journal.ts';
 import { configure, type Grants, type Settings, type SettingsPatch } from './settings.ts';
 import type { World } from './world.ts';
 
-/** The same powers in the process and over the control listener. */
+/** The same abilities in the process and over the control listener. */
 export interface Controlled {
   readonly journal: Journal;
   readonly faults: Faults;
@@ -17,7 +17,7 @@ export interface Controlled {
   readonly clock: Clock;
   /** Changes several settings at once, by plan or by name. @throws SettingsError */
   configure(patch: SettingsPatch): void;
-  /** A token as `POST /access-token` would give, without asking. Default: all grants, 300 s. */
+  /** Makes a token like those of `POST /access-token`, without a request. Default: all grants, 300 s. */
   mintToken(wish?: { readonly grants?: Partial<Grants>; readonly seconds?: number }): string;
   counters(): SimulatorCounters;
   /** Sets high-water marks to what is open now, and all other counts to 0. */

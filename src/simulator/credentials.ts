@@ -1,4 +1,4 @@
-// Who is calling the simulated API, and whether an endpoint is open to them.
+// Identifies the caller of the simulated API and decides whether an endpoint is open to it.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { looksLikeToken, type TokenClaims } from './access-tokens.ts';
@@ -6,7 +6,6 @@ import { type Problem, problem } from './problems.ts';
 import type { Grants } from './settings.ts';
 import type { World } from './world.ts';
 
-/** Who calls. */
 export type Caller =
   | { readonly kind: 'none' }
   | { readonly kind: 'api_key'; readonly key: string }
@@ -14,7 +13,7 @@ export type Caller =
   | { readonly kind: 'access_token'; readonly claims: TokenClaims };
 
 /**
- * What an endpoint asks for: nothing, a standard key, an admin key, or a key or a token with that grant.
+ * What an endpoint requires: nothing, a standard key, an admin key, or either a standard key or a token with that grant.
  */
 export type Requirement = 'none' | 'api_key' | 'admin_key' | keyof Grants;
 
@@ -23,8 +22,8 @@ export type Authentication =
   | { readonly outcome: 'refused'; readonly problem: Problem };
 
 /**
- * Reads the credential from `Authorization: Bearer`, `X-API-Key` and, where a query is given (WebSockets only),
- * `access_token` and `api_key`; then checks it against what the endpoint asks for.
+ * Reads the credential from `Authorization: Bearer`, `X-API-Key` and, if a query is given (WebSockets only),
+ * `access_token` and `api_key`; then checks it against what the endpoint requires.
  */
 export function authenticate(
   world: World,
@@ -63,7 +62,7 @@ function callerOf({ settings, tokens, clock }: World, credential: string): Calle
   return check.outcome === 'valid' ? { kind: 'access_token', claims: check.claims } : null;
 }
 
-/** All credentials a request carries, in the order in which the first would count. */
+/** All credentials of a request; the first one counts. */
 function credentialsOf({
   headers,
   query,

@@ -1,4 +1,4 @@
-// The account's credits: what requests cost, and what is left.
+// The simulated account's credits: what requests cost, and what is left.
 
 /** Credits for one second of input, or one character of output. @see https://docs.cartesia.ai/pricing */
 export const CREDIT_COST = {
@@ -9,7 +9,7 @@ export const CREDIT_COST = {
   voiceChangerPerSecond: 15,
 } as const;
 
-/** Spends from `settings.credits`, which may be set at any time; null = without end. */
+/** Spends from `settings.credits`, which may be set at any time; null = unlimited. */
 export class Credits {
   readonly #settings: { credits: number | null };
   #spent = 0;
@@ -18,11 +18,11 @@ export class Credits {
     this.#settings = settings;
   }
 
-  /** Takes the amount, or nothing and false when the balance does not cover it. */
+  /** Takes the amount; if the balance does not cover it, takes nothing and returns false. */
   spend(amount: number): boolean {
     const { credits } = this.#settings;
     if (credits !== null) {
-      // An empty account refuses even what costs nothing yet, as a socket or a stream begins.
+      // An empty account refuses even what costs nothing yet, such as the start of a socket or stream.
       if (credits <= 0 || credits < amount) return false;
       this.#settings.credits = credits - amount;
     }
@@ -30,7 +30,7 @@ export class Credits {
     return true;
   }
 
-  /** All that was spent since the start or the last reset. */
+  /** Everything spent since the start or the last reset. */
   get spent(): number {
     return this.#spent;
   }

@@ -1,4 +1,4 @@
-// The answers that fault rules give instead of the ordinary one.
+// Makes the responses that fault rules give in place of the ordinary one.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AnswerFault, FaultAction } from './faults.ts';
@@ -10,7 +10,7 @@ export interface FaultAnswer {
   readonly body: string;
 }
 
-/** The answer of an `answer` or `redirect` fault, or null for any other. */
+/** The response of an `answer` or `redirect` fault, or null for any other. */
 export function faultAnswer(
   fault: FaultAction,
   request: { readonly headers: IncomingHttpHeaders; readonly structured: boolean; readonly requestId: string },

@@ -1,23 +1,23 @@
-// The plan of what goes wrong: rules that match requests, and what happens to those.
+// The simulator's fault rules: which requests and connections they match, and what happens to those.
 
 import type { ProblemName } from './problems.ts';
 
 /**
- * What happens instead of, or to, the ordinary answer. Byte counts are of the body as the client decodes it,
- * without chunk framing. Connections that a fault has shaped are closed afterwards.
+ * What happens to the ordinary response, or in its place. Byte counts are of the body as the client decodes it,
+ * without chunk framing. Connections that a fault has touched are closed afterwards.
  */
 export type FaultAction =
   /** The connection is reset: when it is accepted, or when the request has arrived. */
   | { readonly type: 'refuse'; readonly at?: 'accept' | 'request' }
-  /** Nothing is ever answered. At `accept` not even a TLS handshake. */
+  /** There is never a response; at `accept` not even a TLS handshake. */
   | { readonly type: 'hang'; readonly at?: 'accept' | 'request' }
-  /** The ordinary answer, later. */
+  /** The ordinary response, later. */
   | { readonly type: 'delay'; readonly ms: number }
-  /** The ordinary answer; its head or its body byte by byte. */
+  /** The ordinary response, with its head or its body sent byte by byte. */
   | { readonly type: 'drip'; readonly part: 'headers' | 'body'; readonly intervalMs: number }
-  /** RST after so many bytes of the body; 0 = right after the headers. */
+  /** RST after this many bytes of the body; 0 = right after the headers. */
   | { readonly type: 'reset'; readonly afterBodyBytes: number }
-  /** FIN without an answer, in the middle of the headers, or after so many bytes of the body. */
+  /** FIN without a response, in the middle of the headers, or after this many bytes of the body. */
   | {
       readonly type: 'half_close';
       readonly at: 'before_headers' | 'inside_headers' | 'body';
@@ -25,27 +25,27 @@ export type FaultAction =
     }
   /** These bytes instead of a response (text is Latin-1), then a FIN unless `keepOpen`. */
   | { readonly type: 'garbage'; readonly bytes: string | Uint8Array; readonly keepOpen?: boolean }
-  /** An event stream that ends after so many events, `partial`: with a part of the next one. */
+  /** An event stream that ends after this many events; `partial`: plus a part of the next one. */
   | {
       readonly type: 'truncate_events';
       readonly afterEvents: number;
       readonly partial?: boolean;
       readonly end?: 'clean' | 'fin' | 'reset';
     }
-  /** An event stream that reports an error after so many events. */
+  /** An event stream that reports an error after this many events. */
   | { readonly type: 'error_event'; readonly afterEvents: number; readonly problem: ProblemName }
-  /** Another answer. */
+  /** Another response. */
   | AnswerFault
   | { readonly type: 'redirect'; readonly location: string; readonly status?: number }
-  /** The ordinary answer with a response header of so many bytes. */
+  /** The ordinary response with a header of this many bytes. */
   | { readonly type: 'big_header'; readonly bytes: number; readonly name?: string }
-  /** WebSockets: the server closes after it has sent so many frames (default 0). */
+  /** WebSockets: the server closes after it has sent this many frames (default 0). */
   | { readonly type: 'close_socket'; readonly code: number; readonly reason?: string; readonly afterFrames?: number }
-  /** WebSockets: RST after so many frames (default 0). */
+  /** WebSockets: RST after this many frames (default 0). */
   | { readonly type: 'reset_socket'; readonly afterFrames?: number }
-  /** WebSockets: after so many frames (default 0) nothing is sent or read any more, pings included. */
+  /** WebSockets: after this many frames (default 0) nothing more is sent or read, pings included. */
   | { readonly type: 'hang_socket'; readonly afterFrames?: number }
-  /** WebSockets: these bytes after so many frames (default 0), as a message or `raw`, which is no frame at all. */
+  /** WebSockets: these bytes after this many frames (default 0), as a message or, with `raw`, outside of any frame. */
   | {
       readonly type: 'garbage_socket';
       readonly as: 'text' | 'binary' | 'raw';
@@ -54,23 +54,23 @@ export type FaultAction =
       readonly afterFrames?: number;
     };
 
-/** An error, or anything else with a status. Its form follows the version unless `body` is given. */
+/** An error, or any other response with a status. Its form follows the API version unless `body` is given. */
 export interface AnswerFault {
   readonly type: 'answer';
   readonly status: number;
   readonly code?: string | null;
   readonly title?: string;
   readonly message?: string;
-  /** Replaces, adds or (null) removes fields of the structured body. */
+  /** Replaces or adds fields of the structured body; `undefined` removes one. */
   readonly fields?: Readonly<Record<string, unknown>>;
-  /** Seconds or an HTTP date, as it shall stand in `Retry-After`. */
+  /** Seconds or an HTTP date, written to `Retry-After` as it is. */
   readonly retryAfter?: number | string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A page as a load balancer shows it, instead of an API error. */
+  /** An HTML page like a load balancer's, instead of an API error. */
   readonly html?: boolean;
   readonly body?: string;
   readonly contentType?: string;
-  /** Repeats the request's credential in the message and in a header, to test what leaks. */
+  /** Echoes the request's credential in the message and in a header, to test for leaks. */
   readonly echoAuthorization?: boolean;
 }
 

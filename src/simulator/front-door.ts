@@ -1,4 +1,4 @@
-// Accepts TCP connections, plain and TLS, and hands them to one HTTP server.
+// Accepts TCP connections, plain and TLS, and hands them to the simulator's HTTP server.
 
 import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -6,12 +6,12 @@ import { createSecureContext, TLSSocket } from 'node:tls';
 import type { TlsIdentity } from './certificate.ts';
 import type { World } from './world.ts';
 
-/** What is known of the connection a socket belongs to. */
+/** What is known about the connection that a socket belongs to. */
 export interface Connection {
   /** Counts from 1 in the order of acceptance. */
   readonly id: number;
   readonly secure: boolean;
-  /** The TCP socket, below TLS where there is TLS: what a reset has to be sent on. */
+  /** The TCP socket, which is below TLS if there is TLS: a reset has to be sent on it. */
   readonly raw: Socket;
 }
 
@@ -32,7 +32,7 @@ export function resetConnection(socket: object): void {
 }
 
 /**
- * Own listeners in front of the HTTP server, because faults have to act before HTTP and TLS do.
+ * Its own listeners in front of the HTTP server, because faults have to act before HTTP and TLS do.
  */
 export class FrontDoor {
   readonly #world: World;
@@ -47,11 +47,11 @@ export class FrontDoor {
 
   /**
    * Listens; with an identity it speaks TLS.
-   * @returns the port, of use where 0 was asked for
+   * @returns the port, which is useful if 0 was asked for
    */
   async listen(host: string, port: number, identity?: TlsIdentity): Promise<number> {
     const context = identity && createSecureContext({ cert: identity.cert, key: identity.key });
-    // As node:http: a client may half-close and still read; small chunks go out at once.
+    // Like node:http: a client may half-close and still read; small chunks go out at once.
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
       this.#accept(raw, () => {
         if (context === undefined) this.#admit(raw, raw);
@@ -86,7 +86,7 @@ export class FrontDoor {
   #accept(raw: Socket, proceed: () => void): void {
     this.#open.add(raw);
     raw.once('close', () => this.#open.delete(raw));
-    // A peer's reset is nothing to report; 'close' follows.
+    // A peer's reset need not be reported; 'close' follows.
     raw.on('error', () => {});
     const fault = this.#world.faults.takeForConnection();
     if (fault?.type === 'refuse') raw.resetAndDestroy();

@@ -36,13 +36,13 @@ export interface JournalEntry {
   readonly headers: Readonly<Record<string, string>>;
   /** Name, value, name, value… exactly as received. */
   readonly rawHeaders: readonly string[];
-  /** The id the simulator gave it, as told to the client. */
+  /** The id that the simulator gave it and told the client. */
   readonly requestId: string;
-  /** The body as text, as far as it was read: not where the headers were enough to refuse. Cut at `settings.journal.textBytes`. */
+  /** The part of the body that was read, as text; empty if the headers alone led to a refusal. Cut at `settings.journal.textBytes`. */
   readonly body: string;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** The answered status, null until then. 101 for an accepted upgrade. */
+  /** The status of the response, null until there is one. 101 for an accepted upgrade. */
   readonly status: number | null;
   readonly outcome: Outcome;
   readonly frames: readonly JournalFrame[];
@@ -53,7 +53,7 @@ export interface JournalFilter {
   readonly path?: string;
 }
 
-/** What the simulator itself may write to. */
+/** An entry as the simulator itself may write to it. */
 export type OpenEntry = { -readonly [K in keyof JournalEntry]: JournalEntry[K] } & { frames: JournalFrame[] };
 
 interface Waiter {
@@ -61,7 +61,7 @@ interface Waiter {
   readonly found: (entry: JournalEntry) => void;
 }
 
-/** What is known of a request when it arrives. */
+/** What is known about a request when it arrives. */
 export type Arrival = Pick<
   JournalEntry,
   'connection' | 'secure' | 'transport' | 'at' | 'method' | 'url' | 'rawHeaders' | 'requestId'
@@ -78,7 +78,7 @@ export interface JournalLimits {
 export class Journal {
   readonly #limits: () => JournalLimits;
   readonly #waiters = new Set<Waiter>();
-  /** In the order of arrival. A set, because an array of thousands is slow to take its first from. */
+  /** In the order of arrival. A set, because removing the first of an array of thousands is slow. */
   readonly #entries = new Set<OpenEntry>();
   #oldest = this.#entries.values();
   #lastId = 0;
@@ -100,8 +100,8 @@ export class Journal {
   }
 
   /**
-   * The first entry, past or to come, that fits the filter and satisfies `wanted` (default: is no longer open).
-   * @throws when none came within `timeoutMs`
+   * The first entry, past or future, that fits the filter and satisfies `wanted` (default: is no longer open).
+   * @throws if none came within `timeoutMs`
    */
   async waitFor(
     filter: JournalFilter,
@@ -160,7 +160,7 @@ export class Journal {
     if (room > 0) entry.body += Buffer.from(chunk).toString('utf8').slice(0, room);
   }
 
-  /** Adds a frame of a socket. `data` is its payload, for close frames the reason. */
+  /** Adds a frame of a socket. `data` is its payload; for close frames, the reason. */
   frame(
     entry: OpenEntry,
     frame: Pick<JournalFrame, 'at' | 'from' | 'kind' | 'code'>,
@@ -170,7 +170,7 @@ export class Journal {
     if (frame.from === 'client') entry.bytesIn += bytes;
     else entry.bytesOut += bytes;
     const limits = this.#limits();
-    // The socket of an entry that is gone may still be open: its frames are counted but no longer kept.
+    // The socket of a dropped entry may still be open: its frames are counted but no longer kept.
     if (limits.frames && this.#entries.has(entry)) {
       const isText = frame.kind === 'text' || frame.kind === 'close';
       const text = isText ? { text: Buffer.from(data).toString('utf8').slice(0, limits.textBytes) } : {};

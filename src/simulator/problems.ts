@@ -1,4 +1,4 @@
-// Every way the simulated API says no, and the forms it says it in.
+// Every error of the simulated API, and the forms in which it is reported.
 
 /** One failure, independent of the transport that reports it. */
 export interface Problem {
@@ -10,7 +10,7 @@ export interface Problem {
 }
 
 /**
- * Titles and messages as in Cartesia's published examples where there is one, else invented.
+ * Titles and messages are those of Cartesia's published examples where there is one, else invented.
  * @see https://docs.cartesia.ai/use-the-api/api-errors
  */
 export const PROBLEMS = {
@@ -105,12 +105,12 @@ export const PROBLEMS = {
 
 export type ProblemName = keyof typeof PROBLEMS;
 
-/** Where the statuses come from: the settings. */
+/** The part of the settings that gives the statuses. */
 export interface StatusSource {
   readonly errorStatuses: Readonly<Record<ProblemName, number>>;
 }
 
-/** The problem of that name with the status the settings give it; `text` replaces title or message. */
+/** The problem of that name with its status from the settings; `text` replaces title or message. */
 export function problem(
   settings: StatusSource,
   name: ProblemName,
@@ -175,7 +175,7 @@ export function sttErrorEvent(
   };
 }
 
-/** `Title: Message`, what versions before 2026-03-01 read. */
+/** `Title: Message`, the form of API versions before 2026-03-01. */
 function legacyText({ title, message }: Problem): string {
   return `${title}: ${message}`;
 }

@@ -5,7 +5,7 @@ import { PROBLEMS, type ProblemName } from './problems.ts';
 export const PLANS = ['free', 'pro', 'startup', 'scale'] as const;
 export type Plan = (typeof PLANS)[number];
 
-/** What an access token opens: one flag for each family of endpoints. */
+/** What an access token permits: one flag for each family of endpoints. */
 export interface Grants {
   tts: boolean;
   stt: boolean;
@@ -33,14 +33,14 @@ export const PLAN_LIMITS: Readonly<Record<Plan, Readonly<PlanLimits>>> = {
 };
 
 /**
- * Every setting, mutable at run time: what is written here holds from the next request or message on.
+ * Every setting, mutable at run time: a change takes effect with the next request or message.
  * Where Cartesia documents nothing, the default is the most likely behaviour, and the field says so.
  */
 export interface Settings {
   /** Informative once running: change it with `configure({ plan })`, which also sets `limits`. */
   plan: Plan;
   limits: PlanLimits;
-  /** Credits left on the account; null = without end. Spent by characters and audio seconds. */
+  /** Credits left on the account; null = unlimited. Characters and audio seconds spend them. */
   credits: number | null;
   /** Standard keys (`sk_car_…`). All of them belong to one account and share its limits. */
   apiKeys: string[];
@@ -50,15 +50,15 @@ export interface Settings {
   latency: {
     /** After the TCP accept, before anything is read. */
     connectMs: number;
-    /** Before a token is answered; 400 to 1,200 were observed on the real service. */
+    /** Before a token is returned; 400 to 1,200 were observed on the real service. */
     mintMs: number;
-    /** Before the first byte of an answer or the first event of a generation. */
+    /** Before the first byte of a response or the first event of a generation. */
     firstByteMs: number;
     /** Between two audio chunks. */
     perChunkMs: number;
   };
   versions: {
-    /** What `GET /` answers. */
+    /** The version that `GET /` returns. */
     latest: string;
     /** The first version with structured errors. */
     structuredSince: string;
@@ -66,10 +66,10 @@ export interface Settings {
     structuredWithoutVersion: boolean;
   };
   tokens: {
-    /** Undocumented: the life of a token where `expires_in` is missing or null. */
+    /** Undocumented: the lifetime of a token if `expires_in` is missing or null. */
     defaultSeconds: number;
     maximumSeconds: number;
-    /** Undocumented: what a token opens where no grant was asked for. */
+    /** Undocumented: the grants of a token if none was asked for. */
     grantsWhenOmitted: Grants;
   };
   credentials: {
@@ -89,7 +89,7 @@ export interface Settings {
   };
   /** Bytes of raw audio in one chunk. 16,384 was observed on the real service. */
   chunkBytes: number;
-  /** Request bodies and socket messages beyond these bytes are refused. None is published. */
+  /** Request bodies and socket messages of more bytes are refused. Cartesia publishes none of these limits. */
   sizes: { jsonBytes: number; uploadBytes: number; messageBytes: number };
   /** Milliseconds after which an idle socket is closed. */
   idle: {
@@ -103,31 +103,31 @@ export interface Settings {
     contextMs: number;
   };
   sockets: {
-    /** Undocumented: whether a bad credential refuses the upgrade, or is told by an `error` event before the close. */
+    /** Undocumented: whether a bad credential refuses the upgrade or leads to an `error` event before the close. */
     badCredential: 'upgrade' | 'event';
-    /** Undocumented: the same for an STT socket beyond the plan's number. */
+    /** Undocumented: the same for an STT socket beyond the plan's limit. */
     sttLimit: 'upgrade' | 'event';
     /** Whether a generation must name its context. Optional in older documentation, refused by the live service. */
     contextIdRequired: boolean;
-    /** A cancel does not stop the generation under way: so many chunks of it still come. */
+    /** A cancel does not stop the generation under way at once: this many of its chunks still come. */
     chunksAfterCancel: number;
     /** Undocumented: whether a cancelled context ends with `done`. */
     doneAfterCancel: boolean;
   };
   agents: {
-    /** What the agent says first. Empty: it waits for the user. */
+    /** What the agent says first. If empty, it waits for the user. */
     introduction: string;
-    /** Dynamic variables without which no call begins (managed agents). */
+    /** Dynamic variables without which a call does not begin (managed agents). */
     requiredVariables: string[];
   };
   /** Whether pages of any origin may call (undocumented; the browser guide implies it). */
   cors: boolean;
   journal: {
-    /** The oldest entries make room beyond this number. */
+    /** Beyond this number the oldest entries are dropped. */
     maximumEntries: number;
-    /** Bytes of a request body or a frame that are kept as text. */
+    /** Characters of a request body or a frame that are kept as text. */
     textBytes: number;
-    /** Off for load tests: frames are counted but not kept. */
+    /** Turned off for load tests: frames are then counted but not kept. */
     frames: boolean;
     /** Memory for the frames of all entries together. Beyond it the oldest frames are forgotten; their bytes stay counted. */
     frameBytes: number;
@@ -145,7 +145,7 @@ type DeepPartial<T> = {
       : T[K] | undefined;
 };
 
-/** A patch that names an unknown setting or gives one the wrong type. The message says which. */
+/** Thrown for a patch that names an unknown setting or gives one a wrong value. The message says which. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
@@ -196,7 +196,7 @@ export function defaultSettings(plan: Plan = 'startup'): Settings {
 
 /**
  * Writes a patch into the settings. A plan also sets its limits, before any limit of the same patch.
- * @throws SettingsError for an unknown name or a wrong type; nothing is changed then
+ * @throws SettingsError for an unknown name or a wrong value, without changing anything
  */
 export function configure(settings: Settings, patch: unknown): void {
   if (!isPlainObject(patch)) throw new SettingsError('settings must be an object');
@@ -206,7 +206,7 @@ export function configure(settings: Settings, patch: unknown): void {
   Object.assign(settings, next);
 }
 
-/** @throws SettingsError when it is not the name of a plan */
+/** @throws SettingsError if it is not the name of a plan */
 export function planNamed(value: unknown): Plan {
   const plan = PLANS.find((name) => name === value);
   if (plan === undefined) throw new SettingsError(`plan must be one of ${PLANS.join(', ')}`);

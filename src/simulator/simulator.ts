@@ -1,4 +1,4 @@
-// An offline Cartesia: real sockets, real audio, no network, no key.
+// Starts an offline Cartesia with real sockets and real audio, which needs no network and no API key.
 
 import { createServer } from 'node:http';
 import { createCertificate, type TlsIdentity } from './certificate.ts';
@@ -28,7 +28,7 @@ export interface SimulatorOptions {
   readonly tls?: TlsIdentity;
   /** Epoch milliseconds; default the machine's clock. */
   readonly now?: () => number;
-  /** Everything else there is to set. */
+  /** Any other settings. */
   readonly settings?: SettingsPatch;
 }
 
@@ -46,7 +46,7 @@ export interface Simulator extends Controlled {
   close(): Promise<void>;
 }
 
-/** Starts one. Several in one process do not know of each other. */
+/** Starts a simulator. Several in one process are independent of each other. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { host = '127.0.0.1', port = 0, tlsPort = 0, controlPort = null, now = Date.now } = options;
   const settings = defaultSettings(options.plan);
@@ -81,7 +81,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 function createHttpServer(world: World) {
   const server = createServer(
     {
-      // Real load balancers keep idle connections about a minute. Node's five seconds would race with clients' pools.
+      // Real load balancers keep idle connections for about a minute. Node's five seconds would race with clients' pools.
       keepAliveTimeout: 60_000,
       maxHeaderSize: 64 * 1024,
       requestTimeout: 0,

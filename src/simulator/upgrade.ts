@@ -1,4 +1,4 @@
-// The beginning of a WebSocket: journal, version, faults and refusals, before anything is accepted.
+// The opening of a WebSocket: journal entry, API version, faults and refusals, before the upgrade is accepted.
 
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
@@ -13,7 +13,7 @@ import { httpErrorBody, type Problem } from './problems.ts';
 import { type ApiVersion, resolveVersion } from './version.ts';
 import type { World } from './world.ts';
 
-/** What is left to a socket to carry out itself. */
+/** The faults that a socket carries out itself. */
 export type SocketFault = Extract<
   FaultAction,
   { type: 'close_socket' | 'reset_socket' | 'hang_socket' | 'garbage_socket' | 'error_event' }
@@ -33,15 +33,15 @@ export interface Upgrade {
   readonly fault: SocketFault | null;
   /** Checks the credential in headers or query. */
   authenticate(requirement: Requirement): Authentication;
-  /** Notes that the upgrade is accepted: from here on the socket says how it ends. */
+  /** Notes that the upgrade is accepted; from here on the socket reports how it ends. */
   accepted(): void;
-  /** Answers the upgrade with an HTTP error and closes the connection. */
+  /** Responds to the upgrade with an HTTP error and closes the connection. */
   refuse(problem: Problem): void;
 }
 
 /**
- * Notes an upgrade request and carries out the faults that concern it before it is accepted.
- * @returns null when a fault has ended the matter
+ * Records an upgrade request and carries out the faults that act before it is accepted.
+ * @returns null if a fault has ended the exchange
  */
 export async function openUpgrade(world: World, request: IncomingMessage, socket: Duplex): Promise<Upgrade | null> {
   const { method = 'GET', url = '/', headers } = request;
@@ -93,7 +93,7 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
       await new Promise((resolve) => setTimeout(resolve, fault.ms).unref());
       return socket.destroyed ? null : upgrade;
     case 'hang':
-      // Read, so that the client's leaving is noticed.
+      // Reads on, so as to notice when the client leaves.
       socket.resume().once('end', () => socket.end());
       return null;
     case 'answer':
@@ -119,7 +119,7 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
     case 'drip':
     case 'big_header':
     case 'truncate_events':
-      // These shape ordinary answers; an upgrade has none.
+      // These shape ordinary HTTP responses; an upgrade has none.
       return upgrade;
     default:
       return fault satisfies never;

@@ -1,15 +1,15 @@
-// Which API version a request speaks, and which form of errors that means.
+// Determines a request's API version, and the form of errors that goes with it.
 
 /** A resolved `Cartesia-Version`. */
 export interface ApiVersion {
-  /** A well-formed date, or null when none was named or it was no date. */
+  /** A valid date, or null if the request names no version or the version is not a date. */
   readonly date: string | null;
   /** Whether errors are the structured object instead of the older text. */
   readonly structured: boolean;
 }
 
 /**
- * The query wins over the header, and counts on WebSockets only. A version that is no date is not refused:
+ * The query takes precedence over the header, and counts on WebSockets only. A version that is not a date is not refused;
  * it gets the older error forms.
  * @see https://docs.cartesia.ai/use-the-api/api-conventions
  */

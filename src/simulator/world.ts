@@ -10,23 +10,23 @@ import { Journal } from './journal.ts';
 import type { Settings } from './settings.ts';
 
 /**
- * One simulated Cartesia account. Every HTTP route and every socket gets it as its first argument:
+ * One simulated Cartesia account. HTTP routes reach it as `exchange.world`, sockets as `session.world`:
  *
- * - `settings`: read at the moment of use, never copied, so that a change holds at once.
+ * - `settings`: read at the moment of use, never copied, so that a change takes effect at once.
  * - `clock`: `now()` for anything a client can observe; `after(ms, run)` for idle times, so that
  *   `clock.advance(300_000)` makes them happen.
  * - `tokens`: signs and checks access tokens; callers normally use `authenticate()` of credentials.ts.
- * - `agentSessions.take(token, agentId, now)`: the session of a managed agent's session token, once.
+ * - `agentSessions.take(token, agentId, now)`: the session of a managed agent's session token, which works once.
  * - `concurrency.take(kind)`: a slot or null (then the problem is `concurrency_limited`). Release it BEFORE the last
- *   byte or event is written, so that a client who saw the end can begin the next one at once.
- * - `credits.spend(n)`: false when the balance does not cover it (then the problem is `quota_exceeded`).
+ *   byte or event is written, so that a client that saw the end can begin the next one at once.
+ * - `credits.spend(n)`: false if the balance does not cover it (then the problem is `quota_exceeded`).
  * - `journal`: what was received. HTTP entries are kept by `Exchange`, sockets use `openUpgrade()` and
  *   `journal.frame(entry, …)`.
- * - `faults.takeForRequest()`: done by `Exchange` and `openUpgrade()`; sockets only find the faults named `…_socket`
- *   and `error_event` left to carry out.
+ * - `faults.takeForRequest()`: called by `Exchange` and `openUpgrade()`; sockets only have to carry out the faults
+ *   named `…_socket` and `error_event`.
  *
- * Errors: `problem(world.settings, name)` of problems.ts, in the form of `httpErrorBody`, `ttsErrorEvent` or
- * `sttErrorEvent`, with `resolveVersion()` of version.ts saying which one.
+ * Errors: `problem(world.settings, name)` of problems.ts, reported through `httpErrorBody`, `ttsErrorEvent` or
+ * `sttErrorEvent`; `resolveVersion()` of version.ts decides between the structured and the older form.
  */
 export interface World {
   readonly settings: Settings;

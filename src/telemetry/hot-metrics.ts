@@ -1,10 +1,10 @@
-// Counters and histograms of what every request does. prom-client joins the labels of every single count into a text, 1 to 2 µs, and a
-// carried request has a dozen of them. Here the values of the labels lead to the place where it is counted.
+// Counters and histograms for the request path. prom-client builds a string key from the labels at every count, which takes 1 to 2 µs, and
+// a carried request makes a dozen counts. Here a tree of label values leads straight to the place that holds the count.
 import { Counter, type CounterConfiguration, Histogram, type HistogramConfiguration } from 'prom-client';
 
 type Labels<T extends string> = Readonly<Partial<Record<T, string | number>>>;
 
-/** A counter whose `inc` only adds a number; prom-client is told when somebody asks for the metrics. */
+/** A counter whose `inc` only adds a number; the sums go to prom-client when the metrics are scraped. */
 export function hotCounter<T extends string>(configuration: CounterConfiguration<T>): Counter<T> {
   const places = createPlaces(configuration.labelNames ?? [], (labels: Labels<T>) => ({ labels, amount: 0 }));
   const counter = new Counter<T>({
@@ -24,21 +24,21 @@ export function hotCounter<T extends string>(configuration: CounterConfiguration
   return Object.assign(counter, { inc });
 }
 
-/** What prom-client keeps for each set of labels; its version is fixed, and a test compares the outcome with prom-client's own. */
+/** What prom-client keeps for each set of labels. The lockfile fixes its version, and a test compares our output with prom-client's own. */
 interface Kept {
   readonly bucketValues: Record<string, number>;
   sum: number;
   count: number;
 }
 
-/** A histogram whose `observe` only adds numbers; prom-client hears of its buckets when somebody asks for the metrics. */
+/** A histogram whose `observe` only adds numbers; the buckets go to prom-client when the metrics are scraped. */
 export function hotHistogram<T extends string>(
   configuration: HistogramConfiguration<T> & { readonly buckets: readonly number[] },
 ): Histogram<T> {
   const { buckets } = configuration;
   const places = createPlaces(configuration.labelNames ?? [], (labels: Labels<T>) => ({
     kept: keptFor(labels),
-    // By place in the list: prom-client's own are found by the text of their bounds, and every number would be made one.
+    // Indexed by position: prom-client keys its buckets by their bounds as strings, so each observation would convert a number.
     counts: buckets.map(() => 0),
   }));
   const histogram = new Histogram<T>({
@@ -59,7 +59,7 @@ export function hotHistogram<T extends string>(
     const [name, kept] = Object.entries(hashMap).find(([key, one]) => others[key] !== one) ?? [];
     if (name === undefined || kept === undefined)
       throw new TypeError(`${configuration.name} keeps its figures elsewhere`);
-    // The number 200 and the text "200" are one label.
+    // To prom-client the number 200 and the string "200" are the same label value, so both share one record.
     return Object.assign(hashMap, { [name]: others[name] ?? kept })[name] as Kept; // just set
   }
   const observe = (labels: Labels<T>, value: number): void => {
@@ -77,14 +77,14 @@ export function hotHistogram<T extends string>(
 
 interface Places<T extends string, P> {
   readonly all: readonly P[];
-  /** The same one for the same values; made when they come for the first time. */
+  /** The place for these label values, made when they first occur. */
   of(labels: Labels<T>): P;
 }
 
 type Value = string | number | undefined;
 type Branch<P> = Map<Value, Branch<P> | P>;
 
-/** A tree, label after label: nothing is put together, and the words are mostly the program's own. */
+/** A tree with one level per label: no key is built, and the label values are mostly constants of the program. */
 function createPlaces<T extends string, P extends object>(
   names: readonly T[],
   make: (labels: Labels<T>) => P,
@@ -104,7 +104,7 @@ function createPlaces<T extends string, P extends object>(
           next = new Map();
           branch.set(value, next);
         }
-        branch = next as Branch<P>; // not the last one
+        branch = next as Branch<P>; // not the last label, so a branch
       }
       const value = last === undefined ? undefined : labels[last];
       let place = branch.get(value);
@@ -113,7 +113,7 @@ function createPlaces<T extends string, P extends object>(
         branch.set(value, place);
         all.push(place);
       }
-      return place as P; // the last one
+      return place as P; // the last label, so a place
     },
   };
 }

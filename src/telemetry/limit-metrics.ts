@@ -1,22 +1,22 @@
-// What limits do, in Prometheus' words. Labels have few values: kinds, client apps, outcomes; never a subject.
+// Prometheus metrics of leases, budgets, revocations and the store. Labels have few values: kinds, client apps, outcomes; never a subject.
 import { Counter, Gauge, type Histogram, type Registry } from 'prom-client';
 import { hotCounter, hotHistogram } from './hot-metrics.ts';
 
-/** What is looked at when somebody asks for the metrics. */
+/** Values read when the metrics are scraped. */
 export interface LimitReadings {
-  /** What this replica holds and waits for, by kind and client app. */
+  /** Leases that this replica holds and waits for, by kind and client app. */
   readonly leases: () => readonly {
     readonly kind: string;
     readonly client: string;
     readonly held: number;
     readonly waiting: number;
   }[];
-  /** The account's, by kind, as configured; kinds without one are not there. */
+  /** The account's configured lease limits, by kind; a kind without a limit is absent. */
   readonly limits: () => ReadonlyMap<string, number>;
   readonly openSessions: () => number;
-  /** The scope of each. */
+  /** The scope of each revocation in force. */
   readonly revocations: () => readonly string[];
-  /** Corrections that the store has not heard yet. */
+  /** Budget corrections that have not reached the store yet. */
   readonly budgetsOwed: () => number;
   readonly isStoreUp: () => boolean;
 }
@@ -28,7 +28,7 @@ export interface LimitMetrics {
   readonly leasesRefusedUpstream: Counter<'kind'>;
   readonly budgetsBooked: Counter<'client' | 'unit'>;
   readonly budgetsReturned: Counter<'client' | 'unit'>;
-  /** `budget`: whose, `subject`, `client` or `account`. */
+  /** `budget` says whose budget was spent: `subject`, `client` or `account`. */
   readonly budgetsSpent: Counter<'client' | 'unit' | 'budget'>;
   readonly shutOut: Counter<'client'>;
   /** `reason`: `revoked` or `killed`. */
@@ -37,13 +37,13 @@ export interface LimitMetrics {
   readonly storeSeconds: Histogram<'call'>;
   /** `reason`: `timeout`, `not_connected`, `left_alone` or `failed`. */
   readonly storeFailures: Counter<'call' | 'reason'>;
-  /** Makes the gauges. To be called once. */
+  /** Registers the gauges; call it once. */
   read(readings: LimitReadings): void;
 }
 
-/** Up to the longest wait that is configured in practice. */
+/** Seconds, up to the longest wait configured in practice. */
 const WAITS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30];
-/** A call is given up after a tenth of a second. */
+/** Seconds; a call to Redis times out after 0.1 s. */
 const STORE_CALLS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25];
 
 export function createLimitMetrics(registry: Registry): LimitMetrics {

@@ -1,7 +1,7 @@
-// The time of a log line, written for many lines a millisecond.
+// Timestamps of log lines, cheap enough for many lines per millisecond.
 
 /**
- * ISO 8601 in UTC with milliseconds. The part down to the second is made once a second: it is the same for thousands of lines.
+ * ISO 8601 in UTC with milliseconds. The part down to the second is cached, since thousands of lines share it.
  * @param now epoch milliseconds
  */
 export function createLineTime(now: () => number = Date.now): () => string {

@@ -2,29 +2,29 @@
 import { writeSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 
-/** Where a batch is written before its turn is over; a larger one would not go out in one write. Characters, nearly all of them bytes. */
+/** A batch this long is written before the turn ends; a longer one would not go out in one write. In characters, nearly all one byte each. */
 const BATCH_BYTES = 16_000;
 
-/** A reader that is slow is waited for: who reads the log gets all of it. Milliseconds between two tries. */
+/** Milliseconds between two attempts to write to a full pipe: a slow reader still gets every line. */
 const AGAIN_MS = 10;
 
-/** Lines that can be written out at once; `pino` calls it for a fatal line, before the process may end. */
+/** A destination that can be flushed synchronously; pino does so for a fatal line, before the process may end. */
 export interface LogOutput extends DestinationStream {
   flushSync(): void;
 }
 
 /**
- * A write for each line was a tenth of what a request costs under load. What a line waits for is the rest of the turn, so a line is still
- * out before anything else happens. Whatever is left is written when the process exits.
+ * One write per line was a tenth of what a request costs under load. A line waits only for the rest of its turn, so it is out before
+ * anything else happens. Whatever is left is written when the process exits.
  *
- * What cannot be written, because the disk is full or the reader has gone, is lost: there is nobody to tell. To keep it would cost memory
- * without end, and to insist on it would keep the process from its own end.
+ * Lines that cannot be written, because the disk is full or the reader is gone, are lost: keeping them would need unbounded memory, and
+ * retrying for ever would keep the process from exiting.
  * @param fd 1 = standard output
  */
 export function createLogOutput(fd = 1): LogOutput {
   let isScheduled = false;
   let lines = '';
-  /** The last line that went out has no end. */
+  /** Whether the last write stopped in the middle of a line. */
   let isCut = false;
   const flushSync = (): void => {
     if (lines === '') return;
@@ -64,7 +64,7 @@ function writeOut(fd: number, bytes: Buffer): number {
   return written;
 }
 
-/** A pipe that does not block its writer, and whose reader is behind. */
+/** Whether a non-blocking pipe is full because its reader is behind. */
 function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
 }

@@ -1,4 +1,4 @@
-// The log: JSON lines, built from an allow-list. No header, no query value, no body, no error object ever gets in whole.
+// The log: JSON lines, built from an allow-list. No header, query value, body or error object ever gets in whole.
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import type { LogLevel } from '../config/config.ts';
 import { createLineTime } from './line-time.ts';
@@ -37,10 +37,10 @@ interface LineOutput {
 const lineOutputs = new WeakMap<Logger, LineOutput>();
 
 /**
- * A line whose fields are JSON text already. The level is not looked at: ask `isLevelEnabled` before making the text.
+ * Writes a line whose fields are JSON text already. It does not check the level: ask `isLevelEnabled` before building the text.
  * @param fields members of an object, each with a comma before it
  * @param message a fixed text that needs no escape
- * @throws TypeError for a logger that `createLogger` has not made
+ * @throws TypeError for a logger that `createLogger` did not make
  */
 export function writeLine(logger: Logger, level: 'info' | 'debug', fields: string, message: string): void {
   const line = lineOutputs.get(logger);
@@ -49,8 +49,8 @@ export function writeLine(logger: Logger, level: 'info' | 'debug', fields: strin
 }
 
 /**
- * What of a call is written: fields and a fixed message, nothing that is to be filled into one. pino itself would take the message
- * of an error for the line's message where none is given, and would write out the properties of an error under any name but `err`.
+ * Reduces a log call to fields and a fixed message, without format arguments. pino itself would use an error's message as the line's
+ * message where none is given, and would write out the properties of an error under any name but `err`.
  */
 function writable([first, message]: readonly unknown[]): [object, string] {
   if (typeof first === 'string') return [{}, first];
@@ -66,11 +66,11 @@ function describeIfError([name, value]: [string, unknown]): [string, unknown] {
   return [name, value instanceof Error && name !== 'err' && name !== 'error' ? describeError(value) : value];
 }
 
-/** What the log says of an error. */
+/** What the log says about an error. */
 export interface ErrorDescription {
   readonly type: string;
   readonly code?: string;
-  /** Where it happened: code positions only, the first line of a stack quotes the message. */
+  /** Where it happened: code positions only, since the first line of a stack quotes the message. */
   readonly at?: readonly string[];
   readonly cause?: ErrorDescription;
 }
@@ -91,14 +91,14 @@ export function describeError(error: unknown, depth = 0): ErrorDescription {
   };
 }
 
-/** `ECONNRESET`, `FST_ERR_BAD_URL`, `rate_limited`: words, unlike a key that somebody has put there. */
+/** `ECONNRESET`, `FST_ERR_BAD_URL`, `rate_limited`: plain words. Anything else could be a key that somebody put there. */
 const ERROR_CODE = /^(?:[A-Z][A-Z0-9_]{1,63}|[a-z][a-z_]{1,63})$/;
 const CAUSES_MAX = 4;
 const FRAMES_MAX = 5;
 
 /**
- * A stack begins with the message, which may have lines that look like frames. What follows its last occurrence are frames;
- * where it does not occur (somebody has changed one of the two), the two cannot be told apart and nothing is shown.
+ * A stack begins with the message, whose lines may look like frames. Only what follows the message's last occurrence is frames. If it
+ * does not occur, because one of the two was changed, message and frames cannot be told apart and nothing is shown.
  */
 function framesOf({ message, stack }: Error): readonly string[] {
   if (typeof stack !== 'string' || typeof message !== 'string') return [];

@@ -1,4 +1,4 @@
-// What the broker counts, in Prometheus' words. Labels have few values: never a subject, an address, a path as sent.
+// The broker's Prometheus metrics. Labels have few values: never a subject, an address or a path as sent.
 import { Counter, collectDefaultMetrics, Gauge, type Histogram, Registry } from 'prom-client';
 import { hotCounter, hotHistogram } from './hot-metrics.ts';
 import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
@@ -9,13 +9,13 @@ export interface Metrics {
   readonly requests: Counter<'route' | 'method' | 'status'>;
   readonly requestSeconds: Histogram<'route'>;
   /**
-   * Answers that had begun and ended with an error, or broke off; their status says nothing of it. `outcome` is the error code,
-   * `upstream_error` for each of Cartesia's.
+   * Responses that had begun and then broke off or ended with an error, which their status does not show. `outcome` is the error code;
+   * Cartesia's own codes all count as `upstream_error`.
    */
   readonly brokenOff: Counter<'route' | 'outcome'>;
-  /** `outcome`: `minted`, `reused`, `aborted` and, where the token came all the same, `undelivered`; or the error code. */
+  /** `outcome`: `minted`, `reused`, the error code, or `aborted`; a token that arrives after that also counts as `undelivered`. */
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
-  /** `reason` is from a fixed list, for the operator; callers see one body for all. */
+  /** `reason` is from a fixed list, for the operator; callers get the same body for all of them. */
   readonly authenticationFailures: Counter<'reason'>;
   /** Fetches of issuers' keys: `loaded` or `failed`. */
   readonly keySetFetches: Counter<'outcome'>;
@@ -24,25 +24,25 @@ export interface Metrics {
   readonly socketsOpen: Gauge<'endpoint'>;
   /** `outcome`: `ok`, `idle`, `aborted`, `dead_peer`, or an error code. */
   readonly socketsClosed: Counter<'endpoint' | 'outcome'>;
-  /** Mints only: what is carried lasts as long as it speaks. */
+  /** Mints only: a carried request lasts as long as its speech. */
   readonly upstreamSeconds: Histogram<'outcome'>;
-  /** The alarm: Cartesia refuses a key of ours. */
+  /** An alarm: Cartesia refuses one of our API keys. */
   readonly upstreamKeyRejected: Counter;
-  /** Makes the gauge of the breaker: 0 closed, 1 half open, 2 open, read when somebody asks. To be called once. */
+  /** Registers the breaker's gauge (0 closed, 1 half open, 2 open), read at each scrape; call it once. */
   readBreaker(state: () => 'closed' | 'half-open' | 'open'): void;
   /** Mints refused without asking: `breaker` is open, or the `queue` is longer than the deadline. */
   readonly upstreamShed: Counter<'reason'>;
-  /** `secret` is the setting's last word: `api_key`, `signing_secret`. */
+  /** `secret` is the last part of the setting's path, such as `api_key` or `signing_secret`. */
   readonly secretsRenewed: Counter<'secret'>;
-  /** 1: its file cannot be used, the secret before stays in use. */
+  /** 1: the file cannot be used and the previous secret stays in use. */
   readonly secretFileUnusable: Gauge<'secret'>;
-  /** 1: they cannot be used, those before stay in use. `use`: `listener`, `upstream`, `redis`. */
+  /** 1: the files cannot be used and the previous ones stay in use. `use`: `listener`, `upstream`, `redis`. */
   readonly tlsFilesUnusable: Gauge<'use'>;
-  /** 1 while it is so; `reason` is `memory` or `event_loop`. */
+  /** 1 while overloaded; `reason` is `memory` or `event_loop`. */
   readonly overloaded: Gauge<'reason'>;
-  /** Requests that never became one: framing, time, size. */
+  /** Requests refused before routing, for their framing, slowness or size. */
   readonly refusedBeforeRouting: Counter<'code'>;
-  /** Clients who came when as many were connected as may be. */
+  /** Connections closed at once because the connection limit was reached. */
   readonly connectionsTurnedAway: Counter;
   readonly limits: LimitMetrics;
 }

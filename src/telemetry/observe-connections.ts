@@ -1,8 +1,8 @@
-// That clients are turned away because as many are connected as may be, told to the log and the metrics.
+// Reports to log and metrics that clients are turned away because the connection limit is reached.
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
-/** A line for each would be one more thing that whoever opens connections could fill. Milliseconds. */
+/** Milliseconds between two log lines: one per connection would let anyone who opens connections fill the log. */
 const AGAIN_MS = 60_000;
 
 export function observeConnections(logger: Logger, metrics: Metrics): (max: number) => void {

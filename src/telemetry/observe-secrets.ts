@@ -1,4 +1,4 @@
-// What happens to the secrets' files, told to the log and the metrics.
+// Reports to log and metrics what happens to secret files: renewed, unusable, usable again.
 import type { SecretEvent } from '../config/watch-secrets.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';

@@ -1,4 +1,4 @@
-// That the process is overloaded, told to the log and the metrics.
+// Reports to log and metrics that the process is overloaded, or no longer is.
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 

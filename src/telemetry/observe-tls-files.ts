@@ -1,9 +1,9 @@
-// What happens to the files of certificates and authorities, told to the log and the metrics.
+// Reports to log and metrics what happens to certificate and CA files: renewed, unusable, usable again.
 import type { PemWatchEvents } from '../config/watch-pem-files.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Whom they are for. */
+/** Which connections the files are for. */
 export type TlsFilesUse = 'listener' | 'upstream' | 'redis';
 
 const WORDS: Readonly<Record<TlsFilesUse, { readonly what: string; readonly old: string }>> = {

@@ -1,4 +1,4 @@
-// A refused or failed request, told to its log record; faults of ours and of upstream get a line of their own with the cause.
+// Puts the outcome of a refused or failed request into its log record; a fault of ours or of upstream also gets a log line with its cause.
 import type { FastifyRequest } from 'fastify';
 import type { Problem } from '../errors/problems.ts';
 import type { Logger } from './logger.ts';
@@ -9,7 +9,7 @@ export function reportProblem(logger: Logger): (problem: Problem, request: Fasti
     request.record.outcome = outcome;
     if (problem.details.upstreamRequestId !== undefined)
       request.record.upstreamRequestId = problem.details.upstreamRequestId;
-    // What is turned away on purpose has no cause: its own line says all, and under load a second one would cost as much as the answer.
+    // A request refused on purpose has no cause: its request line says it all, and under load a second line would cost as much as the response.
     if (problem.status < 500 || problem.details.cause === undefined) return;
     const level = problem.code === 'internal_error' ? 'error' : 'warn';
     logger[level]({ request_id: request.id, outcome, err: problem.details.cause }, 'request failed');

@@ -1,5 +1,5 @@
-// The line of a request as JSON text. It is written for every request, so its fields are put together by hand: pino would look at the
-// type of each of them first, which was a tenth of what a small carried request costs.
+// A request's log line as JSON text. It is written for every request, so its fields are concatenated by hand: pino checks the type of each
+// one first, which was a tenth of what a small carried request costs.
 import type { RequestRecord } from './request-record.ts';
 
 export interface RequestFacts {
@@ -7,16 +7,16 @@ export interface RequestFacts {
   /** Template of the path. */
   readonly route: string;
   readonly method: string;
-  /** As answered; 499 where nobody was left to be answered. */
+  /** As sent; 499 if the client was gone before it had its response. */
   readonly status: number;
-  /** From the header block to the end, milliseconds. */
+  /** Milliseconds from the header block to the end of the response. */
   readonly ms: number;
-  /** The subject as it may be logged; `null` = nobody is known. */
+  /** The hashed subject; `null` if the caller is unknown. */
   readonly subject: string | null;
 }
 
 /**
- * What a mint, a refusal or consumption says in its line is also its audit line: `audit` marks those.
+ * The line of a mint, a refusal or a request with usage is also its audit line; the field `audit` marks it.
  * @returns members of an object, each with a comma before it
  */
 export function requestFields(
@@ -49,7 +49,7 @@ function audit(status: number, { usage, mint }: RequestRecord): string {
   return status === 401 || status === 402 || status === 403 || status === 429 ? ',"audit":"refusal"' : '';
 }
 
-/** For whatever could be anything; the rest are words of ours, ids and numbers. */
+/** For text that could contain anything; the other fields are our own words, ids and numbers. */
 function json(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }

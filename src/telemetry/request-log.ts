@@ -1,4 +1,4 @@
-// One log line and one set of counts per request, written when its answer is out or its client is gone.
+// Writes one log line and one set of counts per request, when the response has been sent or the client is gone.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { PROBLEMS } from '../errors/problems.ts';
@@ -15,10 +15,10 @@ export interface RequestLogOptions {
   readonly subjectHash: SubjectHash;
 }
 
-/** Route templates that are asked for every few seconds by machines: logged at debug. */
+/** Route templates that probes request every few seconds: logged at debug. */
 const QUIET: ReadonlySet<string> = new Set(['/livez', '/readyz']);
 
-/** What log and metrics say where nobody was left to be answered; no status of HTTP means that, and 499 is nginx's. */
+/** The status in log and metrics if the client was gone before it had its response. HTTP has no such status; 499 is nginx's. */
 const ABORTED_STATUS = 499;
 
 export const requestLog = fp<RequestLogOptions>(
@@ -28,8 +28,8 @@ export const requestLog = fp<RequestLogOptions>(
       const record = emptyRecord();
       const startedAt = performance.now();
       request.record = record;
-      // The raw response closes once, whatever becomes of the request. Fastify's onResponse does not come where the client has gone,
-      // and its onRequestAbort neither once the body was read.
+      // The raw response closes exactly once, whatever happens. Fastify does not run onResponse when the client is gone, nor
+      // onRequestAbort once the body was read.
       reply.raw.on('close', () => written(request, reply, performance.now() - startedAt));
       done();
     });
@@ -41,7 +41,7 @@ export const requestLog = fp<RequestLogOptions>(
       const isWhole = reply.raw.writableFinished || reply.raw.statusCode === 101;
       if (refusal !== undefined) record.outcome = refusal.code;
       else if (!isWhole && !(reply.raw.headersSent && record.outcome !== 'ok')) {
-        record.outcome = 'aborted'; // unless the answer has begun, and it was we who broke it off
+        record.outcome = 'aborted'; // unless we ourselves broke off a response that had begun
       }
       const status = record.outcome === 'aborted' ? ABORTED_STATUS : reply.raw.statusCode;
       const route = request.routeOptions.url ?? '(none)';
@@ -68,7 +68,7 @@ export const requestLog = fp<RequestLogOptions>(
   { name: 'request-log', fastify: '5.x' },
 );
 
-/** An event stream may end with a code of Cartesia's, of which there may be any number. */
+/** An event stream may end with one of Cartesia's codes, which are not a fixed list, so they share one label value. */
 function countBrokenOff(metrics: Metrics, route: string, outcome: string): void {
   metrics.brokenOff.inc({ route, outcome: Object.hasOwn(PROBLEMS, outcome) ? outcome : 'upstream_error' });
 }

@@ -1,19 +1,19 @@
-// What is known of a request when its line is written; filled by whoever learns it while the request is handled.
+// What a request's log line reports; the code that handles the request fills it in.
 
 export interface RequestRecord {
   client: string | null;
-  /** In the clear here; hashed on its way into the line. */
+  /** In the clear here; hashed when the line is written. */
   subject: string | null;
   method: string | null;
-  /** `ok`, the error code, or `aborted`: the client went away before it had its answer. */
+  /** `ok`, the error code, or `aborted`: the client went away before it had its response. */
   outcome: string;
   /** Why a credential was refused, or which rate was exceeded: a word, for the operator, never for the caller. */
   reason: string | null;
   upstreamMs: number | null;
   upstreamRequestId: string | null;
-  /** Set by what was carried: what it consumed. */
+  /** What a carried request consumed. */
   usage: { readonly characters: number; readonly audioBytes: number; readonly audioSeconds: number } | null;
-  /** Set by the mint: what was handed out. */
+  /** What a mint handed out. */
   mint: {
     readonly grants: readonly string[];
     readonly expiresIn: number;

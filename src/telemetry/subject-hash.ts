@@ -2,8 +2,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 
 /**
- * Subjects are user ids and mail addresses of somebody's customers; a plain hash of them can be looked up in a list, so it is
- * keyed. The key lives as long as the process: one user's lines can be followed within a replica's run, not for ever.
+ * Subjects are user ids and mail addresses of somebody's customers. A plain hash of one can be found by hashing a list of candidates, so
+ * the hash is keyed. The key lives as long as the process: one user's lines can be followed within a replica's run, not beyond it.
  */
 export type SubjectHash = (client: string, subject: string) => string;
 

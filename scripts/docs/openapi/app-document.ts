@@ -14,9 +14,9 @@ import { createSubjectHash } from '../../../src/telemetry/subject-hash.ts';
 import { destination } from '../../../src/tokens/access-token.ts';
 import type { RoutePaths } from './describe.ts';
 
-/** Every route that can be there is mounted; nothing of this is ever used to answer a request. */
 const NO_BUDGETS = { characters: null, audio_seconds: null, call_seconds: null, mints: null };
 
+/** Mounts every HTTP route that can exist; none of it is ever used to answer a request. */
 const CONFIG: Config = {
   listen: {
     host: '127.0.0.1',
@@ -51,7 +51,7 @@ const CONFIG: Config = {
   secretFiles: [],
 };
 
-/** What it takes to build the application without any caller and without upstream. */
+/** The parts of an application without callers and without upstream. */
 export function appParts(): AppParts {
   return {
     config: CONFIG,
@@ -73,12 +73,12 @@ function neverUsed(): never {
   throw new Error('an application that is only described carries nothing');
 }
 
-/** What the routes of the application say of themselves. */
+/** What the application's routes say about themselves. */
 export async function routePaths(): Promise<RoutePaths> {
   const app = await buildDocumentedApp();
   try {
     await app.ready();
-    // Through JSON, which leaves out what TypeBox hangs on its schemas. The shape is the generator's, whose types say less.
+    // A pass through JSON drops what TypeBox attaches to its schemas. The shape is the generator's, whose types are less precise.
     const { paths } = JSON.parse(JSON.stringify(app.swagger())) as { paths: RoutePaths };
     return paths;
   } finally {
@@ -87,8 +87,8 @@ export async function routePaths(): Promise<RoutePaths> {
 }
 
 /**
- * The generator has to be there before the first route is. Fastify announces every new instance on a diagnostics channel, so
- * the application need not know of it.
+ * The generator has to be registered before the first route. Fastify announces every new instance on a diagnostics channel, so
+ * the application need not know about it.
  * @see https://fastify.dev/docs/latest/Reference/Hooks/#diagnostics-channel-hooks
  */
 async function buildDocumentedApp(): Promise<FastifyInstance> {

@@ -1,4 +1,4 @@
-// Cartesia's own paths as the broker carries them: what they take and give, as far as an app needs it to begin.
+// Notes on the carried Cartesia endpoints: what they take and return, as far as an app needs it to begin.
 import type { ProblemCode } from '../../../src/errors/problems.ts';
 import type { MediaType, Schema } from '../../../src/reference/openapi-document.ts';
 import type { EndpointNotes } from './notes.ts';

@@ -1,4 +1,4 @@
-// The parts of the document that endpoints share.
+// The parts of the OpenAPI document that endpoints share.
 import { PROBLEMS, Problem, type ProblemCode } from '../../../src/errors/problems.ts';
 import { errorBody, RETRY_AFTER_MAX_SECONDS } from '../../../src/errors/wire.ts';
 import { MAX_NAMED_SUBJECT_LENGTH } from '../../../src/identity/broker-subject.ts';
@@ -104,7 +104,7 @@ export const HEADERS: Readonly<Record<string, Header>> = {
   'www-authenticate': { description: 'The scheme to authenticate with.', schema: { type: 'string', enum: ['Bearer'] } },
 };
 
-/** On every answer, good or bad. */
+/** On every response, success or failure. */
 export const HEADERS_EVERYWHERE: readonly string[] = ['x-request-id', 'x-content-type-options'];
 
 export const ERROR_SCHEMA: Schema = {
@@ -133,7 +133,7 @@ export const ERROR_SCHEMA: Schema = {
   },
 };
 
-/** One per code, made by the code that answers. */
+/** One per error code, made by the code that makes real error bodies. */
 export const ERROR_EXAMPLES: Readonly<Record<string, Example>> = Object.fromEntries(
   PROBLEM_CODES.map((code) => [
     code,

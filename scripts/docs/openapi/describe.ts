@@ -1,4 +1,4 @@
-// Routes and notes put together into the whole document.
+// Combines routes and notes into the whole OpenAPI document.
 import { PROBLEMS, Problem, type ProblemCode } from '../../../src/errors/problems.ts';
 import { errorHeaders } from '../../../src/errors/wire.ts';
 import type {
@@ -21,13 +21,13 @@ import {
 } from './components.ts';
 import { type EndpointNotes, PROBLEMS_EVERYWHERE } from './notes.ts';
 
-/** What a route says of itself, as @fastify/swagger writes it down. */
+/** What a route says about itself, as @fastify/swagger writes it. */
 export interface RouteOperation {
   readonly operationId?: string;
   readonly summary?: string;
   readonly description?: string;
   readonly tags?: readonly string[];
-  /** Those of the path. */
+  /** The parameters of the path. */
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, MediaType>> };
   readonly responses: Readonly<Record<string, Answer>>;
@@ -122,7 +122,7 @@ function describeOperation(
   };
 }
 
-/** Moves the schema to the shared ones, where it has a name. */
+/** Moves a schema that has a name to the shared ones. */
 function withNames(
   content: Readonly<Record<string, MediaType>>,
   name: string | undefined,
@@ -142,7 +142,7 @@ function withNames(
   return Object.fromEntries(named);
 }
 
-/** One answer a status, one example a code. */
+/** One response per status, one example per code. */
 function failures(codes: readonly ProblemCode[], note: EndpointNotes): Readonly<Record<string, Answer>> {
   const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))].sort((a, b) => a - b);
   return Object.fromEntries(
@@ -174,7 +174,7 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
   };
 }
 
-/** What Cartesia itself may have answered, under its own request id. */
+/** Errors that Cartesia itself may have caused, under its own request id. */
 const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([
   'quota_exceeded',
   'rate_limited',
@@ -182,7 +182,7 @@ const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([
   'upstream_unavailable',
   'upstream_rejected',
 ]);
-/** A budget that ends, and a circuit that is open. */
+/** A spent budget and an open circuit breaker may come with a wait. */
 const SOMETIMES_WITH_A_WAIT: ReadonlySet<ProblemCode> = new Set(['quota_exceeded', 'upstream_unavailable']);
 const RATE_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
 

@@ -1,4 +1,4 @@
-// What the routes' schemas cannot say: by operation id, so that a route without notes stops the generator.
+// What the routes' schemas cannot say, by operation id; a route without notes stops the generator.
 import { CARRIED_NOTES } from './carried-notes.ts';
 import { MINT_NOTES } from './mint-notes.ts';
 import type { EndpointNotes } from './notes.ts';

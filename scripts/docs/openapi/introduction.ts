@@ -1,4 +1,4 @@
-// What stands at the head of the document.
+// The head of the OpenAPI document.
 import type { Introduction } from './describe.ts';
 
 /** @param version of the broker */

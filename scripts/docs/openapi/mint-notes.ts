@@ -1,11 +1,11 @@
-// POST /access-token: its examples, made by the code that makes the real answers, and how to call it.
+// Notes on POST /access-token: how to call it, and examples made by the code that makes the real responses.
 import type { Delivery } from '../../../src/config/config.ts';
 import type { Grant } from '../../../src/config/grant.ts';
 import type { Example } from '../../../src/reference/openapi-document.ts';
 import { accessTokenAnswer, destination } from '../../../src/tokens/access-token.ts';
 import type { EndpointNotes } from './notes.ts';
 
-/** Any moment will do, as long as it is always the same. */
+/** Any moment will do, as long as it never changes. */
 const EXPIRES_AT_MS = Date.UTC(2026, 10, 22, 12, 5, 0);
 const VERSION = '2026-03-01';
 
@@ -126,7 +126,7 @@ curl "$BROKER/access-token" \\
 
 function example(summary: string, delivery: Delivery, grants: readonly Grant[], url: string): Example {
   const token = {
-    // Only the beginning of one: a whole token on a public page would alarm every secret scanner.
+    // Only the beginning of a token: a whole one on a public page would alarm every secret scanner.
     token: 'eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9…',
     expiresAtMs: EXPIRES_AT_MS,
     lifetimeSeconds: 300,

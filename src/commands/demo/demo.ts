@@ -1,4 +1,4 @@
-// The round trip that a new user sees first: a simulated Cartesia, a broker in front of it, a token in both ways of calling,
+// The round trip that a new user sees first: a simulated Cartesia, a broker in front of it, one token from each of two ways to mint,
 // a spoken sentence.
 import { Cartesia } from '@cartesia/cartesia-js';
 import { request } from 'undici';
@@ -17,26 +17,26 @@ const AUDIENCE = 'demo-app';
 const USER = 'user-42';
 const VOICE = '6ccbfb76-1fc6-48f7-b71d-91ac6298247b';
 
-/** What runs, and what was done with it. */
+/** The running servers, and the results of the round trip. */
 export interface Demo {
   readonly simulator: Simulator;
   readonly broker: Broker;
   readonly appKey: string;
-  /** Minted by the user's session token through the official SDK. */
+  /** Minted with the user's session token through the official SDK. */
   readonly userToken: { readonly lifetimeSeconds: number };
-  /** Minted by the app key over plain HTTP. */
+  /** Minted with the app key over plain HTTP. */
   readonly keyToken: { readonly lifetimeSeconds: number };
   readonly wav: WavFile;
   close(): Promise<void>;
 }
 
 export interface DemoOptions {
-  /** Tried first; any free port where it is taken. */
+  /** Tried first; if either port is taken, both are any free port. */
   readonly port: number;
   readonly managementPort: number;
 }
 
-/** Rejects when any step fails; what was started is stopped then. */
+/** Rejects if any step fails, after stopping what was started. */
 export async function startDemo({ port, managementPort }: DemoOptions): Promise<Demo> {
   const started: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
@@ -112,7 +112,7 @@ async function mintOverHttp(brokerUrl: string, appKey: string): Promise<{ token:
   return { token: answer.token, lifetimeSeconds: answer.expires_in };
 }
 
-/** What an app does that already uses Cartesia's SDK: only the base URL and the credential differ. */
+/** What an app that already uses Cartesia's SDK does: only the base URL and the credential differ. */
 async function mintWithSdk(
   brokerUrl: string,
   sessionToken: string,

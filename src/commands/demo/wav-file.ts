@@ -1,9 +1,9 @@
-// A streamed WAV made into a file.
+// Saves a streamed WAV as a file whose header has the right lengths.
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** What a file says of itself. */
+/** The written file. */
 export interface WavFile {
   readonly path: string;
   readonly bytes: number;
@@ -11,8 +11,8 @@ export interface WavFile {
 }
 
 /**
- * Writes it where the user stands, or to the temporary folder where that cannot be written.
- * @param audio a WAV as the API streams it, with 0xFFFFFFFF for the lengths that were not known yet
+ * Writes to the current directory, or to the temporary directory if that fails.
+ * @param audio a WAV as the API streams it, with 0xFFFFFFFF for the lengths, which were not known yet
  */
 export async function writeWav(audio: Uint8Array, name: string): Promise<WavFile> {
   const file = withLengths(audio);
@@ -29,7 +29,7 @@ export async function writeWav(audio: Uint8Array, name: string): Promise<WavFile
   throw new Error('there is no folder to write to');
 }
 
-/** Some players refuse a file whose header says four gigabytes. */
+/** Some players refuse a file whose header claims four gigabytes. */
 function withLengths(audio: Uint8Array): Buffer {
   const file = Buffer.from(audio);
   if (file.length <= HEADER_BYTES || file.toString('latin1', 0, 4) !== 'RIFF') throw new Error('this is no WAV');

@@ -1,4 +1,4 @@
-// The admin API, on the management listener: who is shut out, what is open, who holds what, what was used. Every call is audited.
+// The admin API on the management listener: revocations, open sessions, leases and usage. Every call is audited.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { toProblem } from '../../errors/from-fastify.ts';
@@ -26,14 +26,14 @@ export interface AdminOptions {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the audit line of an admin call says beside its route and status. */
+    /** What the audit line of an admin call says besides its route and status. */
     audited: { readonly outcome: string; readonly about: AuditedScope } | null;
   }
 }
 
-/** Records looked at for a summary; more than the store keeps. */
+/** Most records read for a summary; about as many as Redis keeps. */
 const RECORDS_MAX = 100_000;
-/** Ids are those of requests, UUIDs; what is longer is none. */
+/** Session ids are request ids (UUIDs); the audit line cuts off anything longer. */
 const SESSION_ID_SHOWN = 64;
 
 export async function adminRoutes(
@@ -47,7 +47,7 @@ export async function adminRoutes(
     request.audited = { ...(request.audited ?? { outcome: 'ok', about: {} }), ...changes };
   }
 
-  /** @throws Problem for a body that is none */
+  /** @throws Problem if the body is not a valid revocation */
   function revocationOf(request: FastifyRequest): Revocation {
     const revocation = readRevocation(request.body, Date.now());
     audit(request, { about: auditedScope(revocation, subjectHash) });
@@ -96,7 +96,7 @@ export async function adminRoutes(
     return { sessions: sessions.map(sessionLine), left_out: leftOut, silent_replicas: silent };
   });
   app.delete('/admin/sessions/:id', async (request) => {
-    const { id } = request.params as { readonly id: string }; // the route has it
+    const { id } = request.params as { readonly id: string }; // the route declares it
     audit(request, { about: { session: id.slice(0, SESSION_ID_SHOWN) } });
     const { killed, silent } = await allSessions.kill(id);
     if (killed) return { killed: id };

@@ -1,11 +1,11 @@
-// The credential of the admin API.
+// Checks the credential of the admin API.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../config/secret.ts';
 
 export interface AdminToken {
-  /** @param authorization the header as it came */
+  /** @param authorization the header as received */
   isIn(authorization: string | undefined): boolean;
-  /** From now on only the new one opens. */
+  /** From now on only the new token is accepted. */
   renew(secret: Secret): void;
 }
 
@@ -22,7 +22,7 @@ export function createAdminToken(secret: Secret): AdminToken {
   };
 }
 
-/** Digests have one length, so that comparing takes one time. */
+/** Digests are all of one length, so a comparison always takes the same time. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

@@ -1,10 +1,10 @@
-// Whom an admin call is about, as its audit line may say it: a subject is hashed there as everywhere.
+// What the audit line says about the target of an admin call; a subject is hashed, as in every log line.
 import type { Revocation } from '../../store/revocations.ts';
 import type { SubjectHash } from '../../telemetry/subject-hash.ts';
 
 export type AuditedScope = Readonly<Record<string, string>>;
 
-/** The id of a token is no credential. */
+/** A token's id is not a credential, so it appears in the clear. */
 export function auditedScope(revocation: Revocation, subjectHash: SubjectHash): AuditedScope {
   switch (revocation.scope) {
     case 'everything':

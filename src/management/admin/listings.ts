@@ -1,4 +1,4 @@
-// What an operator reads in lists: the program's own values, in the spelling of all that the broker says.
+// Converts internal values to the lines of the admin API's lists, in snake_case like everything the broker sends.
 import type { PlacedSession } from '../../limits/all-sessions.ts';
 import type { PoolView } from '../../store/lease-rules.ts';
 import type { Revocation } from '../../store/revocations.ts';

@@ -1,9 +1,9 @@
-// What an operator asks to be shut out, checked field by field.
+// Reads the body of a revocation, checked field by field.
 import { Problem } from '../../errors/problems.ts';
 import { isSubject, MAX_SUBJECT_LENGTH } from '../../identity/broker-subject.ts';
 import type { Revocation } from '../../store/revocations.ts';
 
-/** No access token lives longer. */
+/** No access token lives longer than this. */
 const TOKEN_LIFE_MAX_MS = 3_600_000;
 
 const FIELDS = {
@@ -45,7 +45,7 @@ export function readRevocation(body: unknown, now: number): Revocation {
   }
 }
 
-/** One that nobody can have would be shut out with success, and the user who was meant would not. */
+/** Revoking a subject that no caller can have would succeed, and the user who was meant would not be shut out. */
 function subjectOf(text: string): string {
   if (isSubject(text, MAX_SUBJECT_LENGTH)) return text;
   throw invalid(
@@ -53,7 +53,7 @@ function subjectOf(text: string): string {
   );
 }
 
-/** A whole token in its place would shut out nothing, and be written to the audit line and the list while it still opens doors. */
+/** A whole token in place of its id would revoke nothing, and would be written to the audit line and the list while it is still valid. */
 function tokenIdOf(text: string): string {
   if (UUID.test(text)) return text.toLowerCase();
   throw invalid('The field "token" must be the id of an access token (its `jti`, a UUID), not the token itself.');
@@ -62,7 +62,7 @@ function tokenIdOf(text: string): string {
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * A slip in a name must not look like a revocation. Tokens of a client app that is no longer configured open nothing anyhow.
+ * A typo in a name must not look like a successful revocation. Tokens of a client app that is no longer configured are useless anyway.
  * @throws Problem `invalid_request` that lists the names
  */
 export function requireKnownClient(revocation: Revocation, known: readonly string[]): void {

@@ -1,13 +1,13 @@
-// Whose sessions an operator wants to see, checked field by field.
+// Reads the filter of the session list, checked field by field.
 import { Problem } from '../../errors/problems.ts';
 import type { SessionFilter } from '../../limits/all-sessions.ts';
 
 /**
- * @param query as the router has parsed it
+ * @param query as parsed by the router
  * @throws Problem `invalid_request` that names the field
  */
 export function readSessionFilter(query: unknown): SessionFilter {
-  const { client = null, subject = null, ...surplus } = query as Readonly<Record<string, unknown>>; // the router's object
+  const { client = null, subject = null, ...surplus } = query as Readonly<Record<string, unknown>>; // the router makes an object
   const [unknown] = Object.keys(surplus);
   if (unknown !== undefined)
     throw new Problem('invalid_request', 'Sessions are chosen by "client" and "subject" only.');

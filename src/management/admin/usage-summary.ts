@@ -1,4 +1,4 @@
-// Usage by day, client app and subject, with what it costs. Pure.
+// Sums usage by day, client app and subject, with its cost. Pure.
 import type { Config } from '../../config/config.ts';
 import type { UsageRecord } from '../../store/usage-records.ts';
 
@@ -10,9 +10,9 @@ export interface UsageLine {
   /** Requests and sockets. */
   readonly requests: number;
   readonly characters: number;
-  /** Of speech that was made. It is billed by its characters. */
+  /** Length of generated speech, which is billed by characters. */
   readonly spoken_seconds: number;
-  /** Of audio that was transcribed. */
+  /** Length of transcribed audio. */
   readonly audio_seconds: number;
   readonly call_seconds: number;
   /** In the currency of the prices; `null` where none is set. */
@@ -22,7 +22,7 @@ export interface UsageLine {
 type Prices = Config['usage']['prices'];
 type Sum = { -readonly [K in keyof UsageLine]: UsageLine[K] };
 
-/** In the order of days, then of client apps and subjects. */
+/** Sorted by day, then by client app and subject. */
 export function summarise(records: readonly UsageRecord[], prices: Prices): readonly UsageLine[] {
   const sums = new Map<string, Sum>();
   for (const { atMs, client, subject, ...used } of records) {

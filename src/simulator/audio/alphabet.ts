@@ -29,7 +29,7 @@ export function kindOf(sign: number): SignKind {
   return sign < LOW_START ? 'high' : 'low';
 }
 
-/** The code point that a high and a low sign spell, or undefined where the pair spells none. */
+/** The code point that a high and a low sign spell, or undefined if they spell none. */
 export function codePointOf(high: number, low: number): number | undefined {
   const codePoint = SINGLE_END + (high - HIGH_START) * LOW_SIGNS + (low - LOW_START);
   return codePoint <= 0x10ffff && !(codePoint >= 0xd800 && codePoint <= 0xdfff) ? codePoint : undefined;
@@ -46,12 +46,12 @@ export function digitsOf(sign: number, parity: 0 | 1): readonly [number, number,
   return [low, middle, high, checkOf(low, middle, high) * 2 + parity];
 }
 
-/** The sign that four digits spell, or undefined where the check digit denies it. */
+/** The sign that four digits spell, or undefined if the check digit does not match. */
 export function signOf(low: number, middle: number, high: number, check: number): number | undefined {
   return check >> 1 === checkOf(low, middle, high) ? high * 256 + middle * 16 + low : undefined;
 }
 
-// Odd weights: a slip by one in any digit changes the sum modulo 4.
+// Odd weights: an error of one in any digit changes the sum modulo 4.
 function checkOf(low: number, middle: number, high: number): number {
   return (low + 3 * middle + high) % 4;
 }

@@ -1,6 +1,6 @@
 /**
- * Rendered chords, kept: a text uses few signs, so that saying it again costs a copy and no arithmetic. This is what lets one core
- * speak on a thousand sockets.
+ * A cache of rendered chords: a text uses few distinct signs, so repeating one costs a copy and no arithmetic. This is what lets one
+ * core speak on a thousand sockets.
  */
 
 import { digitsOf } from './alphabet.ts';
@@ -19,10 +19,10 @@ export interface ChordShape {
 export type ChordId = number;
 
 const HUM_AMPLITUDE = 0.12;
-/** Parts of a chord that fade in and out, so that it does not click. */
+/** The fraction of a chord that fades in, and that fades out, so that it does not click. */
 const FADE = 0.1;
 const SPACE_SIGN = 0x20;
-/** Words are heard as words when what parts them is softer. */
+/** A softer sign between words makes them audible as words. */
 const SPACE_LOUDNESS = 0.7;
 
 /** The samples of a chord, mono, -1 to 1. */
@@ -48,12 +48,12 @@ export function renderChord(chord: ChordId, shape: ChordShape): Float32Array {
   return samples;
 }
 
-/** Chords of one shape and encoding, rendered at first use. */
+/** Chords of one shape and encoding, rendered on first use. */
 export interface ChordBank {
   bytesOf(chord: ChordId): Uint8Array;
 }
 
-/** Enough for some ten voices saying anything in ASCII; beyond it everything is forgotten and made anew. */
+/** Enough for about ten voices speaking any ASCII text; beyond it everything is dropped and rendered anew. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 const banks = new Map<string, Map<ChordId, Uint8Array>>();
 let keptBytes = 0;

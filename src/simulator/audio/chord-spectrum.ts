@@ -1,8 +1,8 @@
 /**
- * Which chord a window of audio holds: the ear of the recogniser.
+ * Tells which chord a window of audio holds: the recogniser's ear.
  *
- * The audio is cut into quarters of the base period (5 ms). Of each quarter the correlation with every tone is summed once; four
- * quarters in a row make a window, so overlapping windows cost nothing extra.
+ * The audio is cut into quarters of the base period (5 ms). The correlation of each quarter with every tone is summed once; four
+ * consecutive quarters make a window, so overlapping windows cost nothing extra.
  */
 
 import { signOf } from './alphabet.ts';
@@ -12,17 +12,17 @@ import { BANDS, END_TONE, FIRST_TONE, periodSamples, sineTable } from './tone-gr
 export const QUARTERS = 4;
 
 export interface ChordSpectrum {
-  /** Samples in the next quarter; they vary by one where the period is no multiple of four. */
+  /** Samples in the next quarter; the number varies by one if the period is not a multiple of four. */
   readonly quarterSamples: number;
-  /** Takes exactly `quarterSamples` samples and answers the chord heard in the window they end, or null where there is none. */
+  /** Takes exactly `quarterSamples` samples and returns the chord in the window that they end, or null if there is none. */
   push(quarter: Float32Array): ChordId | null;
 }
 
 /** A window whose strongest tones are below this is silence (full scale is 1). */
 const SILENCE = 0.002;
-/** Of each band the second tone must stay below this part of the first: noise, music and speech do not. */
+/** In each band the second strongest tone must stay below this fraction of the strongest: noise, music and speech do not. */
 const RIVAL = 0.4;
-/** How far the bands' loudness may differ from the speaker's, whatever lay in between. */
+/** The factor by which the bands' relative loudness may differ from the speaker's, after whatever lay in between. */
 const TILT = 6;
 
 const TONES = END_TONE - FIRST_TONE;

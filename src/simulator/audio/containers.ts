@@ -1,4 +1,4 @@
-/** Speech in the container a client asked for, written as a stream. */
+/** Streams speech in the container that a client asked for. */
 
 import { decodeSamples, type OutputEncoding } from './encodings.ts';
 import { createMp3Encoder, type Mp3Kbps } from './mp3.ts';
@@ -23,8 +23,8 @@ export interface SpeakRequest extends Omit<SpeechSettings, 'sampleRate'> {
 }
 
 /**
- * The whole answer to one request, piece by piece and made only as it is read. A WAV's header comes with its first piece, and says
- * that the length is not known.
+ * The whole response to one request, piece by piece, each made only when it is read. A WAV's header comes with its first piece and
+ * says that the length is not known.
  */
 export async function* speak(request: SpeakRequest): AsyncGenerator<Uint8Array, void, undefined> {
   const { format, chunkBytes } = request;

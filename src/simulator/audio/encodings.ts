@@ -1,4 +1,4 @@
-/** Samples to bytes and back, for every encoding that Cartesia names. Always little-endian, whatever the machine. */
+/** Converts samples to bytes and back, in every encoding that Cartesia names. Always little-endian, on any machine. */
 
 import { A_LAW_DECODED, aLawOf, MU_LAW_DECODED, muLawOf } from './g711.ts';
 import { halfFloatOf } from './half-float.ts';
@@ -7,7 +7,7 @@ import { halfFloatOf } from './half-float.ts';
 export const OUTPUT_ENCODINGS = ['pcm_f32le', 'pcm_s16le', 'pcm_mulaw', 'pcm_alaw'] as const;
 export type OutputEncoding = (typeof OUTPUT_ENCODINGS)[number];
 
-/** What STT takes. */
+/** What STT accepts. */
 export const INPUT_ENCODINGS = ['pcm_s16le', 'pcm_s32le', 'pcm_f16le', 'pcm_f32le', 'pcm_mulaw', 'pcm_alaw'] as const;
 export type InputEncoding = (typeof INPUT_ENCODINGS)[number];
 
@@ -20,7 +20,7 @@ export const BYTES_PER_SAMPLE: Readonly<Record<InputEncoding, number>> = {
   pcm_alaw: 1,
 };
 
-/** @param samples mono, -1 to 1; what is louder is clipped */
+/** @param samples mono, -1 to 1; anything louder is clipped */
 export function encodeSamples(samples: Float32Array, encoding: OutputEncoding): Uint8Array {
   const bytes = new Uint8Array(samples.length * BYTES_PER_SAMPLE[encoding]);
   const view = new DataView(bytes.buffer);
@@ -46,7 +46,7 @@ export function encodeSamples(samples: Float32Array, encoding: OutputEncoding): 
   return bytes;
 }
 
-/** Whole samples only: bytes after the last whole sample are left out (see {@link createSampleDecoder} for streams). */
+/** Decodes whole samples only and ignores bytes after the last one (see {@link createSampleDecoder} for streams). */
 export function decodeSamples(bytes: Uint8Array, encoding: InputEncoding): Float32Array {
   const samples = new Float32Array(Math.floor(bytes.length / BYTES_PER_SAMPLE[encoding]));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -96,7 +96,7 @@ function linear16(sample: number): number {
   return Math.round(sample * 32_767);
 }
 
-/** Bytes that are no audio can spell NaN or infinity, which would poison every sum after them; loud nonsense is silence here. */
+/** Bytes that are not audio can decode to NaN or infinity, which would poison every later sum; impossibly loud samples become silence. */
 function finite(sample: number): number {
   return Math.abs(sample) <= 1_000 ? sample : 0;
 }

@@ -15,7 +15,7 @@ export function muLawOf(sample: number): number {
 /** @param sample 16-bit linear PCM */
 export function aLawOf(sample: number): number {
   const sign = sample < 0 ? 0 : 0x80;
-  // One's complement for negative samples, as the recommendation's tables have it: -1 mirrors 0.
+  // One's complement for negative samples, as in the recommendation's tables: -1 mirrors 0.
   const magnitude = Math.min(sample < 0 ? ~sample : sample, 32_767) >> 3;
   const exponent = magnitude < 32 ? 0 : 31 - Math.clz32(magnitude) - 4;
   const mantissa = exponent === 0 ? (magnitude >> 1) & 0x0f : (magnitude >> exponent) & 0x0f;

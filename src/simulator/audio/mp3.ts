@@ -1,6 +1,6 @@
 /**
- * MP3, by LAME and mpg123 compiled to WebAssembly. Both are loaded at first use, because most runs of the simulator never need
- * them.
+ * Encodes and decodes MP3 with LAME and mpg123 compiled to WebAssembly. Both are loaded on first use, because most runs of the
+ * simulator never need them.
  */
 
 import type { Recording } from './wav.ts';
@@ -10,31 +10,31 @@ export const MP3_KBPS = [32, 64, 96, 128, 192] as const;
 export type Mp3Kbps = (typeof MP3_KBPS)[number];
 
 export interface Mp3Encoder {
-  /** Encoded frames, empty while a frame is not full. */
+  /** Returns encoded frames; empty while a frame is not full. */
   encode(samples: Float32Array): Uint8Array;
-  /** The last frames. The encoder is of no use afterwards. */
+  /** Returns the last frames. The encoder cannot be used afterwards. */
   finish(): Uint8Array;
 }
 
-/** @param sampleRate Hz, one that MP3 knows: 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 */
+/** @param sampleRate Hz, one that MP3 has: 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 */
 export async function createMp3Encoder(sampleRate: number, kbps: Mp3Kbps): Promise<Mp3Encoder> {
   const { createMp3Encoder: create } = await import('wasm-media-encoders');
   const encoder = await create();
   encoder.configure({ channels: 1, sampleRate, bitrate: kbps });
-  // The library hands out views of its own memory, which the next call overwrites.
+  // The library returns views of its own memory, which the next call overwrites.
   return {
     encode: (samples) => (samples.length === 0 ? new Uint8Array(0) : Uint8Array.from(encoder.encode([samples]))),
     finish: () => Uint8Array.from(encoder.finalize()),
   };
 }
 
-/** An ID3 tag, or the eleven set bits that begin a frame. */
+/** Whether the bytes begin with an ID3 tag, or with a frame: eleven set bits and layer III. */
 export function isMp3(bytes: Uint8Array): boolean {
   const [first = 0, second = 0, third = 0] = bytes;
   return (first === 0x49 && second === 0x44 && third === 0x33) || (first === 0xff && (second & 0xe6) === 0xe2);
 }
 
-/** Undefined where no frame can be decoded. */
+/** Returns undefined if no frame can be decoded. */
 export async function readMp3(bytes: Uint8Array): Promise<Recording | undefined> {
   const { MPEGDecoder } = await import('mpg123-decoder');
   const decoder = new MPEGDecoder();

@@ -1,5 +1,5 @@
 /**
- * A rough reading of Latin letters as IPA, enough to give clients phoneme timestamps of a believable shape. It is no
+ * A rough reading of Latin letters as IPA, enough to give clients phoneme timestamps of a believable shape. It is not a
  * pronunciation dictionary: letters it does not know stand for themselves.
  */
 

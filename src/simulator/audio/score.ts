@@ -1,4 +1,4 @@
-/** Text as a score: which signs are sung, and when each word and phoneme begins and ends. Pure; nothing is rendered here. */
+/** Turns text into a score: the signs to sing, and when each word and phoneme begins and ends. Pure; nothing is rendered here. */
 
 import { signsOf } from './alphabet.ts';
 import { splitPhonemes } from './phonemes.ts';
@@ -19,9 +19,9 @@ export interface TimedPhoneme {
 export interface Score {
   /** In the order they are sung. */
   readonly signs: Uint16Array;
-  /** Words with their punctuation, as Cartesia gives them: `Hello,` `world!`. Worked out when first asked for. */
+  /** Words with their punctuation, as Cartesia gives them: `Hello,` `world!`. Computed on first access. */
   readonly words: readonly TimedWord[];
-  /** The same for phonemes. */
+  /** Also computed on first access. */
   readonly phonemes: readonly TimedPhoneme[];
 }
 
@@ -64,7 +64,7 @@ interface Timings {
   readonly phonemes: readonly TimedPhoneme[];
 }
 
-/** A word being read: its characters, and the number of the first sign of each. */
+/** A word being read: its characters, and the index of the first sign of each. */
 interface OpenWord {
   readonly characters: string[];
   readonly firstSigns: number[];

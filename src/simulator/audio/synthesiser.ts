@@ -1,5 +1,5 @@
 /**
- * The simulator's voice: text to audio, the same bytes for the same request, always.
+ * The simulator's voice: text to audio, always the same bytes for the same request.
  *
  * Each character is a short chord (see tone-grid.ts and alphabet.ts) over a hum at the voice's pitch. It does not sound like a
  * person, but it has the length, the loudness and the timing of speech, and the recogniser can read every character back.
@@ -14,7 +14,7 @@ export interface SpeechSettings {
   readonly voiceId: string;
   /** Hz, 8,000 to 48,000. */
   readonly sampleRate: number;
-  /** 0.6 to 1.5 times the normal pace (about 17 characters a second); clamped. */
+  /** 0.6 to 1.5 times the normal pace (about 17 characters per second); clamped. */
   readonly speed?: number;
   /** 0.5 to 2; clamped. */
   readonly volume?: number;
@@ -40,15 +40,15 @@ export function synthesise(request: SpeechSettings & { readonly transcript: stri
   return { samples, words: score.words, phonemes: score.phonemes };
 }
 
-/** Speech that is written bit by bit and read bit by bit; nothing is rendered before it is read. */
+/** Speech that is written and read piece by piece; nothing is rendered before it is read. */
 export interface Speech {
   readonly sampleRate: number;
   readonly encoding: OutputEncoding;
-  /** Adds text after what was said before, and tells when its words and phonemes will be heard, from the speech's start. */
+  /** Appends text, and returns when its words and phonemes will be heard, counted from the start of the speech. */
   say(transcript: string): Score;
-  /** Adds the short silence that ends an utterance. Nothing is said after it. */
+  /** Appends the short silence that ends an utterance. Nothing may be said after it. */
   finish(): void;
-  /** Bytes that {@link read} has yet to give. */
+  /** Bytes that {@link read} has yet to return. */
   readonly pendingBytes: number;
   /** Seconds of audio said so far, read or not. */
   readonly seconds: number;
@@ -134,14 +134,14 @@ export function createSpeech(settings: SpeechSettings & { readonly encoding: Out
   };
 }
 
-/** Signs, with the number of the first of them in the whole speech; or a silence in samples. */
+/** Signs, with the index of the first of them in the whole speech; or a silence in samples. */
 type Part = { readonly signs: Uint16Array; readonly first: number } | number;
 
-/** Parts that were read are dropped when so many have gathered: an endless speech neither grows nor shuffles its list each time. */
+/** Parts that were read are dropped once this many have gathered, so an endless speech neither grows nor shifts its list each time. */
 const KEPT_PARTS = 64;
 /** Seconds a character lasts at speed 1. */
 const SIGN_SECONDS = 0.06;
-/** Silence around an utterance: two of them played back to back stay two for the recogniser. */
+/** Silence around an utterance, so that the recogniser can tell apart two that are played back to back. */
 const LEAD_SECONDS = 0.03;
 const TAIL_SECONDS = 0.04;
 

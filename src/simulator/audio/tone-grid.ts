@@ -2,9 +2,9 @@
  * Where the simulator's speech sits in the spectrum.
  *
  * A spoken sign is a chord of four tones, one of each band. All tones are multiples of one base frequency, so a window of exactly
- * one base period holds a whole number of cycles of each of them: inside such a window they do not leak into one another, at
+ * one base period holds a whole number of cycles of each: inside such a window the tones do not leak into one another, at
  * any sample rate and any time offset. That is what lets the recogniser read them back without being in step with the speaker.
- * Everything stays below 3.2 kHz, which telephones carry, and MP3 even at 8 kHz.
+ * Everything stays below 3.2 kHz, which telephones carry, and MP3 too, even at a sample rate of 8 kHz.
  */
 
 /** Hz between two neighbouring tones, and the inverse of the window's length in seconds. */
@@ -19,7 +19,7 @@ export interface Band {
   readonly amplitude: number;
 }
 
-/** Low digit, middle digit, high digit, check digit. The digit that changes most sits lowest, so that text sounds like a tune. */
+/** Low digit, middle digit, high digit, check digit. The digit that changes most has the lowest band, so that text sounds like a tune. */
 export const BANDS = [
   { first: 7, tones: 16, amplitude: 0.14 },
   { first: 23, tones: 16, amplitude: 0.1 },

@@ -1,6 +1,6 @@
 /**
- * The simulator's ear: reads the text back out of audio that the simulator's voice made, at any sample rate, with any encoding or
- * lossy compression in between, cut into any pieces. Other audio and silence give no text.
+ * The simulator's ear: reads text back from audio that the simulator's voice made, at any sample rate, after any encoding or lossy
+ * compression, in pieces of any size. Other audio and silence give no text.
  */
 
 import { codePointOf, kindOf } from './alphabet.ts';
@@ -16,15 +16,15 @@ export interface Transcript {
 }
 
 export interface Transcriber {
-  /** Hears more audio. Answers whether text was added. */
+  /** Hears more audio. Returns whether text was added. */
   push(samples: Float32Array): boolean;
   /** The text heard since the last {@link take}; it may grow. */
   peek(): Transcript;
-  /** The same, and forgets it: the next text begins after it. A character half heard is kept for the next. */
+  /** Returns the same and forgets it: the next text begins after it. A half-heard character is kept for the next one. */
   take(): Transcript;
   /** Seconds of audio heard. */
   readonly seconds: number;
-  /** Seconds since the end of the last character, all of them where none was heard yet. */
+  /** Seconds since the end of the last character, or since the start if none was heard yet. */
   readonly silentSeconds: number;
 }
 
@@ -41,7 +41,7 @@ interface Heard {
   end: number;
 }
 
-/** Below it a window would have no sample for each quarter; above it, tables would cost memory for no benefit. */
+/** Below the lowest rate, quarters of a window would be too short; above the highest, tables would cost memory for no benefit. */
 const LOWEST_RATE = 1_000;
 const HIGHEST_RATE = 384_000;
 const HOP_SECONDS = 1 / BASE_HZ / QUARTERS;
@@ -51,7 +51,7 @@ const AGREEING = 3;
 const BRIDGED = 5;
 
 /**
- * @param claimedRate Hz. Clients may claim any: one that no audio has is read as the nearest possible, which hears nothing in it
+ * @param claimedRate Hz. Clients may claim any rate: an impossible one is replaced by the nearest possible one, which hears nothing
  */
 export function createTranscriber(claimedRate: number): Transcriber {
   const sampleRate = Number.isNaN(claimedRate)
@@ -76,7 +76,7 @@ export function createTranscriber(claimedRate: number): Transcriber {
     return true;
   };
 
-  /** A sign was recognised; answers whether it completed a character. */
+  /** Takes a recognised sign; returns whether it completed a character. */
   const accept = (chord: ChordId, start: number, end: number): boolean => {
     const sign = chord >> 1;
     const kind = kindOf(sign);

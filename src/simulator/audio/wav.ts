@@ -1,4 +1,4 @@
-/** RIFF/WAVE. @see https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html */
+/** Writes and reads RIFF/WAVE files. @see https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html */
 
 import { decodeSamples, type InputEncoding, type OutputEncoding } from './encodings.ts';
 
@@ -7,13 +7,13 @@ const FORMAT_TAGS = { pcm_s16le: 1, pcm_f32le: 3, pcm_alaw: 6, pcm_mulaw: 7 } as
   number
 >;
 const EXTENSIBLE = 0xfffe;
-/** What a length says when the header is sent before the audio is known, as Cartesia's streamed files do. */
+/** The length in a header that is sent before the audio is known, as in Cartesia's streamed files. */
 const STREAMED_LENGTH = 0xffffffff;
 
 /** The header of a mono file whose length is not known yet. */
 export function wavHeader(encoding: OutputEncoding, sampleRate: number): Buffer {
   const bytesPerSample = { pcm_s16le: 2, pcm_f32le: 4, pcm_alaw: 1, pcm_mulaw: 1 }[encoding];
-  // Formats other than plain PCM must say how long their extension is (0) and carry a `fact` chunk.
+  // Formats other than plain PCM must state the length of their extension (0) and carry a `fact` chunk.
   const isPlain = encoding === 'pcm_s16le';
   const header = Buffer.alloc(isPlain ? 44 : 58);
   let at = header.write('RIFF', 0, 'latin1');
@@ -47,7 +47,7 @@ export function isWav(bytes: Uint8Array): boolean {
   return latin1(bytes, 0, 4) === 'RIFF' && latin1(bytes, 8, 12) === 'WAVE';
 }
 
-/** Reads a file of any of the usual sample formats; undefined where it is damaged or of an unknown format. */
+/** Reads a file in any of the usual sample formats; undefined if it is damaged or its format is unknown. */
 export function readWav(bytes: Uint8Array): Recording | undefined {
   if (!isWav(bytes)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -56,7 +56,7 @@ export function readWav(bytes: Uint8Array): Recording | undefined {
     const id = latin1(bytes, at, at + 4);
     const length = view.getUint32(at + 4, true);
     const body = at + 8;
-    // A length beyond the end (a streamed file's, or a cut one's) means "all there is".
+    // A length beyond the end (in a streamed or truncated file) means "all there is".
     const end = Math.min(bytes.length, body + length);
     if (id === 'fmt ' && end - body >= 16) format = formatOf(view, body, end);
     if (id === 'data') return format && samplesOf(bytes.subarray(body, end), format);
@@ -110,7 +110,7 @@ function decoded(data: Uint8Array, { tag, bits }: WavFormat): Float32Array | und
   return undefined;
 }
 
-/** Interleaved channels to one. */
+/** Averages interleaved channels into one. */
 function mixDown(interleaved: Float32Array, channels: number): Float32Array {
   if (channels === 1) return interleaved;
   return Float32Array.from({ length: Math.floor(interleaved.length / channels) }, (_, n) => {

@@ -1,4 +1,4 @@
-// What the control listener can do, as a table.
+// The calls of the control listener, as a table.
 
 import type { Controlled } from '../controlled.ts';
 import type { FaultHandle } from '../faults.ts';
@@ -6,9 +6,9 @@ import { parseFaultRule } from './fault-rule.ts';
 
 export interface ControlCall {
   readonly query: URLSearchParams;
-  /** The parsed JSON body, undefined where there is none. */
+  /** The parsed JSON body, undefined if there is none. */
   readonly body: unknown;
-  /** What follows the resource in the path. */
+  /** The path segment after the resource. */
   readonly id: string | null;
 }
 
@@ -24,7 +24,7 @@ export class ControlError extends Error {
 
 type Action = (simulator: Controlled, call: ControlCall) => ControlAnswer;
 
-/** Keys are `METHOD /resource`, with `/{id}` where one is needed. */
+/** Keys are `METHOD /resource`, followed by `/{id}` if the call needs one. */
 export const CONTROL_API: Readonly<Record<string, Action>> = {
   'GET /settings': ({ settings }) => ({ status: 200, body: settings }),
   'PUT /settings': (simulator, { body }) => {

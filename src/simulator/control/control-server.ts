@@ -6,7 +6,7 @@ import { SettingsError } from '../settings.ts';
 import { CONTROL_API, type ControlAnswer, ControlError } from './control-api.ts';
 import { FaultRuleError } from './fault-rule.ts';
 
-/** Listens for control requests. It has no credential: keep it on the loopback. */
+/** Listens for control requests. It asks for no credential: keep it on the loopback interface. */
 export async function startControlServer(
   simulator: Controlled,
   address: { readonly host: string; readonly port: number },
@@ -23,7 +23,7 @@ export async function startControlServer(
 }
 
 async function serve(simulator: Controlled, request: IncomingMessage): Promise<ControlAnswer> {
-  // Any page in a browser could reach a loopback port; none has business here.
+  // Any web page could reach a loopback port from a browser; none has business here.
   if (request.headers.origin !== undefined) return { status: 403, body: { error: 'not for browsers' } };
   const url = new URL(request.url ?? '/', 'http://control');
   const [, resource = '', id = null] = url.pathname.split('/');

@@ -1,9 +1,9 @@
-// A fault rule as JSON, checked before it becomes one.
+// Checks a fault rule that arrives as JSON.
 
 import type { FaultAction, FaultMatch, FaultRule } from '../faults.ts';
 import { PROBLEMS } from '../problems.ts';
 
-/** A rule that nobody could carry out. The message names the field. */
+/** Thrown for a rule that cannot be carried out. The message names the field. */
 export class FaultRuleError extends Error {
   override readonly name = 'FaultRuleError';
 }
@@ -26,7 +26,7 @@ const optional =
     value === undefined || check(value);
 const texts: Check = (value) => isRecord(value) && Object.values(value).every(text);
 
-/** What each action takes. */
+/** The fields of each action. */
 const ACTIONS: Readonly<Record<FaultAction['type'], Fields>> = {
   refuse: { at: optional(oneOf('accept', 'request')) },
   hang: { at: optional(oneOf('accept', 'request')) },

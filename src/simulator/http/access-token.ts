@@ -1,4 +1,4 @@
-// POST /access-token
+// The simulated endpoint POST /access-token.
 
 import type { Grants } from '../settings.ts';
 import type { Exchange } from './exchange.ts';

@@ -1,11 +1,11 @@
-// POST /v1/agents/websocket/{agent_id}/sessions
+// The simulated endpoint POST /v1/agents/websocket/{agent_id}/sessions.
 
 import type { Exchange } from './exchange.ts';
 import { invalid, isRecord, readJson } from './request-body.ts';
 import type { Route, RouteCall } from './router.ts';
 
 /**
- * Fixes the variables and overrides of one call. The names of the answer's fields are not public; these are assumed.
+ * Fixes the variables and overrides of one call. The names of the response's fields are not public; these are assumed.
  * @see https://docs.cartesia.ai/api-reference/agents/create-websocket-session
  */
 export const agentSessionRoute: Route = {

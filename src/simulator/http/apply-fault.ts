@@ -1,12 +1,12 @@
-// Carries out what a fault rule wants of an HTTP exchange.
+// Carries out fault rules on an HTTP exchange.
 
 import { faultAnswer } from '../fault-answer.ts';
 import { drippingResponse } from './drip.ts';
 import type { Exchange } from './exchange.ts';
 
 /**
- * Acts on the fault of an exchange, or prepares the answer for it.
- * @returns whether the ordinary answer is still to be given
+ * Carries out the fault of an exchange, or prepares the response for it.
+ * @returns whether the ordinary response is still to be sent
  */
 export async function applyFault(exchange: Exchange): Promise<boolean> {
   const { fault, request } = exchange;

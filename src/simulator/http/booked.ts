@@ -1,18 +1,18 @@
-// Work that needs a slot of concurrency and credits.
+// Runs work that needs a concurrency slot and credits.
 
 import type { SlotKind } from '../concurrency.ts';
 import { problem } from '../problems.ts';
 import type { Exchange } from './exchange.ts';
 
-/** What is booked for one request. */
+/** The slot and the payment of one request. */
 export interface Booking {
-  /** Gives the slot back early: before the last byte, because a client that has seen the end may begin anew at once. */
+  /** Returns the slot early: before the last byte, because a client that has seen the end may begin anew at once. */
   release(): void;
-  /** Pays; false when the account's credits do not cover it, and then the refusal has been sent. */
+  /** Pays. If the account's credits do not cover it, sends the refusal and returns false. */
   pay(credits: number): Promise<boolean>;
 }
 
-/** Runs the work while a slot is held; answers `concurrency_limited` where there is none. */
+/** Runs the work while holding a slot; responds with `concurrency_limited` if there is none. */
 export async function booked(
   exchange: Exchange,
   kind: SlotKind,

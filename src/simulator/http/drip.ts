@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A response for the request whose head or body is sent byte by byte; the connection is closed at its end. */
+/** A response to the request whose head or body is sent byte by byte; the connection is closed at its end. */
 export function drippingResponse(
   request: IncomingMessage,
   drip: { readonly part: 'headers' | 'body'; readonly intervalMs: number },
@@ -13,7 +13,7 @@ export function drippingResponse(
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   const stream = new DripStream(request.socket, drip);
-  // A response writes to, corks and watches its socket, all of which a Writable has; it does nothing else with it.
+  // A response only writes to, corks and watches its socket, and a Writable can do all of that.
   response.assignSocket(stream as unknown as Socket);
   response.once('finish', () => stream.end());
   return response;
@@ -25,7 +25,7 @@ class DripStream extends Writable {
   readonly #socket: Socket;
   readonly #part: 'headers' | 'body';
   readonly #intervalMs: number;
-  /** How many bytes of the empty line after the headers have just been seen. */
+  /** How many bytes of HEAD_END the last bytes sent match; all of them once the head is over. */
   #headEndSeen = 0;
 
   constructor(socket: Socket, drip: { readonly part: 'headers' | 'body'; readonly intervalMs: number }) {

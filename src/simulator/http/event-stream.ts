@@ -1,16 +1,16 @@
-// An answer of server-sent events, in the framings that Cartesia's documents leave open.
+// A response of server-sent events, in any of the framings that Cartesia's documentation allows.
 
 import { type Problem, problem, ttsErrorEvent } from '../problems.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface EventStreamForm {
-  /** Legacy error events repeat it. */
+  /** Repeated in legacy error events. */
   readonly contextId?: string | undefined;
   /** Called before the event that ends the stream is written. */
   readonly beforeEnd: () => void;
 }
 
-/** Sends events, and whatever the exchange's fault rule makes of them. */
+/** Sends events, and applies the exchange's fault rule to them. */
 export class EventStream {
   readonly #exchange: Exchange;
   readonly #form: EventStreamForm;
@@ -27,7 +27,7 @@ export class EventStream {
 
   /**
    * Sends one event.
-   * @returns false when a fault has ended the stream, and no more events are to be sent
+   * @returns false if a fault has ended the stream and no more events may be sent
    */
   async send(event: Readonly<Record<string, unknown>>): Promise<boolean> {
     const { fault } = this.#exchange;
@@ -48,13 +48,13 @@ export class EventStream {
     return true;
   }
 
-  /** The last event, and the end of the answer. */
+  /** Sends the last event and ends the response. */
   async finish(event: Readonly<Record<string, unknown>>): Promise<void> {
     this.#form.beforeEnd();
     if (await this.send(event)) await this.#exchange.end();
   }
 
-  /** An error event, which ends the answer. */
+  /** Sends an error event, which ends the response. */
   async fail(cause: Problem): Promise<void> {
     const { version, requestId } = this.#exchange;
     const { contextId } = this.#form;

@@ -1,4 +1,4 @@
-// One HTTP request and its answer: the journal entry, the version, and every way to answer.
+// One HTTP request and its response: the journal entry, the API version, and every way to respond.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { httpErrorBody, type Problem } from '../problems.ts';
 import { type ApiVersion, resolveVersion } from '../version.ts';
 import type { World } from '../world.ts';
 
-/** Where an answer's body ends too early, and how. */
+/** Where the body of a response ends too early, and how. */
 export interface BodyCut {
   readonly afterBytes: number;
   readonly end: 'fin' | 'reset';
@@ -19,7 +19,7 @@ export interface BodyCut {
 
 export type HeaderFields = Readonly<Record<string, string | number>>;
 
-/** The client has gone, or a fault has ended the connection: whoever is answering should stop. */
+/** Thrown when the client has gone or a fault has ended the connection, to stop the code that is responding. */
 export class ExchangeOver extends Error {
   override readonly name = 'ExchangeOver';
 }
@@ -33,11 +33,11 @@ export class Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly fault: FaultAction | null;
-  /** Set by a fault that lets the answer begin and then cuts it. */
+  /** Set by a fault that lets the response begin and then cuts it off. */
   cut: BodyCut | null = null;
-  /** Set by a fault: fields that every answer carries. */
+  /** Set by a fault: header fields to add to the response. */
   extraHeaders: HeaderFields = {};
-  /** Aborted as soon as nobody is there to read the answer. */
+  /** Aborted as soon as nobody is left to read the response. */
   readonly signal: AbortSignal;
   #response: ServerResponse;
   #sent = 0;
@@ -57,17 +57,18 @@ export class Exchange {
     const controller = new AbortController();
     this.signal = controller.signal;
     response.once('close', () => {
-      // Also comes after an answer that went well: then nobody listens to the signal any more.
+      // 'close' also follows a response that completed; the signal then has no listeners any more.
       if (this.entry.outcome === 'completed') return;
       world.journal.update(this.entry, { outcome: 'aborted' });
       controller.abort();
     });
     request.on('data', (chunk: Buffer) => world.journal.received(this.entry, chunk)).pause();
-    // What an early answer has left unread would stand before the next request on this connection. Node sees it read already.
+    // A body that an early response left unread would block the next request on this connection: with a 'data' listener in place, Node
+    // does not discard it.
     response.once('finish', () => request.resume());
   }
 
-  /** Sends the rest through another response object, for faults that shape the raw bytes. */
+  /** Sends everything from here on through another response object, for faults that shape the raw bytes. */
   useResponse(response: ServerResponse): void {
     this.#response = response;
   }
@@ -81,7 +82,7 @@ export class Exchange {
     return this.send(status, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
   }
 
-  /** An error in the form that the request's version reads. */
+  /** Sends an error in the form of the request's API version. */
   sendProblem(problem: Problem, headers: HeaderFields = {}): Promise<void> {
     const { contentType, body } = httpErrorBody(problem, {
       structured: this.version.structured,
@@ -90,25 +91,25 @@ export class Exchange {
     return this.send(problem.status, body, { 'content-type': contentType, ...headers });
   }
 
-  /** A whole answer with its length. */
+  /** Sends a whole response with its length. */
   async send(status: number, body: string | Uint8Array, headers: HeaderFields = {}): Promise<void> {
     this.start(status, { ...headers, 'content-length': Buffer.byteLength(body) });
     await this.write(body);
     await this.end();
   }
 
-  /** Status line and headers; without a `content-length` the body is chunked. */
+  /** Sends status line and headers; without a `content-length` the body is chunked. */
   start(status: number, headers: HeaderFields): void {
     this.world.journal.update(this.entry, { status });
     const cors = this.world.settings.cors ? CORS : {};
     this.#response.writeHead(status, { ...headers, 'x-request-id': this.requestId, ...cors, ...this.extraHeaders });
-    // Headers go out before the first byte of the body, as upstream's do: clients measure both.
+    // Headers go out before the first byte of the body, as Cartesia's do: clients measure both.
     if (headers['content-length'] === undefined) this.#response.flushHeaders();
   }
 
   /**
    * Sends a part of the body and waits until the client takes it.
-   * @throws ExchangeOver when there is nobody left to send to
+   * @throws ExchangeOver if there is nobody left to send to
    */
   async write(chunk: string | Uint8Array): Promise<void> {
     if (this.signal.aborted) throw new ExchangeOver();
@@ -120,7 +121,7 @@ export class Exchange {
     if (this.cut !== null && this.#sent >= this.cut.afterBytes) await this.cutNow(this.cut.end);
   }
 
-  /** The end of the answer. */
+  /** Ends the response. */
   async end(): Promise<void> {
     if (this.signal.aborted) throw new ExchangeOver();
     if (this.cut !== null) await this.cutNow(this.cut.end);
@@ -129,14 +130,14 @@ export class Exchange {
   }
 
   /**
-   * Ends the connection in the middle of the answer, after what was written so far has left.
+   * Ends the connection in the middle of the response, after everything written so far has been sent.
    * @throws ExchangeOver always
    */
   async cutNow(end: BodyCut['end']): Promise<never> {
-    // The headers wait for the first byte of the body, which may never come.
+    // Otherwise the headers would wait for the first byte of the body, which may never come.
     this.#response.flushHeaders();
     await new Promise<void>((resolve) => {
-      // An empty write is called back after everything before it; 'close' comes first if the client is faster.
+      // The callback of an empty write runs after everything before it was written; 'abort' comes first if the client leaves.
       this.signal.addEventListener('abort', () => resolve(), { once: true });
       this.request.socket.write('', () => resolve());
     });
@@ -144,14 +145,14 @@ export class Exchange {
     throw new ExchangeOver();
   }
 
-  /** Ends the connection now, as the act of a fault. */
+  /** Ends the connection now, on behalf of a fault. */
   endConnection(end: BodyCut['end']): void {
     this.world.journal.update(this.entry, { outcome: 'faulted' });
     if (end === 'reset') resetConnection(this.request.socket);
     else this.request.socket.end();
   }
 
-  /** Waits, but not for a client that has gone. */
+  /** Waits; stops at once if the client leaves. @throws ExchangeOver then */
   async delay(ms: number): Promise<void> {
     if (ms <= 0) return;
     await sleep(ms, undefined, { signal: this.signal }).catch(() => {
@@ -166,7 +167,7 @@ export class Exchange {
   }
 }
 
-/** The journal entry of a request or upgrade. */
+/** Opens the journal entry of a request or upgrade. */
 export function openEntry(
   world: World,
   request: IncomingMessage,

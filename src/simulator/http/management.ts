@@ -1,12 +1,12 @@
-// Endpoints that manage an account. A broker never lets clients reach them; a test that looks into the journal proves it.
+// Endpoints that manage an account. A broker must never let clients reach them, which a test can prove from the journal.
 
 import { problem } from '../problems.ts';
 import type { Exchange } from './exchange.ts';
 import type { Route } from './router.ts';
 
 /**
- * What there is to manage. Nothing is stored, so the answers follow from the rows: lists are empty, what is created gets
- * an id and is gone, and whatever has an id in its path is not found. Fixed words come before `{…}` at the same place.
+ * What there is to manage. Nothing is stored, so the rows determine the responses: lists are empty, what is created gets an id and
+ * is forgotten, and anything with an id in its path is not found. Rows with a fixed word come before those with `{…}` in its place.
  */
 const MANAGED: Readonly<Record<string, readonly string[]>> = {
   'Pronunciation dictionary': [
@@ -102,7 +102,7 @@ const MANAGED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** All of them ask for an API key. */
+/** All but one require an API key. */
 export const managementRoutes: readonly Route[] = [
   special('GET', '/agents', (exchange) => exchange.sendJson(200, { summaries: [] })),
   special('GET', '/agents/metrics/results/export', exportResults),

@@ -1,4 +1,4 @@
-// Reading multipart/form-data.
+// Reads multipart/form-data bodies.
 
 import type { BusboyInstance } from '@fastify/busboy';
 import { type Problem, problem } from '../problems.ts';
@@ -39,7 +39,7 @@ async function collect(exchange: Exchange, parser: BusboyInstance): Promise<Body
   parser.on('field', (name, value) => void values.push([name, value]));
   parser.on('file', (name, stream) => {
     const chunks: Buffer[] = [];
-    // A form that ends too early is reported on the part it ends in.
+    // A form that ends too early is reported as an error of the part in which it ends.
     stream.once('error', reject);
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('limit', () => {

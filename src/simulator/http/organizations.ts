@@ -1,10 +1,10 @@
-// Endpoints that ask for an admin key.
+// Endpoints that require an admin key.
 
 import { type Problem, problem } from '../problems.ts';
 import type { Exchange } from './exchange.ts';
 import type { Route } from './router.ts';
 
-/** Usage, keys and organisation: empty, but with the refusals that Cartesia's reference shows. */
+/** Usage, keys and organisation: all empty, but with the errors that Cartesia's reference shows. */
 export const organizationRoutes: readonly Route[] = [
   admin('GET', '/usage/credits', (exchange) => exchange.sendJson(200, { data: [], has_more: false })),
   admin('GET', '/usage/agents', (exchange) => exchange.sendJson(200, { data: [], has_more: false })),
@@ -25,7 +25,7 @@ function admin(method: string, path: string, handle: Route['handle']): Route {
   return { method, path, requires: 'admin_key', handle };
 }
 
-/** Both cursors at once are refused, in a body that has no `error_code` at all. */
+/** Refuses both cursors at once, with a body that has no `error_code` at all. */
 function listOf(exchange: Exchange): Promise<void> {
   const { query } = exchange;
   if (!(query.has('ending_before') && query.has('starting_after'))) {

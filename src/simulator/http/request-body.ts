@@ -1,4 +1,4 @@
-// Reading a request's body.
+// Reads the body of a request.
 
 import { type Problem, problem } from '../problems.ts';
 import { type Exchange, ExchangeOver } from './exchange.ts';
@@ -7,7 +7,7 @@ export type BodyRead<T> =
   | { readonly outcome: 'read'; readonly value: T }
   | { readonly outcome: 'refused'; readonly problem: Problem };
 
-/** A JSON object. The content type is not looked at: some clients send none. */
+/** Reads a JSON object. Ignores the content type, since some clients send none. */
 export async function readJson(exchange: Exchange): Promise<BodyRead<Readonly<Record<string, unknown>>>> {
   const read = await readBytes(exchange, exchange.world.settings.sizes.jsonBytes);
   if (read === null) {
@@ -27,12 +27,12 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The whole body, or null when it is longer than the limit; the rest is then left unread. */
+/** Reads the whole body; null if it is longer than the limit, leaving the rest unread. */
 async function readBytes({ request, signal }: Exchange, limitBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    // Left early, the iterator must not destroy the request: the refusal goes out on the same socket.
+    // An early return must not destroy the request: the refusal goes out on the same socket.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       length += chunk.length;
       if (length > limitBytes) return null;

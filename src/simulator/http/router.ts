@@ -1,4 +1,4 @@
-// Finds the route of a request and asks for what the route requires.
+// Finds the route of a request and checks the credential that the route requires.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authenticate, type Caller, type Requirement } from '../credentials.ts';
@@ -13,7 +13,7 @@ export interface RouteCall {
   readonly caller: Caller;
 }
 
-/** One endpoint. `path` is matched whole, a trailing slash included; `{name}` stands for one segment. */
+/** One endpoint. `path` must match as a whole, including any trailing slash; `{name}` stands for one segment. */
 export interface Route {
   readonly method: string;
   readonly path: string;
@@ -21,7 +21,7 @@ export interface Route {
   readonly handle: (exchange: Exchange, call: RouteCall) => Promise<void>;
 }
 
-/** Answers every request of a server from a table of routes. */
+/** Handles every request of a server by a table of routes. */
 export function createRequestHandler(
   world: World,
   routes: readonly Route[],
@@ -33,7 +33,7 @@ export function createRequestHandler(
   };
 }
 
-/** Whether a path fits a pattern, and with which parameters. */
+/** Makes a function that returns the parameters of a path that matches the pattern, or null. */
 export function pathMatcher(pattern: string): (path: string) => Readonly<Record<string, string>> | null {
   const names = [...pattern.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   const source = pattern.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '([^/]+)');
@@ -68,7 +68,7 @@ function answerPreflight(exchange: Exchange): Promise<void> {
   });
 }
 
-/** A client that left is no failure. A bug of the simulator becomes a 500, or a cut where the answer had begun. */
+/** A client that left is not a failure. A bug in the simulator becomes a 500, or a reset if the response had begun. */
 function giveUp(exchange: Exchange, error: unknown): void {
   if (error instanceof ExchangeOver || exchange.signal.aborted) return;
   if (exchange.started) {

@@ -1,8 +1,8 @@
-// GET /
+// The simulated endpoint GET /.
 
 import type { Route } from './router.ts';
 
-/** Needs no credential and names the newest version. */
+/** Needs no credential and returns the newest API version. */
 export const statusRoute: Route = {
   method: 'GET',
   path: '/',

@@ -1,4 +1,4 @@
-// POST /stt and POST /audio/transcriptions
+// The simulated endpoints POST /stt and POST /audio/transcriptions.
 
 import { CREDIT_COST } from '../credits.ts';
 import { problem } from '../problems.ts';
@@ -11,7 +11,7 @@ import { type Form, readForm } from './multipart.ts';
 import { type BodyRead, invalid } from './request-body.ts';
 import type { Route } from './router.ts';
 
-/** A recording to text. The answer names its `type` since 2026-03-01 (the exact version is undocumented). */
+/** Transcribes a recording. The response has a `type` since 2026-03-01 (the exact version is undocumented). */
 export const sttRoute: Route = {
   method: 'POST',
   path: '/stt',
@@ -19,7 +19,7 @@ export const sttRoute: Route = {
   handle: (exchange) => transcribeForm(exchange, sttAnswer),
 };
 
-/** The same behind OpenAI's names. @see https://platform.openai.com/docs/api-reference/audio/createTranscription */
+/** The same under OpenAI's names. @see https://platform.openai.com/docs/api-reference/audio/createTranscription */
 export const transcriptionsRoute: Route = {
   method: 'POST',
   path: '/audio/transcriptions',

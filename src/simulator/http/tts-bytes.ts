@@ -1,4 +1,4 @@
-// POST /tts/bytes
+// The simulated endpoint POST /tts/bytes.
 
 import { CONTENT_TYPES, type SpeakRequest, speak } from '../audio/containers.ts';
 import { billedCharacters, CREDIT_COST } from '../credits.ts';
@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts';
 import { readJson } from './request-body.ts';
 import type { Route } from './router.ts';
 
-/** Speech as a stream of bytes in any container. */
+/** Generates speech as a stream of bytes in any container. */
 export const ttsBytesRoute: Route = { method: 'POST', path: '/tts/bytes', requires: 'tts', handle: answer };
 
 async function answer(exchange: Exchange): Promise<void> {
@@ -28,7 +28,7 @@ async function answer(exchange: Exchange): Promise<void> {
   });
 }
 
-/** Answers with a recording, chunk by chunk at the pace of the latency settings. */
+/** Sends speech as the response, chunk by chunk at the pace of the latency settings. */
 export async function sendSpeech(exchange: Exchange, booking: Booking, request: SpeakRequest): Promise<void> {
   const { latency } = exchange.world.settings;
   await exchange.delay(latency.firstByteMs);

@@ -1,4 +1,4 @@
-// POST /tts/sse
+// The simulated endpoint POST /tts/sse.
 
 import type { OutputFormat } from '../audio/containers.ts';
 import { createSpeech, type Speech } from '../audio/synthesiser.ts';
@@ -11,7 +11,7 @@ import type { Exchange } from './exchange.ts';
 import { invalid, readJson } from './request-body.ts';
 import type { Route } from './router.ts';
 
-/** Speech as events: chunks in base64, timestamps where asked for, and `done`. Raw audio only. */
+/** Generates speech as events: chunks in base64, timestamps if asked for, and `done`. Raw audio only. */
 export const ttsSseRoute: Route = { method: 'POST', path: '/tts/sse', requires: 'tts', handle: answer };
 
 async function answer(exchange: Exchange): Promise<void> {

@@ -1,4 +1,4 @@
-// POST /voice-changer/bytes, /voice-changer/sse and /infill/bytes
+// The simulated endpoints POST /voice-changer/bytes, /voice-changer/sse and /infill/bytes.
 
 import { type SpeakRequest, speak } from '../audio/containers.ts';
 import { billedCharacters, CREDIT_COST } from '../credits.ts';
@@ -13,7 +13,7 @@ import { type BodyRead, invalid } from './request-body.ts';
 import type { Route } from './router.ts';
 import { sendSpeech } from './tts-bytes.ts';
 
-/** Recordings spoken again in another voice, and text spoken between two recordings. API key only. */
+/** Speaks a recording again in another voice, or text between two recordings. API key only. */
 export const voiceChangerRoutes: readonly Route[] = [
   {
     method: 'POST',
@@ -46,7 +46,7 @@ function change(
     if (clip === undefined) return invalid(exchange, '✖ Required\n  → at clip');
     const heard = await transcribeUpload(clip, { encoding: null, sampleRate: null });
     if (heard === null) return refused(problem(exchange.world.settings, 'unsupported_audio_format'));
-    // A recording without words of this simulator still has a length that something must fill.
+    // Nothing is recognised in a recording that this simulator did not make, but something must be spoken.
     const transcript = heard.text.trim() || '…';
     const voice = readVoice(exchange, form, { transcript, voice: form.fields['voice[id]'] });
     const credits = heard.seconds * CREDIT_COST.voiceChangerPerSecond;
@@ -82,7 +82,7 @@ function serve(
   });
 }
 
-/** The form's fields are those of a TTS request under other names; they are checked as such. */
+/** The form's fields are those of a TTS request under other names, and are checked as such. */
 function readVoice(
   exchange: Exchange,
   { fields }: Form,
@@ -110,7 +110,7 @@ function readVoice(
   return { outcome: 'read', value: { ...read.value, chunkBytes: world.settings.chunkBytes } };
 }
 
-/** Events without a `type`, unlike those of TTS. */
+/** Sends events without a `type`, unlike those of TTS. */
 async function sendEvents(exchange: Exchange, booking: Booking, request: SpeakRequest): Promise<void> {
   const { latency } = exchange.world.settings;
   await exchange.delay(latency.firstByteMs);

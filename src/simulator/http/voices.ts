@@ -1,4 +1,4 @@
-// GET /voices, /voices/{id}, its preview, and /accents
+// The simulated endpoints GET /voices, /voices/{id}, the preview of a voice, and /accents.
 
 import { speak } from '../audio/containers.ts';
 import { problem } from '../problems.ts';
@@ -7,7 +7,7 @@ import { isBefore } from '../version.ts';
 import type { Exchange } from './exchange.ts';
 import type { Route, RouteCall } from './router.ts';
 
-/** Reads of the voice library: API key only. */
+/** The endpoints that read the voice library. API key only. */
 export const voiceRoutes: readonly Route[] = [
   { method: 'GET', path: '/voices', requires: 'api_key', handle: listVoices },
   { method: 'GET', path: '/voices/{id}', requires: 'api_key', handle: getVoice },
@@ -23,7 +23,7 @@ export const voiceRoutes: readonly Route[] = [
   },
 ];
 
-/** A page since 2024-11-13, before that the bare list. */
+/** Returns a page since version 2024-11-13, before that the bare list. */
 function listVoices(exchange: Exchange): Promise<void> {
   const { query, version } = exchange;
   const found = VOICES.filter((voice) => matches(voice, query));
@@ -72,7 +72,7 @@ function pageOf(
   return { data, has_more: hasMore, ...(hasMore && last ? { next_page: last.id } : {}) };
 }
 
-/** The shape of the request's version: `access` and `visibility` took the place of `is_public` in 2026-08-14. */
+/** A voice in the shape of the request's version: `access` and `visibility` replaced `is_public` in 2026-08-14. */
 function shown(exchange: Exchange, voice: Voice): Readonly<Record<string, unknown>> {
   const { version, query } = exchange;
   const { incompatibleModels: _, accent, country, gender, ...common } = voice;
@@ -87,7 +87,7 @@ function shown(exchange: Exchange, voice: Voice): Readonly<Record<string, unknow
   return { ...base, ...access, accent, country, gender, ...preview };
 }
 
-/** A preview needs the same credential as the voice did, so that a page cannot simply play it. */
+/** A preview requires the same credential as the voice, so a web page cannot simply play it. */
 async function downloadPreview(exchange: Exchange, { params }: RouteCall): Promise<void> {
   const { settings } = exchange.world;
   const voice = VOICES.find((candidate) => previewId(candidate) === params['id']);

@@ -1,4 +1,4 @@
-// The audio formats that both agent sockets name.
+// The audio formats of both agent sockets.
 
 import type { OutputEncoding } from '../audio/encodings.ts';
 

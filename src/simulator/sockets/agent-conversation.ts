@@ -1,4 +1,4 @@
-// A call with the scripted agent, apart from the protocol that carries it.
+// A call with the scripted agent, independent of the protocol that carries it.
 
 import { createSampleDecoder } from '../audio/encodings.ts';
 import { createTranscriber } from '../audio/transcriber.ts';
@@ -26,14 +26,14 @@ export interface Turn {
   readonly toolCalls: readonly ToolCall[];
 }
 
-/** What a protocol does with what happens. */
+/** How a protocol reports the events of a call. */
 export interface AgentLine {
   audio(bytes: Buffer): void;
-  /** Audio that was sent and not yet played is void. */
+  /** Tells the client to discard audio that was sent and not yet played. */
   clear(): void;
   press(digit: string): void;
   transfer(number: string): void;
-  /** The tool's answer, or null where the protocol has no tools. */
+  /** Resolves with the tool's result; null if the protocol has no tools. */
   callTool(name: string, parameters: Readonly<Record<string, unknown>>): Promise<ToolCall> | null;
   hangUp(reason: string | null): void;
   fail(): void;
@@ -42,7 +42,7 @@ export interface AgentLine {
   turnEnded(turn: Turn): void;
 }
 
-/** A user who stops sending audio has stopped speaking. */
+/** A user who sends no audio for this long has stopped speaking. */
 const NO_AUDIO_MS = 1_000;
 
 export class AgentConversation {
@@ -56,7 +56,7 @@ export class AgentConversation {
   #userStart = 0;
   #eagerEnd: number | null = null;
   #stopWaiting: Cancel = () => {};
-  /** Raised when the user speaks: what the agent was about to do is then out of date. */
+  /** Incremented when the user interrupts, which makes everything the agent was about to do obsolete. */
   #round = 0;
   #work: Promise<void> = Promise.resolve();
 
@@ -115,7 +115,7 @@ export class AgentConversation {
 
   #interrupt(): void {
     this.#round += 1;
-    // What waits for a tool that never answers must not hold up the rest of the call.
+    // Work that waits for a tool that never answers must not block the rest of the call.
     this.#work = Promise.resolve();
     if (this.#voice.interrupt()) this.#line.clear();
   }

@@ -1,4 +1,4 @@
-// WS /agents/stream/{agent_id}
+// The simulated WebSocket /agents/stream/{agent_id}.
 
 import { randomUUID } from 'node:crypto';
 import { isRecord } from '../http/request-body.ts';
@@ -70,7 +70,7 @@ class AgentLineSocket {
         if (isRecord(message['metadata'])) this.#send('custom', { metadata: message['metadata'] });
         break;
       default:
-      // What the agent does not know it does not answer.
+      // The agent ignores events that it does not know.
     }
   }
 
@@ -106,7 +106,7 @@ class AgentLineSocket {
       callTool: () => null,
       hangUp,
       fail: () => this.#session.close(1011, 'agent failed'),
-      // Turns are not told on this socket.
+      // This socket does not report turns.
       turnStarted: () => {},
       turnText: () => {},
       turnEnded: () => {},

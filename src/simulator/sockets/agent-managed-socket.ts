@@ -1,4 +1,4 @@
-// WS /v1/agents/websocket/{agent_id}
+// The simulated WebSocket /v1/agents/websocket/{agent_id}.
 
 import { randomUUID } from 'node:crypto';
 import type { AgentSession } from '../agent-sessions.ts';
@@ -14,7 +14,7 @@ import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 
 /**
- * Calls with a managed agent. Besides keys and access tokens a session token opens it, once and for its agent only.
+ * Calls with a managed agent. Besides keys and access tokens, a session token opens it, once and for its own agent only.
  * @see https://docs.cartesia.ai/api-reference/agents/agent-websocket
  */
 export const agentManagedEndpoint: SocketEndpoint = {
@@ -55,14 +55,14 @@ type ErrorCode =
   | 'invalid_dynamic_variables'
   | 'dynamic_variables_not_allowed';
 
-/** A form of its own, neither that of HTTP nor that of the speech sockets. */
+/** This socket's own form of errors, unlike that of HTTP and of the speech sockets. */
 function errorEvent(code: ErrorCode, message: string, fatal: boolean): object {
   return { type: 'error', code, message, fatal };
 }
 
 interface CallOptions {
   readonly agentId: string;
-  /** What a server has fixed for this call, or null. */
+  /** What the app's server has fixed for this call, or null. */
   readonly agentSession: AgentSession | null;
   readonly mayGiveVariables: boolean;
 }
@@ -106,18 +106,18 @@ class AgentManagedSocket {
 
   #receive(message: Message): void {
     const complaint = this.#handle(message);
-    // Not fatal: the event is ignored and the socket stays.
+    // Not fatal: the event is ignored and the socket stays open.
     if (complaint !== null) this.#session.send(errorEvent('invalid_event', complaint, false));
   }
 
-  /** What is wrong with an event, or null. */
+  /** Handles an event; returns what is wrong with it, or null. */
   #handle(message: Message): string | null {
     switch (message['type']) {
       case 'session_create':
         return this.#create(message);
       case 'audio_input':
         if (typeof message['audio'] !== 'string') return 'audio must be a base64 string.';
-        // Until the session is ready audio is dropped.
+        // Audio is dropped until the session is ready.
         this.#conversation?.hear(Buffer.from(message['audio'], 'base64'));
         return null;
       case 'dtmf_input':
@@ -151,7 +151,7 @@ class AgentManagedSocket {
     return null;
   }
 
-  /** Whether the call can begin with these; otherwise it ends with a fatal error. */
+  /** Returns whether the call can begin with these variables; if not, ends it with a fatal error. */
   #areVariablesGood(given: Variables | undefined): boolean {
     if (given !== undefined && !this.#options.mayGiveVariables) {
       this.#fail('dynamic_variables_not_allowed', 'Dynamic variables need an API key or a session.', 1008);
@@ -252,7 +252,7 @@ const SESSION_FIELDS = new Set(['type', 'audio', 'dynamic_variables']);
 const AUDIO_FIELDS = new Set(['input_format', 'output_delivery']);
 const DIGIT = /^[0-9*#]$/;
 
-/** What the client wants, or what is wrong with it. Unknown fields are refused on this socket. */
+/** Returns what the client wants, or what is wrong with the message. This socket refuses unknown fields. */
 function readSessionCreate(message: Message): SessionWish | string {
   const { audio, dynamic_variables: variables } = message;
   if (!isRecord(audio)) return 'audio must be an object.';
@@ -268,7 +268,7 @@ function readSessionCreate(message: Message): SessionWish | string {
   return { formatName: String(audio['input_format']), format, delivery, variables };
 }
 
-/** Voice and speed as a session may override them. */
+/** Voice and speed, which a session may override. */
 function outputOverrides(overrides: Readonly<Record<string, unknown>>): { voiceId: string; speed: number } {
   const audio = isRecord(overrides['audio']) ? overrides['audio'] : {};
   const output = isRecord(audio['output']) ? audio['output'] : {};

@@ -1,4 +1,4 @@
-// Dynamic variables of a managed agent's call.
+// Checks the dynamic variables of a managed agent's call.
 
 export type Variables = Readonly<Record<string, unknown>>;
 
@@ -6,7 +6,7 @@ const MOST = 64;
 const LONGEST_NAME = 64;
 const RESERVED = /^(?:system__|secret__)/;
 
-/** What is wrong with them, or null. */
+/** Returns what is wrong with the variables, or null. */
 export function variablesFault(variables: Variables): string | null {
   const names = Object.keys(variables);
   if (names.length > MOST) return `At most ${MOST} dynamic variables are allowed.`;

@@ -1,4 +1,4 @@
-// The agent's speech, sent in small frames as fast as it is spoken, and cut short when the user interrupts.
+// The agent's speech, sent in small frames at speaking pace or at once, and cut short when the user interrupts.
 
 import { createSpeech } from '../audio/synthesiser.ts';
 import type { AgentFormat } from './agent-audio.ts';
@@ -8,17 +8,17 @@ export interface AgentVoiceOptions {
   readonly format: AgentFormat;
   readonly voiceId: string;
   readonly speed: number;
-  /** `as_available` sends without waiting for what was sent before to be heard. */
+  /** `as_available` sends without waiting until the client has played what was sent before. */
   readonly delivery: 'speaking_pace' | 'as_available';
 }
 
 export interface AgentVoice {
   /**
-   * Speaks, calling back for each frame of audio and for each piece of text as its audio begins. The pieces join to the text.
+   * Speaks, calling back for each frame of audio and for each piece of text as its audio begins. The pieces add up to the text.
    * @returns whether it came to the end
    */
   say(text: string, heard: { audio(bytes: Buffer): void; text(piece: string): void }): Promise<boolean>;
-  /** Stops speaking at once. Answers whether there was something to stop. */
+  /** Stops speaking at once. Returns whether there was anything to stop. */
   interrupt(): boolean;
 }
 
@@ -54,11 +54,11 @@ export function createAgentVoice(session: SocketSession, options: AgentVoiceOpti
           heard.text(pieces[said] ?? '');
         }
         heard.audio(speech.read(Math.round(bytesPerSecond * FRAME_SECONDS)));
-        // A frame is followed by its own time, so that the end is reached when the user has heard it.
+        // Each frame is followed by a wait of its own length, so that speech ends when the user has heard it.
         await Promise.race([pace(), stopped]);
         await session.drained();
       }
-      // By now another text may be spoken.
+      // Another text may have begun by now.
       if (stop === stopThis) stop = null;
       return !isStopped;
     },

@@ -1,4 +1,4 @@
-// Takes WebSocket upgrades: who may open which socket, and what a refusal looks like.
+// Accepts WebSocket upgrades and hands each to its endpoint.
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -23,7 +23,7 @@ const ENDPOINTS: readonly SocketEndpoint[] = [
   agentManagedEndpoint,
 ];
 
-/** Serves the API's WebSockets on an HTTP server. Compression is never agreed to. */
+/** Serves the API's WebSockets on an HTTP server. Never negotiates compression. */
 export function attachSockets(server: Server, world: World): void {
   const endpoints = ENDPOINTS.map((endpoint) => ({ endpoint, match: pathMatcher(endpoint.path) }));
   const acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false });

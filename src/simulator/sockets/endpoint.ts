@@ -1,4 +1,4 @@
-// What every WebSocket endpoint is made of.
+// What all WebSocket endpoints share: the type of an endpoint, authentication, and slots.
 
 import type { SlotKind } from '../concurrency.ts';
 import type { Caller, Requirement } from '../credentials.ts';
@@ -6,22 +6,22 @@ import { type Problem, problem } from '../problems.ts';
 import type { Upgrade } from '../upgrade.ts';
 import type { SocketSession } from './session.ts';
 
-/** An upgrade that has found its endpoint. */
+/** An upgrade request that matches an endpoint. */
 export interface Opening {
   readonly upgrade: Upgrade;
   /** Decoded values of the `{name}` parts of the path. */
   readonly params: Readonly<Record<string, string>>;
-  /** Answers 101. Not called back when the handshake itself is faulty; that is answered with 400. */
+  /** Responds with 101. If the handshake itself is faulty, the response is 400 and `opened` is not called. */
   accept(opened: (session: SocketSession) => void): void;
 }
 
-/** One WebSocket of the API. `path` is matched whole; `{name}` stands for one segment. */
+/** One WebSocket of the API. `path` must match as a whole; `{name}` stands for one segment. */
 export interface SocketEndpoint {
   readonly path: string;
   open(opening: Opening): void;
 }
 
-/** Says no after the upgrade: an error event in the endpoint's form, then 1008, which clients do not retry. */
+/** Refuses after the upgrade: an error event in the endpoint's form, then 1008, which clients do not retry. */
 export type Refusal = (session: SocketSession, refused: Problem) => void;
 
 /** Authenticates, or refuses in the way that the settings say. */
@@ -36,8 +36,8 @@ export function admitted(opening: Opening, requirement: Requirement, refuseLater
 }
 
 /**
- * Accepts with a slot that is held for as long as the socket is open, or refuses with 429. The slot is free again before the
- * client can know of the end, so that it may open the next socket at once.
+ * Accepts with a slot that is held while the socket is open, or refuses with 429. The slot is free again before the client can
+ * notice the end, so that it may open the next socket at once.
  */
 export function acceptBooked(
   opening: Opening,
@@ -48,7 +48,7 @@ export function acceptBooked(
   const { world, request } = opening.upgrade;
   const slot = world.concurrency.take(kind);
   if (slot !== null) {
-    // Where the handshake fails after this, no session ends, only the connection.
+    // If the handshake fails after this, there is no session to end, only a connection.
     request.socket.once('close', () => slot.release());
     opening.accept((session) => {
       session.whenOver(() => slot.release());

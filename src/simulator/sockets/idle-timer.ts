@@ -1,11 +1,11 @@
-// Notices when a socket has been quiet for too long.
+// Detects that a socket has been idle for too long.
 
 import type { Cancel, Clock } from '../clock.ts';
 
 /** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Calls `expired` once, when nothing was `touch`ed for the time. Touching is cheap: it moves no timer. */
+/** Calls `expired` once, when `touch` was not called for the idle time. Touching is cheap: it does not move a timer. */
 export class IdleTimer {
   readonly #clock: Clock;
   readonly #idleMs: () => number;
@@ -13,7 +13,7 @@ export class IdleTimer {
   #last: number;
   #cancel: Cancel = () => {};
 
-  /** @param idleMs read whenever the timer is looked at, so that a changed setting counts */
+  /** @param idleMs read whenever the timer fires, so that a changed setting counts */
   constructor(clock: Clock, idleMs: () => number, expired: () => void) {
     this.#clock = clock;
     this.#idleMs = idleMs;

@@ -1,6 +1,6 @@
 import { isRecord } from '../http/request-body.ts';
 
-/** A text frame as a JSON object, or null where it is something else. */
+/** Parses a text frame as a JSON object; null if it is anything else. */
 export function parsedMessage(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,4 +1,4 @@
-// What the simulated agent does: a small script, so that an app can reach every message of the protocol by talking.
+// The script of the simulated agent, with which an app can trigger every message of the protocol by talking.
 
 export type AgentAction =
   | { readonly kind: 'say'; readonly text: string }
@@ -8,7 +8,7 @@ export type AgentAction =
   | { readonly kind: 'hang_up'; readonly reason: string | null }
   | { readonly kind: 'fail' };
 
-/** The first line whose words the user says decides; without any the agent repeats what it heard. */
+/** The first line whose words the user says decides; if none matches, the agent repeats what it heard. */
 const SCRIPT: readonly { readonly when: RegExp; readonly actions: (match: RegExpExecArray) => AgentAction[] }[] = [
   {
     when: /goodbye/i,
@@ -41,7 +41,7 @@ export function replyTo(text: string): AgentAction[] {
   return [{ kind: 'say', text: `You said: ${text}` }];
 }
 
-/** A pressed key is pressed back and named. */
+/** The agent presses the same key and names it. */
 export function replyToDigit(digit: string): AgentAction[] {
   return [
     { kind: 'press', digit },

@@ -8,23 +8,23 @@ import type { Upgrade } from '../upgrade.ts';
 import type { World } from '../world.ts';
 import { IdleTimer } from './idle-timer.ts';
 
-/** What a kind of socket does with what it hears. All are optional. */
+/** How a kind of socket handles what it receives. */
 export interface SocketHandlers {
   text?(text: string): void;
   binary?(bytes: Buffer): void;
   ping?(): void;
-  /** A fault rule wants an error to be reported now, in this socket's form. */
+  /** Reports an error now, in this socket's form, because a fault rule says so. */
   errorEvent?(problem: Problem): void;
 }
 
-/** Close codes that a close frame may carry; the others only a receiver makes up. @see RFC 6455 §7.4 */
+/** Whether a close frame may carry the code; the others exist only on the receiver's side. @see RFC 6455 §7.4 */
 const isSendable = (code: number) =>
   (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
-/** What a close frame has room for. @see RFC 6455 §5.5 */
+/** The room for a reason in a close frame. @see RFC 6455 §5.5 */
 const REASON_BYTES = 123;
-/** A close reason that only a bug of the simulator gives. */
+/** The close reason for bugs in the simulator, used for nothing else. */
 export const SIMULATOR_FAILURE = 'simulator failure';
-/** Above this the client is not reading: producers wait. */
+/** With more than this in the buffer the client is not reading, and producers wait. */
 const HIGH_WATER_BYTES = 1024 * 1024;
 
 export class SocketSession {
@@ -49,7 +49,7 @@ export class SocketSession {
     this.#listen();
   }
 
-  /** Begins: until now nothing was heard, as `ws` emits nothing before the next tick. */
+  /** Installs the handlers. Nothing was missed until now, since `ws` emits nothing before the next tick. */
   start(handlers: SocketHandlers): void {
     this.#handlers = handlers;
     this.#carryOutFault();
@@ -64,7 +64,7 @@ export class SocketSession {
     return !this.#isOver && this.#socket.readyState === this.#socket.OPEN;
   }
 
-  /** Closes with 1000 `connection idle timeout` when not {@link touch}ed for so long. */
+  /** Closes with 1000 `connection idle timeout` if {@link touch} is not called for this long. */
   closeWhenIdle(idleMs: () => number): void {
     const close = () => this.close(1000, 'connection idle timeout');
     this.#idle = new IdleTimer(this.world.clock, idleMs, close);
@@ -96,7 +96,7 @@ export class SocketSession {
     this.#sendFrame('text', text);
   }
 
-  /** Whether a producer should wait before it makes more, because the client does not read. */
+  /** Whether a producer should wait because the client is not reading. */
   get isCongested(): boolean {
     return this.#socket.bufferedAmount > HIGH_WATER_BYTES;
   }
@@ -117,12 +117,12 @@ export class SocketSession {
     this.#over('completed');
   }
 
-  /** The end after a bug of the simulator: 1011, and the reason says whose fault it was. */
+  /** Ends the socket after a bug in the simulator: 1011, with a reason that says whose fault it was. */
   fail(): void {
     this.close(1011, SIMULATOR_FAILURE);
   }
 
-  /** Ends the connection with RST, as the act of a fault. */
+  /** Ends the connection with RST, on behalf of a fault. */
   #reset(): void {
     this.#over('faulted');
     resetConnection(this.upgrade.request.socket);
@@ -148,7 +148,7 @@ export class SocketSession {
         this.close(fault.code, fault.reason);
         break;
       case 'reset_socket':
-        // What was sent before should leave the machine: RST discards what is still buffered here.
+        // Earlier frames must leave the machine first: RST discards what is still buffered here.
         this.#isSilent = true;
         this.upgrade.request.socket.write('', () => this.#reset());
         break;
@@ -197,7 +197,7 @@ export class SocketSession {
       if (code !== 1006) this.#note('client', 'close', reason, code);
       this.#over(code === 1006 ? 'aborted' : 'completed');
     });
-    // `ws` answers violations of the protocol with a close frame by itself.
+    // `ws` itself responds to protocol violations with a close frame.
     socket.on('error', () => {});
   }
 

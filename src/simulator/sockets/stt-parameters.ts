@@ -1,4 +1,4 @@
-// The query of the two STT sockets.
+// Reads the query parameters of the two STT sockets.
 
 import { INPUT_ENCODINGS, type InputEncoding } from '../audio/encodings.ts';
 import { type Problem, problem } from '../problems.ts';
@@ -9,10 +9,10 @@ export interface SttParameters {
   readonly model: string;
   readonly encoding: InputEncoding;
   readonly sampleRate: number;
-  /** Whether the older model is asked for, which takes a language and finds pauses itself. */
+  /** Whether the client asks for the older model, which takes a language and detects pauses itself. */
   readonly isWhisper: boolean;
   readonly language: string;
-  /** Seconds of silence after which the older model gives a final transcript; null = only when asked. */
+  /** Seconds of silence after which the older model sends a final transcript; null = only when asked. */
   readonly maxSilenceSeconds: number | null;
 }
 
@@ -22,10 +22,10 @@ export type ParametersRead =
 
 const KEYTERMS = 100;
 const KEYTERM_CHARACTERS = 1_200;
-/** Audio outside these is no speech that anybody records. */
+/** Nobody records speech at rates outside these. */
 const SAMPLE_RATES = { from: 8_000, to: 192_000 } as const;
 
-/** @param kind the turns socket has no older model and no language */
+/** @param kind the turns socket does not have the older model */
 export function readSttParameters(world: World, query: URLSearchParams, kind: 'manual' | 'turns'): ParametersRead {
   const model = query.get('model') ?? '';
   const isWhisper = model.startsWith('ink-whisper');
@@ -53,7 +53,7 @@ function refused(
   name: 'model_not_found' | 'language_not_supported' | 'invalid_request',
   message?: string,
 ): ParametersRead {
-  // The page that the TTS error links to is about voices, so there is none here.
+  // `model_not_found` links to a page about TTS models, which does not fit here.
   const { docUrl: _, ...told } = problem(world.settings, name, message === undefined ? {} : { message });
   return { outcome: 'refused', problem: told };
 }

@@ -1,11 +1,11 @@
-// WS /stt/websocket
+// The simulated WebSocket /stt/websocket.
 
 import { problem } from '../problems.ts';
 import { isBefore } from '../version.ts';
 import type { SocketEndpoint } from './endpoint.ts';
 import { openSttStream, type SttStream } from './stt-stream.ts';
 
-/** Transcription where the client says when a turn ends. @see https://docs.cartesia.ai/api-reference/stt/websocket */
+/** Transcription in which the client says when a turn ends. @see https://docs.cartesia.ai/api-reference/stt/websocket */
 export const sttEndpoint: SocketEndpoint = {
   path: '/stt/websocket',
   open: (opening) => openSttStream(opening, 'manual', listen),

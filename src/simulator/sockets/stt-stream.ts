@@ -1,4 +1,4 @@
-// What both STT sockets share: opening, listening, paying, and saying what is wrong.
+// What both STT sockets share: opening, transcribing, paying, and reporting errors.
 
 import { createSampleDecoder } from '../audio/encodings.ts';
 import { createTranscriber, type Transcriber } from '../audio/transcriber.ts';
@@ -13,13 +13,13 @@ export interface SttStream {
   readonly session: SocketSession;
   readonly parameters: SttParameters;
   readonly transcriber: Transcriber;
-  /** Hears more audio; answers whether text was added. False also where the account cannot pay, which ends the stream. */
+  /** Takes more audio; returns whether text was added. Also false if the account cannot pay, which ends the stream. */
   hear(bytes: Buffer): boolean;
-  /** Reports an error; the stream goes on. */
+  /** Sends an error event; the stream goes on. */
   report(cause: Problem): void;
 }
 
-/** Checks everything that can be wrong with an upgrade, and calls back for those that may stream. */
+/** Checks everything that can be wrong with an upgrade, and calls `opened` if it may stream. */
 export function openSttStream(opening: Opening, kind: 'manual' | 'turns', opened: (stream: SttStream) => void): void {
   const { world, query } = opening.upgrade;
   if (admitted(opening, 'stt', refuse) === null) return;
@@ -48,7 +48,7 @@ function createStream(session: SocketSession, parameters: SttParameters): SttStr
   const perSecond = parameters.isWhisper ? CREDIT_COST.sttWhisperPerSecond : CREDIT_COST.sttInkPerSecond;
   let paidSeconds = 0;
 
-  /** Pays each second of audio as it begins. */
+  /** Pays for each second of audio as it begins. */
   const pay = (): boolean => {
     const due = Math.ceil(transcriber.seconds) - paidSeconds;
     if (due <= 0) return true;

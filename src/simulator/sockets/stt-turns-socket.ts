@@ -1,4 +1,4 @@
-// WS /stt/turns/websocket
+// The simulated WebSocket /stt/turns/websocket.
 
 import type { Cancel } from '../clock.ts';
 import { isRecord } from '../http/request-body.ts';
@@ -8,14 +8,14 @@ import { parsedMessage } from './message.ts';
 import { openSttStream, type SttStream } from './stt-stream.ts';
 import { createTurnDetector, type TurnEvent, type TurnThresholds } from './turn-detector.ts';
 
-/** Transcription where the model finds the turns. @see https://docs.cartesia.ai/use-the-api/stt/troubleshooting/auto */
+/** Transcription in which the model finds the turns. @see https://docs.cartesia.ai/use-the-api/stt/troubleshooting/auto */
 export const sttTurnsEndpoint: SocketEndpoint = {
   path: '/stt/turns/websocket',
   open: (opening) => openSttStream(opening, 'turns', listen),
 };
 
 const DEFAULT_TIMEOUT_MS = 5_600;
-/** The documented maximum; beyond some 24 days a timer would fire at once. */
+/** The documented maximum; a timer of more than about 24 days would fire at once. */
 const MAXIMUM_TIMEOUT_MS = 11_200;
 
 function listen(stream: SttStream): void {
@@ -36,7 +36,7 @@ function listen(stream: SttStream): void {
     }
   };
   const endTurn = () => tell(turns.end(transcriber.peek().text));
-  /** A client that stops sending ends its turn too, only later. */
+  /** A client that stops sending also ends its turn, only later. */
   const endTurnLater = () => {
     stopTimeout();
     if (turns.isInTurn) stopTimeout = session.after(timeoutMs, endTurn);
@@ -76,7 +76,7 @@ function thresholdsFrom(read: (name: string) => unknown, before: TurnThresholds)
   };
 }
 
-/** Ranges moved between releases, so any number is taken. */
+/** Cartesia's allowed ranges changed between releases, so any number is accepted. */
 function numberOr(value: unknown, fallback: number): number {
   const number = typeof value === 'string' && value !== '' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : fallback;

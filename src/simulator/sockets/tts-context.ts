@@ -1,4 +1,4 @@
-// One context of the TTS socket: text comes in parts, audio goes out in chunks.
+// One context of the TTS socket: text arrives in parts, audio leaves in chunks.
 
 import type { Score } from '../audio/score.ts';
 import { createSpeech, type Speech } from '../audio/synthesiser.ts';
@@ -48,7 +48,7 @@ export class TtsContext {
     this.#speech = createSpeech({ voiceId, speed, volume, sampleRate: format.sampleRate, encoding: format.encoding });
   }
 
-  /** Takes the next message of the context; a problem when it cannot be accepted, which is the context's end. */
+  /** Takes the next message of the context. Returns a problem if it cannot be accepted, which ends the context. */
   add(request: GenerationRequest): Problem | null {
     const { settings, credits } = this.#session.world;
     if (this.#isFinishing) {
@@ -69,7 +69,7 @@ export class TtsContext {
     return null;
   }
 
-  /** Drops what has not begun. Of the generation under way some chunks still come. */
+  /** Drops what has not begun. Some chunks of the generation under way still come. */
   cancel(): void {
     const { chunksAfterCancel } = this.#session.world.settings.sockets;
     this.#held = '';
@@ -89,7 +89,7 @@ export class TtsContext {
   }
 
   #hold(ms: number): void {
-    // The delay counts from the first text that is held, not from the latest.
+    // The delay counts from the first held text, not from the latest.
     if (this.#held === '') this.#expireLater();
     if (this.#held === '' || this.#isHolding) return;
     this.#isHolding = true;
@@ -119,7 +119,7 @@ export class TtsContext {
     else this.#expireLater();
   }
 
-  /** A context ends by itself a while after its last audio, unless more text came or is held. */
+  /** A context ends by itself some time after its last audio, unless more text has come or is held. */
   #expireLater(): void {
     if (this.#isHolding || this.#isWorking) return;
     this.#stopExpiry();
@@ -129,7 +129,7 @@ export class TtsContext {
   async #speak(text: string): Promise<void> {
     const { latency } = this.#session.world.settings;
     const score = this.#speech.say(text);
-    // The silence at the end shares a chunk with the last words.
+    // The final silence shares a chunk with the last words.
     if (this.#steps[0]?.kind === 'finish') {
       this.#steps.shift();
       this.#speech.finish();
@@ -147,7 +147,7 @@ export class TtsContext {
     }
   }
 
-  /** Also lets other contexts and sockets have their turn, and a slow client catch up. */
+  /** Also lets other contexts and sockets run, and a slow client catch up. */
   async #pause(ms: number): Promise<void> {
     if (ms > 0) await new Promise<void>((resolve) => void this.#session.after(ms, resolve));
     else await new Promise((resolve) => setImmediate(resolve));
@@ -161,7 +161,7 @@ export class TtsContext {
     const data = this.#speech.read(this.#session.world.settings.chunkBytes).toString('base64');
     const stepTime = Math.round((performance.now() - began) * 1000) / 1000;
     const rest = JSON.stringify({ done: false, status_code: 206, step_time: stepTime, ...this.#labels() }).slice(1);
-    // Base64 needs no escaping, and looking for what does would be most of the work of a chunk.
+    // Base64 needs no escaping; JSON.stringify would spend most of a chunk's time looking for characters that do.
     this.#send(`{"type":"chunk","data":"${data}",${rest}`);
   }
 
@@ -196,7 +196,7 @@ export class TtsContext {
     if (this.#isOver) return;
     const isSilent = Number.isFinite(this.#chunksLeft) && !this.#session.world.settings.sockets.doneAfterCancel;
     this.abandon();
-    // The slot is free before the client hears of the end, because it may begin the next context at once.
+    // `abandon` has freed the slot before the client hears of the end, because it may begin the next context at once.
     const event = { type: 'done', done: true, status_code: 206, context_id: this.#id };
     if (!isSilent) this.#session.send(event);
   }

@@ -1,4 +1,4 @@
-// WS /tts/websocket
+// The simulated WebSocket /tts/websocket.
 
 import { randomUUID } from 'node:crypto';
 import { type Problem, problem, ttsErrorEvent } from '../problems.ts';
@@ -34,9 +34,9 @@ function errorEvent(session: SocketSession, cause: Problem, contextId?: string):
   });
 }
 
-/** Letters, digits, `_` and `-`, as the live service says. Its longest id is not known; this one bounds memory. */
+/** Letters, digits, `_` and `-`, as the live service requires. Its maximum length is unknown; this one bounds memory. */
 const CONTEXT_ID = /^[A-Za-z0-9_-]{1,512}$/;
-/** Contexts that ended are remembered, so that late text for them is told apart from a new context; but not for ever. */
+/** How many ended contexts are remembered, to tell late text for them from a new context. */
 const REMEMBERED = 1_000;
 
 class TtsSocket {
@@ -74,7 +74,7 @@ class TtsSocket {
     }
     const { context_id: id, cancel } = message;
     if (cancel === true) {
-      // A cancel for a context that has ended meanwhile is no mistake of the client.
+      // A cancel for a context that has ended in the meantime is not a client error.
       if (typeof id === 'string') this.#contexts.get(id)?.cancel();
       return;
     }
@@ -99,7 +99,7 @@ class TtsSocket {
     return problem(settings, 'context_id_invalid', { message });
   }
 
-  /** Begins or continues a context. What it answers is the context's end. */
+  /** Begins or continues a context. Returns a problem if that fails, which ends the context. */
   #generate(contextId: string, message: Readonly<Record<string, unknown>>): Problem | null {
     const { world, upgrade } = this.#session;
     const known = this.#contexts.get(contextId);
@@ -116,12 +116,12 @@ class TtsSocket {
     return context === null ? problem(world.settings, 'concurrency_limited') : context.add(read.value);
   }
 
-  /** Until 2025-04-16 text was not held back unless a delay was asked for. */
+  /** Before version 2025-11-04, text was not held back unless a delay was asked for. */
   #withDefaults(message: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
     return isBefore(this.#session.upgrade.version, '2025-11-04') ? { max_buffer_delay_ms: 0, ...message } : message;
   }
 
-  /** A new context, or null where the plan has no room for it. */
+  /** Begins a new context; null if the plan has no room for it. */
   #begin(contextId: string, request: GenerationRequest): TtsContext | null {
     const { world } = this.#session;
     const slot = world.concurrency.take('tts');
@@ -141,7 +141,7 @@ class TtsSocket {
     if (this.#ended.size > REMEMBERED && oldest !== undefined) this.#ended.delete(oldest);
   }
 
-  /** An error is the end of the context it names. */
+  /** Sends an error, which ends the context that it names. */
   #refuse(cause: Problem, contextId?: string): void {
     if (contextId !== undefined) this.#contexts.get(contextId)?.abandon();
     this.#session.send(errorEvent(this.#session, cause, contextId));

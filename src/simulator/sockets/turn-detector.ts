@@ -1,6 +1,6 @@
-// When a speaker begins, pauses and ends: decisions only, from text and silence.
+// Decides from text and silence when a speaker's turn begins, pauses and ends. Pure decisions, without a clock.
 
-/** Thresholds of the probability that somebody is speaking. */
+/** Thresholds for the probability that the user is speaking. */
 export interface TurnThresholds {
   readonly start: number;
   readonly eagerEnd: number;
@@ -16,7 +16,7 @@ export type TurnEvent =
 export interface TurnDetector {
   thresholds: TurnThresholds;
   readonly isInTurn: boolean;
-  /** After every piece of audio: what was heard in this turn so far, and for how long nothing was said. */
+  /** Call it after every piece of audio, with the text heard in this turn so far and the length of the silence since. */
   hear(transcript: string, silentSeconds: number): TurnEvent[];
   /** Ends the turn now, if there is one. */
   end(transcript: string): TurnEvent[];
@@ -63,7 +63,7 @@ export function createTurnDetector(): TurnDetector {
   };
 }
 
-/** Falls from 1 to 0 in the first second of silence, so that the default thresholds are 0.4 s and 0.7 s. */
+/** Falls from 1 to 0 in the first second of silence: the default thresholds for the end correspond to 0.4 s and 0.7 s. */
 function speakingProbability(silentSeconds: number): number {
   return Math.max(0, 1 - silentSeconds);
 }

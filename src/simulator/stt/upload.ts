@@ -1,4 +1,4 @@
-// From an uploaded recording to text.
+// Transcribes an uploaded recording.
 
 import { decodeSamples, INPUT_ENCODINGS } from '../audio/encodings.ts';
 import { type Recording, readRecording } from '../audio/recording.ts';
@@ -10,7 +10,7 @@ export interface UploadTranscript extends Transcript {
 }
 
 /**
- * Hears a WAV or MP3 file, or raw PCM where the encoding and sample rate are named.
+ * Reads a WAV or MP3 file, or raw PCM if its encoding and sample rate are given.
  * @returns null for audio that cannot be read
  */
 export async function transcribeUpload(

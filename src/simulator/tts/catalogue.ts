@@ -9,7 +9,7 @@ export interface Voice {
   readonly gender: 'masculine' | 'feminine' | 'gender_neutral';
   readonly country: string;
   readonly accent: string;
-  /** Model families it does not go with. */
+  /** Model families that the voice does not work with. */
   readonly incompatibleModels: readonly string[];
 }
 
@@ -74,7 +74,7 @@ const LANGUAGES = new Set(
 const TTS_MODEL = /^(sonic(?:-(?:3\.6|3\.5|3|2|turbo|latest|preview|english|multilingual))?)(?:-\d{4}-\d{2}-\d{2})?$/;
 const STT_MODEL = /^(?:ink-2|ink-preview|ink-whisper)(?:-\d{4}-\d{2}-\d{2})?$/;
 
-/** Days from which models answer `model_sunsetted`. @see https://docs.cartesia.ai/build-with-cartesia/tts-models/api-changes */
+/** Dates from which models are refused with `model_sunsetted`. @see https://docs.cartesia.ai/build-with-cartesia/tts-models/api-changes */
 const SUNSETS: Readonly<Record<string, string>> = {
   sonic: '2026-06-01',
   'sonic-english': '2026-06-01',
@@ -105,7 +105,7 @@ export function isLanguage(code: string): boolean {
 
 export type VoiceState = 'available' | 'mismatch' | 'unknown';
 
-/** Whether a voice exists and goes with a model. `anyUuid`: ids beyond the library count too. */
+/** Whether a voice exists and works with a model. `anyUuid`: any UUID outside the library counts as a voice too. */
 export function voiceState(id: string, model: string, anyUuid: boolean): VoiceState {
   const voice = VOICES.find((known) => known.id === id);
   if (voice === undefined) return anyUuid && UUID.test(id) ? 'available' : 'unknown';

@@ -1,4 +1,4 @@
-// The body that asks for speech: the same fields over HTTP, SSE and the WebSocket.
+// Reads the body of a speech request, which has the same fields over HTTP, SSE and the WebSocket.
 
 import type { OutputFormat } from '../audio/containers.ts';
 import { OUTPUT_ENCODINGS } from '../audio/encodings.ts';
@@ -13,7 +13,7 @@ export interface GenerationRequest {
   readonly transcript: string;
   readonly voiceId: string;
   readonly format: OutputFormat;
-  /** As given; its form is not checked here. Null where missing. */
+  /** As given; its form is not checked here. Null if missing. */
   readonly contextId: string | null;
   readonly continues: boolean;
   readonly flush: boolean;
@@ -93,7 +93,7 @@ function read(world: World, body: Readonly<Record<string, unknown>>, rules: Gene
 const SPEEDS = { slow: 0.8, normal: 1, fast: 1.25 } as const;
 const SPEED_NAMES = ['slow', 'normal', 'fast'] as const;
 
-/** A bare id since 2026-08-14, an object with an id always, an embedding until 2024-11-13. */
+/** A bare id since version 2026-08-14, an embedding before 2025-04-16, an object with an id in all versions. */
 function readVoice(fields: Fields, version: ApiVersion): string {
   const value = fields.raw('voice') ?? fields.missing('voice');
   if (typeof value === 'string') {
@@ -106,7 +106,7 @@ function readVoice(fields: Fields, version: ApiVersion): string {
   return voice.string('id') ?? voice.missing('id');
 }
 
-/** What an embedding sounds like: one voice of the library. */
+/** The voice of the library that stands for any embedding. */
 const EMBEDDED_VOICE = 'a0e99841-438c-4a64-b679-ae501e7d6091';
 
 function checkLanguage({ settings }: World, fields: Fields): void {
@@ -135,7 +135,7 @@ function readFormat(fields: Fields, containers: readonly OutputFormat['container
 
 const BIT_RATES = MP3_KBPS.map((kbps) => kbps * 1000);
 
-/** Typed reading of an object's fields; null counts as missing. Complains in the words of the published examples. */
+/** Reads an object's fields with their types; null counts as missing. Errors are worded like the published examples. */
 class Fields {
   readonly #world: World;
   readonly #values: Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-// The times of words and phonemes, in the shape of timestamp events. Seconds from the start of the audio.
+// Converts the times of words and phonemes to the shape of timestamp events. Seconds from the start of the audio.
 
 import type { Score } from '../audio/score.ts';
 
