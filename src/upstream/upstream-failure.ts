@@ -62,7 +62,8 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   ERR_ASSERTION: 'internal',
   ERR_WEBASSEMBLY_NOT_SUPPORTED: 'internal',
 };
-// Node's names for a failed handshake, and for a certificate that does not verify: https://nodejs.org/api/tls.html#x509-certificate-error-codes
+// Node's codes for a failed handshake and for a certificate that does not verify:
+// https://nodejs.org/api/tls.html#x509-certificate-error-codes
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|ERROR_IN_C|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNSPECIFIED$)/;
 /** Turns an error from undici or Node into a failure. Only the error's code is taken over, never its message or properties. */
