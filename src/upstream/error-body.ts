@@ -45,7 +45,7 @@ export function parseErrorBody(body: string): UpstreamError {
 
 /**
  * Whether an error means that Cartesia rejects our key. A 403 with a code is about the request (such as a plan that lacks a model). The
- * older form has no codes: there, a 403 is about the request if its title is not one of those in `KEY_TITLE`.
+ * older form has no codes: there, a 403 is about the request if it has a title that `KEY_TITLE` does not match.
  */
 export function isAboutOurKey(
   status: number,

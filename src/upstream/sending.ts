@@ -73,7 +73,7 @@ export class Sending {
   }
 
   /**
-   * A mint is not repeated once a byte of it may have been sent: Cartesia may have acted on it. Where one connection failed another may
+   * A mint is not repeated once a byte of it may have been sent: Cartesia may have acted on it. Where one connection failed, another may
    * succeed, but not with a bad certificate, after a fault of ours, or when no more connections can be opened.
    */
   #mayRetry(exchange: Exchange, failure: UpstreamFailure): boolean {

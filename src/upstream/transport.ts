@@ -34,7 +34,7 @@ export interface UpstreamHandler {
    */
   onHead(status: number, headers: readonly string[], isChunked: boolean): BodyForm;
   /**
-   * @param chunk as it arrived. As `data`, the handler may keep it; `framed`, it is verified, free of extensions and trailers, and only lent
+   * @param chunk as it arrived. `data` may be kept; `framed` is verified, free of extensions and trailers, and only lent
    * @param dataBytes how many of its bytes are data rather than framing
    * @param isLast `onEnd` follows at once; `false` if that is not known
    * @returns for a lent chunk, whether it is still needed. If so, the handler keeps its memory; if not, the next read reuses it

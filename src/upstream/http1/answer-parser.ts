@@ -43,7 +43,7 @@ export class AnswerParser implements ChunkSink {
   }
 
   /**
-   * Ignores what follows a complete response in the same piece: nobody has asked for it.
+   * Does not read what follows a complete response in the same piece: nobody has asked for it, and the connection is not reused.
    * @param count the piece's length: the first `count` bytes of the buffer
    * @throws UpstreamFailure `malformed`, `oversized`
    */
