@@ -33,7 +33,7 @@ export type ContentDecision =
   | { readonly outcome: 'denied'; readonly message: string };
 
 /**
- * A request must name everything that a rule restricts, except the language: an upstream default would be nobody's decision.
+ * A request must name everything that a rule restricts, except the language: an upstream default would be a choice that nobody has made.
  */
 export function checkContent(wish: ContentWish, rules: ContentRules): ContentDecision {
   if (!allows(rules.models, wish.model)) return denied('model');

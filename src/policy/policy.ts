@@ -30,7 +30,7 @@ export type Decision =
     };
 
 /**
- * Never grants more than the policy and the credential both allow, and never nothing.
+ * Grants at least one grant, and never more than the policy and the credential both allow.
  * Asking for a grant that is not allowed refuses the whole wish; a lifetime longer than allowed is shortened (ADR 0004).
  * A wish that asks for no grant gets the policy's default grants, less those it sets to `false`.
  * @param limit what the credential itself allows at most; `null` = it does not say
