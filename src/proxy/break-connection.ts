@@ -16,8 +16,8 @@ export function breakConnection(response: ServerResponse): void {
 }
 
 /**
- * Over TLS a missing close alert should suffice, but nginx, which uses HTTP/1.0 by default, takes that for a regular end, and a reset, too.
- * No client accepts an alert that is not encrypted.
+ * Over TLS a missing close alert should suffice, but nginx, which as a proxy uses HTTP/1.0 by default, takes that and a reset for a regular
+ * end. No client accepts an alert that is not encrypted.
  */
 function spoil(socket: Socket & { readonly _parent?: Socket | null }): void {
   const tcp = socket._parent; // Node has no public name for the TCP socket under a TLS socket

@@ -9,7 +9,7 @@ const PLAIN_NUMBER = /^[1-9][0-9]{0,6}$/;
 
 /**
  * @param isBudgeted an audio budget depends on the rate, so it must be known
- * @returns for mono audio; `null` if the query does not determine it
+ * @returns bytes per second of mono audio; `null` if the query does not determine it
  * @throws Problem `invalid_request`
  */
 export function recordedBytesPerSecond(query: URLSearchParams, isBudgeted: boolean): number | null {

@@ -1,6 +1,6 @@
 // Reads the length of the audio from the response to a transcription: that is what is billed.
 
-/** Longer responses pass unread. A transcript of a day of speech with word times is shorter. */
+/** Longer responses pass unread, and the form's size is metered instead. A transcript of a day of speech with word times is shorter. */
 const ANSWER_MAX_BYTES = 8 * 1024 * 1024;
 
 /** Keeps a copy of a JSON response while it passes. */

@@ -26,7 +26,7 @@ export function endOfFirstEvent(bytes: Buffer, from: number): number {
   return -1;
 }
 
-/** The last event in `bytes`, which end with a complete one. */
+/** The last event in `bytes`, which contain only whole events. */
 export function lastEvent(bytes: Buffer): Buffer {
   const before = endOfLastEvent(bytes.subarray(0, lengthWithoutLineEnd(bytes)));
   return bytes.subarray(before);

@@ -174,7 +174,7 @@ export class ClientFrames {
     if (this.#left === 0) header.next();
   }
 
-  /** @returns whether the frame is behind */
+  /** @returns whether the frame is finished */
   #passBinary(end: number): boolean {
     const length = Math.min(this.#left, end - this.#at);
     if (length === 0) return false;
@@ -199,7 +199,7 @@ export class ClientFrames {
     this.#wholeBytes = 0;
   }
 
-  /** @returns whether the frame is behind */
+  /** @returns whether the frame is finished */
   #fill(whole: Buffer, bytes: Buffer, end: number): boolean {
     const length = Math.min(whole.length - this.#wholeBytes, end - this.#at);
     bytes.copy(whole, this.#wholeBytes, this.#at, this.#at + length);

@@ -20,7 +20,7 @@ export const VIOLATION = { protocol: 1002, notUtf8: 1007, policy: 1008, tooBig: 
 export class FrameHeader {
   isFinal = false;
   opcode = 0;
-  /** Of the header itself; 0 = none was read yet. */
+  /** Length of the header itself; 0 = none was read yet. */
   headerBytes = 0;
   payloadBytes = 0;
   /** Whether the frame belongs to a text message, as its first frame or a later one. */

@@ -173,7 +173,7 @@ export class UpstreamFrames {
     this.#utf8 = new Utf8Check();
     if (!this.#checkPiece(payload, false)) return;
     const frame = makeFrame(OPCODE.text, payload, false);
-    frame[0] = OPCODE.text; // not the last one
+    frame[0] = OPCODE.text; // without FIN: more frames follow
     this.#owner.passDown(frame);
     this.#isMidMessage = true;
   }
@@ -188,7 +188,7 @@ export class UpstreamFrames {
     this.#left = header.payloadBytes;
   }
 
-  /** @returns whether the frame is behind */
+  /** @returns whether the frame is finished */
   #passLarge(bytes: Buffer, end: number): boolean {
     const header = this.#header;
     const length = Math.min(this.#left, end - this.#at);

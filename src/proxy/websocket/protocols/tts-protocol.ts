@@ -231,7 +231,7 @@ export class TtsProtocol implements SocketProtocol {
     else this.#end(id);
   }
 
-  /** Upstream speaks a context that an error has ended and whose lease was given back: cancelled, so that nobody gets it without a lease. */
+  /** Cancels a context that upstream speaks although an error has ended it for its reader and given back its lease. */
   #speaksOn(id: string): void {
     if (this.#contexts.get(id) === undefined) this.#host.toUpstream(cancelOf(id));
   }
