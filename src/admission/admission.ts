@@ -1,4 +1,4 @@
-// The one pipeline that stands before every endpoint that is not public: who are you, from where, how often.
+// The one pipeline in front of every endpoint that is not public: it checks the caller's identity, origin and rate.
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
@@ -17,14 +17,14 @@ export interface AdmissionOptions {
   readonly config: Pick<Config, 'clients' | 'limits' | 'listen'>;
   readonly identity: Identity;
   readonly revocations: Revocations;
-  /** Where replicas count rates together; `null` = this one counts alone. */
+  /** Where replicas count rates together; `null` = this replica counts alone. */
   readonly rates: RateStore | null;
-  /** Whether the rates of minting count here. They say how often tokens are handed out, not how much one may speak. */
+  /** Whether the mint rates apply here. They limit how often tokens are handed out, not how much a caller may speak. */
   readonly hasMintRates: boolean;
 }
 
 /**
- * @returns a hook for the scope that it is to guard; it throws a Problem for everything that is refused
+ * @returns a hook for the scope that it guards; it throws a Problem for everything that it refuses
  */
 export function createAdmission(app: FastifyInstance, options: AdmissionOptions) {
   const { config, identity, hasMintRates } = options;
@@ -35,7 +35,7 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
 
   function admit(request: FastifyRequest, reply: FastifyReply): Waiting {
     if (config.listen.requireHttps) requireHttps(request);
-    // Before the credential is looked at, so that guessing costs a place in the window.
+    // Before the credential is checked, so that every guess counts against the rate.
     if (byAddress === null) return identify(request, reply);
     return take(byAddress, 'rate_of_address', request, reply).then(() => identify(request, reply));
   }
@@ -53,7 +53,7 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
       throw refusal(authentication);
     }
     const { principal } = authentication;
-    // What holds strangers is the rate of minting by address, and what is carried has none: they mint first.
+    // Only the mint rate by address limits anonymous callers, and carried requests are not under it: they must mint first.
     if (principal.method === 'anonymous' && !hasMintRates) {
       record.reason = 'anonymous';
       throw new Problem('unauthenticated');
@@ -82,7 +82,7 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
   };
 }
 
-/** `null` = nothing has to be waited for: so it is with every carried request of a caller that is known. */
+/** `null` = there is nothing to wait for, as for every carried request of a caller that is already known. */
 type Waiting = Promise<unknown> | null;
 
 /** @param which what the log calls this rate */
@@ -99,7 +99,7 @@ async function take(
   throw new Problem('rate_limited', undefined, { retryAfterSeconds: verdict.resetSeconds });
 }
 
-/** `RateLimit-*` of the window that speaks last: by address until the caller is known, by subject after. */
+/** Sets `RateLimit-*`. The last check wins: by address until the caller is known, by subject after. */
 function sayLimit(reply: FastifyReply, verdict: RateVerdict): void {
   reply.header('ratelimit-limit', verdict.limit);
   reply.header('ratelimit-remaining', verdict.remaining);
@@ -118,7 +118,7 @@ function factsOf(request: FastifyRequest): RequestFacts {
   };
 }
 
-/** A caller that cannot be checked now is not told that its credential is bad: it may well be good. */
+/** For a credential that cannot be checked now. It may well be good, so the caller is not told that it is bad. */
 const ISSUER_RETRY_SECONDS = 5;
 
 function refusal(refused: Exclude<Identification, { outcome: 'authenticated' }>): Problem {

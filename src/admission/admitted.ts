@@ -1,4 +1,4 @@
-// What the admission pipeline leaves on a request: in whose name it may go on.
+// What the admission pipeline leaves on a request: the principal it acts for and that principal's client app.
 import type { FastifyRequest } from 'fastify';
 import type { ClientConfig } from '../config/config.ts';
 import type { Principal } from '../identity/principal.ts';

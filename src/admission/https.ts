@@ -1,4 +1,4 @@
-// REQUIRE_HTTPS: plain HTTP is refused unless a trusted proxy says that it was HTTPS on its side.
+// REQUIRE_HTTPS: refuses plain HTTP unless a trusted proxy says that it received the request over HTTPS.
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../errors/problems.ts';
 
@@ -7,5 +7,5 @@ export function requireHttps(request: Pick<FastifyRequest, 'protocol'>): void {
   if (!OVER_TLS.has(request.protocol.toLowerCase())) throw new Problem('https_required');
 }
 
-/** Traefik says `wss` of a WebSocket that came to it over TLS. */
+/** Traefik reports `wss` for a WebSocket that reached it over TLS. */
 const OVER_TLS: ReadonlySet<string> = new Set(['https', 'wss']);

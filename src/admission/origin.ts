@@ -1,10 +1,9 @@
-// Which browser pages may call in a client app's name.
+// Which web pages may call on behalf of a client app.
 import type { ClientConfig } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 
 /**
- * Programs that are no browsers send no Origin, and an Origin is no proof of anything from them: this keeps other people's pages
- * from using a visitor's session, no more.
+ * Only keeps other sites' pages from using a visitor's session: programs other than browsers send no Origin, or any they like.
  * @throws Problem `origin_not_allowed`
  */
 export function checkOrigin(origin: string | undefined, client: ClientConfig): void {

@@ -6,7 +6,7 @@ import type { RateStore } from '../store/rates.ts';
 import { storeKey } from '../store/store-key.ts';
 import { admitted } from './admitted.ts';
 
-/** By client app name; an app whose rate is `off` has none. */
+/** Keyed by client app name; an app whose rate is `off` has no limiter. */
 export function subjectLimiters(
   app: FastifyInstance,
   clients: readonly ClientConfig[],
@@ -14,7 +14,7 @@ export function subjectLimiters(
 ): ReadonlyMap<string, RateLimiter> {
   const limiters = new Map<string, RateLimiter>();
   for (const { name, limits } of clients) {
-    // One limiter a client app, so the subject alone is an unambiguous key.
+    // One limiter per client app, so the subject alone is an unambiguous key.
     if (limits.mint === null) continue;
     const limit = { name: storeKey('mint', name), rate: limits.mint, keyOf: windowKey, shared };
     limiters.set(name, sharedLimiter(limiter(app, limits.mint, windowKey), limit));
@@ -23,8 +23,8 @@ export function subjectLimiters(
 }
 
 /**
- * Nobody names an anonymous caller, and all of them share one subject: by that alone, one caller would starve the others.
- * A subject is printable, so no subject looks like an address behind a NUL.
+ * Anonymous callers all share one subject, so they are counted by address: otherwise one of them would starve the others.
+ * Subjects are printable, so none equals an address prefixed with NUL.
  */
 function windowKey(request: FastifyRequest): string {
   const { principal } = admitted(request);

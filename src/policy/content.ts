@@ -1,4 +1,4 @@
-// What a client app's subjects may have generated: models, voices, languages, formats, length. Values in, values out.
+// What a client app's subjects may have generated or transcribed: models, voices, languages, formats, length. Pure.
 
 import { languageOf } from '../config/language.ts';
 import { countCharacters } from '../usage/units.ts';
@@ -15,11 +15,11 @@ export interface ContentRules {
   readonly maxTranscript: number | null;
 }
 
-/** What a request wants generated, as far as rules look at it. `null` = it does not say. */
+/** What a request asks for, as far as the rules look at it. `null` = it does not say. */
 export interface ContentWish {
   readonly model: string | null;
   readonly voice: string | null;
-  /** With a region or without one, which makes no difference. */
+  /** With or without a region, which is ignored. */
   readonly language: string | null;
   readonly container: string | null;
   readonly encoding: string | null;
@@ -33,7 +33,7 @@ export type ContentDecision =
   | { readonly outcome: 'denied'; readonly message: string };
 
 /**
- * What a rule restricts has to be named by the request: a default of upstream's would be nobody's decision.
+ * A request must name everything that a rule restricts, except the language: an upstream default would be a choice that nobody has made.
  */
 export function checkContent(wish: ContentWish, rules: ContentRules): ContentDecision {
   if (!allows(rules.models, wish.model)) return denied('model');

@@ -2,8 +2,8 @@
 import type { Grant } from '../config/grant.ts';
 
 /**
- * An endpoint with a grant is open to who has it by policy and by credential. One without is open where the client app may read, to any
- * credential of it.
+ * An endpoint with a grant is open to callers that hold it by both policy and credential. One without is open to every credential of a
+ * client app that may read.
  * @param limit what the credential itself allows at most; `null` = it does not say
  */
 export function allowsEndpoint(

@@ -1,4 +1,4 @@
-// What a subject may have: principal + wish -> decision. Values in, values out.
+// What a token may contain: policy + wish -> decision. Pure.
 import type { Grant } from '../config/grant.ts';
 
 /** What the caller asks for; `null` or absent = it does not say. */
@@ -9,7 +9,7 @@ export interface Wish {
   readonly isSingleUse?: boolean;
 }
 
-/** What the client app's configuration allows, in the words of the configuration. */
+/** What the client app's configuration allows, in the configuration's terms. */
 export interface Policy {
   readonly grants: readonly Grant[];
   readonly defaultGrants: readonly Grant[];
@@ -30,9 +30,9 @@ export type Decision =
     };
 
 /**
- * Never grants more than the policy and the credential both allow, and never nothing.
- * A grant that is asked for and not allowed is refused as a whole; a longer life than allowed is shortened (ADR 0004).
- * Nothing asked = the policy's default grants, less those the caller says `false` to.
+ * Grants at least one grant, and never more than the policy and the credential both allow.
+ * Asking for a grant that is not allowed refuses the whole wish; a lifetime longer than allowed is shortened (ADR 0004).
+ * A wish that asks for no grant gets the policy's default grants, less those it sets to `false`.
  * @param limit what the credential itself allows at most; `null` = it does not say
  */
 export function decide(wish: Wish, policy: Policy, limit: readonly Grant[] | null): Decision {

@@ -1,19 +1,19 @@
-// The body of a good answer on its way to the client.
+// The body of a successful response on its way to the client.
 //
-// Chunks are written to the connection itself: through Node's response each would be four writes, for its size, line end, data and line
-// end. What has its chunks already leaves with the read that has brought it; what is put into chunks here leaves at the end of the turn,
-// together with whatever else has come in it. The response still writes the head and ends the answer.
+// Chunks are written straight to the connection: through Node's response each would take four writes, for its size, line end, data and line
+// end. A body that is chunked already is written as soon as it is read; data that is chunked here is gathered and written at the end of the
+// turn. Node's response still writes the head and ends the response.
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import { ChunkPlace } from './chunk-place.ts';
 
-/** A whole body up to this size leaves in one write with its head. */
+/** A complete body up to this size is sent in one write with its head. */
 const SMALL_BYTES = 8192;
-/** Data up to this size is copied to the other chunks of its turn. */
+/** Data up to this size is copied into one buffer with the turn's other chunks. */
 const GATHERED_MAX_BYTES = 65_536;
 const NOTHING = Buffer.alloc(0);
 
-/** Who puts the body into chunks: whoever writes it, this, or nobody, as its length is known or the client cannot read them. */
+/** Where the body is chunked: before it is written here, here, or not at all, because its length is known or the client cannot read chunks. */
 type Framing = 'done' | 'here' | 'none';
 
 export class AnswerBody {
@@ -21,12 +21,12 @@ export class AnswerBody {
   readonly #framing: Framing;
   readonly #isEncrypted: boolean;
   #isBegun = false;
-  /** What has come in this turn. */
+  /** The chunks gathered in this turn. */
   #place: ChunkPlace | null = null;
 
   /**
-   * @param response its head is made, and not sent yet
-   * @param isFramed what will be written is in chunks already, and the head says so
+   * @param response with its head made, but not sent yet
+   * @param isFramed what will be written is chunked already, and the head says so
    */
   constructor(response: ServerResponse, isFramed: boolean) {
     const { socket } = response;
@@ -34,15 +34,15 @@ export class AnswerBody {
     this.#isEncrypted = socket !== null && 'encrypted' in socket;
     if (isFramed) this.#framing = 'done';
     else this.#framing = response.chunkedEncoding && socket !== null ? 'here' : 'none';
-    if (this.#framing !== 'none') response.chunkedEncoding = false; // nothing is to be put into chunks again
+    if (this.#framing !== 'none') response.chunkedEncoding = false; // Node must not chunk it again
   }
 
-  /** Something that was written has not gone to the kernel yet, and the memory that it came in must stay as it is. */
+  /** Something written has not reached the kernel yet, so its memory must not be reused. Never over TLS, where copies are written. */
   get isPending(): boolean {
     return !this.#isEncrypted && this.#out.writableLength > 0;
   }
 
-  /** @returns whether more may be written at once; if not, `onDrain` tells when */
+  /** @returns whether more may be written at once; if not, wait for `onDrain` */
   write(bytes: Buffer): boolean {
     switch (this.#framing) {
       case 'none':
@@ -60,15 +60,15 @@ export class AnswerBody {
     this.#out.once('drain', tell);
   }
 
-  /** The head alone, unless it is gone already or leaves with what was put together. */
+  /** Sends the head alone, unless it was sent already or will be sent with gathered chunks. */
   sendHead(): void {
     if (this.#place === null) this.#begin();
   }
 
-  /** The last bytes, and the end with them. */
+  /** Writes the last bytes and ends the response. */
   endWith(bytes: Buffer): void {
     if (!this.#isBegun && bytes.length <= SMALL_BYTES && this.#framing !== 'here') {
-      // As text it is one piece with the head: one system call, and no list of buffers to make for it.
+      // As text it forms one string with the head: one system call, and no list of buffers.
       this.#response.end(bytes.toString('latin1'), 'latin1');
       return;
     }
@@ -81,24 +81,24 @@ export class AnswerBody {
       this.#gather(NOTHING);
       this.flush();
     }
-    // It ends without another write where everything has left already.
+    // This causes no write if everything has been sent.
     this.#response.end();
   }
 
-  /** What was put together leaves now, and the head before it. */
+  /** Sends the gathered chunks now, after the head if that is still to be sent. */
   flush(): void {
     const place = this.#place;
     if (place === null) return;
     this.#place = null;
     const out = this.#out;
-    // Of who takes more slowly than it comes a few bytes wait, not a whole place.
+    // For a slow reader, keep a copy of these few bytes rather than the whole gathering buffer.
     const isCopied = this.#isEncrypted || out.writableLength > 0;
     this.#leave(isCopied ? Buffer.from(place.bytes) : place.bytes);
     if (isCopied || out.writableLength === 0) place.release();
   }
 
   #pass(bytes: Buffer): boolean {
-    // TLS says that it is done with what is written only when all is sent: it gets bytes of its own.
+    // TLS reports that it is done with a buffer only once everything is sent, so it gets a copy.
     return this.#leave(this.#isEncrypted ? Buffer.from(bytes) : bytes);
   }
 
@@ -112,7 +112,7 @@ export class AnswerBody {
     return isTaken;
   }
 
-  /** @returns as far as is known before it has left */
+  /** @returns as `write`, as far as is known before the chunk is sent */
   #writeChunk(bytes: Buffer): boolean {
     if (bytes.length <= GATHERED_MAX_BYTES) {
       this.#gather(bytes);
@@ -143,7 +143,7 @@ export class AnswerBody {
     this.#response.flushHeaders();
   }
 
-  /** Where there is no connection any more, the response knows what becomes of bytes. */
+  /** Where to write. Without a connection, the response handles what is written. */
   get #out(): Writable {
     return this.#framing === 'none' ? this.#response : (this.#response.socket ?? this.#response);
   }

@@ -1,10 +1,11 @@
-// How long a base64 text is when it is decoded, without decoding it: that is all that is asked of the audio that passes. Pure.
+// Computes the decoded length of a base64 text without decoding it, which is all that metering needs. Pure.
 
 const PADDING = 0x3d;
 
 /**
- * Bytes.
- * @param last its last character, and the one before it
+ * @param length of the base64 text
+ * @param last code of its last character; `lastButOne` is the one before it
+ * @returns bytes
  */
 export function decodedLength(length: number, last: number | undefined, lastButOne: number | undefined): number {
   const padding = last === PADDING ? (lastButOne === PADDING ? 2 : 1) : 0;

@@ -1,4 +1,4 @@
-// How the carried routes take bodies: JSON read strictly and kept as bytes, everything else as the stream it is.
+// Parses the bodies of carried routes: JSON strictly and with its bytes kept; everything else stays a stream.
 import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors/problems.ts';
@@ -6,13 +6,13 @@ import { isJsonObject } from '../json/strict-json.ts';
 import { requirePlainBody } from '../listener/plain-body.ts';
 import { parseStrictJson } from '../listener/strict-json.ts';
 
-/** A JSON body: what was checked is what is sent on. */
+/** A JSON body: its parsed value, and the same bytes to send on. */
 export interface JsonBody {
   readonly bytes: Buffer;
   readonly value: unknown;
 }
 
-/** For a scope of its own: other routes keep their parsers. */
+/** Use it in a scope of its own, so that other routes keep their parsers. */
 export function carriedBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -31,7 +31,7 @@ export function isJsonBody(body: unknown): body is JsonBody {
 }
 
 /**
- * The JSON body of a request, also of one that does not say what it is: some clients send none of the headers.
+ * The JSON body of a request, even if it has no Content-Type: some clients send none.
  * @throws Problem `unsupported_media_type`, `invalid_request`, `payload_too_large`
  */
 export async function readJsonBody(
@@ -44,9 +44,9 @@ export async function readJsonBody(
   if (!isStream(body)) throw new Problem('invalid_request', 'The body is empty; send a JSON object.');
   const chunks: Buffer[] = [];
   let length = 0;
-  // Left early, the iterator must not destroy the request: the refusal goes out on the same connection.
+  // If the loop ends early, the iterator must not destroy the request: the refusal is sent on the same connection.
   for await (const chunk of body.iterator({ destroyOnReturn: false })) {
-    const bytes = chunk as Buffer; // a request in no encoding yields buffers
+    const bytes = chunk as Buffer; // a request without an encoding set yields buffers
     length += bytes.length;
     if (length > maxBytes) throw new Problem('payload_too_large');
     chunks.push(bytes);

@@ -1,4 +1,4 @@
-// One cargo under way: what stands between its forwarding, which moves bytes, and the request that it answers.
+// One cargo under way: connects its forwarding, which moves the bytes, with the Fastify request that it answers.
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors/problems.ts';
@@ -13,12 +13,12 @@ import { Forwarding, type ForwardingOutcome, type ForwardingParts } from './forw
 import type { AnswerHead } from './response-headers.ts';
 import { problemOfAnswer } from './upstream-error.ts';
 
-/** What every carriage has in common. */
+/** What all carriages share. */
 export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
   readonly ring: Pick<KeyRing, 'accepted'>;
   readonly isDraining: () => boolean;
   readonly keyRefused: KeyAlarm;
-  /** Nothing of it is open any more. */
+  /** Called once the forwarding has closed everything it held open. */
   readonly unwatch: (forwarding: Forwarding) => void;
 }
 
@@ -115,7 +115,7 @@ function writeHead(response: ServerResponse, status: number, headers: string[], 
   response.writeHead(status, headers);
 }
 
-/** What Fastify's hooks have set (request id, CORS, limits), then upstream's, then ours. */
+/** Flat list of headers: those that Fastify's hooks have set (request id, CORS, limits), then upstream's, then ours. */
 function answerHeaders(reply: FastifyReply, head: AnswerHead, endpoint: Endpoint, isDraining: boolean): string[] {
   const list: string[] = [];
   const set = reply.getHeaders();
@@ -124,7 +124,7 @@ function answerHeaders(reply: FastifyReply, head: AnswerHead, endpoint: Endpoint
     if (value !== undefined) list.push(name, Array.isArray(value) ? value.join(', ') : String(value));
   }
   list.push(...head.forwarded);
-  // A proxy in front that collected a stream before passing it on would cost the first second of every sentence.
+  // Keeps a proxy in front from buffering a stream, which would delay every sentence by its first second.
   list.push(
     'cache-control',
     endpoint.transport === 'read' ? 'private, no-cache' : 'no-cache, no-store',

@@ -1,4 +1,4 @@
-// Carries admitted requests: what goes up, what comes down, what it cost. One for all endpoints.
+// Carries admitted requests to Cartesia and the responses back, for all HTTP endpoints.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
@@ -19,25 +19,25 @@ export interface CarrierOptions {
   readonly now: () => number;
   readonly isDraining: () => boolean;
   readonly keyRefused: KeyAlarm;
-  /** For tests: shorter than those of the endpoint table. */
+  /** For tests: shorter times than those of the endpoint table. */
   readonly clocks?: CarrierClocks;
 }
 
 /** Milliseconds. */
 export interface CarrierClocks {
   readonly deadlines?: Partial<Deadlines>;
-  /** How often the clocks of open requests are looked at: one timer for all of them. */
+  /** How often the deadlines of open requests are checked, by one timer for all of them. */
   readonly lookMs?: number;
 }
 
 export interface Carrier {
-  /** @returns how to end it before its time */
+  /** @returns a handle to end it early */
   carry(request: FastifyRequest, reply: FastifyReply, cargo: Cargo): { cut(problem: Problem): void };
-  /** Requests that are open. */
+  /** Number of open requests. */
   readonly open: number;
-  /** Ends what is still open, and tells why where it can. */
+  /** Ends all open requests and tells their clients why, where it still can. */
   cut(problem: Problem): void;
-  /** Cuts what is still open. */
+  /** Cuts all open requests and closes the transport. */
   close(): Promise<void>;
 }
 

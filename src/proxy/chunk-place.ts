@@ -1,14 +1,14 @@
-// Where the chunks of an answer that come in one turn are put together, to leave in one write.
+// Gathers the chunks of a response that arrive in one turn, so that they are sent in one write.
 //
-// A piece of memory for each of them would have to be collected, which costs more than the copy. One place is enough for all answers, as
-// they take turns: who has written it gives it back, unless the write still refers to it.
+// Separate memory for each chunk would have to be garbage-collected, which costs more than the copy. One buffer is enough for all responses,
+// because they take turns: after the write it is given back, unless the write still refers to it.
 
-/** One read of upstream's, in chunks. */
+/** Room for one read from upstream (64 KiB) with its framing. */
 const PLACE_BYTES = 66_560;
 const HEX = Buffer.from('0123456789abcdef', 'latin1');
 const CR = 13;
 const LF = 10;
-/** Eight digits and two line ends. */
+/** Of one chunk: eight digits and two line ends. */
 const FRAMING_MAX_BYTES = 12;
 
 let spare: Buffer | null = null;
@@ -22,12 +22,12 @@ export class ChunkPlace {
     spare = null;
   }
 
-  /** Whether a chunk of so many bytes finds room behind what is there. */
+  /** Whether a chunk with this many bytes of data still fits. */
   hasRoomFor(bytes: number): boolean {
     return this.#length + bytes + FRAMING_MAX_BYTES <= PLACE_BYTES;
   }
 
-  /** Puts a chunk behind what is there. One of no bytes is the last one. */
+  /** Appends a chunk. An empty one is the last chunk of a body. */
   append(bytes: Buffer): void {
     const buffer = this.#buffer;
     let at = writeSize(buffer, this.#length, bytes.length);
@@ -38,12 +38,12 @@ export class ChunkPlace {
     this.#length = at + 2;
   }
 
-  /** What is there, where it lies. */
+  /** What was gathered, not copied. */
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Nobody reads it any more. */
+  /** Gives the buffer back: nothing refers to it any more. */
   release(): void {
     spare = this.#buffer;
   }
@@ -54,7 +54,7 @@ function writeSize(buffer: Buffer, start: number, size: number): number {
   let digits = 1;
   while (size >>> (4 * digits) > 0) digits += 1;
   for (let at = start + digits - 1, rest = size; at >= start; at -= 1, rest >>>= 4) {
-    buffer[at] = HEX[rest & 15] as number; // 15 is the last of them
+    buffer[at] = HEX[rest & 15] as number; // the last index is 15
   }
   buffer[start + digits] = CR;
   buffer[start + digits + 1] = LF;

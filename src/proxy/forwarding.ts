@@ -1,5 +1,5 @@
-// One request on its way to Cartesia and its answer on the way back: streamed with backpressure, nothing kept but what is held back by
-// a slow reader's socket, everything ended on every way out.
+// One request on its way to Cartesia and its response on the way back: streams with backpressure, keeps nothing but what a slow client's
+// socket holds back, and ends everything on every exit.
 import type { ServerResponse } from 'node:http';
 import type { Listed } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
@@ -11,43 +11,43 @@ import { breakConnection } from './break-connection.ts';
 import type { EventStream } from './events/event-stream.ts';
 import { type AnswerHead, readAnswerHead } from './response-headers.ts';
 
-/** What the forwarding asks of its surroundings. */
+/** What the forwarding needs from its surroundings. */
 export interface ForwardingParts {
   readonly response: ServerResponse;
   readonly deadlines: Deadlines;
   /** Monotonic milliseconds. */
   readonly now: () => number;
-  /** Rewrites an event stream; `null` where bytes pass as they are. */
+  /** Rewrites an event stream; `null` where bytes pass unchanged. */
   readonly events: EventStream | null;
   /** Whether a text contains our key. */
   readonly isRevealing: (text: string) => boolean;
-  /** Sees the body of a good answer as it passes. */
+  /** Sees the body of a successful response as it passes. */
   readonly observe: ((chunk: Buffer) => void) | null;
-  /** Writes the head of a good answer; from here on the response is ours. `framed`: what is written then has its chunks already. */
+  /** Writes the head of a successful response, which the forwarding owns from then on. `framed`: the body that follows is already chunked. */
   readonly begin: (status: number, head: AnswerHead, form: BodyForm) => void;
-  /** No answer has begun: the client gets this one. */
+  /** Responds with a problem; no response has begun yet. */
   readonly refuse: (problem: Problem) => void;
-  /** An error answer of upstream's, read whole. */
+  /** Responds to an error response from upstream, which has been read completely. */
   readonly refuseWith: (status: number, body: string, head: AnswerHead) => void;
-  /** Called once, when nothing of this forwarding is open any more. */
+  /** Called once the forwarding has closed everything it held open. */
   readonly ended: (outcome: ForwardingOutcome) => void;
 }
 
 export type ForwardingOutcome =
   | { readonly outcome: 'answered' }
   | { readonly outcome: 'refused' }
-  /** The client went away, or took nothing for too long; or we ended it before its time, which `problem` explains. */
+  /** The client went away or was still reading at the deadline; or we ended it early, which `problem` explains. */
   | { readonly outcome: 'aborted'; readonly problem?: Problem }
-  /** Upstream's answer broke off after it had begun. */
+  /** Upstream's response broke off after it had begun. */
   | { readonly outcome: 'cut'; readonly failure: UpstreamFailure };
 
-/** An error page of a gateway may be long; its status says enough then. */
+/** A gateway's error page may be longer; then its status says enough. */
 const ERROR_BODY_MAX_BYTES = 16_384;
 
 export class Forwarding implements UpstreamHandler, Listed {
-  /** In the carrier's list of what is open. */
+  /** Index in the carrier's list of open forwardings. */
   place = -1;
-  /** Bytes of the answer's body that were passed on. */
+  /** Bytes of the response body that were passed on, framing excluded. */
   bytes = 0;
   readonly #parts: ForwardingParts;
   readonly #startedMs: number;
@@ -67,8 +67,8 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#parts = parts;
     this.#startedMs = parts.now();
     this.#movedMs = this.#startedMs;
-    // Also when the answer is complete: then there is nothing left to end.
-    // First of all listeners: whoever writes about the request when it is over has to know what it consumed.
+    // Fires also after a complete response; then there is nothing left to end.
+    // First of all listeners: those that log the request when it is over need to know what it consumed.
     parts.response.prependListener('close', this.#onClose);
   }
 
@@ -78,27 +78,27 @@ export class Forwarding implements UpstreamHandler, Listed {
   }
 
   /**
-   * Looks at the clocks; called about once a second for every forwarding that is open. One total deadline, because an answer
-   * that drips never trips a timer between two pieces.
+   * Called at regular intervals for every open forwarding. There is a total deadline because a response that trickles in never exceeds the
+   * one between two pieces.
    */
   checkDeadlines(now: number): void {
     const { headMs, idleMs, totalMs } = this.#parts.deadlines;
     const isLate =
       now - this.#startedMs > totalMs ||
-      // While it is its reader that is slow, upstream is not: of readers that stand still, the listener makes an end.
+      // While the client is slow to read, upstream is not late. The listener ends connections of clients that stop reading.
       (this.#phase === 'waiting' ? now - this.#startedMs > headMs : !this.#isPaused && now - this.#movedMs > idleMs);
     if (!isLate || this.#phase === 'over') return;
-    // A reader that has not taken all of it by now is not upstream's fault: there is nobody to tell.
+    // A client that has not read everything by now is not upstream's fault, and cannot be told anything.
     if (this.#isPaused) {
       this.#finish({ outcome: 'aborted' }, true);
       return;
     }
     const control = this.#control;
     this.onFailure(new UpstreamFailure('deadline', `${Math.round(now - this.#startedMs)} ms`));
-    control?.abort(); // after it is over: what is heard of the abort is not the reason
+    control?.abort(); // after `onFailure`, so that the abort is not taken for the reason
   }
 
-  /** The request was found wanting while it was passed on, and has been answered by whoever found it so. */
+  /** The request was refused while its body was being passed on, and whatever refused it has responded. */
   giveUp(): void {
     if (this.#phase === 'over') return;
     const control = this.#control;
@@ -107,7 +107,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     control?.abort();
   }
 
-  /** Ended before its time, by the operator or with the process. The client is told why where it still can be. */
+  /** Ends it early, for the operator or a shutdown, and tells the client why if it still can. */
   cut(problem: Problem): void {
     if (this.#phase === 'over') return;
     const { events } = this.#parts;
@@ -148,7 +148,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     return form;
   }
 
-  /** A head that came alone leaves alone: clients measure when it comes. */
+  /** Sends a head that came alone without waiting for data: clients measure when it arrives. */
   flushHead(): void {
     if (this.#phase === 'streaming') this.#body?.sendHead();
   }
@@ -181,7 +181,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     }
   }
 
-  /** Nobody here looks into the body, and the client speaks HTTP/1.1: chunks may stay as they are. */
+  /** Nothing here inspects the body, and the client speaks HTTP/1.1, so chunks may stay as they are. */
   #isPassedAsItStands(): boolean {
     const { events, observe, response } = this.#parts;
     return events === null && observe === null && response.req.httpVersion === '1.1';
@@ -204,7 +204,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#body?.onDrain(() => this.#drained());
   }
 
-  /** An event stream can say that it broke off; audio can only break off itself. */
+  /** An event stream can say that it broke off; audio can only break off. */
   #breakOff(failure: UpstreamFailure): void {
     const { events } = this.#parts;
     if (events !== null) this.#endEvents(events, failure.kind === 'deadline' ? LATE_STREAM : BROKEN_STREAM);
@@ -229,9 +229,9 @@ export class Forwarding implements UpstreamHandler, Listed {
 
   #endError(): void {
     if (this.#phase !== 'error' || this.#head === null) return;
-    // The response may be another try's next.
+    // Another try may use the response next.
     this.#parts.response.off('close', this.#onClose);
-    // Compressed, though nobody has asked for it, it says nothing; its status does.
+    // A body that is compressed, although nobody asked for that, is not read; its status says enough.
     const body = this.#head.isCoded ? '' : Buffer.concat(this.#errorBody).toString('utf8');
     this.#parts.refuseWith(this.#status, body, this.#head);
     this.#finish({ outcome: 'refused' }, false);
@@ -249,7 +249,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     this.#finish({ outcome: 'aborted' }, false);
   }
 
-  /** @param isCut end the client's connection too, so that a broken answer never looks whole */
+  /** @param isCut end the client's connection, too, so that a partial response never looks complete */
   #finish(outcome: ForwardingOutcome, isCut: boolean): void {
     const wasOpen = outcome.outcome === 'aborted' || isCut;
     this.#phase = 'over';
@@ -267,22 +267,22 @@ export class Forwarding implements UpstreamHandler, Listed {
 
 const EVENT_STREAM = /^text\/event-stream(?:\s*;|$)/i;
 
-/** What makes an answer one that no client could read; `null` where there is nothing. */
+/** What makes a response unreadable for every client; `null` if nothing does. */
 function complaintAbout(status: number, { contentType, isCoded }: AnswerHead, isForEvents: boolean): string | null {
   if (status > STATUS_MAX) return 'status out of range';
-  if (status >= 300) return null; // what it says is read, as far as it can be
+  if (status >= 300) return null; // an error's body is read as far as possible
   if (isCoded) return 'content-encoding';
   return isForEvents && !EVENT_STREAM.test(contentType) ? 'no event stream' : null;
 }
 
 const STATUS_MAX = 599;
 
-/** Behind whatever has come with the head. */
+/** Runs after any data that came with the head. */
 function flushHead(forwarding: Forwarding): void {
   forwarding.flushHead();
 }
 
-/** What the last event of a stream says that has no end of its own. Errors are dear, and most streams have one. */
+/** What the last event says if a stream lacks an end of its own. Made on demand: errors are expensive, and most streams end properly. */
 const BROKEN_STREAM = (): Problem =>
   new Problem('upstream_unavailable', 'The stream from Cartesia broke off before it was complete.');
 const LATE_STREAM = (): Problem => new Problem('upstream_timeout', 'The stream from Cartesia took too long.');

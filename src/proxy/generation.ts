@@ -1,4 +1,4 @@
-// What a generation request says about itself, as far as policy and usage look at it. The bytes are forwarded as they came.
+// Reads what policy and usage need from a generation request. Its bytes are forwarded unchanged.
 
 import { languageOf } from '../config/language.ts';
 import { Problem } from '../errors/problems.ts';
@@ -13,8 +13,8 @@ export interface GenerationRequest {
 }
 
 /**
- * Reads leniently: what has an unexpected type counts as absent, and upstream says what it thinks of it.
- * @throws Problem `invalid_request` for what two readers could take in two ways: `Voice` beside `voice`, a `locale` of another language
+ * Reads leniently: a value of an unexpected type counts as absent, and upstream judges it.
+ * @throws Problem `invalid_request` for what readers could understand differently: `Voice` for `voice`, or a `locale` of another language
  */
 export function readGeneration(body: unknown): GenerationRequest {
   const fields = record(body);
@@ -46,7 +46,7 @@ const FIELDS: ReadonlySet<string> = new Set(['model_id', 'transcript', 'voice', 
 const FORMAT_FIELDS: ReadonlySet<string> = new Set(['container', 'encoding', 'sample_rate', 'bit_rate']);
 const VOICE_FIELDS: ReadonlySet<string> = new Set(['mode', 'id', 'embedding']);
 
-/** Some JSON readers match names without case: a second spelling would be a second value, behind the back of the policy. */
+/** Some JSON readers ignore case in names: a second spelling would be a second value, which the policy does not see. */
 function requireExactNames(fields: Readonly<Record<string, unknown>>, names: ReadonlySet<string>): void {
   for (const name in fields) {
     const meant = disguiseOf(name, names);
@@ -69,7 +69,7 @@ function onlyLanguage(language: string | null, locale: string | null): string | 
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}; // any object reads so
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}; // true of any object
 }
 
 function text(value: unknown): string | null {

@@ -1,9 +1,9 @@
-// Waiting for a lease, as long as there is a client to answer.
+// Waits for a lease, as long as the client is connected.
 import type { FastifyReply } from 'fastify';
 import type { Lease, LeaseRequest } from '../limits/lease.ts';
 
 /**
- * @returns `null`: the client has gone, and nothing is held
+ * @returns `null`: the client has gone, and no lease is held
  * @throws Problem `concurrency_limited`, `store_unavailable`
  */
 export async function grantedTo({ raw }: FastifyReply, asked: LeaseRequest): Promise<Lease | null> {

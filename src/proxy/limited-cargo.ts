@@ -1,4 +1,4 @@
-// A cargo on its way, with all that has to be given back when it is over: its lease, its budgets, its place on the list of what is open.
+// A cargo under way, with all that must be given back when it is over: its lease, its booked budgets and its entry in the session list.
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
@@ -12,7 +12,7 @@ import type { Cargo, Passed, UpstreamBody } from './cargo.ts';
 import type { Carrier } from './carrier.ts';
 import { grantedTo } from './granted-to.ts';
 
-/** How it travels. */
+/** What a cargo is carried with. */
 export interface Journey {
   readonly carrier: Carrier;
   readonly limits: Limits;
@@ -21,13 +21,13 @@ export interface Journey {
   readonly reply: FastifyReply;
 }
 
-/** What it holds. */
+/** What a cargo holds while it is under way. */
 export interface Holding {
-  /** `null`: nothing limits how many there are at a time. */
+  /** `null`: no concurrency limit applies. */
   readonly lease: Lease | null;
-  /** `null`: no budget concerns it. */
+  /** `null`: no budget applies. */
   readonly booking: Booking | null;
-  /** Until then it may be tried again with another lease, monotonic milliseconds. */
+  /** Until when it may be tried again with another lease; monotonic milliseconds. */
   readonly untilMs: number;
 }
 
@@ -44,7 +44,7 @@ export class LimitedCargo implements Cargo {
   readonly #untilMs: number;
   #lease: Lease | null;
   #left: (() => void) | null = null;
-  /** Before the next try, milliseconds. */
+  /** Pause before the next try, milliseconds. */
   #pauseMs = FIRST_PAUSE_MS;
   #state: 'ready' | 'carried' | 'taken back' | 'over' = 'ready';
 
@@ -63,8 +63,8 @@ export class LimitedCargo implements Cargo {
   }
 
   /**
-   * From now on the operator can see and end it.
-   * @throws Problem `token_revoked`: its caller was shut out while it waited
+   * Starts carrying it. From now on the operator can see and end it.
+   * @throws Problem `token_revoked`: its caller was revoked while it waited
    */
   setOff(): void {
     const { carrier, limits, endpoint, request, reply } = this.#journey;
@@ -77,12 +77,12 @@ export class LimitedCargo implements Cargo {
     this.#left = limits.sessions.add({ id: request.id, principal, endpoint: endpoint.path, cut });
   }
 
-  /** Somebody else uses the account too. Nothing was generated, so it may be tried again, if it can be sent again. */
+  /** Something else uses the account, too. Nothing was generated, so it may be tried again if its body can be sent again. */
   takeBack(hintMs: number): boolean {
     if (this.#lease === null) return false;
     this.#lease.refusedUpstream();
     if (!Buffer.isBuffer(this.body.content) || this.#journey.reply.raw.destroyed) return false;
-    // Where nothing of ours is under way a lease is granted at once, and upstream would be asked without end.
+    // With nothing else of ours under way, a lease is granted at once: without a pause, upstream would be asked continuously.
     this.#pauseMs = Math.max(2 * this.#pauseMs, hintMs);
     if (performance.now() + this.#pauseMs >= this.#untilMs) return false;
     this.#state = 'taken back';
@@ -106,7 +106,7 @@ export class LimitedCargo implements Cargo {
       await paused(reply.raw, this.#pauseMs);
       this.#lease = reply.raw.destroyed ? null : await this.#askAgain();
       if (this.#lease !== null) return this.setOff();
-      reply.hijack(); // there is nobody to answer
+      reply.hijack(); // the client is gone
     } catch (error) {
       this.#lease?.release();
       reply.send(error);

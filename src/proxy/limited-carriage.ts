@@ -1,5 +1,5 @@
-// What stands between a request that was found good and its carriage: a lease and budgets, asked for at the same time, so that both cost
-// one round trip to the store, and no wait at all where the store is in this process.
+// Gets a lease and budgets for a checked request before it is carried. Both are asked for at the same time, so that together they cost one
+// round trip to the store, and no wait at all if the store is in this process.
 import type { FastifyReply } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { QuotaUnit } from '../config/budget.ts';
@@ -13,16 +13,16 @@ import { grantedTo } from './granted-to.ts';
 import { type Holding, type Journey, LimitedCargo } from './limited-cargo.ts';
 
 export interface LimitedCarriage extends Journey {
-  /** What it will consume, in the unit of the endpoint; 0 = that is known when it is over. */
+  /** What it will consume, in the endpoint's unit; 0 = not known until it is over. */
   readonly amount: number;
-  /** Makes the cargo, once it may go. */
+  /** Makes the cargo, once it may be carried. */
   readonly load: () => Soon<Cargo>;
 }
 
 /**
- * Where lease or budget are refused, the answer is the Problem `concurrency_limited`, `quota_exceeded` or `store_unavailable`.
- * @returns a promise only where the cargo is one; otherwise nothing, for Fastify would listen for the end of a reply that it is handed
- * @throws Problem what is refused at once
+ * If the lease or budget is refused, the response is the Problem `concurrency_limited`, `quota_exceeded` or `store_unavailable`.
+ * @returns a promise only if the cargo is one; otherwise nothing, because Fastify would listen for the end of a reply that it is given
+ * @throws Problem if it is refused at once
  */
 export function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> | undefined {
   const { limits, endpoint, request, reply } = carriage;
@@ -52,7 +52,7 @@ function kindOf({ concurrency }: Endpoint): LeaseKind | null {
   return concurrency === 'none' ? null : concurrency;
 }
 
-/** Whatever it holds is given back where it cannot set off. */
+/** Gives back everything in `holding` if the cargo cannot set off. */
 function setOff(carriage: LimitedCarriage, holding: Holding): Promise<FastifyReply> | undefined {
   try {
     const cargo = carriage.load();
@@ -86,10 +86,10 @@ interface Asked {
   readonly untilMs: number;
 }
 
-/** Where the client goes away first, nothing is carried. */
+/** Carries nothing if the client goes away first. */
 async function setOffLater(carriage: LimitedCarriage, { asked, booking, untilMs }: Asked): Promise<void> {
   const { reply } = carriage;
-  // At once: nobody waits for a turn that could not be used.
+  // At once, so as not to wait for a lease that could not be used.
   if (booking instanceof Promise) booking.catch(() => asked?.cancel());
   const [granted, booked] = await Promise.allSettled([asked === null ? null : grantedTo(reply, asked), booking]);
   const holding = { lease: fulfilled(granted), booking: fulfilled(booked), untilMs };
@@ -101,7 +101,7 @@ async function setOffLater(carriage: LimitedCarriage, { asked, booking, untilMs 
   }
   letGo(holding);
   if (refusal?.status === 'rejected') throw refusal.reason;
-  reply.hijack(); // there is nobody to answer
+  reply.hijack(); // the client is gone
 }
 
 function letGo({ lease, booking }: Holding): void {

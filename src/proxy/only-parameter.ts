@@ -1,7 +1,7 @@
-// A parameter of the query that stands there once, or not at all.
+// Reads a query parameter that may occur at most once.
 import { Problem } from '../errors/problems.ts';
 
-/** @throws Problem `invalid_request` where it stands twice, or in another spelling: which one counts would be a guess */
+/** @throws Problem `invalid_request` if it occurs twice or in another case: which one counts would be a guess */
 export function onlyParameter(query: URLSearchParams, name: string): string | null {
   let value: string | null = null;
   for (const [key, one] of query) {

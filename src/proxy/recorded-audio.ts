@@ -1,15 +1,15 @@
-// How many bytes a second of recorded audio has, as the query of a transcription announces it. Seconds are counted by it, so it is read as
-// strictly as what policy looks at.
+// Reads the byte rate of recorded audio from a transcription's query. Seconds are counted by it, so it is read as strictly as what policy
+// looks at.
 import { Problem } from '../errors/problems.ts';
 import { bytesPerSecond } from '../usage/units.ts';
 import { onlyParameter } from './only-parameter.ts';
 
-/** One way to write each number: ` 16000`, `016000` and `16000.0` are numbers to one reader and none to another. */
+/** Allows one way to write each number: ` 16000`, `016000` and `16000.0` are numbers to some readers and not to others. */
 const PLAIN_NUMBER = /^[1-9][0-9]{0,6}$/;
 
 /**
- * @param isBudgeted a budget of audio depends on it: then it has to be known
- * @returns of mono; `null` where the query does not tell
+ * @param isBudgeted an audio budget depends on the rate, so it must be known
+ * @returns bytes per second of mono audio; `null` if the query does not determine it
  * @throws Problem `invalid_request`
  */
 export function recordedBytesPerSecond(query: URLSearchParams, isBudgeted: boolean): number | null {
@@ -24,7 +24,7 @@ export function recordedBytesPerSecond(query: URLSearchParams, isBudgeted: boole
     bitRate: null,
   });
   if (rate !== null) return rate;
-  // Encodings are an open list of Cartesia's, and it says itself what it needs; but nobody's budget is spent unseen.
+  // Cartesia's list of encodings is open, and it reports itself what it needs; but no budget may be spent uncounted.
   if (isBudgeted)
     throw new Problem('invalid_request', 'Name "sample_rate" and an "encoding" whose seconds can be counted.');
   return null;

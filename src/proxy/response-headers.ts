@@ -1,4 +1,4 @@
-// Which of Cartesia's header fields reach the client: an allow-list again. No cookie, no redirect, no hop-by-hop field passes.
+// Selects Cartesia's header fields that reach the client, by an allow-list: no cookie, redirect or hop-by-hop field passes.
 import { readRequestId } from '../upstream/error-body.ts';
 
 /** Lower case. */
@@ -8,7 +8,7 @@ const FORWARDED: ReadonlySet<string> = new Set([
   'content-disposition',
   'cartesia-file-id',
 ]);
-/** What is read here and not passed on as it is. */
+/** Read here, but not passed on as they are. */
 const READ: ReadonlySet<string> = new Set([
   'cartesia-request-id',
   'x-request-id',
@@ -17,7 +17,7 @@ const READ: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 
-/** What an answer's head says that somebody here wants to know. */
+/** What the proxy needs from the head of a response. */
 export interface AnswerHead {
   /** Flat list of names and values for the client. */
   readonly forwarded: readonly string[];
@@ -25,14 +25,14 @@ export interface AnswerHead {
   /** Upstream's id of the request, from either of the fields it uses. */
   readonly requestId: string | null;
   readonly retryAfter: string | null;
-  /** The body is compressed, although we have asked for it as it is. */
+  /** The body is compressed, although we asked for `identity`. */
   readonly isCoded: boolean;
 }
 
 export interface AnswerHeadOptions {
-  /** The body will not stay as long as upstream says. */
+  /** The body will not keep the length that upstream states. */
   readonly isRewritten: boolean;
-  /** Whether a text contains our key: a field that does is left out. */
+  /** Whether a text contains our key; a field that does is left out. */
   readonly isRevealing: (text: string) => boolean;
 }
 
@@ -54,7 +54,7 @@ export function readAnswerHead(headers: readonly string[], options: AnswerHeadOp
     else if (name === 'retry-after') retryAfter = value;
     else if (name === 'content-encoding') isCoded ||= value.toLowerCase() !== 'identity';
     else if (name === 'transfer-encoding') isCoded ||= value.toLowerCase() !== 'chunked';
-    // First of all: behind a length, Node refuses a name of a file that is not ASCII, and the whole head with it.
+    // Comes first: after a Content-Length, Node rejects a file name that is not ASCII, and with it the whole head.
     else if (name === 'content-disposition') forwarded.unshift(name, value);
     else if (name === 'cartesia-request-id') requestId = readRequestId(value);
     else if (!(isRewritten && name === 'content-length')) {

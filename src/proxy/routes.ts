@@ -1,4 +1,4 @@
-// Cartesia's own paths, as far as the endpoint table has them.
+// Registers the routes for Cartesia's HTTP endpoints and checks, meters and carries their requests.
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { type Admission, admitted } from '../admission/admitted.ts';
 import type { Config } from '../config/config.ts';
@@ -22,21 +22,21 @@ export interface ProxyOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
   readonly carrier: Carrier;
   readonly limits: Limits;
-  /** Told what each request consumed, when it is over. */
+  /** Called with what each request consumed, when it is over. */
   readonly onUsage: (client: string, endpoint: string, usage: Usage) => void;
 }
 
-/** Ahead of admission: what is not the id of a row is no row, whoever asks. */
+/** Runs before admission: a path with an invalid id does not exist, whoever asks. */
 export function requireId(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
   const { id } = request.params as { readonly id?: string }; // the table knows no other parameter
   if (id !== undefined && !isId(id)) throw new Problem('not_found');
   done();
 }
 
-/** Every row a route, in a scope that the admission hook guards. */
+/** One route per row of the endpoint table, in a scope that the admission hook guards. */
 export async function proxyRoutes(app: FastifyInstance, options: ProxyOptions): Promise<void> {
   carriedBodies(app);
-  // With a callback: a second answer that came while a promise is waited for would be an uncaught error.
+  // With a callback, not a promise: a second response sent while the promise is pending would be an uncaught error.
   app.addHook('onError', (request, reply, _error, done) => {
     leaveBody(request, reply);
     done();
@@ -57,9 +57,9 @@ function operationId({ method, path }: Endpoint): string {
 }
 
 /**
- * What stands between an admitted request and its carriage.
- * @returns a promise where something has to be waited for; otherwise nothing, for Fastify would listen for the end of a reply that it is
- * handed, which cost a carried request 2 % of its CPU time
+ * Checks an admitted request and has it carried.
+ * @returns a promise if there is something to wait for; otherwise nothing, because Fastify would listen for the end of a reply that it is
+ * given, which cost a carried request 2 % of its CPU time
  */
 function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, options: ProxyOptions): unknown {
   const admission = admitted(request);
@@ -74,7 +74,7 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
         return carryLimited({ ...options, endpoint, request, reply, amount: cargo.characters, load: () => cargo });
       });
     case 'multipart':
-      // The form stays where it is until there is a lease for it.
+      // The form is not read until there is a lease for it.
       return carryLimited({
         ...options,
         endpoint,
@@ -100,7 +100,7 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
   }
 }
 
-/** At once where the body has been parsed, as almost always. A promise has to come to the reply: Fastify would send an empty answer. */
+/** Calls `use` at once if the body is parsed, as it almost always is. A promise must resolve to the reply, or Fastify sends an empty response. */
 function onceRead(
   { body, headers }: FastifyRequest,
   reply: FastifyReply,
@@ -132,7 +132,7 @@ function generation(
     body: { content: body.bytes, contentType: 'application/json', length: null },
     contextId,
     settle({ audioBytes, outcome }) {
-      // Cartesia charges for what it generated, also where the client did not wait for the end of it; not for what it refused.
+      // Cartesia charges for what it generated, even if the client did not wait for the end, but not for what it refused.
       if (outcome === 'refused') return;
       const usage: Usage = { characters, audioBytes, audioSeconds: secondsOf(audioBytes, format) };
       request.record.usage = usage;
@@ -158,7 +158,7 @@ function transcription(
     observe: (chunk) => answer.push(chunk),
     settle({ outcome }) {
       if (outcome === 'refused') return;
-      // Without an answer it was transcribed only if all of it had come.
+      // Without a complete response, it was transcribed only if the whole form was received.
       const isWhole = outcome === 'answered' || content.writableFinished;
       const audioSeconds = answer.audioSeconds ?? (isWhole ? recordings.seconds : 0);
       const usage: Usage = { ...noUsage(), audioSeconds };

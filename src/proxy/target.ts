@@ -1,4 +1,4 @@
-// The request target for Cartesia: a path of the endpoint table, what may pass of the client's query, and the version that is asked for.
+// Builds the request target for Cartesia from a path of the endpoint table and what may pass of the client's query, and picks the version.
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
@@ -13,7 +13,7 @@ export interface Target {
   readonly version: string;
 }
 
-/** @throws Problem `not_found`, `invalid_version`, or `invalid_request` for a query that is not clear */
+/** @throws Problem `not_found`, `invalid_version`, or `invalid_request` if the query is ambiguous */
 export function targetOf(
   endpoint: Pick<Endpoint, 'path'>,
   request: Pick<FastifyRequest, 'params' | 'headers' | 'raw'>,
@@ -32,7 +32,7 @@ export function targetOf(
   return { target: path + query.text, version: version.version };
 }
 
-/** Credentials and the version are ours to send; a client's must not reach upstream under any spelling. Lower case, `-` as `_`. */
+/** The broker sends credentials and the version; a client's must not reach upstream in any spelling. Lower case, with `_` for `-`. */
 const STRIPPED: ReadonlySet<string> = new Set([
   'access_token',
   'api_key',
@@ -44,15 +44,15 @@ const STRIPPED: ReadonlySet<string> = new Set([
 const PARAMETERS_MAX = 100;
 
 export interface PassedQuery {
-  /** With its `?`, or empty. Each parameter that passes does so as it was written. */
+  /** With its `?`, or empty. Parameters that pass are unchanged. */
   readonly text: string;
-  /** The version that the query names; it counts before the header. */
+  /** The version that the query names; it takes precedence over the header. */
   readonly version: string | undefined;
 }
 
 /**
  * @param query raw, without the `?`
- * @throws Problem `invalid_request` for what is not clear: broken escapes, more than 100 parameters, two versions
+ * @throws Problem `invalid_request` for unsafe characters, broken escapes, more than 100 parameters or two versions
  */
 export function passQuery(query: string): PassedQuery {
   if (query === '') return NO_QUERY;
@@ -86,5 +86,5 @@ function decoded(text: string): string {
   }
 }
 
-/** Visible ASCII, without what would end a query or a request line for some reader, or (`;`) begin another parameter. */
+/** Visible ASCII, without what some reader could take for the end of a query or request line, or (`;`) for the start of a parameter. */
 const SAFE = /^[\x21\x24-\x3a\x3d\x3f-\x5b\x5d-\x5f\x61-\x7b\x7d\x7e]*$/;

@@ -1,9 +1,9 @@
-// What a transcription's answer says of the audio: its length is what is billed.
+// Reads the length of the audio from the response to a transcription: that is what is billed.
 
-/** Longer answers pass unmetered; a transcript of a day of speech with word times is shorter. */
+/** Longer responses pass unread, and the form's size is metered instead. A transcript of a day of speech with word times is shorter. */
 const ANSWER_MAX_BYTES = 8 * 1024 * 1024;
 
-/** Keeps a copy of a JSON answer while it passes. */
+/** Keeps a copy of a JSON response while it passes. */
 export class TranscriptionAnswer {
   #chunks: Buffer[] = [];
   #bytes = 0;
@@ -14,7 +14,7 @@ export class TranscriptionAnswer {
     else this.#chunks = [];
   }
 
-  /** Seconds of audio; `null` where the answer does not tell. */
+  /** Seconds of audio; `null` if the response does not say or was not read. */
   get audioSeconds(): number | null {
     try {
       const answer: unknown = JSON.parse(Buffer.concat(this.#chunks).toString('utf8'));

@@ -1,18 +1,18 @@
-// A form on its way up: counted, watched for what policy restricts, passed on byte for byte.
+// Passes a form on to upstream byte for byte, while its size is limited and its fields are checked against the policy.
 import { Transform, type TransformCallback } from 'node:stream';
 import { Problem } from '../errors/problems.ts';
 
-/** Looks at a form as it passes. */
+/** Inspects a form as it passes. */
 export interface FormWatch {
   /** @throws Problem as soon as a field is outside the policy */
   write(chunk: Buffer): void;
-  /** @throws Problem when what the policy asks for never came; resolves when the last field was looked at */
+  /** Resolves once the last field was inspected. @throws Problem if something that the policy requires is missing */
   end(): Promise<void>;
 }
 
 /**
- * Ends with a Problem when the form is over its limit or outside the policy. The newest piece is held back until the next one has come or the
- * form is over and found good: upstream never has a whole request that is then refused.
+ * Fails with a Problem if the form is over its limit or outside the policy. Holds back the newest piece until the next one has arrived or the
+ * complete form has passed the checks, so that upstream never has a complete request that is then refused.
  */
 export class Upload extends Transform {
   readonly #maxBytes: number;
@@ -32,7 +32,7 @@ export class Upload extends Transform {
       if (this.#bytes > this.#maxBytes) throw new Problem('payload_too_large');
       for (const watch of this.#watches) watch.write(chunk);
     } catch (error) {
-      done(error as Problem); // nothing else is thrown there
+      done(error as Problem); // watches throw nothing else
       return;
     }
     const ready = this.#held;
@@ -45,7 +45,7 @@ export class Upload extends Transform {
     this.#endWatches().then(finish, (error: Problem) => done(error));
   }
 
-  /** One after the other: what the first has read to its end is there for the next. */
+  /** One after the other, because later watches need what the first has parsed to its end. */
   async #endWatches(): Promise<void> {
     for (const watch of this.#watches) await watch.end();
   }

@@ -1,30 +1,30 @@
-// Error events of Cartesia's, on streams and on sockets, of any version and form, read into one.
+// Reads Cartesia's error events, from streams and sockets and of any version, into one form.
 import { type ErrorEventFields, fieldsOf } from '../errors/event.ts';
 import { Problem } from '../errors/problems.ts';
 import { isAboutOurKey, readErrorCode } from '../upstream/error-body.ts';
 
 export interface ErrorReading {
-  /** Ours, for errors that have no id of upstream's. */
+  /** Our own, for errors without an id from upstream. */
   readonly requestId: string;
-  /** Whether a text contains our key: nothing of such an event is passed on. */
+  /** Whether a text contains our key; nothing of such an event is passed on. */
   isRevealing(text: string): boolean;
-  /** Told when an error says that upstream does not take our key. */
+  /** Called when an error says that upstream rejects our key. */
   keyRefused(status: number): void;
 }
 
-/** The texts that are read, and so pass. */
+/** The text fields that are read and so may pass. */
 const PASSED = ['error', 'error_code', 'title', 'message', 'context_id', 'request_id', 'doc_url'] as const;
 
 /**
  * The older form is one text, `Title: Message`, or only a message.
- * @param contextId whose it is where it does not say; `null` = nobody's in particular
+ * @param contextId the context to assume if the event names none; `null` = no particular one
  */
 export function readErrorEvent(
   fields: Readonly<Record<string, unknown>>,
   contextId: string | null,
   reading: ErrorReading,
 ): ErrorEventFields {
-  // Of all the rest nothing passes. It is not put back into text either: however deep it is nested, that costs a frame of the stack a level.
+  // No other field passes, so only these are searched. Serializing the whole event would need a stack frame for each level of nesting.
   const isSecret = PASSED.map((name) => fields[name]).some(
     (value) => typeof value === 'string' && reading.isRevealing(value),
   );
@@ -40,7 +40,7 @@ export function readErrorEvent(
   const title = text('title') ?? (legacy !== null && colon > 0 ? legacy.slice(0, colon) : null);
   if (isAboutOurKey(status, { errorCode, title })) {
     reading.keyRefused(status);
-    // Our trouble and not the caller's, so nothing that upstream says of it is the caller's either.
+    // The broker's problem, not the caller's, so the caller gets nothing of what upstream says about it.
     return fieldsOf(new Problem('upstream_rejected'), reading.requestId, whose);
   }
   const docUrl = text('doc_url');

@@ -1,4 +1,4 @@
-// An error answer of Cartesia's as the Problem that the client sees: its code and words kept, in the one shape.
+// Turns Cartesia's error response into the Problem that the client sees, with its code and words kept.
 import { Problem } from '../errors/problems.ts';
 import { clampRetryAfter } from '../errors/wire.ts';
 import { isAboutOurKey, parseErrorBody } from '../upstream/error-body.ts';
@@ -13,7 +13,7 @@ export interface ErrorAnswer {
 }
 
 export interface ErrorContext {
-  /** Whether a text contains our key: nothing of such an answer is passed on. */
+  /** Whether a text contains our key; nothing of a body that does is passed on. */
   readonly isRevealing: (text: string) => boolean;
   /** Epoch milliseconds. */
   readonly nowMs: number;
@@ -21,11 +21,11 @@ export interface ErrorContext {
 
 export interface AnswerProblem {
   readonly problem: Problem;
-  /** It is our key that upstream does not take: an alarm, and for the client no 401 of its own. */
+  /** Upstream rejects our key: that calls for an alarm, and the client must not get a 401 for it. */
   readonly isKeyRefused: boolean;
 }
 
-/** Where a 429 gives no hint. */
+/** For a 429 or 503 without a usable Retry-After. */
 const RETRY_DEFAULT_SECONDS = 1;
 
 /** @param answer status 300 or above */

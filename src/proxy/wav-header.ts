@@ -1,11 +1,11 @@
-// How many bytes of a WAV are a second. Pure.
+// Computes how many bytes of a WAV file make one second. Pure.
 
-/** Linear, float, A-law, µ-law and what the extended header describes: as many bits for each sample, whatever is said. */
+/** Format tags of linear PCM, float, A-law, µ-law and the extended header: every sample has the same number of bits. */
 const UNCOMPRESSED: ReadonlySet<number> = new Set([0x0001, 0x0003, 0x0006, 0x0007, 0xfffe]);
 
 /**
  * @param head the beginning of a file
- * @returns `null` where it is no uncompressed WAV
+ * @returns `null` if it is no uncompressed WAV
  * @see http://soundfile.sapp.org/doc/WaveFormat/
  */
 export function wavBytesPerSecond(head: Buffer): number | null {
@@ -18,7 +18,7 @@ export function wavBytesPerSecond(head: Buffer): number | null {
   return null;
 }
 
-/** By the samples: what the header says of bytes per second is what nobody reads. */
+/** Computed from the sample format, because readers ignore the header's own field for bytes per second. */
 function rateOf(format: Buffer): number | null {
   if (!UNCOMPRESSED.has(format.readUInt16LE(0))) return null;
   const rate = (format.readUInt16LE(2) * format.readUInt32LE(4) * format.readUInt16LE(14)) / 8;

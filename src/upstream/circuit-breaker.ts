@@ -1,5 +1,5 @@
-// When upstream is down, callers learn it at once instead of each waiting for the deadline, and upstream is left in peace
-// while it recovers.
+// When upstream is down, fails callers at once instead of letting each wait for the deadline, and keeps load off upstream while it
+// recovers.
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
@@ -7,7 +7,7 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 export type Pass = number;
 
 export interface CircuitBreaker {
-  /** Half open as soon as the next call may be the probe, though nobody has called since. */
+  /** `half-open` as soon as the next call may be the probe, even before anyone calls. */
   readonly state: BreakerState;
   /** `null` = refused: the circuit is open, or half open with its one probe under way. */
   enter(): Pass | null;
@@ -34,7 +34,7 @@ export interface CircuitBreakerOptions {
   readonly maxOpenMs?: number;
 }
 
-/** Under load that many come within one deadline; a quiet replica goes on asking through a bad minute. */
+/** Under load, an outage produces this many failures within one deadline; a quiet replica keeps asking through a bad minute. */
 export const FAILURES_TO_OPEN = 20;
 
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {

@@ -1,4 +1,4 @@
-// The connections to upstream: kept alive, bounded, certificates always verified.
+// The pool of connections to upstream, made with undici: kept alive, bounded, certificates always verified.
 import { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
@@ -9,9 +9,9 @@ import { UpstreamFailure } from './upstream-failure.ts';
 export interface ConnectionPool {
   /** `null` until `load` has come back. */
   readonly dispatcher: Dispatcher | null;
-  /** Loads the HTTP client, once. Apart from the constructor, so that a process can listen before it pays for it. */
+  /** Loads the HTTP client, once. Separate from construction, so that a process can listen before it pays for loading. */
   load(): Promise<Dispatcher>;
-  /** Ends every connection, also those that are only being made. Idempotent. */
+  /** Ends every connection, including those still being made. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -21,11 +21,11 @@ export interface ConnectionPoolOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** Node's own default for a head, said here because `--max-http-header-size` can raise that one. */
+/** Node's own default for a head, set here because `--max-http-header-size` can raise the default. */
 const HEAD_MAX_BYTES = 16_384;
 /**
- * Idle connections are closed by us first: below the 60 s after which common load balancers close theirs, because a
- * request written while the peer closes is lost and must not be sent again. A shorter `Keep-Alive: timeout` of upstream wins.
+ * We close idle connections first, before the 60 s after which common load balancers close theirs, because a request written while the
+ * peer closes is lost and must not be sent again. A shorter `Keep-Alive: timeout` from upstream wins.
  */
 const IDLE_MS = 30_000;
 
@@ -45,13 +45,13 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     const connectorWith = (secureContext: SecureContext | undefined) =>
       buildConnector({
         ...(secureContext === undefined ? {} : { secureContext }),
-        // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
+        // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not affect this connection.
         rejectUnauthorized: true,
         minVersion: 'TLSv1.2',
         allowH2: false,
-        // Node does not check the name of a resumed session's certificate again, so every connection proves itself anew.
+        // Node does not check the name of a resumed session's certificate again, so no session is ever resumed.
         maxCachedSessions: 0,
-        // Ours is exact: undici's timers tick twice a second.
+        // The timer in `watch` is exact; undici's timers tick twice a second.
         timeout: 0,
       });
     let madeWith = isSecure ? trust.context : undefined;
@@ -60,12 +60,12 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
       connections: upstream.connections,
       pipelining: 1,
       allowH2: false,
-      // The parser with the long record; the other one is an experiment that an environment variable can switch on.
+      // The proven parser. The other one is experimental, and an environment variable can switch it on.
       useMilo: false,
       keepAliveTimeout: IDLE_MS,
       keepAliveMaxTimeout: IDLE_MS,
       maxHeaderSize: HEAD_MAX_BYTES,
-      // One deadline of ours covers everything: timers between two chunks never fire on an answer that drips.
+      // Our own deadline covers everything: a timer between two chunks never fires on a response that trickles in.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: (connectOptions, callback) => {
@@ -73,7 +73,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
           madeWith = trust.context;
           connector = connectorWith(madeWith);
         }
-        // undici returns the socket, its types do not say so. Its own destroy() forgets sockets that are not connected yet.
+        // undici returns the socket, although its types do not say so. Its own destroy() forgets sockets that are not connected yet.
         const socket: unknown = connector(connectOptions, callback);
         if (socket instanceof Socket) watch(socket, connectOptions.protocol === 'https:' ? 'secureConnect' : 'connect');
       },
@@ -108,7 +108,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
     },
     load() {
       loading ??= open().catch((error: unknown) => {
-        loading = null; // a file could not be read, say: the next caller may have more luck
+        loading = null; // perhaps a file could not be read: the next caller may succeed
         throw error;
       });
       return loading;
@@ -121,8 +121,8 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
 }
 
 /**
- * For undici a reset ends a body that is told no length and has no chunks, as its regular end would: for the sake of macOS, it says. It
- * goes by the code, so the error gets another one before undici hears of it: half an answer must never look whole.
+ * undici treats a reset as the regular end of a body that has neither a length nor chunks (for macOS, its source says). It goes by the
+ * error's code, so the code is changed before undici sees the error: a partial response must never look complete.
  */
 function tellFromEnd(error: NodeJS.ErrnoException): void {
   if (error.code === 'ECONNRESET') error.code = 'RESET';

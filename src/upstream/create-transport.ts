@@ -1,4 +1,4 @@
-// The transport that the configuration asks for; only that one is loaded.
+// Creates the transport that the configuration asks for, and loads only that one.
 import type { Config } from '../config/config.ts';
 import type { ConnectionPoolOptions } from './connection-pool.ts';
 import type { UpstreamTransport } from './transport.ts';

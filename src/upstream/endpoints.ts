@@ -1,7 +1,7 @@
-// The only list of Cartesia's paths. What has a row here can be carried; everything else does not exist.
+// The only list of Cartesia's endpoints. The broker carries those that have a row here and no others.
 import type { Grant } from '../config/grant.ts';
 
-/** How the request travels and what comes back. */
+/** The form of the request and of its response. */
 export type Transport =
   /** JSON in, an audio stream out. */
   | 'bytes'
@@ -12,7 +12,7 @@ export type Transport =
   /** Nothing in, JSON out. */
   | 'read';
 
-/** What a request is billed by, and so metered in. */
+/** The unit in which a request is billed, and therefore metered. */
 export type CostUnit = 'characters' | 'audio_seconds' | 'none';
 
 /** Which of the account's concurrency limits it counts against. */
@@ -20,9 +20,9 @@ export type ConcurrencyKind = 'tts' | 'stt' | 'none';
 
 export interface Endpoint {
   readonly method: 'GET' | 'POST';
-  /** Exact, in the form of Fastify's router; `:id` stands for one validated id. */
+  /** Exact, in the syntax of Fastify's router; `:id` stands for one validated id. */
   readonly path: string;
-  /** `null`: upstream has no grant for it; offered where the client app's `reads` is on. */
+  /** `null`: upstream has no grant for it; it is offered to client apps whose `reads` is on. */
   readonly grant: Grant | null;
   readonly transport: Transport;
   readonly cost: CostUnit;
@@ -37,9 +37,9 @@ export interface Endpoint {
 export interface Deadlines {
   /** From the request to upstream's status line. */
   readonly headMs: number;
-  /** Between two pieces of the answer, while its reader keeps up. */
+  /** Between two pieces of the response, while the client keeps up with reading. */
   readonly idleMs: number;
-  /** Everything. */
+  /** From the request to the end of the response. */
   readonly totalMs: number;
 }
 
@@ -47,7 +47,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const SECONDS = 1000;
 
-/** Cartesia publishes no limit for a transcript; this is an hour of speech. */
+/** Cartesia publishes no limit for a transcript; this is about an hour of speech. */
 const GENERATION_MAX_BYTES = 256 * KIB;
 /** A long recording; the upstream's own limit is 2 GB. */
 const UPLOAD_MAX_BYTES = 512 * MIB;
@@ -57,8 +57,8 @@ const UPLOAD: Deadlines = { headMs: 300 * SECONDS, idleMs: 60 * SECONDS, totalMs
 const READ: Deadlines = { headMs: 10 * SECONDS, idleMs: 10 * SECONDS, totalMs: 30 * SECONDS };
 
 /**
- * Methods and paths as published; never here: anything that costs money or changes state by key alone, although it shares
- * prefixes with these rows.
+ * Methods and paths as published. Endpoints that spend money or change state and are open to the API key alone never belong here, even
+ * where they share a prefix with these rows.
  * @see https://docs.cartesia.ai/api-reference
  */
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -141,25 +141,25 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
-/** What is spoken on a socket. */
+/** The protocol spoken on a socket. */
 export type SocketKind = 'tts' | 'stt' | 'stt_turns' | 'agent_line' | 'agent_managed';
 
-/** What is counted against the account: each generation and the socket itself, or the stream or call that the socket is. */
+/** What counts against the account's limits: `tts` = each generation and the socket itself; `stt`, `agent` = the socket's stream or call. */
 export type SocketConcurrency = 'tts' | 'stt' | 'agent';
 
-/** Of what a client sends: audio alone, any message, or pings too. */
+/** What a client must send to keep a socket from being idle: audio, any message, or any message or ping. */
 export type SignOfLife = 'audio' | 'message' | 'message_or_ping';
 
-/** A row of a WebSocket. */
+/** A WebSocket endpoint. */
 export interface SocketEndpoint {
   /** As in `Endpoint`. */
   readonly path: string;
   readonly grant: Grant;
   readonly kind: SocketKind;
   readonly concurrency: SocketConcurrency;
-  /** Shorter than upstream's own limit, so that it is us who end it and know why. Milliseconds. */
+  /** Milliseconds. Shorter than upstream's own limit, so that the broker ends the socket and knows why. */
   readonly idleMs: number;
-  /** What upstream takes for one. */
+  /** What upstream counts as one. */
   readonly signOfLife: SignOfLife;
   readonly summary: string;
 }
@@ -216,7 +216,7 @@ export const SOCKET_ENDPOINTS: readonly SocketEndpoint[] = [
   },
 ];
 
-/** Ids as Cartesia makes them: UUIDs, and names of letters, digits, `_` and `-`. Anything else is refused before a path is built. */
+/** Cartesia's ids: UUIDs, and names of letters, digits, `_` and `-`. Anything else is refused before a path is built. */
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 export function isId(text: string): boolean {
@@ -224,9 +224,9 @@ export function isId(text: string): boolean {
 }
 
 /**
- * The upstream path of a row.
- * @param id what stood for `:id`; ignored by rows without one
- * @returns `null` when the id is not one
+ * The upstream path of an endpoint.
+ * @param id the value for `:id`; ignored if the path has none
+ * @returns `null` if the id is missing or not valid
  */
 export function upstreamPath(endpoint: Pick<Endpoint, 'path'>, id: string | undefined): string | null {
   if (!endpoint.path.includes(':id')) return endpoint.path;

@@ -1,5 +1,5 @@
-// Reads the error bodies of Cartesia: the structured object (versions from 2026-03-01) and the older plain text
-// `Title: Message`. Lenient, because the form depends on the version and on what stands between us and Cartesia.
+// Reads Cartesia's error bodies: the structured object (versions from 2026-03-01) and the older plain text `Title: Message`. Lenient,
+// because the form depends on the version and on any gateway between the broker and Cartesia.
 // Source: https://docs.cartesia.ai/use-the-api/api-errors
 
 /** The codes that Cartesia publishes. The list is open: others pass through. */
@@ -21,7 +21,7 @@ export interface UpstreamError {
   readonly title: string | null;
   readonly message: string | null;
   readonly requestId: string | null;
-  /** Where Cartesia says more about it. */
+  /** Cartesia's documentation of the error. */
   readonly docUrl: string | null;
 }
 
@@ -32,20 +32,20 @@ const DOC_URL_MAX = 1_000;
 const CODE = /^[a-z][a-z0-9_]{0,63}$/;
 
 /**
- * Never throws; what is not there, of the wrong type or not readable is `null`. Texts are cut and free of control characters, but
- * for a message's line breaks.
+ * Never throws; what is missing, of the wrong type or not readable is `null`. Texts are truncated and free of control characters, except
+ * for the line breaks of a message.
  */
 export function parseErrorBody(body: string): UpstreamError {
   const text = body.trim();
   if (text.startsWith('{')) return fromObject(text);
-  // HTML comes from a gateway, not from Cartesia. A list, a number or a string of JSON is nothing we know.
+  // HTML comes from a gateway, not from Cartesia. A JSON array or string is no form that Cartesia uses.
   if (/^[<["]/.test(text)) return NOTHING;
   return fromPlainText(text);
 }
 
 /**
- * Whether an error says that our key is not taken. A 403 with a code is about the request (a plan that lacks a model); so is one of the older
- * form, which has no codes, when its title says what is missing.
+ * Whether an error means that Cartesia rejects our key. A 403 with a code is about the request (such as a plan that lacks a model). The
+ * older form has no codes: there, a 403 is about the request if it has a title that `KEY_TITLE` does not match.
  */
 export function isAboutOurKey(
   status: number,
@@ -60,7 +60,7 @@ const KEY_TITLE =
 function fromObject(text: string): UpstreamError {
   let fields: Readonly<Record<string, unknown>>;
   try {
-    fields = JSON.parse(text); // what begins with a brace is an object, or no JSON
+    fields = JSON.parse(text); // text that begins with a brace is either an object or not JSON
   } catch {
     return NOTHING;
   }
@@ -84,7 +84,7 @@ function fromPlainText(text: string): UpstreamError {
   };
 }
 
-/** A code goes into logs and metrics, so it must look like one: at most 64 lower-case letters, digits and `_`. */
+/** Codes go into logs and metrics, so only well-formed ones pass: at most 64 lower-case letters, digits and `_`. */
 export function readErrorCode(value: unknown): string | null {
   return typeof value === 'string' && CODE.test(value) ? value : null;
 }
@@ -98,7 +98,7 @@ function readTitle(value: unknown): string | null {
   return typeof value === 'string' ? textOrNull(value.slice(0, TITLE_MAX).replace(/\p{Cc}+/gu, ' ')) : null;
 }
 
-/** Cartesia lists what is wrong with several fields line by line. */
+/** Keeps line breaks: Cartesia lists problems with several fields line by line. */
 function readMessage(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const lines = value.slice(0, MESSAGE_MAX).replace(/\r\n?/g, '\n');
@@ -110,8 +110,8 @@ function textOrNull(value: string): string | null {
 }
 
 /**
- * Upstream's id of a request, for its support. It goes into our answers' headers and logs, so it must look like an id:
- * at most 128 letters, digits and `. _ : -` (a UUID; on sockets `uuid:context:uuid`).
+ * Upstream's id of a request, to quote to its support. It goes into our response headers and logs, so only well-formed ids pass: at most
+ * 128 letters, digits and `. _ : -` (a UUID; on sockets `uuid:context:uuid`).
  */
 export function readRequestId(value: unknown): string | null {
   return typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/.test(value) ? value : null;

@@ -1,25 +1,24 @@
-// One request and its answer on an upstream connection, as undici's handler: collects a small answer, knows whether the
-// request has left, and ends exactly once.
+// One request and its small response on an upstream connection, as a handler for undici: collects the body, knows whether the request was
+// sent, and ends exactly once.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
 
-/** An access token is under 1 KB; an error page of a gateway may be more, and then its status says enough. */
+/** An access token is under 1 KB. A gateway's error page may be longer than this, but then its status says enough. */
 const BODY_MAX_BYTES = 16_384;
 
 const NO_HEADERS: IncomingHttpHeaders = {};
 
 export class Exchange implements Dispatcher.DispatchHandler {
   /**
-   * From the moment undici begins to write. While it is `false`, no byte of the request has left: undici calls
-   * `onRequestStart` right before its first write and never earlier, whatever becomes of connection attempts and of
-   * kept-alive connections that the peer has closed in the meantime.
+   * `true` from the moment undici begins to write. While it is `false`, no byte of the request has been sent: undici calls `onRequestStart`
+   * right before its first write and never earlier, even if connection attempts fail or the peer has closed a kept-alive connection.
    */
   isStarted = false;
-  /** 0 until the final answer's head is there. */
+  /** 0 until the head of the final response has arrived. */
   status = 0;
   headers: IncomingHttpHeaders = NO_HEADERS;
-  /** Set when there is no complete answer. */
+  /** Set at the end if there is no complete response. */
   failure: UpstreamFailure | null = null;
   readonly #ended: (exchange: Exchange) => void;
   #over = false;
@@ -29,24 +28,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #rest: Buffer[] | null = null;
   #bytes = 0;
 
-  /** @param ended called once, when nothing of this exchange uses a connection any more */
+  /** @param ended called once, when this exchange no longer uses a connection */
   constructor(ended: (exchange: Exchange) => void) {
     this.#ended = ended;
   }
 
-  /** The whole body, decoded. Empty where it was over the limit. */
+  /** The whole body as text; empty if it exceeded the limit. */
   text(): string {
     if (this.#first === null) return '';
     return (this.#rest === null ? this.#first : Buffer.concat([this.#first, ...this.#rest])).toString();
   }
 
-  /** Ends the exchange and its connection now; one that is still being connected ends before it would have been used. */
+  /** Ends the exchange and its connection now, or, if it has no connection yet, as soon as it gets one and before anything is sent. */
   cancel(failure: UpstreamFailure): void {
     this.#cancelled = failure;
     this.#controller?.abort(failure);
   }
 
-  /** Ends it where it never came to a connection. */
+  /** Ends an exchange that was never dispatched. */
   fail(failure: UpstreamFailure): void {
     this.#end(failure);
   }
@@ -58,7 +57,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (status < 200) return; // informational: the answer is yet to come
+    if (status < 200) return; // informational: the final response is yet to come
     this.status = status;
     this.headers = headers;
   }

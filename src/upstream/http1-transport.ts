@@ -1,13 +1,13 @@
-// The transport of our own: HTTP/1.1 over pooled connections, made for passing streams on.
+// The broker's own transport: HTTP/1.1 over pooled connections, built for passing streams on.
 import type { ConnectionPoolOptions } from './connection-pool.ts';
 import { originOf } from './http1/connect.ts';
 import { Connection, type ConnectionOwner, type Exchange } from './http1/connection.ts';
 import type { UpstreamTransport } from './transport.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 
-/** Idle connections are closed by us first, below the 60 s of common load balancers: what is written while the peer closes is lost. */
+/** We close idle connections before the 60 s of common load balancers: what is written while the peer closes is lost. */
 const IDLE_MS = 30_000;
-/** Taken off what the other side says that it keeps an idle connection. */
+/** Subtracted from the time that upstream says it keeps an idle connection. */
 const HINT_MARGIN_MS = 1000;
 const SWEEP_MS = 500;
 
@@ -17,16 +17,16 @@ interface Idle {
   readonly untilMs: number;
 }
 
-/** Nothing is ever sent twice: a generation costs money and nobody can tell whether it was begun. */
+/** Nothing is ever sent twice: a generation costs money, and there is no telling whether upstream began it. */
 export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTransport {
   const { upstream, trust, connectTimeoutMs } = options;
   const origin = originOf(upstream.baseUrl);
   const all = new Set<Connection>();
-  /** The one used last is used next: the others may grow old and go. */
+  /** A stack: the connection used last is used next, so that surplus ones age and are closed. */
   const idle: Idle[] = [];
   /** Those that became idle in this turn. */
   let resting: Idle[] | null = null;
-  /** In order of arrival, for when there are as many connections as there may be. */
+  /** Exchanges that wait, in order of arrival, while the maximum number of connections is open. */
   const waiting = new Set<Exchange>();
   let sweep: NodeJS.Timeout | null = null;
   let isClosed = false;
@@ -47,8 +47,8 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
   };
 
   /**
-   * For two turns of the event loop: an upstream that ends a connection behind its answer need not have said so, the end is seen with the
-   * next look at the socket, and what is written before that is lost.
+   * Holds a connection back for two turns of the event loop. Upstream may close it right after its response without having announced that;
+   * the close shows at the next poll of the socket, and anything written before then is lost.
    */
   function rest(one: Idle): void {
     if (resting !== null) {

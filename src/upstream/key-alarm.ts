@@ -1,8 +1,8 @@
-// What follows when Cartesia does not take a key: it is set aside, and somebody has to know.
+// When Cartesia rejects a key, sets the key aside and raises an alarm.
 import type { KeyRing, RingKey } from './key-ring.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
 
-/** @param status what it was refused with: upstream's, or what an error on an open stream or socket says */
+/** @param status the status that rejected it: upstream's, or the one given in an error on an open stream or socket */
 export type KeyAlarm = (key: RingKey, status: number) => void;
 
 export function createKeyAlarm(ring: KeyRing, onEvent: (event: UpstreamEvent) => void): KeyAlarm {

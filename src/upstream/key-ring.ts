@@ -1,33 +1,33 @@
-// The Cartesia API keys. This is the only module in which a key exists as text: it leaves only inside the header lists
-// that are handed to the HTTP client.
+// The Cartesia API keys. Only in this module does a key exist as text: it leaves only inside the header lists that are handed to the HTTP
+// client.
 import type { Secret } from '../config/secret.ts';
 
 /** One key of the ring, without the key. */
 export interface RingKey {
-  /** 1-based place in the configuration: what logs and alarms call it. */
+  /** 1-based place in the configuration, by which logs and alarms refer to it. */
   readonly position: number;
   /**
    * All request headers of a mint, as the flat list of names and values that undici writes unchanged. Shared: never modify.
    * @param version `YYYY-MM-DD`
    */
   headers(version: string): string[];
-  /** Adds the credential and the version to a flat list of names and values, last, so that nothing before them counts. */
+  /** Appends the credential and the version to a flat list of names and values; last, so that nothing before overrides them. */
   sign(headers: string[], version: string): void;
 }
 
 export interface KeyRing {
   readonly size: number;
-  /** Keys that upstream has not refused lately. */
+  /** Number of keys that are not set aside. */
   readonly working: number;
-  /** The keys in turn, without those set aside; where all are, the one that has waited longest. `null`: there is no key. */
+  /** The next key in turn, skipping those set aside; if all are, the one set aside longest ago. `null`: there is no key. */
   pick(): RingKey | null;
-  /** Upstream refused this key (401 or 403): it is set aside for a minute, so that the others carry the load. */
+  /** Upstream refused this key (401 or 403): sets it aside, by default for a minute, so that the others carry the load. */
   refused(key: RingKey): void;
-  /** Upstream took this key: it counts again at once. */
+  /** Upstream accepted this key: it is no longer set aside. */
   accepted(key: RingKey): void;
   /** Whether a text that came from upstream contains one of our keys. Such a text must not be passed on. */
   isRevealedBy(text: string): boolean;
-  /** The keys from now on. One that stays keeps its standing; what was begun with one that goes ends with it. */
+  /** Replaces the keys. A key that stays keeps its standing; requests begun with a removed key complete with it. */
   renew(secrets: readonly Secret[]): void;
 }
 
@@ -37,14 +37,14 @@ export interface KeyRingOptions {
   readonly setAsideMs?: number;
 }
 
-/** Callers may choose the version (policy `fill`): only this many header lists are kept for each key. */
+/** Callers may choose the version (policy `fill`), so the number of header lists kept for each key is bounded. */
 const VERSIONS_KEPT = 16;
-/** Keys that are no longer used but may still stand in an answer: whatever upstream says is searched for them too. */
+/** Keys no longer in use that a response may still contain: what upstream sends is searched for them, too. */
 const RETIRED_KEPT = 16;
-// RFC 9110 §5.5, narrowed: visible ASCII. Anything else in a key is a slip of configuration, such as a line break in the file.
+// RFC 9110 §5.5, narrowed to visible ASCII. Anything else in a key is a configuration mistake, such as a line break in the file.
 const HEADER_SAFE = /^[\x21-\x7e]+$/;
 
-/** @throws Error when a key cannot be sent in a header; the message names its place, never the key. */
+/** @throws Error if a key cannot be sent in a header; the message gives its position, never the key. */
 export function createKeyRing(secrets: readonly Secret[], options: KeyRingOptions): KeyRing {
   const { now, setAsideMs = 60_000 } = options;
   let keys = secrets.map((secret, index) => new Key(secret.reveal(), index + 1));
@@ -122,7 +122,7 @@ class Key implements RingKey {
       'application/json',
       'accept',
       'application/json',
-      // The answer is small and is parsed as it comes; without this line a coding would be acceptable (RFC 9110 §12.5.3).
+      // The response is small and is parsed as received; without this field any coding would be acceptable (RFC 9110 §12.5.3).
       'accept-encoding',
       'identity',
       'user-agent',
@@ -136,7 +136,7 @@ class Key implements RingKey {
     headers.push('authorization', `Bearer ${this.#text}`, 'cartesia-version', version);
   }
 
-  /** The same key, perhaps at another place: it keeps its standing. */
+  /** If `other` is the same key, takes over its position; this key's standing stays. */
   takesThePlaceOf(other: Key): boolean {
     if (this.#text !== other.#text) return false;
     this.position = other.position;

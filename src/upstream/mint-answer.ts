@@ -1,4 +1,4 @@
-// What Cartesia's answer to a mint means for the caller. Pure.
+// Turns Cartesia's response to a mint into a token or a Problem for the caller. Pure.
 import type { IncomingHttpHeaders } from 'node:http';
 import { Problem, type ProblemCode, type ProblemDetails } from '../errors/problems.ts';
 import { clampRetryAfter } from '../errors/wire.ts';
@@ -27,10 +27,10 @@ export interface MintAnswerContext {
 const TOKEN_MAX_LENGTH = 8_192;
 // RFC 6750 §2.1 b64token: what may follow `Bearer `. A JWT is one.
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
-/** Where a 429 gives no hint. */
+/** For a 429 without a usable Retry-After. */
 const RETRY_DEFAULT_SECONDS = 1;
 
-/** Upstream's own words never reach the caller: a mint fails for reasons that are between the broker and Cartesia. */
+/** Upstream's own words never reach the caller: why a mint fails is between the broker and Cartesia. */
 export function readMintAnswer(answer: MintAnswer, context: MintAnswerContext): MintOutcome {
   const headerId =
     readRequestId(answer.headers['cartesia-request-id']) ?? readRequestId(answer.headers['x-request-id']);
@@ -75,7 +75,7 @@ function readRetryAfter(value: string | undefined, nowMs: number): number {
   return clampRetryAfter(parseRetryAfter(value, nowMs) ?? RETRY_DEFAULT_SECONDS);
 }
 
-/** 4xx is a request of ours that was wrong and stays wrong; the rest, redirects too, is an upstream that does not work. */
+/** Most 4xx mean that our request is wrong and would stay wrong; all else, redirects included, means that upstream does not work. */
 function codeOf(status: number): ProblemCode {
   const isPassing = status === 408 || status === 421 || status === 425;
   return status >= 400 && status < 500 && !isPassing ? 'upstream_rejected' : 'upstream_unavailable';

@@ -1,4 +1,4 @@
-// The body of `POST /access-token`. Both fields are always sent in full: what Cartesia does without them is not documented.
+// The body of `POST /access-token`. Both fields are always sent in full: Cartesia does not document what it does without them.
 // Source: https://docs.cartesia.ai/api-reference/auth/access-token
 import { GRANTS, type Grant } from '../config/grant.ts';
 import type { Problem } from '../errors/problems.ts';
@@ -12,7 +12,7 @@ const kept = new Map<string, Buffer>();
 /**
  * Every grant is named, with `true` or `false`. The buffer is shared: never modify.
  * @param expiresInSeconds 1 to 3600
- * @throws Problem `internal_error` on no grant, an unknown one or a lifetime out of range: such a wish never reaches upstream
+ * @throws Problem `internal_error` if there is no grant, an unknown one or a lifetime out of range: such a wish never reaches upstream
  */
 export function mintBody(grants: readonly Grant[], expiresInSeconds: number): Buffer {
   const key = `${grants.join()} ${expiresInSeconds}`;

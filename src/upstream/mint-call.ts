@@ -1,4 +1,4 @@
-// One mint under way: who waits for it, since when, and how far it has come.
+// One mint under way: its caller's promise, its deadline and how far it has come.
 import type { Listed } from '../collections/live-list.ts';
 import type { Problem } from '../errors/problems.ts';
 import type { Pass } from './circuit-breaker.ts';
@@ -16,13 +16,13 @@ export interface MintCallOptions<Token> {
 }
 
 export class MintCall<Token> implements Listed {
-  /** In the list of calls under way. */
+  /** Index in the list of calls under way. */
   place = -1;
   readonly version: string;
   readonly body: Buffer;
   readonly pass: Pass;
   readonly enteredAtMs: number;
-  /** When it got its connection slot; 0 while it waits in line. */
+  /** When it got its connection slot, monotonic milliseconds; 0 while it waits in line. */
   sentAtMs = 0;
   /** `null` while upstream has not been asked. */
   sending: Sending | null = null;
@@ -40,14 +40,14 @@ export class MintCall<Token> implements Listed {
     this.#reject = options.reject;
   }
 
-  /** Over for its caller. A connection attempt that cannot be taken back may hold its slot a while longer. */
+  /** The caller has its result. A connection attempt that cannot be cancelled may hold the slot a while longer. */
   get isSettled(): boolean {
     return this.#isSettled;
   }
 
   /**
-   * Timers come before sockets: where this process was busy, the answer may lie there unread. So a deadline counts only when what has come
-   * by then was read; else an overload of ours would look like a silence of upstream's, and open the circuit.
+   * Node runs timers before it reads sockets: if this process was busy, the response may have arrived but be unread. So the deadline counts
+   * only once everything that had arrived was read; otherwise our own overload would look like a silent upstream and open the circuit.
    */
   startTimer(ms: number, onDeadline: (call: MintCall<Token>) => void): void {
     this.#timer = setTimeout(lookOnceRead<Token>, ms, this, onDeadline);
@@ -69,7 +69,7 @@ export class MintCall<Token> implements Listed {
   }
 }
 
-/** One function for all calls: few of them ever come to it. */
+/** Shared by all calls instead of a closure for each, because few calls ever reach it. */
 function lookOnceRead<Token>(call: MintCall<Token>, onDeadline: (call: MintCall<Token>) => void): void {
   setImmediate(() => {
     if (!call.isSettled) onDeadline(call);

@@ -1,4 +1,4 @@
-// What happens on the way to Cartesia, told to the log and the metrics.
+// Reports events on the way to Cartesia to the log and the metrics.
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { UpstreamEvent } from './upstream-event.ts';

@@ -1,8 +1,8 @@
-// The header Retry-After of an upstream answer. Pure.
+// Reads the Retry-After header of an upstream response. Pure.
 // Source: RFC 9110 §10.2.3
 
 /**
- * Seconds to wait, not negative; `null` where the header is absent or unreadable. Both forms are read: seconds and HTTP date.
+ * Seconds to wait, never negative; `null` if the header is absent or unreadable. Reads both forms, seconds and HTTP date.
  * @param nowMs epoch milliseconds, for the date form
  */
 export function parseRetryAfter(value: string | readonly string[] | undefined, nowMs: number): number | null {

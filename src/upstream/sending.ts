@@ -1,4 +1,4 @@
-// Sends one request, and once more if it never left.
+// Sends one request, and retries once if nothing of it was sent.
 import type { Dispatcher } from 'undici';
 import { Exchange } from './exchange.ts';
 import { type FailureKind, toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
@@ -11,7 +11,7 @@ export interface DispatcherSource {
 
 export interface SendingListener {
   onRetry(failure: UpstreamFailure): void;
-  /** Called once, when nothing of the sending uses a connection any more. */
+  /** Called once, when the sending no longer uses a connection. */
   onEnd(exchange: Exchange): void;
 }
 
@@ -55,7 +55,7 @@ export class Sending {
     );
   }
 
-  /** Ends it now where it has a connection; where it is still waiting for one, before the request would be sent. */
+  /** Ends it now if it has a connection; otherwise as soon as it gets one, before the request is sent. */
   cancel(failure: UpstreamFailure): void {
     this.#cancelled = failure;
     this.#exchange?.cancel(failure);
@@ -73,8 +73,8 @@ export class Sending {
   }
 
   /**
-   * A mint is not repeated once a byte of it may have left: Cartesia may have acted on it. Another connection may do better
-   * where this one failed; a certificate will not, nor will a fault of ours, nor one more where none can be opened.
+   * A mint is not repeated once a byte of it may have been sent: Cartesia may have acted on it. Where one connection failed, another may
+   * succeed, but not with a bad certificate, after a fault of ours, or when no more connections can be opened.
    */
   #mayRetry(exchange: Exchange, failure: UpstreamFailure): boolean {
     if (exchange.isStarted || this.#isRetried || this.#cancelled !== null) return false;
@@ -82,5 +82,5 @@ export class Sending {
   }
 }
 
-/** What a second try would meet again. */
+/** Failures that a second try would meet again. */
 const IN_VAIN: ReadonlySet<FailureKind> = new Set(['tls', 'internal', 'exhausted']);

@@ -1,8 +1,8 @@
-// The upstream connections as slots, and who waits for one. Bounds the calls that run at once and the line behind them.
+// Treats upstream connections as slots: bounds the number of calls that run at once and the line of those that wait.
 
 export type Admission = 'run' | 'wait' | 'full';
 
-/** Jobs wait in order of arrival. Time is measured by the caller; this holds no timer. */
+/** Jobs wait in order of arrival. The caller measures time; this class has no timer. */
 export class SlotQueue<Job> {
   readonly #slots: number;
   readonly #maxWaiting: number;
@@ -10,7 +10,7 @@ export class SlotQueue<Job> {
   readonly #line: (Job | undefined)[] = [];
   #first = 0;
   #running = 0;
-  /** Recent time that a job held its slot; 0 = nothing known yet. */
+  /** Moving average of the time that a job holds its slot; 0 = not known yet. */
   #meanHeldMs = 0;
 
   constructor(slots: number, maxWaiting: number) {
@@ -27,8 +27,8 @@ export class SlotQueue<Job> {
   }
 
   /**
-   * `run`: a slot is taken, `release` it. `wait`: `release` will hand the job out. `full`: it would not have its turn within
-   * `patienceMs`, so it is refused now: work that ends after its caller's deadline is what turns overload into collapse.
+   * `run`: the job has a slot; `release` it afterwards. `wait`: a later `release` returns the job. `full`: the line is at its maximum, or
+   * the job would not have its turn within `patienceMs`: work that ends after its caller's deadline turns overload into collapse.
    */
   enter(job: Job, patienceMs: number): Admission {
     if (this.#running < this.#slots) {
@@ -41,7 +41,7 @@ export class SlotQueue<Job> {
     return 'wait';
   }
 
-  /** Gives a slot back. Answers the job that has it now, or `undefined` where nobody waits. */
+  /** Gives a slot back. Returns the waiting job that now has it, or `undefined` if none waits. */
   release(heldMs: number): Job | undefined {
     this.#meanHeldMs = this.#meanHeldMs === 0 ? heldMs : this.#meanHeldMs * 0.8 + heldMs * 0.2;
     if (this.waiting === 0) {
@@ -58,7 +58,7 @@ export class SlotQueue<Job> {
     return job;
   }
 
-  /** Takes a job out of the line; `false` = it was not in it. */
+  /** Removes a job from the line; `false` = it was not in it. */
   forget(job: Job): boolean {
     const at = this.#line.indexOf(job, this.#first);
     if (at === -1) return false;
@@ -66,14 +66,14 @@ export class SlotQueue<Job> {
     return true;
   }
 
-  /** Takes everybody out of the line, in order. */
+  /** Removes and returns all waiting jobs, in order. */
   clear(): Job[] {
-    const jobs = this.#line.slice(this.#first) as Job[]; // only what stands before it is empty
+    const jobs = this.#line.slice(this.#first) as Job[]; // only entries before `#first` are empty
     this.#line.length = 0;
     this.#first = 0;
     return jobs;
   }
 }
 
-/** Places in front that nobody stands in any more, before the line moves up. */
+/** Number of vacated entries at the front after which the array is compacted. */
 const GAP_MAX = 1024;

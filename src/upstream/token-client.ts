@@ -1,5 +1,5 @@
-// Asks Cartesia for access tokens: `POST /access-token`, one deadline over everything, at most one retry and only of a
-// request that never left, nothing at all while the circuit is open.
+// Asks Cartesia for access tokens (`POST /access-token`): one deadline for everything, at most one retry and only if nothing was sent, no
+// call at all while the circuit is open.
 // Source: https://docs.cartesia.ai/api-reference/auth/access-token
 import type { Dispatcher } from 'undici';
 import { LiveList } from '../collections/live-list.ts';
@@ -25,7 +25,7 @@ export interface UpstreamToken {
   readonly token: string;
   /** Upstream's own id of the request: at most 128 letters, digits and `. _ : -`. */
   readonly requestId: string | null;
-  /** From the first attempt to the answer; waiting for a connection slot not counted. */
+  /** From the first attempt to the response; excludes waiting for a connection slot. */
   readonly upstreamMs: number;
 }
 
@@ -46,7 +46,7 @@ export interface TokenClientHealth {
   readonly waiting: number;
   /** `null` before the first token. */
   readonly secondsSinceLastToken: number | null;
-  /** Keys that Cartesia has not refused in the last minute, and all of them. */
+  /** Keys that Cartesia has not refused in the last minute, and the total. */
   readonly keys: { readonly working: number; readonly total: number };
 }
 
@@ -54,8 +54,8 @@ export interface TokenClient {
   /** Rejects with a Problem only. */
   mint(wish: TokenWish): Promise<UpstreamToken>;
   /**
-   * Loads the HTTP client, so that the first mint does not pay for it. Opens no connection: upstream hears of us when there is
-   * something to ask for. Never rejects; what is wrong shows at the first mint.
+   * Loads the HTTP client, so that the first mint does not pay for it. Opens no connection: that waits for the first mint. Never rejects; a
+   * problem shows at the first mint.
    */
   load(): Promise<void>;
   readonly health: TokenClientHealth;
@@ -64,30 +64,30 @@ export interface TokenClient {
 }
 
 export interface TokenClientSeams {
-  /** In place of the pool of connections to `upstream.baseUrl`. It is not closed by `close()`. */
+  /** Replaces the pool of connections to `upstream.baseUrl`; `close()` does not close it. */
   readonly dispatcher?: Dispatcher;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
   readonly random?: () => number;
   readonly onEvent?: (event: UpstreamEvent) => void;
-  /** In place of Node's authorities alone. */
+  /** Default: Node's authorities alone. */
   readonly trust?: Trust;
-  /** Shared with whoever else calls Cartesia, so that a key which one of them finds refused is set aside for all. */
+  /** Shared with everything else that calls Cartesia, so that a key refused to one of them is set aside for all. */
   readonly ring?: KeyRing;
 }
 
-/** Above this, waiting mints are refused whatever the estimate says: it bounds memory. */
+/** At this many waiting mints, further ones are refused whatever the estimated wait: it bounds memory. */
 const WAITING_MAX = 8_192;
 
 /**
- * With less than this part of the deadline left, a mint that has waited in line is not sent any more: Cartesia needs a good
- * part of a second, so the token would be made for nobody.
+ * With less than this fraction of the deadline left, a mint that has waited in line is not sent: Cartesia needs a good part of a second,
+ * so the token would come too late.
  */
 const SENDING_NEEDS = 0.05;
 
 type Call = MintCall<UpstreamToken>;
 
-/** @throws Error on a key that cannot be sent in a header. */
+/** @throws Error if a key cannot be sent in a header. */
 export function createTokenClient(upstream: Config['upstream'], seams: TokenClientSeams = {}): TokenClient {
   const { now = () => performance.now(), random = Math.random, onEvent = () => {} } = seams;
   const trust = seams.trust ?? createTrust(null);
@@ -139,7 +139,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
         try {
           if (!call.isSettled) settleExchange(call, key, exchange);
         } finally {
-          releaseSlot(call); // whatever a listener of ours throws, the slot is not lost
+          releaseSlot(call); // even if one of our listeners throws, the slot is not lost
         }
       },
     });
@@ -148,7 +148,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
 
   function settleExchange(call: Call, key: RingKey, exchange: Exchange): void {
     const { failure, status, headers } = exchange;
-    // Of an error page over the limit the status says enough.
+    // For an error page over the limit, the status says enough.
     if (failure !== null && (failure.kind !== 'oversized' || status < 300)) {
       fail(call, toProblem(failure), status);
       return;
@@ -169,7 +169,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     onEvent({ type: 'attempt', outcome: 'token', status, durationMs });
   }
 
-  /** @param status upstream's, 0 where it gave none */
+  /** @param status upstream's; 0 if there was no response */
   function fail(call: Call, problem: Problem, status: number): void {
     const { code } = problem;
     calls.delete(call);
@@ -183,7 +183,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
 
   function releaseSlot(call: Call): void {
     const next = slots.release(now() - call.sentAtMs);
-    // In a microtask: a line of calls that fail at once must not become a stack as deep as the line.
+    // In a microtask: if the waiting calls all fail at once, the stack must not become as deep as the line is long.
     if (next !== undefined) queueMicrotask(() => run(next));
   }
 
@@ -198,7 +198,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     call.sending.cancel(failure);
   }
 
-  /** The time ran out in line: upstream was never asked. */
+  /** The deadline passed while the call waited in line: upstream was never asked. */
   function giveUp(call: Call): void {
     calls.delete(call);
     breaker.abandoned(call.pass);

@@ -1,20 +1,20 @@
-// Who is trusted to be Cartesia: the authorities that Node trusts, and those of the operator's file. A renewed file is picked up.
+// The certificate authorities trusted for Cartesia: Node's own and those in the operator's file, which is reloaded when it changes.
 import tls, { type SecureContext } from 'node:tls';
 import { loadAuthorities, trustOptions } from '../config/certificate-files.ts';
 import { wrongCertificateAuthorities } from '../config/pem-files.ts';
 import { type PemWatch, type PemWatching, watchPemFiles } from '../config/watch-pem-files.ts';
 
 export interface Trust {
-  /** For the connection that is made now. Another one only once it was renewed: making one takes a while, and 25 kB. */
+  /** For the next connection. Replaced only on renewal: making one is slow and takes 25 kB. */
   readonly context: SecureContext;
 }
 
 export interface RenewableTrust extends Trust {
-  /** @throws where they cannot be used; those before stay. */
+  /** @throws if they cannot be used; the previous ones stay in use. */
   renew(authorities: readonly string[]): void;
 }
 
-/** @param authorities PEM texts; `null` = those of Node alone */
+/** @param authorities PEM texts; `null` = Node's authorities alone */
 export function createTrust(authorities: readonly string[] | null): RenewableTrust {
   let context: SecureContext | null = null;
   return {
@@ -28,7 +28,7 @@ export function createTrust(authorities: readonly string[] | null): RenewableTru
   };
 }
 
-/** Rejects where the file cannot be read, or not be used. A later one that cannot leaves in use what was. */
+/** Rejects if the file cannot be read or used. If a later version cannot, the previous one stays in use. */
 export async function openTrust(caFile: string | null, watching: PemWatching): Promise<Trust & PemWatch> {
   if (caFile === null) return Object.assign(createTrust(null), { look() {}, stop() {} });
   const inUse = await loadAuthorities(caFile);

@@ -1,5 +1,5 @@
-// undici's files, by path: importing the two that we use takes a quarter of the time of importing all of undici (18 against
-// 72 ms) and 14 MB less memory. The package has no types for its inner paths, so they are tied to its public ones here.
+// Types for undici's inner files. Importing only the two that we use takes 18 ms instead of 72 ms for all of undici, and 14 MB less memory.
+// The package has no types for its inner paths, so this maps them to its public ones.
 
 declare module 'undici/lib/dispatcher/pool.js' {
   const Pool: typeof import('undici').Pool;

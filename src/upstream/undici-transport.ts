@@ -9,7 +9,7 @@ export function createUndiciTransport(options: ConnectionPoolOptions): UpstreamT
 
   function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, handler: UpstreamHandler): void {
     const { method, target, headers, body } = request;
-    // undici reads the list and does not change it; its type does not say so.
+    // undici only reads the list, although its type does not say so.
     const options = { method, path: target, headers: headers as string[], body, idempotent: false };
     dispatcher.dispatch(options, new DispatchHandler(handler));
   }
@@ -29,7 +29,7 @@ export function createUndiciTransport(options: ConnectionPoolOptions): UpstreamT
 
 class DispatchHandler implements Dispatcher.DispatchHandler {
   readonly #handler: UpstreamHandler;
-  /** Bytes of the body that are still to come; not a number where only its end will tell. */
+  /** Bytes of the body still to come; `NaN` if the length was not announced. */
   #left = Number.NaN;
 
   constructor(handler: UpstreamHandler) {
@@ -45,7 +45,7 @@ class DispatchHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    if (status < 200) return; // informational: the answer is yet to come
+    if (status < 200) return; // informational: the final response is yet to come
     const headers = flatHeaders(controller.rawHeaders);
     this.#left = bodyLength(headers);
     this.#handler.onHead(status, headers, false);
@@ -72,7 +72,7 @@ function flatHeaders(raw: unknown): string[] {
   return flat;
 }
 
-/** As far as it is announced. undici has seen to it that there is one such field at most, and that it is a number. */
+/** The announced length, or `NaN`. undici has made sure that there is at most one such field and that it is a number. */
 function bodyLength(headers: readonly string[]): number {
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at];

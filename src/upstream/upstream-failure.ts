@@ -1,4 +1,4 @@
-// Why a call to upstream brought no answer, in words of our own. The HTTP client's errors stay here: they carry bytes that
+// Why a call to upstream brought no usable response, in our own words. The HTTP client's errors go no further: they carry bytes that
 // upstream sent, and upstream may echo our key.
 import { closeSync, openSync } from 'node:fs';
 import { Problem, type ProblemCode } from '../errors/problems.ts';
@@ -6,29 +6,29 @@ import { Problem, type ProblemCode } from '../errors/problems.ts';
 export type FailureKind =
   /** No connection: refused, unreachable, unknown name. */
   | 'unreachable'
-  /** No file descriptor, or no memory of the system's, is left for a connection. Our trouble: upstream has not been asked. */
+  /** No file descriptor or system memory is left for a connection. A problem of ours: upstream was not asked. */
   | 'exhausted'
   /** Connecting took too long. */
   | 'connect_timeout'
-  /** The certificate is not acceptable, or the TLS handshake failed. Nothing of HTTP was sent. */
+  /** The certificate is not acceptable, or the TLS handshake failed. No HTTP was sent. */
   | 'tls'
-  /** The connection ended before the answer did. */
+  /** The connection ended before the response was complete. */
   | 'cut'
-  /** The answer is not HTTP/1.1 as it must be. */
+  /** The response is not valid HTTP/1.1. */
   | 'malformed'
-  /** Head or body of the answer over the limit. */
+  /** The head or body of the response exceeds its limit. */
   | 'oversized'
   /** The deadline of the call passed. */
   | 'deadline'
-  /** An answer, but not one that the call can use. */
+  /** A complete response, but not one that the call can use. */
   | 'answer'
   /** A fault of ours. */
   | 'internal';
 
-/** The `cause` of a Problem: made for the log, holds nothing that upstream or a caller wrote except by allow-list. */
+/** The `cause` of a Problem, made for the log: contains nothing that upstream or a caller wrote, except by allow-list. */
 export class UpstreamFailure extends Error {
   readonly kind: FailureKind;
-  /** The code of Node or undici, or a word of ours: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `HTTPParserError`, `status 503`. */
+  /** Node's or undici's code, or one of our own: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `HTTPParserError`, `status 503`. */
   readonly code: string;
 
   constructor(kind: FailureKind, code: string, note?: string) {
@@ -62,10 +62,11 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   ERR_ASSERTION: 'internal',
   ERR_WEBASSEMBLY_NOT_SUPPORTED: 'internal',
 };
-// Node's names for a failed handshake, and for a certificate that does not verify: https://nodejs.org/api/tls.html#x509-certificate-error-codes
+// Node's codes for a failed handshake and for a certificate that does not verify:
+// https://nodejs.org/api/tls.html#x509-certificate-error-codes
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|ERROR_IN_C|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNSPECIFIED$)/;
-/** Turns what undici or Node threw into a failure. Only the error's code is taken over, never its message or properties. */
+/** Turns an error from undici or Node into a failure. Only the error's code is taken over, never its message or properties. */
 export function toUpstreamFailure(error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   const code = readCode(error);
@@ -73,7 +74,7 @@ export function toUpstreamFailure(error: unknown): UpstreamFailure {
   return new UpstreamFailure(KIND_BY_CODE[code] ?? kindByPattern(code), code);
 }
 
-/** Where no file can be opened, a name cannot be looked up, nor a module be found: this is how both are told. */
+/** How Node reports a name lookup or module load that failed because no file can be opened. */
 const DISGUISES: ReadonlySet<string> = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -81,7 +82,7 @@ const DISGUISES: ReadonlySet<string> = new Set([
   'ERR_MODULE_NOT_FOUND',
 ]);
 
-/** Whether the process may open one more. */
+/** Whether the process can still open a file. */
 function isFileLeft(): boolean {
   try {
     closeSync(openSync('/dev/null', 'r'));
@@ -93,13 +94,13 @@ function isFileLeft(): boolean {
 
 function kindByPattern(code: string): FailureKind {
   if (TLS_CODE.test(code)) return 'tls';
-  // ECONNRESET, EPIPE, UND_ERR_SOCKET and whatever else ends a connection.
+  // ECONNRESET, EPIPE, UND_ERR_SOCKET and anything else that ends a connection.
   return 'cut';
 }
 
 function readCode(error: unknown): string {
   if (!(error instanceof Error)) return 'UNKNOWN';
-  // Its code is `HPE_` and a reason, or nothing: undici 8 looks the reason up the wrong way round.
+  // Its code is `HPE_` and a reason, or undefined: undici 8 looks the reason up the wrong way round.
   if (error.name === 'HTTPParserError') return error.name;
   const code = 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'UNKNOWN';
@@ -127,8 +128,8 @@ function codeOf(kind: FailureKind): ProblemCode {
 const QUOTE_MAX = 300;
 
 /**
- * A text of upstream for our log. Anything that could be a credential, in any encoding, is left out: every run of twelve or
- * more characters without a space that is not a plain word.
+ * Prepares upstream's text for our log. Anything that could be a credential, in any encoding, is left out: every run of twelve or more
+ * characters without a space that is not a plain word.
  */
 export function quoteForLog(text: string): string {
   return text

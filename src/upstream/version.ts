@@ -1,4 +1,4 @@
-// Which Cartesia-Version goes upstream. Pure.
+// Decides which Cartesia-Version is sent upstream. Pure.
 import { isCalendarDate } from '../config/calendar-date.ts';
 
 export type VersionPolicy = 'fill' | 'pin';
@@ -7,9 +7,9 @@ export type ResolvedVersion = { readonly version: string } | { readonly invalid:
 const INVALID: ResolvedVersion = { invalid: true };
 
 /**
- * `fill`: a version that the caller names passes, ours stands in where it names none. `pin`: always ours. Under both a
- * version that is no calendar date is invalid, so that a typo is seen on the day it is made and not when the policy changes.
- * @param asked the caller's `Cartesia-Version`; `undefined` where it sent none
+ * `fill`: the caller's version passes; if it names none, ours is used. `pin`: always ours. Under both, a version that is no calendar date
+ * is invalid, so that a typo shows on the day it is made and not when the policy changes.
+ * @param asked the caller's `Cartesia-Version`; `undefined` if it sent none
  */
 export function resolveVersion(
   asked: string | undefined,

@@ -1,4 +1,4 @@
-// What was consumed, as metrics.
+// Counts what was consumed in the metrics.
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Usage } from './units.ts';
 

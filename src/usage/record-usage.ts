@@ -1,7 +1,7 @@
-// What was consumed, as a record of the store.
+// Records what was consumed in the store.
 import type { UsageRecords } from '../store/usage-records.ts';
 
-/** By whom, and where. */
+/** Who consumed it, and at which endpoint. */
 export interface Consumer {
   readonly client: string;
   readonly subject: string;
@@ -9,15 +9,15 @@ export interface Consumer {
 }
 
 export interface Consumed {
-  /** 0 where a record of the same socket came before. */
+  /** 0 if an earlier record already counts the same socket. */
   readonly requests: 0 | 1;
   readonly characters: number;
-  /** Generated or transcribed: the endpoint tells. */
+  /** Generated or transcribed, depending on the endpoint. */
   readonly audioSeconds: number;
   readonly callSeconds: number;
 }
 
-/** Not waited for: what is never recorded is in the log all the same. */
+/** Not awaited, and failures are ignored: usage that is never recorded is still in the log. */
 export function recordUsage(records: UsageRecords, consumer: Consumer, consumed: Consumed): void {
   const { client, subject, endpoint } = consumer;
   const { requests, characters, audioSeconds, callSeconds } = consumed;

@@ -7,7 +7,7 @@ export interface Usage {
   characters: number;
   /** Bytes of audio that went to the client. */
   audioBytes: number;
-  /** Seconds of audio, generated or transcribed, where the format tells. */
+  /** Seconds of audio, generated or transcribed, where the format determines them. */
   audioSeconds: number;
 }
 
@@ -38,7 +38,7 @@ export interface OutputFormat {
   readonly bitRate: number | null;
 }
 
-/** Of all encodings that are spoken or transcribed. */
+/** Bytes per sample of every encoding that Cartesia generates or transcribes. */
 const SAMPLE_BYTES: ReadonlyMap<string, number> = new Map([
   ['pcm_f32le', 4],
   ['pcm_s32le', 4],
@@ -48,7 +48,7 @@ const SAMPLE_BYTES: ReadonlyMap<string, number> = new Map([
   ['pcm_alaw', 1],
 ]);
 
-/** The bytes of a second of audio, mono; `null` where the format does not tell. */
+/** Bytes of one second of mono audio; `null` where the format does not determine them. */
 export function bytesPerSecond({ container, encoding, sampleRate, bitRate }: OutputFormat): number | null {
   if (container === 'mp3') return bitRate === null || bitRate <= 0 ? null : bitRate / 8;
   const width = encoding === null ? undefined : SAMPLE_BYTES.get(encoding);

@@ -1,4 +1,4 @@
-// How much audio is in events of a speech stream, without reading them. Pure.
+// Measures the audio in the events of a speech stream without parsing them. Pure.
 import { decodedLength } from '../base64-length.ts';
 
 const NAME = '"data"';
@@ -6,7 +6,7 @@ const QUOTE = 0x22;
 const COLON = 0x3a;
 const SPACE = 0x20;
 
-/** Decoded length of the base64 texts that are values of `"data"`. */
+/** Decoded length, in bytes, of the base64 texts that are values of `"data"`. */
 export function audioBytesIn(bytes: Buffer): number {
   let total = 0;
   for (let at = bytes.indexOf(NAME); at !== -1; at = bytes.indexOf(NAME, at + 1)) {
@@ -20,7 +20,7 @@ export function audioBytesIn(bytes: Buffer): number {
   return total;
 }
 
-/** Index of the quote behind a colon, -1 where something else comes. */
+/** Index of the opening quote after a colon; -1 if something else follows. */
 function openingQuote(bytes: Buffer, from: number): number {
   let at = from;
   while (bytes[at] === SPACE) at += 1;

@@ -1,5 +1,5 @@
-// Server-sent events on their way through: bytes pass as they came, but for errors, which get the one shape, and a stream that is
-// cut, which gets an end.
+// Server-sent events on their way to the client: bytes pass unchanged, except that errors get the broker's shape and a stream that is cut
+// gets a final error event.
 import { fieldsOf, ttsErrorEvent } from '../../errors/event.ts';
 import type { Problem } from '../../errors/problems.ts';
 import { type ErrorReading, readErrorEvent } from '../upstream-error-event.ts';
@@ -9,7 +9,7 @@ import { errorFrame, eventOf, isError, type ServerSentEvent } from './server-sen
 import { WholeEvents } from './whole-events.ts';
 
 export interface EventStreamOptions extends ErrorReading {
-  /** Of the request; upstream's errors on streams do not carry it. */
+  /** From the request; upstream's errors on streams do not contain it. */
   readonly contextId: string | null;
 }
 
@@ -18,28 +18,28 @@ const BLANK_LINE = Buffer.from('\n\n');
 export class EventStream {
   /** The stream has said how it ended: `done` or an error. */
   isOver = false;
-  /** The code of the error that upstream has ended it with; `null` while there is none. */
+  /** The code of the error with which upstream ended the stream; `null` if there is none. */
   upstreamError: string | null = null;
   /** Bytes of audio seen in `chunk` events. */
   audioBytes = 0;
   readonly #options: EventStreamOptions;
   readonly #events = new WholeEvents((events) => this.#pass(events));
-  /** What passed last: whole events. */
+  /** The whole events that passed last. */
   #last: Buffer | null = null;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
   }
 
-  /** @returns what may leave now; `null` while an event is incomplete */
+  /** @returns what may be sent now; `null` while an event is incomplete */
   push(chunk: Buffer): Buffer | null {
     if (this.upstreamError !== null) return null; // an error is the last event
     return this.#events.push(chunk);
   }
 
   /**
-   * The last thing a client sees of a stream that ended without saying so: an error event, never an invented success.
-   * What was held back is half an event and is dropped, unless it says how the stream ended and lacks only its blank line.
+   * The last bytes for a client whose stream ended without saying how: an error event, never an invented success. A partial event that was
+   * held back is dropped, unless it says how the stream ended and lacks only its blank line.
    */
   cut(why: () => Problem): Buffer | null {
     if (this.isOver) return null;
@@ -56,7 +56,7 @@ export class EventStream {
     return isInsideUnread ? Buffer.concat([BLANK_LINE, event]) : event;
   }
 
-  /** Whole events. The usual ones are told by a search in the bytes; only what may be an error is parsed. */
+  /** Takes whole events. A search in the bytes suffices for the usual ones; only what may be an error is parsed. */
   #pass(bytes: Buffer): Buffer {
     const mayBeError = bytes.includes('"error"') || bytes.includes('event: error') || bytes.includes('event:error');
     if (!mayBeError) {
@@ -93,7 +93,7 @@ export class EventStream {
   }
 }
 
-/** The event that ends a stream is its last and is small: only the tail is looked at. */
+/** Looks only at the tail: the event that ends a stream is its last one, and small. */
 function endsWithDone(bytes: Buffer): boolean {
   return DONE.test(bytes.toString('latin1', Math.max(0, bytes.length - TAIL_BYTES)));
 }

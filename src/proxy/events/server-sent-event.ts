@@ -1,12 +1,12 @@
-// One server-sent event: read, and written. Pure.
+// Reads a server-sent event, and writes an error event. Pure.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 export interface ServerSentEvent {
-  /** Of its `event` line; empty where it has none. */
+  /** From its `event` line; empty if it has none. */
   readonly name: string;
   /** Its `data` lines, joined. */
   readonly data: string;
-  /** The JSON object in the data; `null` where it is none. */
+  /** The JSON object in the data; `null` if the data is none. */
   readonly fields: Readonly<Record<string, unknown>> | null;
 }
 
@@ -23,7 +23,7 @@ export function eventOf(bytes: Buffer): ServerSentEvent {
   return { name, data, fields: objectIn(data) };
 }
 
-/** An error, to every generation of clients: some go by the name, others by the data. */
+/** An error event for every generation of clients: some go by the name, others by the data. */
 export function errorFrame(event: Readonly<Record<string, unknown>>): Buffer {
   return Buffer.from(`event: error\ndata: ${JSON.stringify(event)}\n\n`);
 }
@@ -35,7 +35,7 @@ export function isError({ name, data, fields }: ServerSentEvent): boolean {
 function objectIn(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null; // any object reads so
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null; // true of any object
   } catch {
     return null;
   }

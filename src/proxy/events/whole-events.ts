@@ -1,36 +1,36 @@
-// Server-sent events in pieces: what is not yet a whole event is held back, so that events can be looked at before they pass.
+// Reassembles server-sent events that arrive in pieces: holds back an incomplete event, so that events can be inspected before they pass.
 import { BLANK_LINE_MAX_BYTES, endOfFirstEvent, endOfLastEvent, lengthWithoutLineEnd } from './event-bounds.ts';
 
-/** An event that is longer than this passes unread: no error is. */
+/** An event longer than this passes unread: no error event is that long. */
 const EVENT_MAX_BYTES = 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 export class WholeEvents {
   readonly #look: (events: Buffer) => Buffer;
   #held: Buffer | null = null;
-  /** What is held lies at its beginning; `null`: it lies elsewhere. */
+  /** The buffer that begins with `#held`; `null`: `#held` is in other memory. */
   #room: Buffer | null = null;
   #isInside = false;
 
-  /** @param look sees whole events, one or several. @returns what leaves in their place */
+  /** @param look takes one or more whole events and returns what is sent in their place */
   constructor(look: (events: Buffer) => Buffer) {
     this.#look = look;
   }
 
-  /** The client has the beginning of an event that was too long to be held back. */
+  /** The client already has the beginning of an event that was too long to hold back. */
   get isInsideUnread(): boolean {
     return this.#isInside;
   }
 
-  /** The beginning of an event, of which nothing has left. */
+  /** The beginning of an event of which nothing was sent. */
   get begun(): Buffer | null {
     return this.#isInside ? null : this.#held;
   }
 
-  /** @returns what may leave now; `null` while an event is incomplete. A piece that ends with an event leaves as it is. */
+  /** @returns what may be sent now; `null` while an event is incomplete. A piece of whole events is not copied. */
   push(chunk: Buffer): Buffer | null {
     const bytes = this.#joined(chunk);
-    // No event ends in what was held, but the line end that is its last may be the first half of a blank line.
+    // No event ends within what was held, but its last bytes may be the beginning of a blank line.
     const from = Math.max(0, bytes.length - chunk.length - (BLANK_LINE_MAX_BYTES - 1));
     this.#held = null;
     if (this.#isInside) {
@@ -39,7 +39,7 @@ export class WholeEvents {
     }
     const found = endOfLastEvent(bytes.subarray(from));
     const end = found === 0 ? 0 : from + found;
-    if (end > 0) this.#room = null; // what leaves must stay as it is
+    if (end > 0) this.#room = null; // what is sent must not be overwritten
     if (bytes.length - end > EVENT_MAX_BYTES) {
       this.#isInside = true;
       this.#room = null;
@@ -51,7 +51,7 @@ export class WholeEvents {
     return this.#look(end === bytes.length ? bytes : bytes.subarray(0, end));
   }
 
-  /** What is held, and this behind it. An event in thousands of pieces is not copied anew for each of them. */
+  /** What is held, followed by `chunk`. Leaves room to grow, so that an event in thousands of pieces is not copied for each of them. */
   #joined(chunk: Buffer): Buffer {
     const held = this.#held;
     if (held === null) {
@@ -67,7 +67,7 @@ export class WholeEvents {
     return this.#room.subarray(0, length);
   }
 
-  /** The rest of an event that is too long to be read. Line ends at the end wait: the next piece may make them a blank line. */
+  /** Passes the rest of an event too long to be read. Trailing line ends are held back: the next piece may make them a blank line. */
   #passInside(bytes: Buffer): Buffer | null {
     const end = endOfFirstEvent(bytes, 0);
     if (end === -1) {

@@ -1,15 +1,15 @@
-// A form, parsed once as it passes, for all who look into it.
+// Parses a multipart form once, as it passes, for everything that inspects it.
 import type { Busboy, BusboyHeaders } from '@fastify/busboy';
 import { Problem } from '../../errors/problems.ts';
 import type { FormWatch } from '../upload.ts';
 
 type Parser = InstanceType<typeof Busboy>;
 
-/** The first to watch a form: those who listen to its parser have heard of all that has passed. */
+/** Must be the first watch of a form: then listeners on its parser have seen everything that has passed before later watches run. */
 export interface Form extends FormWatch {
-  /** `null` where nothing can be read from the start. Files that nobody listens to flow off. */
+  /** `null` if the form cannot be read at all. Files without a listener are discarded. */
   readonly parser: Parser | null;
-  /** `invalid_request`, `unsupported_media_type`: the media type is no form, or not clearly one, or what has passed is not well-formed. */
+  /** `unsupported_media_type` or `invalid_request`: the media type is not clearly a form, or what has passed is malformed or has too many parts. */
   readonly problem: Problem | null;
 }
 
@@ -28,7 +28,7 @@ export async function openForm(contentType: string): Promise<Form> {
     problem ??= new Problem('invalid_request', 'The form has too many parts.');
   });
   parser.on('file', (_name, file) => {
-    file.on('error', () => {}); // told by the parser, too
+    file.on('error', () => {}); // the parser reports it, too
     file.resume();
   });
   return {
@@ -49,7 +49,7 @@ export async function openForm(contentType: string): Promise<Form> {
 }
 
 async function openParser(contentType: string): Promise<Parser | Problem> {
-  // Which of two boundaries counts is for each reader to say.
+  // With two boundaries, readers may disagree on which one counts.
   if (contentType.toLowerCase().split('boundary=').length !== 2)
     return new Problem('invalid_request', 'The media type of the form must name one boundary.');
   const { Busboy: FormParser } = await import('@fastify/busboy'); // loaded by the first form
@@ -64,7 +64,7 @@ async function openParser(contentType: string): Promise<Parser | Problem> {
 
 const FIELD_MAX_BYTES = 4096;
 const FIELDS_MAX = 100;
-/** Each costs far more than its bytes, and is remembered until the form is over: a form of nothing else made everybody wait for a second. */
+/** A part costs far more than its bytes and is kept until the form is over: a form of nothing but parts blocked the process for a second. */
 const PARTS_MAX = 200;
-/** At a time, so that little is parsed in vain behind what ends it. */
+/** Written to the parser at a time, so that little is parsed in vain after what ends the form. */
 const WRITTEN_BYTES = 4096;

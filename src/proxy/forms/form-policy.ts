@@ -1,15 +1,15 @@
-// The fields of a transcription form against the content rules, while the form passes.
+// Checks the fields of a transcription form against the content rules, while the form passes.
 import { Problem } from '../../errors/problems.ts';
 import { type ContentRules, checkContent } from '../../policy/content.ts';
 import type { FormWatch } from '../upload.ts';
 import type { Form } from './form-parser.ts';
 
-/** Whether any rule concerns transcription at all: without one nobody looks at a form's fields. */
+/** Whether any rule concerns transcription at all; if none does, a form's fields are not looked at. */
 export function restrictsForms(rules: ContentRules): boolean {
   return (rules.models?.length ?? 0) > 0 || (rules.languages?.length ?? 0) > 0;
 }
 
-/** Watches behind the form itself. @throws Problem where the form cannot be read */
+/** The returned watch must come after `form`. @throws Problem if the form cannot be read */
 export function watchForm(form: Form, rules: ContentRules): FormWatch {
   const { parser } = form;
   const found = new Map<string, string>();
@@ -55,7 +55,7 @@ export function watchForm(form: Form, rules: ContentRules): FormWatch {
   };
 }
 
-/** The field that a part is, or that a lenient reader could take it for. */
+/** The field that a part is, or that a lenient reader could take it for; `null` if no rule applies to it. */
 function governed(name: string | undefined): 'model' | 'language' | null {
   const meant = (name ?? '').trim().toLowerCase().replace(/\[\]$/, '');
   return meant === 'model' || meant === 'language' ? meant : null;

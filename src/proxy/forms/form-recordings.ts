@@ -1,15 +1,15 @@
-// How long the recordings in a form are, by their bytes: for answers that do not tell. An estimate, made so that nobody gets more than
-// he is charged for: everything in the form counts, and what is not known to be longer counts as well compressed speech.
+// Estimates the length of the recordings in a form from their bytes, for responses that do not state it. Nobody is to get more than they are
+// charged for: everything in the form counts, and what has no known byte rate counts as well-compressed speech.
 
 import type { FormWatch } from '../upload.ts';
 import { wavBytesPerSecond } from '../wav-header.ts';
 import type { Form } from './form-parser.ts';
 
-/** 32 kbit/s: speech in a compressed format is hardly ever smaller, so it is hardly ever longer than this makes it. */
+/** 32 kbit/s: compressed speech hardly ever has a lower rate, so it is hardly ever longer than this estimate. */
 const COMPRESSED_BYTES_PER_SECOND = 4_000;
-/** A WAV says how it is coded in its first few dozen bytes. */
+/** A WAV file states its coding in its first few dozen bytes. */
 const HEAD_BYTES = 1_024;
-/** Names, boundaries and fields of a form. */
+/** Allowance for the names, boundaries and fields of a form, which are not audio. */
 const FRAME_BYTES = 16 * 1024;
 
 interface Recording {
@@ -18,13 +18,13 @@ interface Recording {
 }
 
 export interface FormRecordings extends FormWatch {
-  /** Seconds of what has passed so far. */
+  /** Estimated seconds of audio that have passed so far. */
   readonly seconds: number;
 }
 
 /**
- * Watches behind the form itself. What is wrong with a form is upstream's to say.
- * @param rawBytesPerSecond what the request says of a recording without a header of its own; `null` = nothing
+ * The returned watch must come after `form`. It reports no problems: those are left to upstream.
+ * @param rawBytesPerSecond byte rate that the request states for recordings without a header of their own; `null` = not stated
  */
 export function measureRecordings(form: Form, rawBytesPerSecond: number | null): FormRecordings {
   const recordings: Recording[] = [];

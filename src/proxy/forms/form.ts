@@ -1,4 +1,4 @@
-// The form of a transcription: taken up, watched and passed on.
+// Receives the form of a transcription, watches it and passes it on.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../../admission/admitted.ts';
 import { Problem } from '../../errors/problems.ts';
@@ -16,12 +16,12 @@ import { type FormRecordings, measureRecordings } from './form-recordings.ts';
 /** A form with a recording, on its way to Cartesia. */
 export interface CarriedForm {
   readonly content: Upload;
-  /** Bytes, where the client has announced them. */
+  /** Bytes; `null` if the client has not announced the length. */
   readonly length: number | null;
   readonly recordings: FormRecordings;
 }
 
-/** @throws Problem for what is no form, is announced to be too large, or whose query tells twice how a recording is coded */
+/** @throws Problem if the body is no plain form or is announced to be too large, or if the query is unclear about the recording's coding */
 export async function receiveForm(
   endpoint: Endpoint,
   admission: Admission,
@@ -36,7 +36,7 @@ export async function receiveForm(
   requirePlainBody(headers);
   const length = headers['content-length'] === undefined ? null : Number(headers['content-length']);
   if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
-  allowSlowBody(request.raw); // the row's deadlines hold
+  allowSlowBody(request.raw); // the endpoint's deadlines apply
   const rawRate = recordedBytesPerSecond(new URLSearchParams(queryOf(request.raw.url ?? '')), false);
   const form = await openForm(contentType);
   const recordings = measureRecordings(form, rawRate);

@@ -1,24 +1,24 @@
-// Who takes nothing is not written to, and the other side is not read for it.
+// Backpressure between the sides of a relay: while one side does not take what waits for it, the other one is not read.
 import type { Socket } from 'node:net';
 import type { RelayClock } from './relay-clock.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
-/** What may wait to be encrypted and sent: as much as two reads bring. */
+/** How much may wait to be encrypted and sent: as much as two reads bring. */
 const QUEUED_MAX_BYTES = 256 * 1024;
 
 export class Backpressure {
   readonly #client: Socket;
   /**
-   * TLS takes what is written into memory of its own at once, but says that it is done only when all is sent: waiting for that would stop
-   * and start upstream with every read. What is written meanwhile is queued, and refers to the buffer that was read into.
+   * TLS copies what is written at once, but reports that it is done only when all is sent: waiting for that would pause and resume upstream
+   * with every read. What is written in the meantime is queued, and refers to the buffer that was read into.
    */
   readonly #isEncrypted: boolean;
   #isQueued = false;
-  /** Writes that upstream waits for. */
+  /** Number of writes that must finish before upstream is read again. */
   #waits = 0;
   readonly #clock: Pick<RelayClock, 'nowMs'>;
-  /** Since when a side takes nothing, milliseconds of the clock; 0 = it takes. */
+  /** Since when a side takes nothing, milliseconds of the clock; 0 = it keeps up. */
   #clientFullAtMs = 0;
   #upstreamFullAtMs = 0;
   #isClientHeld = false;
@@ -50,7 +50,7 @@ export class Backpressure {
     this.readClient();
   }
 
-  /** The client is not read for a turn of the event loop: it has sent more than is looked at in one. */
+  /** The client is not read until the next turn of the event loop: it has sent more than is processed in one. */
   holdClient(): void {
     this.#isClientHeld = true;
     this.#client.pause();
@@ -65,29 +65,29 @@ export class Backpressure {
     this.readClient();
   }
 
-  /** Unless there is a reason not to. */
+  /** Reads the client, unless it is held or upstream is full. */
   readClient(): void {
     if (!this.#isClientHeld && !this.isUpstreamFull) this.#client.resume();
   }
 
-  /** Nothing more goes up. */
+  /** Nothing more is sent to upstream. */
   upstreamIsOver(): void {
     this.#upstreamFullAtMs = 0;
     this.readClient();
   }
 
-  /** Writes to the client, out of the buffer that was read into. */
+  /** Writes to the client, straight from the buffer that was read into. */
   write(bytes: Buffer): void {
     this.#isQueued ||= this.#client.writableLength > 0;
     this.#client.write(bytes);
   }
 
-  /** What was read is passed on. @param at how far: bytes before it are done with */
+  /** Called when what was read has been passed on. @param at bytes before it are finished with */
   passed(upstream: UpstreamSocket, at: number): void {
     const waiting = this.#client.writableLength;
     const loan = upstream.received.consume(at, this.#isEncrypted ? this.#isQueued : waiting > 0);
     this.#isQueued = false;
-    // In the clear, what the kernel has not taken is written out of the buffer that was read into, so nothing more is read before it has.
+    // Without TLS, what the kernel has not taken is still in the buffer that was read into, so nothing more is read until it has.
     const isFull = waiting > (this.#isEncrypted ? QUEUED_MAX_BYTES : 0);
     if (isFull) this.#clientIsFull(upstream);
     if (!isFull && loan === null) return;
@@ -98,14 +98,14 @@ export class Backpressure {
     });
   }
 
-  /** Upstream is not read until the client has taken what it was given so far. */
+  /** Upstream is not read until the client has taken what was written so far. */
   #clientIsFull(upstream: UpstreamSocket): void {
     this.#waits += 1;
     if (this.#clientFullAtMs === 0) this.#clientFullAtMs = this.#clock.nowMs;
     upstream.pause();
   }
 
-  /** What was written behind those writes, such as a ping, is not waited for. */
+  /** What was written after those writes, such as a ping, is not waited for. */
   #clientDrained(upstream: UpstreamSocket): void {
     this.#waits -= 1;
     if (this.#waits > 0) return;
@@ -113,7 +113,7 @@ export class Backpressure {
     upstream.resume();
   }
 
-  /** Which side has taken nothing for longer than that. */
+  /** Which side has taken nothing for longer than `stallMs`. */
   stalled(nowMs: number, stallMs: number): 'client' | 'upstream' | null {
     if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > stallMs) return 'client';
     return this.#upstreamFullAtMs > 0 && nowMs - this.#upstreamFullAtMs > stallMs ? 'upstream' : null;

@@ -1,4 +1,4 @@
-// What a client has sent beyond what one turn of the event loop takes waits for the next one, and so does the client.
+// Spreads a client's frames over turns of the event loop: what exceeds one turn's share waits for the next, and the client is not read.
 import type { Backpressure } from './backpressure.ts';
 import type { ClientFrames } from './frames/client-frames.ts';
 
@@ -18,7 +18,7 @@ export class ClientTurns {
     setImmediate(readOn, this);
   }
 
-  /** Another turn has come. */
+  /** Continues in a new turn. */
   readOn(): void {
     this.#frames.readOn();
     if (this.#frames.isSpent) setImmediate(readOn, this);
@@ -26,7 +26,7 @@ export class ClientTurns {
   }
 }
 
-/** One function for all sockets, so that none holds another. */
+/** One function for all sockets instead of a closure for each, so that no socket keeps another alive. */
 function readOn(turns: ClientTurns): void {
   turns.readOn();
 }

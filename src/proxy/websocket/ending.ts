@@ -8,28 +8,28 @@ import type { Occasion } from './protocols/protocol.ts';
 /** How a socket ended. */
 export interface RelayEnd {
   readonly by: 'client' | 'upstream' | 'broker';
-  /** What the client was told, or has said; 1006 where nothing was said. */
+  /** The code of the close frame to or from the client; 1005 = a frame without a code, 1006 = no frame. */
   readonly code: number;
   /**
-   * `ok`, `idle`, `aborted` (the client has gone without a word, or takes nothing), `dead_peer`, or the code of a problem; where Cartesia
-   * closed it, `upstream_rejected` for 1008 and `upstream_unavailable` for every other code but 1000.
+   * `ok`, `idle`, `aborted` (the client has left without a close frame, or takes nothing), `dead_peer`, or the code of a problem. If Cartesia
+   * closed it: `ok` for 1000 or no code, `upstream_rejected` for 1008, `upstream_unavailable` for every other code.
    */
   readonly outcome: string;
 }
 
 export interface Ending extends Pick<RelayEnd, 'by' | 'outcome'> {
-  /** Its close frame; `null` = there is nobody left to be told. */
+  /** The close frame for the client; `null` = there is no client left to tell. */
   readonly toClient: Closing | null;
   readonly toUpstream: Closing;
-  /** What the errors say that go before the client's; `null` = it ends it itself, or nothing is going on. */
+  /** What the error messages before the client's close frame say; `null` = none, as the client ends it itself or nothing is going on. */
   readonly problem: Problem | null;
-  /** `other` where it says nothing. */
+  /** Default: `other`. */
   readonly occasion?: Occasion;
 }
 
 const GOING_AWAY: Closing = { code: CLOSE.goingAway, reason: '' };
 
-/** What the reason of a close frame says, by the code of the rule that was broken. */
+/** Reasons for close frames, by the code of the broken rule. */
 const VIOLATION_REASONS: Readonly<Record<number, string>> = {
   [VIOLATION.protocol]: 'protocol error',
   [VIOLATION.notUtf8]: 'not UTF-8',
@@ -37,7 +37,7 @@ const VIOLATION_REASONS: Readonly<Record<number, string>> = {
   [VIOLATION.tooBig]: 'message too big',
 };
 
-/** Nothing was said for too long: Cartesia's own words. */
+/** The socket was idle for too long. The reason is Cartesia's own wording. */
 export const IDLE: Ending = {
   toClient: { code: CLOSE.normal, reason: 'connection idle timeout' },
   toUpstream: { code: CLOSE.normal, reason: '' },
@@ -47,8 +47,8 @@ export const IDLE: Ending = {
 };
 
 /**
- * By us. The code of the problem, which programs read, fits into a close frame; the sentence goes out before it, where there is a place
- * for it.
+ * The broker ends the socket. The problem's code, which programs read, fits into the close frame; its message is sent before, in an error
+ * message if the protocol has one.
  */
 export function cutOff(problem: Problem, code: number): Ending {
   return {
@@ -60,12 +60,12 @@ export function cutOff(problem: Problem, code: number): Ending {
   };
 }
 
-/** Without a word, or it takes none. @param by who ended it */
+/** The client has left without a close frame, or takes nothing. @param by who ended it */
 export function goneClient(by: RelayEnd['by'], outcome: 'aborted' | 'dead_peer'): Ending {
   return { toClient: null, toUpstream: GOING_AWAY, problem: null, by, outcome };
 }
 
-/** Upstream has gone, or does nothing any more. @param reason ours, for the close frame */
+/** Upstream has gone or no longer reacts. @param reason for the close frame, in our own words */
 export function lostUpstream(code: 'upstream_unavailable' | 'upstream_timeout', reason: string): Ending {
   return {
     toClient: { code: CLOSE.internal, reason },
@@ -88,7 +88,7 @@ export function closedByUpstream(closing: Closing, isRevealing: (text: string) =
   };
 }
 
-/** Of a close frame of upstream's: only an end that it calls normal, or none at all, is one. */
+/** For a close frame from upstream: only a normal code, or none, counts as `ok`. */
 function outcomeOf(code: number | null): string {
   if (code === null || code === CLOSE.normal) return 'ok';
   return code === CLOSE.policy ? 'upstream_rejected' : 'upstream_unavailable';

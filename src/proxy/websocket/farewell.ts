@@ -1,4 +1,4 @@
-// The last bytes on both legs of a relay: never inside a frame or message that is under way.
+// Writes the last frames on both sides of a relay, never inside a frame or message that is under way.
 import type { Socket } from 'node:net';
 import type { ClientFrames } from './frames/client-frames.ts';
 import type { Closing } from './frames/close-code.ts';
@@ -6,7 +6,7 @@ import { makeCloseFrame, makeTextFrame } from './frames/frame.ts';
 import type { UpstreamFrames } from './frames/upstream-frames.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
-/** Upstream is told to stop, and that this is the end. @param lingerMs how long its own close frame is waited for */
+/** Tells upstream to stop generating, then closes. @param lingerMs how long upstream has to end its side */
 export function closeUpstream(
   upstream: UpstreamSocket,
   up: ClientFrames,
@@ -24,8 +24,8 @@ export function closeUpstream(
 }
 
 /**
- * The client gets the errors that its readers wait for, and the close frame.
- * @returns false: a frame of ours would be read as a part of the message that never became whole, so nothing was said
+ * Sends the client the errors that its readers wait for, and the close frame.
+ * @returns `false`: nothing was sent, because a frame of ours would be read as part of an incomplete message
  */
 export function closeClient(
   client: Socket,

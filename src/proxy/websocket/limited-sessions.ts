@@ -1,4 +1,4 @@
-// The limits inside sockets: a lease for the socket, one for each context, budgets that are spent as it goes, and the operator's hand.
+// Applies the limits to sockets: a lease for the socket, one for each context, budgets spent as it goes, and cuts by the operator.
 import { BriefMap } from '../../collections/brief-map.ts';
 import type { QuotaUnit } from '../../config/budget.ts';
 import { Problem } from '../../errors/problems.ts';
@@ -32,7 +32,7 @@ export function createLimitedSessions(limits: Limits): SessionGuards {
   };
 }
 
-/** Speech is leased by context, and its sockets by themselves; whoever transcribes or calls holds one lease all along. */
+/** A speech socket has a lease of its own kind besides those of its contexts; a transcription or call holds one lease throughout. */
 function socketKind({ concurrency }: SessionFacts['endpoint']): LeaseKind {
   if (concurrency === 'tts') return 'tts_socket';
   return concurrency === 'stt' ? 'stt' : 'agent';
@@ -46,9 +46,9 @@ function unitOf({ concurrency }: SessionFacts['endpoint']): QuotaUnit {
 /** What a socket holds. */
 interface Holding {
   readonly unit: QuotaUnit;
-  /** `null`: nothing limits how many there are at a time. */
+  /** `null`: no concurrency limit applies. */
   readonly lease: Lease | null;
-  /** Takes it off the list of what is open. */
+  /** Removes it from the list of open sessions. */
   readonly left: () => void;
 }
 
@@ -56,7 +56,7 @@ class LimitedSession implements SessionGuard {
   readonly #limits: Limits;
   readonly #facts: SessionFacts;
   readonly #holding: Holding;
-  /** Of contexts, by their id. */
+  /** Lease requests and leases of contexts, by context id. */
   readonly #asked = new BriefMap<LeaseRequest>();
   readonly #held = new BriefMap<Lease>();
   #isRecorded = false;
@@ -117,7 +117,7 @@ class LimitedSession implements SessionGuard {
   async #granted(contextId: string, asked: LeaseRequest): Promise<'go' | Problem> {
     try {
       const lease = await asked.granted;
-      // It ended meanwhile, and whatever was granted is given back: nobody reads this.
+      // The context ended in the meantime, and any lease granted is given back; nobody reads this result.
       if (lease === null || this.#asked.get(contextId) !== asked) return new Problem('concurrency_limited');
       this.#asked.delete(contextId);
       this.#held.set(contextId, lease);

@@ -1,5 +1,5 @@
-// Whether a socket may stay open: both sides live and take what is sent, something happens, and its time is not over. Looked at about once
-// a second; in between it is only told.
+// Decides whether a socket may stay open: both sides are alive and take what they are sent, it is not idle, and its time is not over. Checked
+// about once a second; in between, only flags are set.
 import { Problem } from '../../errors/problems.ts';
 import type { Backpressure } from './backpressure.ts';
 import { cutOff, type Ending, goneClient, IDLE, lostUpstream } from './ending.ts';
@@ -8,20 +8,20 @@ import type { RelayTimes } from './relay-clock.ts';
 
 export interface Lifespan {
   readonly times: Pick<RelayTimes, 'stallMs'>;
-  /** For how long at most, and when its credential ends it; milliseconds of the clock, `Infinity` = never. */
+  /** When its maximum duration and its credential end it; milliseconds of the clock, `Infinity` = never. */
   readonly endsAtMs: number;
   readonly expiresAtMs: number;
-  /** Without anything of the client's, since anything was going on. */
+  /** How long the client may send nothing while nothing else is going on. */
   readonly idleMs: number;
 }
 
 export class Liveness {
-  /** The client has done something since the last look. */
+  /** The client has been active since the last look. */
   isClientActive = false;
-  /** Whether a side was heard since it was last pinged. */
+  /** Whether a side was heard from since it was last pinged. */
   isClientAlive = true;
   isUpstreamAlive = true;
-  /** The process is to end: so is the socket, as soon as nothing is going on. */
+  /** The process is shutting down: the socket ends as soon as nothing is going on. */
   endsWhenIdle = false;
   readonly #lifespan: Lifespan;
   #silentSinceMs: number;
@@ -32,16 +32,16 @@ export class Liveness {
     this.#silentSinceMs = nowMs;
   }
 
-  /** Both sides are being pinged: until they answer they may be dead. */
+  /** Both sides are being pinged; until they are heard from, they may be dead. */
   pinged(): void {
     this.isClientAlive = false;
     this.isUpstreamAlive = false;
   }
 
   /**
-   * What has to be done: the end that has come, pings to both sides, or nothing.
-   * @param isBusy something is going on: silence is no idleness
-   * @param isPingTurn once in every ping interval
+   * What to do now: an ending, pings to both sides, or nothing.
+   * @param isBusy something is going on, so silence does not count as idle
+   * @param isPingTurn `true` once in every ping interval
    */
   due(
     nowMs: number,
@@ -59,14 +59,14 @@ export class Liveness {
     if (nowMs - this.#silentSinceMs > idleMs) return IDLE;
     if (!isBusy && this.endsWhenIdle) return cutOff(new Problem('draining'), CLOSE.restart);
     if (!isPingTurn) return null;
-    // A side that is not being read cannot show that it lives.
+    // A side that is not being read cannot show that it is alive.
     if (!this.isClientAlive && !pressure.isUpstreamFull) return goneClient('client', 'dead_peer');
     if (!this.isUpstreamAlive && !pressure.isClientFull)
       return lostUpstream('upstream_timeout', 'upstream does not answer');
     return 'ping';
   }
 
-  /** What happened since the last look may have happened just now: silence is ended for a little too late, never too early. */
+  /** Activity since the last look may have been just now, so idle sockets are ended slightly late, never early. */
   #listen(nowMs: number, isBusy: boolean): void {
     if (this.isClientActive || isBusy || this.#wasBusy) this.#silentSinceMs = nowMs;
     this.isClientActive = false;

@@ -1,18 +1,18 @@
-// The time as sockets see it.
+// The clock that all sockets share, and their timeouts.
 
-/** Read once a second for all of them, so that moving bytes asks no clock. */
+/** Read about once a second for all sockets, so that moving bytes reads no clock. */
 export interface RelayClock {
   /** Monotonic milliseconds; never 0. */
   readonly nowMs: number;
-  /** Read now, for what is counted by time. @returns `nowMs` */
+  /** Reads the clock now, for what is counted by time. @returns `nowMs` */
   touch(): number;
 }
 
-/** Milliseconds, all of them. */
+/** All in milliseconds. */
 export interface RelayTimes {
   /** Between two pings; a peer that says nothing from one to the next is dead. */
   readonly pingMs: number;
-  /** How long a side may take nothing of what waits for it. */
+  /** How long a side may take none of what waits for it. */
   readonly stallMs: number;
   /** How long a side has to answer a close frame. */
   readonly closeMs: number;

@@ -1,4 +1,4 @@
-// What a relay is made of, and whom it tells what becomes of it.
+// What a relay needs, and the interfaces through which it reports what becomes of it.
 import type { Socket } from 'node:net';
 import type { Problem } from '../../errors/problems.ts';
 import type { SignOfLife } from '../../upstream/endpoints.ts';
@@ -16,25 +16,25 @@ export interface RelayParts extends Lifespan {
   readonly signOfLife: SignOfLife;
   readonly makeProtocol: (host: ProtocolHost) => SocketProtocol;
   readonly isRevealing: (text: string) => boolean;
-  /** Upstream says on the open socket that it does not take our key. */
+  /** Called when upstream says on the open socket that it rejects our key. */
   readonly keyRefused: (status: number) => void;
   readonly account: RelayAccount;
 }
 
-/** Who is told of an open socket, for as long as it is. */
+/** Receives reports about a socket for as long as it is open. */
 export interface RelayAccount {
-  /** What was consumed so far: every five seconds, and at the end. */
+  /** The total consumed so far; about every five seconds, and at the end. */
   used(usage: Readonly<SocketUsage>): void;
-  /** It is over. Told once. */
+  /** The socket is over. Called once. */
   ended(end: RelayEnd): void;
-  /** The client's connection is gone, whether it was ever open or not. */
+  /** The client's connection is gone, whether or not the socket was ever open. */
   gone(): void;
 }
 
-/** Who is told whether it opens at all: one of the two, once. Let go after that, as it holds the request. */
+/** Learns whether the socket opens: one of the two is called, once. The relay drops it afterwards, because it holds the request. */
 export interface RelayOpening {
-  /** Upstream has accepted. @returns the answer that accepts the client too */
+  /** Upstream has accepted. @returns the response that accepts the client */
   accepted(upstreamRequestId: string | null): string;
-  /** It never opened; the client has yet to be answered, unless it has gone (`null`). */
+  /** It does not open. The client still needs a response, unless it has gone (`null`). */
   refused(reason: ErrorAnswer | Problem | null): void;
 }

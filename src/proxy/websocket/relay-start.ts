@@ -1,8 +1,8 @@
-// A relay until it is open: who waits for the answer, and what the client has sent meanwhile. Let go as a whole then.
+// The state of a relay until it is open: the opening to report to, and what the client has sent in the meantime. Then dropped as a whole.
 import type { Socket } from 'node:net';
 import type { RelayOpening } from './relay-parts.ts';
 
-/** What a client may send before it is accepted. */
+/** How much a client may send before it is accepted. */
 const EARLY_MAX_BYTES = 64 * 1024;
 
 export class RelayStart {
@@ -16,7 +16,7 @@ export class RelayStart {
     this.#client = client;
   }
 
-  /** Keeps it for upstream; a client that sends too much of it is not read for now. */
+  /** Keeps a chunk for upstream; a client that has sent too much is not read for now. */
   keep(chunk: Buffer): void {
     this.early.push(chunk);
     this.#earlyBytes += chunk.length;

@@ -1,5 +1,5 @@
-// One WebSocket through the broker: two sockets, spliced. Bytes pass as they came, with backpressure; text messages are shown to the
-// protocol. Whatever happens to one side, the other one is told and ended.
+// One WebSocket through the broker: two sockets, spliced. Bytes pass unchanged, with backpressure; text messages are shown to the protocol.
+// Whatever happens to one side, the other one is told and closed.
 import type { Socket } from 'node:net';
 import type { Listed } from '../../collections/live-list.ts';
 import { Problem } from '../../errors/problems.ts';
@@ -31,18 +31,18 @@ import type { UpstreamSocket, UpstreamSocketOwner } from './upstream-socket.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const PING_TO_CLIENT = makeFrame(OPCODE.ping, NOTHING, false);
-/** How late a spent budget may end a socket. */
+/** How often usage is reported, and so how late a spent budget may end a socket. */
 const USAGE_MS = 5_000;
 
 export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientFramesOwner, UpstreamFramesOwner {
   place = -1;
-  /** At which of the clock's ticks it pings. Only the list of relays writes it. */
+  /** The clock tick at which it pings. Only `Relays` writes it. */
   turn = 0;
   readonly requestId: string;
   readonly #parts: RelayParts;
   readonly #client: Socket;
   readonly #pressure: Backpressure;
-  /** Until it is open. */
+  /** `null` once the opening has succeeded or failed. */
   #start: RelayStart | null;
   #upstream: UpstreamSocket | null = null;
   #protocol: SocketProtocol | null = null;
@@ -56,7 +56,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   #toldAtMs = 0;
   #closeTimer: NodeJS.Timeout | null = null;
 
-  /** Listens at once: a client that leaves while upstream is being connected ends that too. */
+  /** Listens at once, so that a client that leaves while upstream is being connected ends that, too. */
   constructor(parts: RelayParts, opening: RelayOpening, head: Buffer) {
     this.#parts = parts;
     this.#start = new RelayStart(opening, parts.client);
@@ -111,12 +111,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     else this.#upstream = connect(this);
   }
 
-  /** Before it was opened. */
+  /** Refuses the client before `open`. */
   refuse(problem: Problem): void {
     this.#endOpening(problem);
   }
 
-  // What the upstream socket tells.
+  // Events of the upstream socket.
 
   upstreamAccepted(requestId: string | null): void {
     if (this.#phase !== 'connecting') return;
@@ -156,7 +156,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#pressure.passed(upstream, at);
   }
 
-  // What the frames of upstream's tell.
+  // Events of upstream's frames.
 
   passDown(bytes: Buffer): void {
     this.#pressure.write(bytes);
@@ -178,7 +178,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#end(brokenByUpstream(code));
   }
 
-  // What the frames of the client's tell.
+  // Events of the client's frames.
 
   passUp(bytes: Buffer): void {
     if (!this.isOpen || this.#upstream === null) return;
@@ -210,12 +210,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   violationUp(code: number): void {
     this.#end(brokenByClient(code));
-    // What comes behind it cannot be told from the rest of it: it is thrown away, as a socket that is closed unread would send a reset,
-    // and that overtakes the close frame.
+    // What follows cannot be told apart from the broken message. It is read and discarded, because a socket that is closed with unread data
+    // sends a reset, which overtakes the close frame.
     this.#hangUp();
   }
 
-  // What the protocol does.
+  // Called by the protocol.
 
   toClient(text: string): void {
     if (this.isOpen) this.#answerClient(makeTextFrame(text, false), false);
@@ -237,15 +237,15 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#parts.keyRefused(status);
   }
 
-  /** While it is being opened, the problem is its answer. */
+  /** While the socket is being opened, the problem becomes the response. */
   cut(problem: Problem, code: number): void {
     this.#endOpening(problem);
     this.#end(cutOff(problem, code));
   }
 
-  // What the clock tells.
+  // Called by the list of relays.
 
-  /** About once a second. @param isPingTurn once in every ping interval */
+  /** About once a second. @param isPingTurn `true` once in every ping interval */
   look(nowMs: number, isPingTurn: boolean): void {
     if (!this.isOpen) return;
     this.#protocol?.look();
@@ -258,7 +258,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     else if (due !== null) this.#end(due);
   }
 
-  /** The process is to end: at once where nothing is going on, otherwise when that is over. */
+  /** The process is shutting down: ends the socket now if nothing is going on, otherwise when that is over. */
   drain(): void {
     this.#liveness.endsWhenIdle = true;
     if (this.isOpen && !this.isBusy) this.endForRestart();
@@ -299,14 +299,14 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     else if (this.#phase !== 'over') this.#turns.push(chunk);
   }
 
-  // Ends.
+  // Ending.
 
   #clientCloses(closing: Closing): void {
     this.#end(closedByClient(closing));
     this.#hangUp();
   }
 
-  /** Nothing is read any more. Ours is the side that ends the connection (RFC 6455 §7.1.1); the client has a while for its own end. */
+  /** Ignores what still arrives. The server ends the connection first (RFC 6455 §7.1.1); the client has a while to end its side. */
   #hangUp(): void {
     this.#phase = 'over';
     this.#client.end();
@@ -328,7 +328,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#start = null;
   }
 
-  /** Upstream is told to stop, then the client gets the errors that its readers wait for, and the close frame. */
+  /** Tells upstream to stop, then sends the client the errors that its readers wait for, and the close frame. */
   #end({ toClient, toUpstream, problem, occasion = 'other', by, outcome }: Ending): void {
     const protocol = this.#protocol;
     const upstream = this.#upstream;

@@ -1,4 +1,4 @@
-// All the sockets of this process: their common clock, their pings, their end.
+// All sockets of this process: their common clock, their ping turns and their shutdown.
 import { performance } from 'node:perf_hooks';
 import { LiveList } from '../../collections/live-list.ts';
 import type { Relay } from './relay.ts';
@@ -13,7 +13,7 @@ export interface RelaysOptions {
 }
 
 const TICK_MS = 1000;
-/** What is kept of the drain's deadline for closing handshakes, and the most of it that may be: most of a short one is for finishing. */
+/** Part of the drain deadline reserved for closing handshakes, and its largest share: most of a short deadline is for finishing. */
 const CLOSING_MS = 1500;
 const CLOSING_MAX_SHARE = 0.25;
 
@@ -22,7 +22,7 @@ export class Relays implements RelayClock {
   readonly times: RelayTimes;
   readonly #now: () => number;
   readonly #tickMs: number;
-  /** Pings are spread over the interval: so many sockets have their turn at each tick. */
+  /** Ticks in a ping interval. Each socket pings at one of them, so that pings are spread over the interval. */
   readonly #turns: number;
   readonly #relays = new LiveList<Relay>();
   #timer: NodeJS.Timeout | null = null;
@@ -40,17 +40,17 @@ export class Relays implements RelayClock {
     this.nowMs = Math.max(1, now());
   }
 
-  /** Sockets that are open or being opened, and those whose close frame is not answered yet. */
+  /** Number of sockets that are open, being opened or still closing. */
   get size(): number {
     return this.#relays.size;
   }
 
-  /** The last part of a shutdown has begun: nothing new is taken. */
+  /** The last part of a shutdown has begun: no new socket is accepted. */
   get isDraining(): boolean {
     return this.#isDraining;
   }
 
-  /** Sockets that are added afterwards begin with it. */
+  /** Sockets that are added afterwards start from this time. */
   touch(): number {
     this.nowMs = Math.max(1, this.#now());
     return this.nowMs;
@@ -64,7 +64,7 @@ export class Relays implements RelayClock {
     this.#timer.unref(); // sockets keep the process alive, not their clock
   }
 
-  /** The client's connection is gone. */
+  /** Called when the client's connection is gone. */
   delete(relay: Relay): void {
     this.#relays.delete(relay);
     if (this.#relays.size > 0) return;
@@ -74,8 +74,8 @@ export class Relays implements RelayClock {
   }
 
   /**
-   * Closes what is doing nothing, lets the others finish what they are doing, closes them shortly before the deadline all the same, and
-   * cuts what is left at it.
+   * Closes sockets on which nothing is going on, lets the others finish but closes them shortly before the deadline, and cuts what is left at
+   * the deadline.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#isDraining = true;

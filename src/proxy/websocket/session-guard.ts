@@ -1,5 +1,4 @@
-// Where limits meet sockets: asked before one opens and before each generation begins, told when they are over. Without limits,
-// everything goes.
+// The interface between limits and sockets: asked before a socket opens and before each context begins, and told when they are over.
 import type { Problem } from '../../errors/problems.ts';
 import type { Principal } from '../../identity/principal.ts';
 import type { SocketEndpoint } from '../../upstream/endpoints.ts';
@@ -9,34 +8,34 @@ export interface SessionFacts {
   readonly principal: Principal;
   readonly endpoint: Pick<SocketEndpoint, 'path' | 'concurrency'>;
   readonly requestId: string;
-  /** For good: the credential was revoked, the budget is spent. Readers get their errors, then the socket is closed. */
+  /** Ends the socket because the credential was revoked or the budget is spent. Readers get their errors, then the socket is closed. */
   readonly cut: (problem: Problem) => void;
 }
 
 export interface SessionGuards {
   /**
-   * Before upstream is asked. Rejects with a Problem, which becomes the answer to the upgrade.
-   * @param whenGone takes what is to be called when the client leaves meanwhile: then nothing is waited for any more
+   * Called before upstream is asked. Rejects with a Problem, which becomes the response to the upgrade.
+   * @param whenGone registers what is called if the client leaves in the meantime, to end any wait
    */
   open(session: SessionFacts, whenGone: (listener: () => void) => void): SessionGuard | Promise<SessionGuard>;
 }
 
-/** One socket. */
+/** The limits of one socket. */
 export interface SessionGuard {
   /**
-   * Before the first message of a context goes up. While a promise is pending the context's messages are held, in their order; those of
-   * other contexts go on. A Problem becomes the context's error event.
+   * Called before a context's first message is sent to upstream. While a promise is pending, the context's messages are held, in order; other
+   * contexts go on. A Problem becomes the context's error event.
    */
   beginContext(contextId: string): 'go' | Promise<'go' | Problem>;
-  /** Once for each context that began, also while it was still waiting. */
+  /** Called once for each context that began, even if it is still waiting. */
   endContext(contextId: string): void;
-  /** Before its end: upstream has too many already, in spite of the lease. */
+  /** Called before `endContext` if upstream already has too many contexts (429), despite the lease. */
   contextRefused(contextId: string): void;
-  /** Instead of being opened: the same of the socket. */
+  /** Called if upstream refuses to open the socket for the same reason. */
   refused(): void;
-  /** What was consumed since the last time; about every five seconds, and at the end. Told at least once of a socket that was open. */
+  /** What was consumed since the last call; about every five seconds, and at the end. Called at least once for a socket that was open. */
   used(usage: Readonly<SocketUsage>): void;
-  /** The socket is over, its contexts with it. @param isOverUpstream it ended there; otherwise upstream has yet to notice */
+  /** The socket is over, and its contexts with it. @param isOverUpstream it is not open upstream; otherwise upstream has yet to notice */
   end(isOverUpstream: boolean): void;
 }
 

@@ -1,4 +1,4 @@
-// What is written about one open socket: metrics while it is open, an audit line when it is over, and the limits are told of both.
+// Accounts for one open socket: metrics while it is open, an audit line when it is over, and reports of both to the limits.
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { SubjectHash } from '../../telemetry/subject-hash.ts';
@@ -14,7 +14,7 @@ export interface Ledger {
   readonly now: () => number;
 }
 
-/** Texts only: the request that opened the socket is long gone when it ends. */
+/** Strings only: the request that opened the socket is long gone when the socket ends. */
 export interface SocketFacts {
   readonly requestId: string;
   readonly client: string;
@@ -67,7 +67,7 @@ export class SocketAccount {
   ended({ by, code, outcome }: RelayEnd): void {
     const { logger, metrics, subjectHash, now } = this.#ledger;
     const { requestId, client, subject, endpoint } = this.#facts;
-    if (!this.#isTold) this.#guard.used(NOTHING); // it was opened
+    if (!this.#isTold) this.#guard.used(NOTHING); // counts the socket itself
     this.#guard.end(by === 'upstream');
     metrics.socketsOpen.dec({ endpoint });
     metrics.socketsClosed.inc({ endpoint, outcome });

@@ -1,4 +1,4 @@
-// Cartesia's WebSockets, as far as the endpoint table has them: from an admitted upgrade to an open relay.
+// Registers the routes for Cartesia's WebSockets and takes an admitted upgrade to an open relay.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ClientConfig, Config } from '../../config/config.ts';
 import { toProblem } from '../../errors/from-fastify.ts';
@@ -32,7 +32,7 @@ export interface SocketCarrier {
   readonly guards: SessionGuards;
   readonly spentTokens: SpentTokens;
   readonly keyRefused: KeyAlarm;
-  /** Epoch milliseconds: credentials expire by it. */
+  /** Epoch milliseconds, for the expiry of credentials. */
   readonly now: () => number;
 }
 
@@ -46,7 +46,7 @@ export interface SocketRoutesOptions {
   readonly onProblem: (problem: Problem, request: FastifyRequest) => void;
 }
 
-/** Every row a route, in a scope that the admission hook guards. */
+/** One route per row of the endpoint table, in a scope that the admission hook guards. */
 export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOptions): Promise<void> {
   const rules = new Map(options.clients.map((client) => [client.name, rulesOf(client)]));
   for (const endpoint of SOCKET_ENDPOINTS) {
@@ -59,7 +59,7 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
         options.onProblem(problem, request);
         const isTold = options.browserRefusals === 'event' && refuseWithEvent(request, reply, endpoint.kind, problem);
         if (isTold) return;
-        // Who speaks another version hears which one is spoken here (RFC 6455 §4.4).
+        // A client with another version is told which one is spoken here (RFC 6455 §4.4).
         if (!speaksOurVersion(request.headers)) reply.headers(SPOKEN_VERSION);
         sendProblem(reply, problem);
       },
@@ -83,7 +83,7 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
   }
 }
 
-/** Whoever is told to try again gets the token of one use back for that. */
+/** Gives a single-use token back if the caller is told to try again. */
 async function giveTokenBack(
   spentTokens: SpentTokens,
   { admission }: Passage,
@@ -94,7 +94,7 @@ async function giveTokenBack(
   if (isRetryable && singleUse !== null) await spentTokens.giveBack(singleUse, id);
 }
 
-/** Resolves when the socket is open, or the client has gone. @throws Problem when it does not open */
+/** Resolves when the socket is open or the client has gone. @throws Problem if it does not open */
 async function open(
   passage: Passage,
   rules: SessionRules,
@@ -108,7 +108,7 @@ async function open(
   if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
   const session = new SocketSession(carrier.relays, options.ledger, factsOf(passage, request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  /** When Cartesia was asked; `null` = not yet, and a wait for a turn is none of its time. */
+  /** When Cartesia was asked; `null` = not yet. Waiting for a lease is not part of its time. */
   let askedAtMs: number | null = null;
   const noteUpstreamMs = (): void => {
     if (askedAtMs !== null) request.record.upstreamMs = carrier.relays.touch() - askedAtMs;
@@ -132,12 +132,12 @@ async function open(
       session.guard.end(isAnswered);
       noteUpstreamMs();
       if (reason === null) {
-        reply.hijack(); // nobody is left to be answered
+        reply.hijack(); // the client is gone
         resolve();
       } else reject(reason instanceof Problem ? reason : refusal(carrier, key, reason));
     },
   };
-  // Before the wait for a turn: a client that leaves meanwhile is noticed.
+  // Made before the wait for a lease, so that a client that leaves in the meantime is noticed.
   const relay = new Relay(
     relayParts(passage, rules, session, { key, requestId: request.id }, options),
     opening,

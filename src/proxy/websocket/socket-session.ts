@@ -1,4 +1,4 @@
-// What an open socket leaves behind of the request that opened it.
+// What remains of the request that opened a socket, for as long as the socket is open.
 import type { Problem } from '../../errors/problems.ts';
 import type { RelayEnd } from './ending.ts';
 import { CLOSE } from './frames/close-code.ts';
@@ -9,10 +9,10 @@ import type { Relays } from './relays.ts';
 import { OPEN_GUARD, type SessionGuard } from './session-guard.ts';
 import { type Ledger, SocketAccount, type SocketFacts } from './socket-account.ts';
 
-/** Texts and functions of its own: whatever held the request would keep it, with all its headers, for as long as the socket is open. */
+/** Holds only strings and functions of its own: a reference to the request would keep it, with all its headers, while the socket is open. */
 export class SocketSession implements RelayAccount {
   guard: SessionGuard = OPEN_GUARD;
-  /** For good: readers get their errors, then the socket is closed. */
+  /** Ends the socket: readers get their errors, then it is closed. */
   readonly cut: (problem: Problem) => void;
   readonly #relays: Relays;
   readonly #ledger: Ledger;
@@ -33,7 +33,7 @@ export class SocketSession implements RelayAccount {
     this.#relays.add(relay);
   }
 
-  /** @param listener called when the client leaves before the socket is open */
+  /** @param listener called if the client leaves before the socket is open */
   whenGone(listener: () => void): void {
     this.#whenGone = listener;
   }

@@ -1,4 +1,4 @@
-// Single-use tokens that were used, as the store remembers them: all replicas together, where they share one.
+// Records spent single-use tokens in the store, for all replicas that share it.
 import type { SpentTokens } from '../../identity/single-use.ts';
 import { createDebts } from '../../store/debts.ts';
 import type { Store } from '../../store/store.ts';
@@ -12,7 +12,7 @@ export function createSpentTokens({ singleUse, listen }: Pick<Store, 'singleUse'
       try {
         return await singleUse.use(id, by, expiresAt * 1000);
       } catch (error) {
-        // Whoever is told to try again must not find it spent by that.
+        // The caller is told to try again, and must not find the token spent by this attempt.
         if (mayHaveBeenDone(error)) debts.add(() => singleUse.giveBack(id, by));
         throw error;
       }

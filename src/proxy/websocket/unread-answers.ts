@@ -1,16 +1,16 @@
-// What a side makes us answer, by pings or by messages that are refused: who goes on without taking the answers is cut, wherever they wait.
+// Limits the frames that one side makes us send, by pings or refused messages, without taking them: a side that goes on is cut.
 
-/** Of answers that wait for one side. */
+/** Limit on what waits for one side. */
 const MAX_BYTES = 512 * 1024;
-/** What a frame that waits takes beside its bytes, at the least: a pong may have two, and there are a quarter of a million of those in that. */
+/** The least that a waiting frame takes besides its bytes: a pong may have two, and 512 KiB would hold a quarter of a million of those. */
 const FRAME_BYTES = 40;
 
 export class UnreadAnswers {
   #bytes = 0;
 
   /**
-   * One more.
-   * @param isNothingWaiting all that was said before has left
+   * Counts one more frame.
+   * @param isNothingWaiting everything before it was sent
    * @returns whether it is one too many
    */
   add(frame: Buffer, isNothingWaiting: boolean): boolean {

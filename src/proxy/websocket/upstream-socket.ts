@@ -1,4 +1,4 @@
-// A socket to Cartesia: connected, verified, its handshake done, its bytes read into one buffer.
+// A WebSocket connection to Cartesia: connects, verifies the certificate, performs the handshake and reads into one buffer.
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Config } from '../../config/config.ts';
@@ -9,16 +9,16 @@ import { ReadBuffer, SMALL_BYTES } from './frames/read-buffer.ts';
 import { UpgradeAnswer } from './opening/upgrade-answer.ts';
 import { type Opening, openingRequest } from './opening/upstream-handshake.ts';
 
-/** What the owner of an upstream socket is told. `refused`, `failed`: it never opened, and nothing more is told. */
+/** Receives the events of an upstream socket. After `upstreamRefused` or `upstreamFailed` it never opens, and no other event follows. */
 export interface UpstreamSocketOwner {
   upstreamAccepted(requestId: string | null): void;
   upstreamRefused(answer: ErrorAnswer): void;
   upstreamFailed(failure: UpstreamFailure): void;
-  /** Frames have come; they are in `received`. @returns how far they were taken */
+  /** Bytes have arrived in `received`; the owner consumes them there. */
   upstreamRead(): void;
-  /** Everything that was written has gone to the kernel. */
+  /** The kernel has taken everything that was written. */
   upstreamDrained(): void;
-  /** It was open, and sends no more: closed, broken or half closed. Told once. */
+  /** An open socket sends no more: it is closed, broken or half closed. Called once. */
   upstreamEnded(): void;
 }
 
@@ -27,11 +27,11 @@ export interface UpstreamConnector {
   connect(target: string, headers: readonly string[], owner: UpstreamSocketOwner): UpstreamSocket;
 }
 
-/** For the whole of it: name, connection, TLS, answer. Milliseconds. */
+/** For the whole handshake: name lookup, connection, TLS and response. Milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** For the words of a refusal, whose status is there already. */
+/** For the body of a refusal whose head has arrived. Milliseconds. */
 const WORDS_MAX_MS = 1_000;
-/** What TLS gives at a time, RFC 8446 §5.1. */
+/** The most that one TLS record contains, RFC 8446 §5.1. */
 const RECORD_MAX_BYTES = 16_384;
 
 export function createUpstreamConnector(
@@ -51,7 +51,7 @@ export function createUpstreamConnector(
           ...place,
           secureContext: trust.context,
           ...(net.isIP(address) === 0 ? { servername: address } : {}),
-          // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
+          // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not affect this connection.
           rejectUnauthorized: true,
           minVersion: 'TLSv1.2',
           ALPNProtocols: ['http/1.1'],
@@ -77,7 +77,7 @@ interface UpstreamSocketOptions {
 export class UpstreamSocket {
   readonly received = new ReadBuffer();
   readonly #owner: UpstreamSocketOwner;
-  /** Until it is open. */
+  /** `null` once it is open. */
   #handshake: { readonly request: string; readonly answer: UpgradeAnswer } | null;
   #isWaitingForWords = false;
   readonly #socket: net.Socket;
@@ -85,7 +85,7 @@ export class UpstreamSocket {
   #phase: 'opening' | 'open' | 'over' = 'opening';
   #isPaused = false;
   readonly #isSecure: boolean;
-  /** Records have come that the owner has not been told of yet. */
+  /** Records have arrived that the owner does not know of yet. */
   #isUntold = false;
 
   constructor(opening: Opening, owner: UpstreamSocketOwner, { timeoutMs, isSecure, open }: UpstreamSocketOptions) {
@@ -121,7 +121,7 @@ export class UpstreamSocket {
     this.#socket.resume();
   }
 
-  /** Sends what was written and then the end; cut after a while where the other side does not end. */
+  /** Sends what was written, then ends. The connection is destroyed if upstream does not end its side within `lingerMs`. */
   end(lingerMs: number): void {
     const socket = this.#socket;
     if (this.#phase !== 'open') {
@@ -135,7 +135,7 @@ export class UpstreamSocket {
     this.resume();
   }
 
-  /** Nothing is told any more. */
+  /** Closes at once; no event follows. */
   destroy(): void {
     this.#phase = 'over';
     this.#clearTimer();
@@ -179,19 +179,19 @@ export class UpstreamSocket {
     return !this.#isPaused;
   }
 
-  /** Whether a record may wait for those behind it. Little goes on as it comes. */
+  /** Whether a record may wait for those after it. A small one is passed on as it arrives. */
   #mayWait(length: number): boolean {
     return (this.#isUntold || length >= SMALL_BYTES) && this.received.hasRoomFor(RECORD_MAX_BYTES);
   }
 
-  /** The owner is told of all records that came together, at once: TLS gives them one by one, and each write to the client costs more. */
+  /** Tells the owner once about all records that arrive together: TLS delivers them one by one, and a write to the client for each costs more. */
   #tellLater(): void {
     if (this.#isUntold) return;
     this.#isUntold = true;
     setImmediate(tellWhatCame, this);
   }
 
-  /** The owner is told of what it was not told yet. */
+  /** Tells the owner about what it does not know of yet. */
   tellWhatCame(): void {
     if (this.#isUntold && this.#phase === 'open') this.#tell();
   }
@@ -212,7 +212,7 @@ export class UpstreamSocket {
     }
   }
 
-  /** @param hasEnded nothing more comes, or is waited for */
+  /** @param hasEnded nothing more arrives, or is waited for */
   #readAnswer(hasEnded: boolean): void {
     if (this.#handshake === null || this.#phase !== 'opening') return;
     const { answer } = this.#handshake;
@@ -233,11 +233,11 @@ export class UpstreamSocket {
     this.#handshake = null;
     this.#clearTimer();
     this.#owner.upstreamAccepted(requestId);
-    // Frames may have come right behind the answer.
+    // Frames may have arrived right after the response.
     this.#owner.upstreamRead();
   }
 
-  /** Who refuses and then keeps its connection open, or breaks it, has refused all the same. */
+  /** Gives a refusal's body a short time: an upstream that keeps the connection open instead, or breaks it, has refused all the same. */
   #waitForWords(): void {
     if (this.#isWaitingForWords) return;
     this.#isWaitingForWords = true;
@@ -251,7 +251,7 @@ export class UpstreamSocket {
   }
 }
 
-/** One function for all sockets, so that none holds another. */
+/** One function for all sockets instead of a closure for each, so that no socket keeps another alive. */
 function tellWhatCame(socket: UpstreamSocket): void {
   socket.tellWhatCame();
 }

@@ -1,9 +1,9 @@
-// The head of an HTTP/1.1 answer, read strictly: what two readers could understand in two ways is no answer at all.
+// Parses the head of an HTTP/1.1 response strictly: refuses whatever two readers could understand in two ways.
 import { UpstreamFailure } from '../upstream-failure.ts';
 
-/** How the end of a body is known. */
+/** What determines the end of a body. */
 export type BodyFraming =
-  /** No body follows, whatever the fields say. */
+  /** No body follows, whatever the header fields say. */
   | { readonly kind: 'none' }
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' }
@@ -12,23 +12,23 @@ export type BodyFraming =
 
 export interface ParsedHead {
   readonly status: number;
-  /** Flat list of names as received and values without surrounding white space. */
+  /** Flat list of names, as received, and values, without surrounding white space. */
   readonly headers: readonly string[];
   readonly framing: BodyFraming;
   /** Another request may follow on this connection. */
   readonly isReusable: boolean;
-  /** Seconds that an idle connection is kept by the other side, where it says so. */
+  /** Seconds for which upstream says it keeps an idle connection; `null` if it does not say. */
   readonly keepAliveSeconds: number | null;
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 /**
- * A first line, and fields: a name, a colon and what may stand in a value, with nothing but CR LF between them. No white space before the
- * colon, no folding: such a line does not begin with a name.
+ * A first line, then fields of a name, a colon and a value, separated by CR LF only. White space before the colon and folded lines do not
+ * match, because such a line does not begin with a name and a colon.
  * @see RFC 9112 §5, RFC 9110 §5.1 (a token), §5.5
  */
 const LINES = /^[\t\x20-\x7e\x80-\xff]+(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*)*$/;
-/** Fewer digits than would lose precision. */
+/** Few enough digits not to lose precision. */
 const LENGTH = /^\d{1,15}$/;
 
 const LINE_END = '\r\n';
@@ -38,7 +38,7 @@ const CHUNKED: BodyFraming = { kind: 'chunked' };
 const CLOSE: BodyFraming = { kind: 'close' };
 
 /**
- * @param text everything before the empty line, one character for each byte
+ * @param text everything before the empty line, one character per byte
  * @throws UpstreamFailure `malformed`
  * @see RFC 9112 §4 (status line), §5 (fields), §6.3 (message body length)
  */
@@ -61,7 +61,7 @@ export function parseHead(text: string): ParsedHead {
     const name = text.slice(from, colon);
     const value = trimmed(text, colon + 1, end);
     headers.push(name, value);
-    // By length first: this runs for every field of every answer.
+    // By length first, because this runs for every field of every response.
     switch (name.length) {
       case 10:
         switch (name.toLowerCase()) {
@@ -75,7 +75,7 @@ export function parseHead(text: string): ParsedHead {
         break;
       case 14:
         if (name.toLowerCase() !== 'content-length') break;
-        // White space behind the number would be allowed; undici refuses it, and so does this.
+        // White space after the number would be legal, but undici refuses it, and so does this parser.
         if (length !== null || !LENGTH.test(value) || !text.endsWith(value, end)) throw malformed('Content-Length');
         length = Number(value);
         break;
@@ -98,7 +98,7 @@ function endOfLine(text: string, from: number): number {
   return end === -1 ? text.length : end;
 }
 
-/** What stands there, without spaces and tabs around it. No expression does that in one pass over a line of nothing but those. */
+/** The text from `from` to `to` without surrounding spaces and tabs. A regular expression needs more than one pass over an all-blank line. */
 export function trimmed(text: string, from: number, to: number): string {
   let start = from;
   let end = to;

@@ -1,38 +1,38 @@
-// Reads the answers on one connection, in whatever pieces they come.
+// Parses the responses on one connection, in whatever pieces they arrive.
 import { UpstreamFailure } from '../upstream-failure.ts';
 import { checkBeginning } from './answer-beginning.ts';
 import { malformed, type ParsedHead, parseHead } from './answer-head.ts';
 import { type ChunkSink, ChunkWalker } from './chunk-walker.ts';
 
-/** Told of one answer, in this order: `onHead` `onBody`* `onComplete`. */
+/** Receives one response, in this order: `onHead` `onBody`* `onComplete`. */
 export interface AnswerSink {
-  /** @returns whether chunks are wanted with their framing, rather than their data alone */
+  /** @returns whether a chunked body is wanted with its framing, rather than its data alone */
   onHead(head: ParsedHead): boolean;
   /**
-   * A range of the buffer that was read into: whoever keeps it copies it.
-   * @param dataBytes how much of it is data; less than its length where framing is passed, too
+   * A range of the buffer that the connection reads into: to keep it, copy it.
+   * @param dataBytes how many of the bytes are data; fewer than all if framing is passed, too
    * @param isLast `onComplete` follows at once
    */
   onBody(bytes: Buffer, dataBytes: number, isLast: boolean): void;
-  /** @param isReusable another request may follow; never where the other side has said more than it was asked */
+  /** @param isReusable another request may follow; `false` if upstream has sent anything after the response */
   onComplete(isReusable: boolean, head: ParsedHead): void;
 }
 
 const HEAD_MAX_BYTES = 16_384;
-/** Informational answers before the real one. */
+/** Limit on informational responses before the final one. */
 const INFORMATIONAL_MAX = 16;
 const END_OF_HEAD = '\r\n\r\n';
 
 export class AnswerParser implements ChunkSink {
   readonly #sink: AnswerSink;
-  /** The beginning of a head that is not whole yet. */
+  /** The beginning of a head that is not complete yet. */
   #pending: Buffer | null = null;
   #head: ParsedHead | null = null;
   #left = 0;
   #chunks: ChunkWalker | null = null;
   #isFramed = false;
   #informational = 0;
-  // Of the piece that is being walked.
+  // State of the piece whose chunks are being walked.
   #bytes: Buffer = NOTHING;
   #start = 0;
   #dataEnd = 0;
@@ -43,14 +43,14 @@ export class AnswerParser implements ChunkSink {
   }
 
   /**
-   * After `onComplete` of an answer there is nothing more to read in a piece: what is behind it was not asked for.
-   * @param count how many bytes of the buffer are the piece
+   * Does not read what follows a complete response in the same piece: nobody has asked for it, and the connection is not reused.
+   * @param count the piece's length: the first `count` bytes of the buffer
    * @throws UpstreamFailure `malformed`, `oversized`
    */
   read(bytes: Buffer, count: number): void {
     const at = this.#head === null ? this.#readHead(bytes.subarray(0, count)) : 0;
     const head = this.#head;
-    if (at === -1 || head === null) return; // not whole yet, or it had no body
+    if (at === -1 || head === null) return; // the head is not complete yet, or there was no body
     switch (head.framing.kind) {
       case 'none':
         return;
@@ -70,7 +70,7 @@ export class AnswerParser implements ChunkSink {
     }
   }
 
-  /** The other side has closed. @returns whether that is how the answer had to end */
+  /** Upstream has closed. @returns whether that completes the response */
   end(): boolean {
     const head = this.#head;
     if (head?.framing.kind !== 'close') return false;
@@ -89,7 +89,7 @@ export class AnswerParser implements ChunkSink {
     this.#start = at + 1;
   }
 
-  /** @returns the index behind the head, -1 where it is not whole */
+  /** @returns the index in `piece` after the head; -1 if the head is not complete */
   #readHead(piece: Buffer): number {
     const pending = this.#pending;
     const bytes = pending === null ? piece : Buffer.concat([pending, piece]);
@@ -144,7 +144,7 @@ export class AnswerParser implements ChunkSink {
     try {
       end = chunks.walk(bytes, at, count, this);
     } catch (error) {
-      if (this.#isFramed) this.#passFramed(this.#dataEnd, false); // what was good until then
+      if (this.#isFramed) this.#passFramed(this.#dataEnd, false); // what was valid up to the error
       throw error;
     }
     if (this.#isFramed) this.#passFramed(end, chunks.isOver);

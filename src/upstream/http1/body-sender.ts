@@ -1,4 +1,4 @@
-// Sends a streamed request body: as fast as the socket takes it, exactly as long as it was announced.
+// Sends a streamed request body as fast as the socket takes it, and enforces its announced length.
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
@@ -6,9 +6,9 @@ export interface BodySenderOptions {
   readonly socket: Socket;
   readonly body: Readable;
   readonly isChunked: boolean;
-  /** Announced, where it is not chunked. */
+  /** The announced length in bytes; unused if chunked. */
   readonly length: number;
-  /** The body broke off, or is not as long as it was announced: the request cannot be completed. */
+  /** The body broke off or does not have its announced length, so the request cannot be completed. */
   readonly onBroken: (code: string) => void;
 }
 
@@ -26,7 +26,7 @@ export class BodySender {
     if (body.destroyed) this.#onBroken();
   }
 
-  /** Whoever still produces the body is told that nobody wants the rest. */
+  /** Destroys an incomplete body, so that its producer learns that the rest is not wanted. */
   stop(): void {
     const { body } = this.#options;
     const isOver = this.isComplete;

@@ -1,22 +1,22 @@
-// Walks the chunks of a body piece by piece: finds the data and the end, and refuses what is not written exactly as it must be.
+// Walks a chunked body piece by piece: finds the data and the end, and refuses every deviation from the syntax.
 import { malformed } from './answer-head.ts';
 
-/** Told what a piece holds. */
+/** Receives what a piece contains. */
 export interface ChunkSink {
-  /** Data, in part of a chunk or in the whole of it. */
+  /** Data: all or part of a chunk. */
   onData(from: number, to: number): void;
   /**
-   * One byte of an extension or a trailer. All other bytes are framing in its plainest form: a body without its surplus
-   * bytes is the same body, to be passed on as it stands.
+   * One byte of an extension or a trailer. All other framing is in its plainest form, so the body without its surplus bytes is the same body
+   * and can be passed on unchanged.
    */
   onSurplus(at: number): void;
 }
 
-/** 2^44 bytes in one chunk are more than any answer has. */
+/** Hexadecimal digits: chunks stay below 2^44 bytes, which is more than any response has. */
 const SIZE_DIGITS_MAX = 11;
-/** Of all extensions and trailers of a body together. */
+/** Limit on all extensions and trailers of a body together. */
 const SURPLUS_MAX_BYTES = 16_384;
-/** A trailer line; its content does not matter, that it is one does. */
+/** A well-formed trailer line; its content does not matter. */
 const TRAILER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
 
 const CR = 0x0d;
@@ -38,7 +38,7 @@ type State =
 /** @see RFC 9112 §7.1 */
 export class ChunkWalker {
   #state: State = 'size';
-  /** Of the current chunk: its size while that is read, then what is left of it. */
+  /** The current chunk's size while that is being read, then the number of its bytes still to come. */
   #left = 0;
   #digits = 0;
   #surplus = 0;
@@ -49,7 +49,7 @@ export class ChunkWalker {
   }
 
   /**
-   * @returns the index behind the last byte that belongs to the body
+   * @returns the index after the last byte that belongs to the body
    * @throws UpstreamFailure `malformed`
    */
   walk(bytes: Buffer, from: number, to: number, sink: ChunkSink): number {
@@ -72,7 +72,7 @@ export class ChunkWalker {
           at += 1;
           break;
         }
-        case 'extension-name': // behind a semicolon there is one, of one character at least
+        case 'extension-name': // the name after a semicolon has at least one character
           if (!isTokenByte(bytes[at] ?? 0)) throw malformed('chunk extension');
           this.#spend(sink, at);
           this.#state = 'extension';
@@ -150,7 +150,7 @@ export class ChunkWalker {
   }
 }
 
-/** Tokens, `=` and `;`: names with and without values. Quoted values, which nobody sends, are refused. */
+/** Token characters, `=` and `;`: names with and without values. Quoted values, which nobody sends, are refused. */
 function isExtensionByte(byte: number): boolean {
   return byte === SEMICOLON || byte === EQUALS || isTokenByte(byte);
 }

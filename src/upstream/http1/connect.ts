@@ -1,4 +1,5 @@
-// Opens one connection to Cartesia: over TLS always verified, over TCP to the machine itself.
+// Opens one connection to Cartesia: over TLS with the certificate always verified, or over plain TCP, which the configuration allows only
+// to this machine.
 import net, { type OnReadOpts, type Socket } from 'node:net';
 import tls, { type SecureContext } from 'node:tls';
 import { UpstreamFailure } from '../upstream-failure.ts';
@@ -9,16 +10,16 @@ export interface Origin {
   /** A name or an address, without brackets. */
   readonly host: string;
   readonly port: number;
-  /** As the field Host says it. */
+  /** The value of the Host header. */
   readonly authority: string;
 }
 
 export interface ConnectOptions {
   readonly origin: Origin;
-  /** Whom to trust; `undefined` where nothing is encrypted. */
+  /** The trusted authorities; `undefined` without TLS. */
   readonly secureContext: SecureContext | undefined;
   readonly timeoutMs: number;
-  /** Takes what arrives, and says where the next of it is to go. */
+  /** Receives what arrives and supplies the buffer for the next read. */
   readonly onread: OnReadOpts;
 }
 
@@ -33,7 +34,7 @@ export function originOf(baseUrl: string): Origin {
   };
 }
 
-/** @param onReady called once the connection may be written to: over TLS, when the certificate has proved to be the host's */
+/** @param onReady called once the connection may be written to: over TLS, after the certificate was verified for the host */
 export function connectTo(options: ConnectOptions, onReady: (socket: Socket) => void): Socket {
   const { origin, secureContext, timeoutMs, onread } = options;
   const common = { host: origin.host, port: origin.port, noDelay: true, onread };
@@ -41,9 +42,9 @@ export function connectTo(options: ConnectOptions, onReady: (socket: Socket) => 
     ? tls.connect({
         ...common,
         ...(secureContext === undefined ? {} : { secureContext }),
-        // No name is sent for an address (RFC 6066 §3); either way the certificate has to be for `host`.
+        // An address is not sent as a server name (RFC 6066 §3); either way the certificate must be for `host`.
         ...(net.isIP(origin.host) === 0 ? { servername: origin.host } : {}),
-        // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection. No session is ever resumed: Node does not
+        // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not affect this connection. No session is ever resumed: Node does not
         // check the name of a resumed session's certificate again.
         rejectUnauthorized: true,
         minVersion: 'TLSv1.2',

@@ -1,4 +1,4 @@
-// One connection to Cartesia: one exchange at a time, and gone with the first thing that is not as it must be.
+// One HTTP/1.1 connection to Cartesia: carries one exchange at a time and closes at the first protocol error.
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { UpstreamControl, UpstreamHandler, UpstreamRequest } from '../transport.ts';
@@ -10,20 +10,20 @@ import { type ConnectOptions, connectTo } from './connect.ts';
 import { ReadPlace } from './read-place.ts';
 import { requestHead } from './request-head.ts';
 
-/** A request and who hears of its answer. */
+/** A request and the handler of its response. */
 export interface Exchange {
   readonly request: UpstreamRequest;
   readonly handler: UpstreamHandler;
 }
 
 export interface ConnectionOwner {
-  /** It waits for its next exchange. @param keepAliveSeconds what the other side has said of it, if anything */
+  /** The connection is free for another exchange. @param keepAliveSeconds how long upstream says it keeps it, if it says so */
   onIdle(connection: Connection, keepAliveSeconds: number | null): void;
-  /** It is gone. */
+  /** The connection is closed. */
   onGone(connection: Connection): void;
 }
 
-/** A body up to this size goes out in one piece with its head. */
+/** A body up to this size is sent in one write with its head. */
 const COPIED_MAX_BYTES = 16_384;
 
 export class Connection implements AnswerSink, UpstreamControl {
@@ -32,7 +32,7 @@ export class Connection implements AnswerSink, UpstreamControl {
   readonly #socket: Socket;
   readonly #parser = new AnswerParser(this);
   readonly #place = new ReadPlace();
-  /** What is being done, or will be as soon as it is connected. */
+  /** The handler of the exchange under way. Until the connection is made, its exchange is in `#first`. */
   #handler: UpstreamHandler | null = null;
   #first: Exchange | null;
   #sender: BodySender | null = null;
@@ -40,7 +40,7 @@ export class Connection implements AnswerSink, UpstreamControl {
   #isGone = false;
   #failure: UpstreamFailure | null = null;
 
-  /** Connects; `first` is sent as soon as that is done. */
+  /** Connects, then sends `first`. */
   constructor(options: Omit<ConnectOptions, 'onread'>, owner: ConnectionOwner, first: Exchange) {
     this.#owner = owner;
     this.#authority = options.origin.authority;
@@ -49,7 +49,7 @@ export class Connection implements AnswerSink, UpstreamControl {
       buffer: () => this.#place.room,
       callback: (count: number) => {
         this.#read(count);
-        return true; // whether to go on reading is decided elsewhere
+        return true; // keep reading: `pause` decides when to stop
       },
     };
     this.#socket = connectTo({ ...options, onread }, () => this.#connected());
@@ -68,7 +68,7 @@ export class Connection implements AnswerSink, UpstreamControl {
   send({ request, handler }: Exchange): void {
     this.#handler = handler;
     handler.onSent(this);
-    if (this.#handler !== handler) return; // it has been aborted
+    if (this.#handler !== handler) return; // `onSent` has aborted it
     const { body } = request;
     try {
       const head = requestHead(request, this.#authority);
@@ -92,7 +92,7 @@ export class Connection implements AnswerSink, UpstreamControl {
     }
   }
 
-  /** For whoever closes the pool, or what is idle. */
+  /** For the owner, to close the pool or an idle connection. */
   destroy(failure: UpstreamFailure): void {
     this.#break(failure);
   }
@@ -141,7 +141,7 @@ export class Connection implements AnswerSink, UpstreamControl {
       handler?.onEnd();
       if (!this.#isGone) this.#owner.onIdle(this, keepAliveSeconds);
     } else {
-      // Answered before it was asked to the end, or the last answer of this connection.
+      // The response came before the request was sent completely, or is the last one of this connection.
       this.#break(ABORTED);
       handler?.onEnd();
     }
@@ -168,7 +168,7 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.#place.prepare(count);
   }
 
-  /** The other side has closed its half: nothing more will come. */
+  /** Upstream has closed its half: nothing more will come. */
   #ended(): void {
     if (this.#isGone || this.#parser.end()) return;
     this.#break(new UpstreamFailure('cut', 'END'));
@@ -178,7 +178,7 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.#break(this.#failure ?? new UpstreamFailure('cut', 'CLOSE'));
   }
 
-  /** Ends everything here, once; whoever still waits for an answer hears why there will be none. */
+  /** Closes the connection, once, and tells the exchange that still waits for its response why there will be none. */
   #break(failure: UpstreamFailure): void {
     if (this.#isGone) return;
     this.#isGone = true;
@@ -187,7 +187,7 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.#first = null;
     this.#sender?.stop();
     this.#sender = null;
-    this.#place.leave(); // until it is closed its socket may be reading into it
+    this.#place.leave(); // the socket may be reading into it until it is closed
     this.#socket.destroy();
     this.#owner.onGone(this);
     waiting?.onFailure(failure);

@@ -1,16 +1,16 @@
-// Where a connection reads into.
+// Chooses the buffer that a connection reads into.
 //
-// All of them read into one common buffer, one after another, and what leaves it is a copy. While an answer that comes little by little is
-// passed on as it stands, its connection has a small buffer for itself instead: what is read there is written to the client, and when that
-// has all gone to the kernel, which is the rule, the next read may follow in the same place. Nothing is copied, and nothing is there to be
-// collected. Who takes more slowly than it comes is left the buffer that a write still refers to, and gets copies for the rest of the answer.
-// What comes in large pieces is better off in the common buffer, which is always in the processor's cache.
+// All connections read into one common buffer in turn, and what leaves it is a copy. While a response that arrives in small pieces is passed
+// on unchanged, its connection has a small buffer of its own instead: what is read there is written to the client, and once the kernel has
+// taken all of it, as it usually does at once, the next read reuses the buffer. Nothing is copied, and nothing is left to collect as garbage.
+// For a slow client, the buffer is left to the write that still refers to it, and the rest of the response is copied. Large pieces are
+// better off in the common buffer, which is always in the processor's cache.
 
-/** One read of a socket at most; Node's own size. */
+/** The most that one read of a socket returns; Node's own size. */
 const COMMON = Buffer.allocUnsafeSlow(65_536);
-/** Speech that is being made comes in chunks of a few kilobytes. */
+/** Speech arrives in chunks of a few kilobytes while it is generated. */
 export const OWN_BYTES = 16_384;
-/** Those that wait for the next answer. */
+/** Limit on unused buffers kept for later responses. */
 const SPARE_MAX = 64;
 
 const spare: Buffer[] = [];
@@ -19,35 +19,35 @@ export class ReadPlace {
   #own: Buffer | null = null;
   #isLending = false;
 
-  /** Where the next read goes, or the last one went. */
+  /** The buffer of the next read, or of the last one. */
   get room(): Buffer {
     return this.#own ?? COMMON;
   }
 
-  /** Nobody else reads into the room. */
+  /** No other connection reads into `room`. */
   get isOwn(): boolean {
     return this.#own !== null;
   }
 
-  /** What is read from the next time on may be passed on where it lies. */
+  /** From the next read on, what is read may be passed on without a copy. */
   lend(): void {
     this.#isLending = true;
   }
 
-  /** What was passed on is still needed. */
+  /** What was passed on is still needed: do not read into its buffer again. */
   leave(): void {
     this.#isLending = false;
     this.#own = null;
   }
 
-  /** A read of so many bytes is over, and another one may follow. */
+  /** Chooses the buffer for the next read, after one of `count` bytes. */
   prepare(count: number): void {
     if (!this.#isLending) return;
     if (count >= OWN_BYTES) this.#giveBack();
     else this.#own ??= spare.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
   }
 
-  /** The answer is over; nobody needs any more of it. */
+  /** The response is complete, and nothing in the buffer is needed any more. */
   release(): void {
     this.#giveBack();
     this.#isLending = false;

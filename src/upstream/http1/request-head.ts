@@ -1,14 +1,14 @@
-// The head of a request as text.
+// Builds the head of an HTTP/1.1 request as text.
 
 import type { UpstreamRequest } from '../transport.ts';
 import { UpstreamFailure } from '../upstream-failure.ts';
 
 export interface RequestHead {
-  /** One character for each byte. */
+  /** One character per byte. */
   readonly text: string;
-  /** The body goes out in chunks: its length is not known. */
+  /** The body is sent in chunks, because its length is not known. */
   readonly isChunked: boolean;
-  /** Of a streamed body that is not chunked, bytes. */
+  /** Length in bytes of a streamed body that is not chunked; otherwise 0. */
   readonly length: number;
 }
 
@@ -19,8 +19,8 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 
 /**
- * @param host as the field Host says it
- * @throws UpstreamFailure `internal`: nothing that could end a line is ever written, wherever it came from
+ * @param host the value of the Host header
+ * @throws UpstreamFailure `internal` on invalid characters: nothing that could end a line is ever written, wherever it came from
  */
 export function requestHead(request: UpstreamRequest, host: string): RequestHead {
   const { method, target, headers, body } = request;
@@ -42,7 +42,7 @@ export function requestHead(request: UpstreamRequest, host: string): RequestHead
       values += value;
     }
   }
-  // All of them at once: what none may have, their sum does not have either.
+  // One test each for all names and all values: a character forbidden in any of them is forbidden in their concatenation.
   if (!NAME.test(names) || !VALUE.test(values)) throw new UpstreamFailure('internal', 'header');
   if (body === null) return whole(method === 'POST' ? `${text}content-length: 0\r\n\r\n` : `${text}\r\n`);
   if (Buffer.isBuffer(body)) return whole(`${text}content-length: ${body.length}\r\n\r\n`);
@@ -50,7 +50,7 @@ export function requestHead(request: UpstreamRequest, host: string): RequestHead
   return { text: `${text}content-length: ${length}\r\n\r\n`, isChunked: false, length };
 }
 
-/** Nothing is streamed behind it. */
+/** For a head that no streamed body follows. */
 function whole(text: string): RequestHead {
   return { text, isChunked: false, length: 0 };
 }

@@ -1,34 +1,35 @@
-// What a client sends, frame by frame: audio passes as it comes, text is shown whole before it passes, control frames end here.
+// Processes a client's frames: audio passes as it arrives, text messages are shown complete before they pass, control frames do not pass.
 import { isUtf8 } from 'node:buffer';
 import { OPCODE, unmask } from './frame.ts';
 import { FrameHeader, type FrameRules, VIOLATION } from './frame-header.ts';
 
 export interface ClientFramesOwner {
-  /** Whether frames are still of interest; asked before each. */
+  /** Whether frames are still wanted; asked before each. */
   readonly isListening: boolean;
   /** Bytes for upstream: whole frames, or pieces of an audio frame. */
   passUp(bytes: Buffer): void;
   /**
-   * A whole text message, in UTF-8. @param payload only for the length of the call. @param keep a copy of its frames
+   * A complete text message, valid UTF-8. @param payload valid only during the call. @param keep copies its frames
    * @returns whether it passes
    */
   textUp(payload: Buffer, keep: () => Buffer): boolean;
   /** A binary frame begins. @returns whether it passes */
   binaryUp(payloadBytes: number, isFirst: boolean): boolean;
-  /** @param payload only for the length of the call */
+  /** @param payload valid only during the call */
   controlUp(opcode: number, payload: Buffer): void;
   /** The client broke a rule. @param code to close with */
   violationUp(code: number): void;
 }
 
-/** The longest text message that a client may send; it is held until it is whole. */
+/** The longest text message that a client may send; it is held until it is complete. */
 const CLIENT_TEXT_MAX_BYTES = 256 * 1024;
-/** Audio is sent in pieces of a tenth of a second, some kilobytes. */
+/** Audio is usually sent in pieces of a tenth of a second, a few kilobytes. */
 const CLIENT_BINARY_MAX_BYTES = 1024 * 1024;
 const CLIENT_FRAGMENTS_MAX = 128;
 /**
- * Frames that are looked at in a turn of the event loop; a kilobyte of text counts as one. A read of 64 kB may hold ten thousand of them, a turn
- * brings up to 32 such reads, and each frame may have to be answered: without a bound one client made all others wait for seconds.
+ * Frames that are processed before the client waits for another turn of the event loop; a kilobyte of text counts as one more. A read of 64 kB
+ * may contain ten thousand frames, a turn brings up to 32 such reads, and each frame may need a reply: without a bound, one client made all
+ * others wait for seconds.
  */
 const TURN_MAX = 64;
 
@@ -40,7 +41,7 @@ const RULES: FrameRules = {
 };
 
 const NOTHING: Buffer = Buffer.alloc(0);
-/** One for all sockets: a message is unmasked, read and forgotten before the next one is looked at. */
+/** Shared by all sockets: each message is unmasked, read and done with before the next one. */
 const scratch = Buffer.allocUnsafeSlow(CLIENT_TEXT_MAX_BYTES);
 
 interface Fragments {
@@ -51,39 +52,39 @@ interface Fragments {
 export class ClientFrames {
   readonly #owner: ClientFramesOwner;
   readonly #header = new FrameHeader(RULES);
-  /** Of the bytes that are being read, those from `#from` to `#at` pass. */
+  /** The bytes being read; those from `#from` to `#at` are to be passed on. */
   #bytes = NOTHING;
   #from = 0;
   #at = 0;
-  /** Of a binary frame's payload, still to come; whether it is dropped. */
+  /** Payload bytes of a binary frame still to come, and whether the frame is dropped. */
   #left = 0;
   #isDropped = false;
-  /** A frame that has to be whole, and how much of it is there. */
+  /** A frame that must be complete, and how many of its bytes have arrived. */
   #whole: Buffer | null = null;
   #wholeBytes = 0;
-  /** Less than a header, or what comes behind all that was looked at in a turn. */
+  /** An incomplete header, or what waits for another turn. */
   #rest: Buffer | null = null;
-  /** What may still be looked at in this turn. */
+  /** Frames that may still be processed before another turn. */
   #inTurn = TURN_MAX;
   #fragments: Fragments | null = null;
-  /** Frames of ours, that wait for the end of one of the client's. */
+  /** Frames of ours that wait for the end of a frame of the client's. */
   #queue: Buffer[] | null = null;
 
   constructor(owner: ClientFramesOwner) {
     this.#owner = owner;
   }
 
-  /** Upstream has got a part of a frame and not yet the rest. */
+  /** Upstream has part of a frame, but not yet the rest. */
   get isMidFrame(): boolean {
     return this.#left > 0 && !this.#isDropped;
   }
 
-  /** Enough for this turn: the client should not be read before `readOn` was called in another one. */
+  /** This turn's share is used up: the client should not be read before `readOn` was called in another turn. */
   get isSpent(): boolean {
     return this.#inTurn <= 0;
   }
 
-  /** Frames of ours wait for the end of the client's. */
+  /** Whether frames of ours wait for the end of a frame of the client's. */
   get hasWaiting(): boolean {
     return this.#queue !== null;
   }
@@ -95,13 +96,13 @@ export class ClientFrames {
     else this.#read(bytes);
   }
 
-  /** Goes on with what is there, in a new turn. */
+  /** Continues with what has arrived, in a new turn. */
   readOn(): void {
     this.#inTurn = TURN_MAX;
     if (this.#rest !== null) this.#read(this.#rest);
   }
 
-  /** A frame of ours for upstream: now, or when the frame that is under way is whole. */
+  /** Sends a frame of ours to upstream: now, or after the frame that is under way. */
   send(frame: Buffer): void {
     if (this.isMidFrame) {
       this.#queue ??= [];
@@ -112,7 +113,7 @@ export class ClientFrames {
     this.#owner.passUp(frame);
   }
 
-  /** Passes on what was found good so far. */
+  /** Passes on what was found valid so far. */
   flush(): void {
     if (this.#from === this.#at) return;
     const passing = this.#bytes.subarray(this.#from, this.#at);
@@ -173,7 +174,7 @@ export class ClientFrames {
     if (this.#left === 0) header.next();
   }
 
-  /** @returns whether the frame is behind */
+  /** @returns whether the frame is finished */
   #passBinary(end: number): boolean {
     const length = Math.min(this.#left, end - this.#at);
     if (length === 0) return false;
@@ -198,7 +199,7 @@ export class ClientFrames {
     this.#wholeBytes = 0;
   }
 
-  /** @returns whether the frame is behind */
+  /** @returns whether the frame is finished */
   #fill(whole: Buffer, bytes: Buffer, end: number): boolean {
     const length = Math.min(whole.length - this.#wholeBytes, end - this.#at);
     bytes.copy(whole, this.#wholeBytes, this.#at, this.#at + length);
@@ -212,7 +213,7 @@ export class ClientFrames {
     return true;
   }
 
-  /** A frame that lies whole in what was read. */
+  /** Takes a frame that is complete in what was read. */
   #takeWhole(bytes: Buffer): void {
     const next = this.#at + this.#header.frameBytes;
     const passes = this.#passes(bytes, this.#at);
@@ -222,7 +223,7 @@ export class ClientFrames {
     this.#header.next();
   }
 
-  /** Whether a whole control or text frame passes as it is. */
+  /** Whether a complete control or text frame passes unchanged. */
   #passes(bytes: Buffer, at: number): boolean {
     const header = this.#header;
     const { headerBytes, payloadBytes, frameBytes } = header;

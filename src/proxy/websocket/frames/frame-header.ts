@@ -1,10 +1,10 @@
-// Reads frame headers of one direction, and holds them against RFC 6455 and our limits. Payloads are not looked at here.
+// Reads the frame headers of one direction and checks them against RFC 6455 and our limits. Does not look at payloads.
 import { CONTROL_MAX_BYTES, OPCODE } from './frame.ts';
 
 export interface FrameRules {
-  /** What a client sends is masked, what a server sends is not (§5.1). */
+  /** Frames from a client are masked, those from a server are not (§5.1). */
   readonly masked: boolean;
-  /** Bytes of one message over all its frames, by kind. */
+  /** Maximum bytes of one message over all its frames, by kind. */
   readonly textMaxBytes: number;
   readonly binaryMaxBytes: number;
   readonly fragmentsMax: number;
@@ -14,18 +14,18 @@ export interface FrameRules {
 export const VIOLATION = { protocol: 1002, notUtf8: 1007, policy: 1008, tooBig: 1009 } as const;
 
 /**
- * The header that was read last, in fields of one object that is used over and over: this runs for every frame. `read` takes a header
- * once; call `next` when the frame is behind.
+ * The header read last, in the fields of one reused object, because this runs for every frame. `read` parses a header once; call `next`
+ * after the frame.
  */
 export class FrameHeader {
   isFinal = false;
   opcode = 0;
-  /** Of the header itself; 0 = none was read yet. */
+  /** Length of the header itself; 0 = none was read yet. */
   headerBytes = 0;
   payloadBytes = 0;
   /** Whether the frame belongs to a text message, as its first frame or a later one. */
   isText = false;
-  /** Whether the frame is a piece of a message that has several. */
+  /** Whether the frame is one of several of a message. */
   isFragment = false;
   readonly #rules: FrameRules;
   #isMessageOpen = false;
@@ -41,7 +41,7 @@ export class FrameHeader {
     return this.opcode >= OPCODE.close;
   }
 
-  /** A message has begun and its last frame is not yet read: no other data frame may come between. */
+  /** A message has begun and its last frame is not yet read: no other message may begin in between. */
   get isMessageOpen(): boolean {
     return this.#isMessageOpen;
   }
@@ -50,13 +50,13 @@ export class FrameHeader {
     return this.headerBytes + this.payloadBytes;
   }
 
-  /** Where the mask stands, counted from the frame's first byte. */
+  /** Where the mask is, counted from the frame's first byte. */
   get maskAt(): number {
     return this.headerBytes - 4;
   }
 
   /**
-   * @returns 0: the header is read, or was before. -1: more bytes are needed. Otherwise the code to close with
+   * @returns 0: the header has been read, now or before. -1: more bytes are needed. Otherwise the code to close with
    */
   read(bytes: Uint8Array, at: number, end: number): number {
     if (this.headerBytes !== 0) return 0;
@@ -69,7 +69,7 @@ export class FrameHeader {
     const headerBytes = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0) + (isMasked ? 4 : 0);
     const opcode = first & 15;
     const isFinal = first > 127;
-    // Before the rest has come: who breaks a rule need not be waited for.
+    // Before the rest arrives: a peer that breaks a rule need not be waited for.
     if (opcode >= OPCODE.close ? !isFinal || short > CONTROL_MAX_BYTES || opcode > OPCODE.pong : opcode > OPCODE.binary)
       return VIOLATION.protocol;
     if (end - at < headerBytes) return -1;
@@ -93,7 +93,7 @@ export class FrameHeader {
     return 0;
   }
 
-  /** The frame is behind; the next header may be read. */
+  /** The frame is finished; the next header may be read. */
   next(): void {
     this.headerBytes = 0;
   }
@@ -118,9 +118,9 @@ export class FrameHeader {
   }
 }
 
-/** 64 bits; whatever is beyond 48 of them is too long for every limit, so it need not be exact. A set highest bit is forbidden. */
+/** A length of 64 bits. What a number cannot represent exactly is beyond every limit anyway. The highest bit must not be set. */
 function longLength(bytes: Uint8Array, at: number): number {
-  if ((bytes[at] as number) > 127) return 0; // as little as a length that should have been written shorter
+  if ((bytes[at] as number) > 127) return 0; // refused like a length that should have used a shorter form
   let length = 0;
   for (let i = 0; i < 8; i += 1) length = length * 256 + (bytes[at + i] as number);
   return length;

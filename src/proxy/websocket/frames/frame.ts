@@ -1,4 +1,4 @@
-// Frames as bytes: what the relay itself has to say on either side.
+// Makes the frames that the relay itself sends, to either side.
 // RFC 6455 §5.2.
 import { randomFillSync } from 'node:crypto';
 
@@ -15,7 +15,7 @@ let nextMask = MASKS.length;
 
 /**
  * One whole, unfragmented frame.
- * @param toServer masked with fresh random bytes, as everything must be that a client sends (§5.3)
+ * @param toServer masks it with fresh random bytes, as everything that a client sends must be (§5.3)
  */
 export function makeFrame(opcode: number, payload: Uint8Array, toServer: boolean): Buffer {
   const { length } = payload;
@@ -38,18 +38,18 @@ export function makeTextFrame(text: string, toServer: boolean): Buffer {
   return makeFrame(OPCODE.text, Buffer.from(text, 'utf8'), toServer);
 }
 
-/** @param code `null` = a close frame that says nothing */
+/** @param code `null` = a close frame without code and reason */
 export function makeCloseFrame(code: number | null, reason: string, toServer: boolean): Buffer {
   if (code === null) return makeFrame(OPCODE.close, Buffer.alloc(0), toServer);
   const payload = Buffer.allocUnsafe(CONTROL_MAX_BYTES);
   payload.writeUInt16BE(code, 0);
-  // Cuts at a whole character.
+  // `write` truncates at a whole character.
   const length = payload.write(reason, 2, 'utf8');
   return makeFrame(OPCODE.close, payload.subarray(0, 2 + length), toServer);
 }
 
 /**
- * Exclusive or with the four mask bytes at `mask[maskAt]`: masks and unmasks. Source and target may be the same place.
+ * XORs with the four mask bytes at `mask[maskAt]`, which masks and unmasks. Source and target may be the same place.
  */
 export function unmask(
   mask: Uint8Array,

@@ -1,8 +1,8 @@
-// Large buffers, which go from one busy socket to the next: made anew, each would have to be filled with memory and collected.
+// Large buffers that busy sockets reuse one after another: a new one each time would need fresh memory and garbage collection.
 
-/** The largest frame that is looked at in one piece, with its header. Chunks of speech are 22 kB; some of them go on in one write. */
+/** The largest frame, with its header, that is inspected in one piece. Chunks of speech are 22 kB, so several are passed on in one write. */
 export const LARGE_BYTES = 131_072;
-/** Those that wait for the next socket that is busy. */
+/** Limit on buffers kept for the next busy socket. */
 const SPARE_MAX = 64;
 
 const spare: Buffer[] = [];
@@ -11,12 +11,12 @@ export function takeLarge(): Buffer {
   return spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
 }
 
-/** One that nobody refers to any more. */
+/** Takes a buffer back to which nothing refers any more. */
 export function giveBack(bytes: Buffer): void {
   if (spare.length < SPARE_MAX) spare.push(bytes);
 }
 
-/** One that a write refers to. It is given back when the write is over and no socket reads into it any more, whichever comes last. */
+/** A buffer to which a write refers. It is given back when the write is over and no socket reads into it any more, whichever is last. */
 export class Loan {
   readonly #bytes: Buffer;
   #isOver = false;

@@ -1,30 +1,30 @@
-// Where bytes of upstream are read into: a buffer that is used over and over, instead of a new one for every read.
+// The buffer that bytes from upstream are read into, reused instead of made anew for every read.
 //
-// A socket that is silent holds nothing: all of them read into one common place, out of which what comes is copied at once. As soon as
-// more comes, the socket has a large buffer for itself, until little comes at a time again. There a frame that has not come whole
-// stays where it is and the next read goes behind it, so frames lie in one piece and are never copied together. Bytes that the client's
-// socket has not taken yet must stay as they are: then the buffer is left to that write, and the reads go on in another.
+// A silent socket holds no memory: all sockets read into one common buffer, from which what arrives is copied at once. As soon as more
+// arrives, the socket gets a large buffer of its own, until only a little arrives at a time again. There, an incomplete frame stays where it
+// is and the next read goes after it, so that frames are in one piece and need not be joined. Bytes that the client's socket has not taken
+// yet must not be overwritten: then the buffer is left to that write, and reading goes on in another.
 //
-// The place for the next read is asked for at the end of a read. From then on it is taken, and nothing is moved before that read has come.
+// The room for the next read is asked for at the end of a read. From then on it is in use, and nothing is moved until that read has arrived.
 import { giveBack, Loan, takeLarge } from './large-buffers.ts';
 
-/** A read that fills the common place is followed by larger ones. */
+/** Size of the common buffer. A read that fills it is followed by larger ones. */
 export const SMALL_BYTES = 2048;
 const COMMON = Buffer.allocUnsafeSlow(SMALL_BYTES);
 const NOTHING = Buffer.alloc(0);
 
 export class ReadBuffer {
-  /** Its own large one; `null` = it reads into the common place. */
+  /** The socket's own large buffer; `null` = it reads into the common one. */
   #own: Buffer | null = null;
   #bytes: Buffer = NOTHING;
   #start = 0;
   #end = 0;
-  /** A read has come, and the place for the next one has not been given yet. */
+  /** A read has arrived, and the room for the next one has not been asked for yet. */
   #isReading = false;
-  /** Of what lies before `#start`. */
+  /** The loan of the bytes before `#start`. */
   #loan: Loan | null = null;
 
-  /** What is there: from `start` to `end`. */
+  /** What was read is in it, from `start` to `end`. */
   get bytes(): Buffer {
     return this.#bytes;
   }
@@ -37,19 +37,19 @@ export class ReadBuffer {
     return this.#end;
   }
 
-  /** The place for the next read; never empty after `consume`. To be asked for anew after each read. */
+  /** Room for the next read; never empty after `consume`. Must be asked for again after each read. */
   get room(): Buffer {
     this.#isReading = false;
     if (this.#own === null) return COMMON;
     return this.#end === 0 ? this.#own : this.#own.subarray(this.#end);
   }
 
-  /** Whether the next read goes behind what is there, and so much of it still fits. */
+  /** Whether the next read goes after what is there, with room for at least `length` bytes. */
   hasRoomFor(length: number): boolean {
     return this.#own !== null && this.#end + length <= this.#own.length;
   }
 
-  /** A read has put so many bytes into the room. */
+  /** A read has put `length` bytes into the room. */
   filled(length: number): void {
     this.#isReading = true;
     this.#end += length;
@@ -58,13 +58,13 @@ export class ReadBuffer {
   }
 
   /**
-   * Bytes before `at` are done with.
-   * @param isLent a write still refers to them: what is returned has to be told when it is over
+   * Bytes before `at` are finished with.
+   * @param isLent a write still refers to them: call `over` on the returned loan when that write is over
    */
   consume(at: number, isLent: boolean): Loan | null {
     const bytes = this.#bytes;
     const own = this.#own;
-    // What was read into the common place is a copy by now: a write may keep it.
+    // What was read into the common buffer has been copied by now, so a write may keep the copy.
     const loan = own !== null && isLent && at > this.#start ? new Loan(own) : null;
     this.#loan = loan;
     const left = this.#end - at;
@@ -78,7 +78,7 @@ export class ReadBuffer {
     return loan;
   }
 
-  /** Holds nothing any more: little comes, or the socket is gone. */
+  /** Holds no memory any more: little arrives, or the socket is gone. */
   release(): void {
     if (this.#loan !== null && !this.#loan.isOver) this.#loan.leave();
     else if (this.#own !== null) giveBack(this.#own);

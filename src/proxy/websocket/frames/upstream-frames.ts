@@ -1,5 +1,5 @@
-// What upstream sends, frame by frame: everything passes as it comes, text messages are shown before they do and may be replaced,
-// control frames end here.
+// Processes upstream's frames: everything passes as it arrives, except that text messages are shown first and may be replaced, and control
+// frames do not pass.
 import { isUtf8 } from 'node:buffer';
 import { makeFrame, makeTextFrame, OPCODE } from './frame.ts';
 import { FrameHeader, type FrameRules, VIOLATION } from './frame-header.ts';
@@ -7,13 +7,13 @@ import { LARGE_BYTES } from './large-buffers.ts';
 import { Utf8Check } from './utf8-check.ts';
 
 export interface UpstreamFramesOwner {
-  /** Whether frames are still of interest; asked before each. */
+  /** Whether frames are still wanted; asked before each. */
   readonly isOpen: boolean;
-  /** Bytes for the client. They lie where they were read, unless they are ours. */
+  /** Bytes for the client, in the buffer that they were read into unless they are our own. */
   passDown(bytes: Buffer): void;
-  /** A whole text message, in UTF-8. @returns what the client gets instead; `null` = as it is */
+  /** A complete text message, valid UTF-8. @returns what the client gets instead; `null` = the message unchanged */
   textDown(bytes: Buffer, start: number, end: number): string | null;
-  /** @param payload only for the length of the call */
+  /** @param payload valid only during the call */
   controlDown(opcode: number, payload: Buffer): void;
   /** Upstream broke a rule. @param code to close with */
   violationDown(code: number): void;
@@ -26,43 +26,43 @@ const RULES: FrameRules = {
   binaryMaxBytes: MESSAGE_MAX_BYTES,
   fragmentsMax: 1024,
 };
-/** A fragmented message is read whole up to here; a longer one passes unread. */
+/** A fragmented text message is inspected up to this size; a longer one passes unread. */
 const FRAGMENTS_HELD_MAX_BYTES = 256 * 1024;
 
 export class UpstreamFrames {
   readonly #owner: UpstreamFramesOwner;
   readonly #header = new FrameHeader(RULES);
-  /** What is being read; those from `#from` to `#at` pass. */
+  /** The bytes being read; those from `#from` to `#at` are to be passed on. */
   #bytes: Buffer | null = null;
   #from = 0;
   #at = 0;
-  /** Of a frame that is too large to be looked at in one piece. */
+  /** Bytes still to come of a frame that is too large to be inspected in one piece. */
   #left = 0;
   #utf8: Utf8Check | null = null;
-  /** A message of which the client has some frames, and not the last. */
+  /** The client has some frames of a message, but not the last. */
   #isMidMessage = false;
   #held: Buffer[] | null = null;
   #heldBytes = 0;
-  /** Frames of ours, that wait for the end of upstream's frame or message. */
+  /** Frames of ours that wait for the end of upstream's frame or message. */
   #queue: Buffer[] | null = null;
 
   constructor(owner: UpstreamFramesOwner) {
     this.#owner = owner;
   }
 
-  /** The client has got a part of a message and not yet the rest: nothing of ours can stand here. */
+  /** The client has part of a message, but not yet the rest, so no message of ours may come here. */
   get isMidMessage(): boolean {
     return this.#left > 0 || this.#isMidMessage;
   }
 
-  /** Frames of ours wait for the end of upstream's frame or message. */
+  /** Whether frames of ours wait for the end of upstream's frame or message. */
   get hasWaiting(): boolean {
     return this.#queue !== null;
   }
 
   /**
-   * @param bytes from `start` to `end`: what was not taken the last time, and what has come since
-   * @returns how far they were taken: up to the beginning of a frame that is not whole
+   * @param bytes from `start` to `end`: what was not taken the last time, and what has arrived since
+   * @returns how far they were taken: up to the beginning of an incomplete frame
    */
   read(bytes: Buffer, start: number, end: number): number {
     this.#bytes = bytes;
@@ -74,7 +74,7 @@ export class UpstreamFrames {
     return this.#at;
   }
 
-  /** A frame of ours for the client: now, or when the frame or message that is under way is whole. */
+  /** Sends a frame of ours to the client: now, or after the frame or message that is under way. */
   send(frame: Buffer, isControl: boolean): void {
     if (this.#left > 0 || (this.#isMidMessage && !isControl)) {
       this.#queue ??= [];
@@ -109,7 +109,7 @@ export class UpstreamFrames {
     }
   }
 
-  /** A whole frame from `#at` on. */
+  /** Takes the complete frame that begins at `#at`. */
   #take(bytes: Buffer, start: number, end: number): void {
     const header = this.#header;
     if (header.isControl) {
@@ -137,7 +137,7 @@ export class UpstreamFrames {
     this.#at = end;
   }
 
-  /** Frames of one text message are kept back until all are there, as they may be an error. */
+  /** Holds back the frames of a text message until all have arrived, as it may be an error. */
   #takeFragment(payload: Buffer, end: number): void {
     const { isFinal } = this.#header;
     if (this.#isMidMessage) {
@@ -168,12 +168,12 @@ export class UpstreamFrames {
     this.#owner.passDown(instead === null ? makeFrame(OPCODE.text, payload, false) : makeTextFrame(instead, false));
   }
 
-  /** The beginning of a message that is too long to be held. */
+  /** Passes the beginning of a message that is too long to be held. */
   #passUnread(payload: Buffer): void {
     this.#utf8 = new Utf8Check();
     if (!this.#checkPiece(payload, false)) return;
     const frame = makeFrame(OPCODE.text, payload, false);
-    frame[0] = OPCODE.text; // not the last one
+    frame[0] = OPCODE.text; // without FIN: more frames follow
     this.#owner.passDown(frame);
     this.#isMidMessage = true;
   }
@@ -188,7 +188,7 @@ export class UpstreamFrames {
     this.#left = header.payloadBytes;
   }
 
-  /** @returns whether the frame is behind */
+  /** @returns whether the frame is finished */
   #passLarge(bytes: Buffer, end: number): boolean {
     const header = this.#header;
     const length = Math.min(this.#left, end - this.#at);
@@ -220,7 +220,7 @@ export class UpstreamFrames {
     return false;
   }
 
-  /** A piece of a message that passes unread. */
+  /** Checks a piece of a message that passes unread. */
   #checkPiece(piece: Buffer, isLast: boolean): boolean {
     if (this.#utf8 === null || (this.#utf8.push(piece) && (!isLast || this.#utf8.end()))) return true;
     this.#owner.violationDown(VIOLATION.notUtf8);

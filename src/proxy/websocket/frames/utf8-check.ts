@@ -1,7 +1,7 @@
-// UTF-8 across pieces: for text that is too long to be looked at in one.
+// Validates UTF-8 piece by piece, for text that is too long to be inspected at once.
 import { isUtf8 } from 'node:buffer';
 
-/** Holds at most the three bytes that a character may still be short of. */
+/** Holds at most three bytes: the beginning of a character whose rest has not arrived. */
 export class Utf8Check {
   #rest: Buffer = NOTHING;
 
@@ -13,7 +13,7 @@ export class Utf8Check {
     return isUtf8(bytes.subarray(0, whole));
   }
 
-  /** @returns whether the text ended with a whole character; begins anew */
+  /** @returns whether the text ended with a complete character; resets the check */
   end(): boolean {
     const isWhole = this.#rest.length === 0;
     this.#rest = NOTHING;
@@ -23,7 +23,7 @@ export class Utf8Check {
 
 const NOTHING = Buffer.alloc(0);
 
-/** Bytes at the end that begin a character whose rest has not come. */
+/** Number of bytes at the end that begin a character whose rest has not arrived. */
 function unfinished(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
     const byte = bytes[bytes.length - back] as number; // within the bounds of the loop

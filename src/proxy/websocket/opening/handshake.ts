@@ -1,4 +1,4 @@
-// The client's half of the handshake: what makes a request an opening one, and the answer that accepts it.
+// The handshake with the client: checks its opening request, and makes the response that accepts it.
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../../../errors/problems.ts';
@@ -37,7 +37,7 @@ export function acceptOf(key: string): string {
     .digest('base64');
 }
 
-/** Extensions and subprotocols that a client offers are declined by not being mentioned (§4.2.2, §9.1). */
+/** Declines the extensions and subprotocols that a client offers, by not mentioning them (§4.2.2, §9.1). */
 export function acceptance(accept: string, requestId: string, upstreamRequestId: string | null): string {
   return (
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +

@@ -1,5 +1,5 @@
-// Whether an upgrade is worth carrying, before anybody is asked: endpoint, handshake, target, version, policy, and the token that is
-// good for one.
+// Checks an upgrade before upstream or the limits are asked: endpoint, handshake, target, version, policy, and the single-use token, which
+// it spends.
 import type { FastifyRequest } from 'fastify';
 import { type Admission, admitted } from '../../../admission/admitted.ts';
 import type { ClientConfig, Config } from '../../../config/config.ts';
@@ -24,14 +24,14 @@ export interface PassageOptions {
   readonly isDraining: boolean;
 }
 
-/** An upgrade that was found worth carrying. */
+/** An upgrade that has passed the checks and may be carried. */
 export interface Passage extends Target {
   readonly endpoint: SocketEndpoint;
   readonly admission: Admission;
   readonly upgrade: Upgrade;
   /** The value of Sec-WebSocket-Accept. */
   readonly accept: string;
-  /** Bytes in a second of what is transcribed; `null` = the query does not tell. */
+  /** Bytes per second of the audio to transcribe; `null` = the query does not determine it. */
   readonly recordedRate: number | null;
 }
 
@@ -54,7 +54,7 @@ export async function findPassage(
   checkPolicy(endpoint, client, request.params as { readonly id?: string }, query); // the table knows no other parameter
   const recordedRate = endpoint.grant === 'stt' ? recordedBytesPerSecond(query, isAudioBudgeted(client, quota)) : null;
 
-  // Last, so that a refusal for another reason does not cost the caller its token. What refuses it later may give it back.
+  // Last, so that a refusal for another reason does not cost the caller its token. A later refusal may give it back.
   const singleUse = singleUseOf(principal);
   if (singleUse !== null && !(await spentTokens.spend(singleUse, request.id))) {
     request.record.reason = 'single_use_spent';
@@ -63,7 +63,7 @@ export async function findPassage(
   return { endpoint, admission, upgrade, accept, target, version, recordedRate };
 }
 
-/** What the target alone tells; messages are judged as they come. */
+/** Checks what the target alone tells; messages are checked as they arrive. */
 function checkPolicy(
   endpoint: SocketEndpoint,
   client: ClientConfig,

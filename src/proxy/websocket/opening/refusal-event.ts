@@ -1,4 +1,4 @@
-// A refusal that a browser's page can read: the socket is accepted, told, and closed.
+// Refuses a socket so that a web page can read why: accepts it, sends an error event, and closes it.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { agentErrorEvent, fieldsOf, sttErrorEvent, ttsErrorEvent } from '../../../errors/event.ts';
 import { Problem } from '../../../errors/problems.ts';
@@ -10,7 +10,7 @@ import { makeCloseFrame, makeTextFrame } from '../frames/frame.ts';
 import { acceptance, checkHandshake } from './handshake.ts';
 
 /**
- * Pages see 1006 and nothing else of an upgrade that is answered with a status. Programs that are no browsers send no Origin; they can
+ * Of an upgrade that is refused with an HTTP status, web pages see only close code 1006. Programs other than browsers send no Origin; they can
  * read the status, and get it.
  * @returns whether the caller was told
  */
@@ -44,7 +44,7 @@ function acceptFor(request: FastifyRequest): string | null {
   }
 }
 
-/** Where there is room for one code: Cartesia's own, if it gave one. */
+/** For places with room for one code: Cartesia's own, if it gave one. */
 function codeOf(problem: Problem): string {
   return problem.errorCode ?? problem.code;
 }

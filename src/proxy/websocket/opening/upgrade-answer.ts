@@ -1,4 +1,4 @@
-// What Cartesia answers to an upgrade, as its bytes come: interim answers are passed over, then it is a 101, or a refusal and its words.
+// Reads Cartesia's response to an upgrade as it arrives: skips interim responses, then takes a 101, or a refusal with its body.
 import { readRequestId } from '../../../upstream/error-body.ts';
 import { checkBeginning } from '../../../upstream/http1/answer-beginning.ts';
 import { toUpstreamFailure, UpstreamFailure } from '../../../upstream/upstream-failure.ts';
@@ -11,33 +11,33 @@ export type UpgradeVerdict =
   | { readonly kind: 'refused'; readonly answer: ErrorAnswer }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure };
 
-/** Of a refusal's body; longer ones say enough by their status. */
+/** Limit on a refusal's body; of a longer one, only this much is waited for. */
 const BODY_MAX_BYTES = 16_384;
 
 export class UpgradeAnswer {
   readonly #received: ReadBuffer;
   readonly #accept: string;
   #head: AnswerHead | null = null;
-  /** Of a head that is not whole yet, how much was found good. */
+  /** How many bytes of an incomplete head were found valid. */
   #looked = 0;
 
   /**
-   * @param received where its bytes are; they are taken from there
-   * @param accept what Sec-WebSocket-Accept has to say
+   * @param received contains the response, which is consumed there
+   * @param accept the required value of Sec-WebSocket-Accept
    */
   constructor(received: ReadBuffer, accept: string) {
     this.#received = received;
     this.#accept = accept;
   }
 
-  /** The status is there and says no; at the most its words are still to come. */
+  /** The head has arrived and refuses; at most the body is still to come. */
   get isRefusal(): boolean {
     return this.#head !== null && this.#head.status !== 101;
   }
 
   /**
-   * @param hasEnded nothing more comes, or is waited for
-   * @returns `null` = not whole yet
+   * @param hasEnded nothing more arrives, or is waited for
+   * @returns `null` = not complete yet
    */
   read(hasEnded: boolean): UpgradeVerdict | null {
     const received = this.#received;
@@ -66,7 +66,7 @@ export class UpgradeAnswer {
     };
   }
 
-  /** Sets the head, to `null` where it is not whole yet. */
+  /** Sets `#head`; `null` while it is not complete. */
   #takeHead(): UpstreamFailure | null {
     const received = this.#received;
     this.#head = null;
@@ -82,7 +82,7 @@ export class UpgradeAnswer {
     return null;
   }
 
-  /** A head that can never become whole is not waited for. */
+  /** Fails if the head can never become valid, instead of waiting for the rest. */
   #lookAtBeginning(bytes: Buffer): UpstreamFailure | null {
     try {
       checkBeginning(bytes, 0, Math.max(0, this.#looked - 1));

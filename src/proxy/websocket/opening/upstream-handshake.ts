@@ -1,5 +1,5 @@
-// The handshake with Cartesia as text: the request that opens a socket, and what its answer says. Nothing of the client's own
-// handshake is copied.
+// The handshake with Cartesia: writes the request that opens a socket and parses the response. Copies nothing from the client's own
+// handshake.
 import { randomBytes } from 'node:crypto';
 import { trimmed } from '../../../upstream/http1/answer-head.ts';
 import { acceptOf } from './handshake.ts';
@@ -9,13 +9,13 @@ export const HEAD_MAX_BYTES = 16_384;
 
 export interface Opening {
   readonly text: string;
-  /** What Sec-WebSocket-Accept has to say. */
+  /** The required value of Sec-WebSocket-Accept. */
   readonly accept: string;
 }
 
 /**
  * @param target path and query, made of constants and checked parts
- * @param host with the port where it is not the scheme's own
+ * @param host with the port, unless it is the scheme's default
  * @param headers flat list of names and values, credential and version included
  */
 export function openingRequest(target: string, host: string, headers: readonly string[]): Opening {
@@ -29,9 +29,9 @@ export function openingRequest(target: string, host: string, headers: readonly s
 
 export interface AnswerHead {
   readonly status: number;
-  /** Lower-case names. A field that stands twice has its values joined by a comma and a space. */
+  /** Lower-case names. The values of a repeated field are joined by a comma and a space. */
   readonly headers: ReadonlyMap<string, string>;
-  /** Where the body is: its length, `chunked`, or until the end of the connection. */
+  /** What ends the body: its length in bytes, `chunked`, or the end of the connection. */
   readonly body: number | 'chunked' | 'to_end';
 }
 
@@ -39,8 +39,8 @@ const STATUS_LINE = /^HTTP\/1\.1 ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const FIELD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
- * Strict: what is not HTTP/1.1 to the letter, or has a body whose length can be read in two ways, is no answer.
- * @param text Latin-1, up to and without the empty line
+ * Strict: `null` for what is not HTTP/1.1 to the letter, or has a body whose length can be understood in two ways.
+ * @param text Latin-1, up to but excluding the empty line
  */
 export function readHead(text: string): AnswerHead | null {
   const [first = '', ...lines] = text.split('\r\n');
@@ -57,7 +57,7 @@ export function readHead(text: string): AnswerHead | null {
   }
   const body = bodyOf(headers);
   if (body === null) return null;
-  // Whatever their headers say, these have none (RFC 9112 §6.3): waiting for it would take as long as the handshake may.
+  // Whatever their headers say, these have no body (RFC 9112 §6.3), and none must be waited for.
   const hasNone = status === '204' || status === '304';
   return { status: Number(status), headers, body: hasNone ? 0 : body };
 }
@@ -71,7 +71,7 @@ function bodyOf(headers: ReadonlyMap<string, string>): AnswerHead['body'] | null
   return /^[0-9]{1,15}$/.test(length) ? Number(length) : null;
 }
 
-/** Whether a 101 accepts what was asked for, and nothing that was not. @see RFC 6455 §4.1 */
+/** Whether the response accepts what was asked for, and nothing else. @see RFC 6455 §4.1 */
 export function isAcceptance({ status, headers }: AnswerHead, accept: string): boolean {
   const tokens = headers
     .get('connection')
@@ -89,7 +89,7 @@ export function isAcceptance({ status, headers }: AnswerHead, accept: string): b
 }
 
 /**
- * The body of an error answer, as far as it has come.
+ * The body of an error response, as far as it has arrived.
  * @returns `null` while more of it is to come
  */
 export function readBody(bytes: Buffer, length: AnswerHead['body'], hasEnded: boolean): string | null {
@@ -98,7 +98,7 @@ export function readBody(bytes: Buffer, length: AnswerHead['body'], hasEnded: bo
   return hasEnded ? bytes.toString('utf8') : null;
 }
 
-/** Only for reading an error's words: trailers are of no interest, and what breaks off is what there is. */
+/** Only for reading an error's text: ignores trailers, and returns what there is of a body that breaks off. */
 function readChunks(bytes: Buffer, hasEnded: boolean): string | null {
   const pieces: Buffer[] = [];
   for (let at = 0; ; ) {

@@ -1,19 +1,19 @@
-// The socket of a call with an agent: JSON text both ways, charged for by time. What a message may say, and how a refusal looks, is said
-// by the dialect.
+// The protocol of a call with an agent: JSON text both ways, billed by time. A dialect decides what a message may say and how a refusal
+// looks.
 import { Problem } from '../../../errors/problems.ts';
 import { CallMeter } from './call-meter.ts';
 import type { Occasion, ProtocolHost, SocketProtocol, Verdict } from './protocol.ts';
 
 export interface AgentDialect {
   /**
-   * @param overrides what this caller may set, in the words of the configuration
+   * @param overrides what this caller may set, in the configuration's terms
    * @returns why the message may not pass; `null` = it may
-   * @throws Problem when it cannot be read
+   * @throws Problem if it cannot be read
    */
   check(payload: Buffer, overrides: ReadonlySet<string>): Problem | null;
-  /** Tells the client. */
+  /** Tells the client that a message was refused. */
   refuse(problem: Problem, host: ProtocolHost): void;
-  /** @returns what the client gets instead of a message of upstream's; `null` = the message as it is */
+  /** @returns what the client gets instead of an upstream message; `null` = the message unchanged */
   replacement(bytes: Buffer, start: number, end: number, host: ProtocolHost): string | null;
   /** The last messages before the socket is closed. */
   farewell(problem: Problem, occasion: Occasion): readonly string[];
@@ -21,7 +21,7 @@ export interface AgentDialect {
 
 export class AgentProtocol implements SocketProtocol {
   readonly takesBinary = false;
-  /** Waiting for the end of a call could take an hour. */
+  /** A call never holds up a shutdown: waiting for its end could take an hour. */
   readonly isBusy = false;
   readonly #host: ProtocolHost;
   readonly #dialect: AgentDialect;

@@ -1,9 +1,9 @@
-// What a client may say to an agent in its first message. What is not plain transport is an override, and overrides are the operator's
-// to allow. Pure.
+// Checks what a client says to an agent in its first message. What is not plain transport is an override, which the operator must allow.
+// Pure.
 import { isJsonObject } from '../../../json/strict-json.ts';
 import type { Fields } from './message-fields.ts';
 
-/** @returns the override that is not allowed, in the words of the configuration; `null` = the message may pass */
+/** @returns the override that is not allowed, in the configuration's terms; `null` = the message may pass */
 export type OverrideCheck = (message: Fields, allowed: ReadonlySet<string>) => string | null;
 
 /** `start` of a Line agent's socket. @see https://docs.cartesia.ai/line/integrations/websocket-api */
@@ -21,7 +21,7 @@ export const checkSessionCreate: OverrideCheck = (message, allowed) =>
     ...overridesIn(message['audio'], { input_format: null, output_delivery: null }),
   ]);
 
-/** Fields by the override that each of them is; `null` = none. A field that is not listed is `other`. */
+/** @param fields the override that each field is; `null` = none. A field that is not listed is `other` */
 function overridesIn(value: unknown, fields: Readonly<Record<string, string | null>>): string[] {
   if (value === undefined || value === null) return [];
   if (!isJsonObject(value)) return ['other'];

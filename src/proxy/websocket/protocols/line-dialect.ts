@@ -1,4 +1,4 @@
-// What a Line agent's socket speaks: events, named by `event`. It has no error event, so what is refused closes it.
+// The messages of a Line agent's socket: events, named by `event`. There is no error event, so a refusal closes the socket.
 // https://docs.cartesia.ai/line/integrations/websocket-api
 import { Problem } from '../../../errors/problems.ts';
 import { CLOSE } from '../frames/close-code.ts';
@@ -17,7 +17,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'system_prompt',
   'introduction',
 ]);
-/** Of a call that has begun. */
+/** Events of a call that has begun. */
 const EVENTS: ReadonlySet<unknown> = new Set(['media_input', 'dtmf', 'custom']);
 
 export const LINE: AgentDialect = {

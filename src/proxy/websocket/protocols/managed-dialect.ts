@@ -1,4 +1,4 @@
-// What a managed agent's socket speaks: messages, named by `type`, with an error event of its own.
+// The messages of a managed agent's socket: named by `type`, with an error event of its own.
 // https://docs.cartesia.ai/api-reference/agents/agent-websocket
 import { agentErrorEvent } from '../../../errors/event.ts';
 import { Problem } from '../../../errors/problems.ts';
@@ -7,9 +7,9 @@ import { checkSessionCreate } from './agent-rules.ts';
 import { readFields } from './message-fields.ts';
 
 const KNOWN: ReadonlySet<string> = new Set(['type', 'audio', 'dynamic_variables', 'input_format', 'output_delivery']);
-/** Of a call that has begun. */
+/** Messages of a call that has begun. */
 const TYPES: ReadonlySet<unknown> = new Set(['audio_input', 'dtmf_input', 'client_tool_result']);
-/** An error is a sentence; audio is longer. */
+/** An error is a sentence; what is longer is audio. */
 const ERROR_MAX_BYTES = 16_384;
 const ERROR = Buffer.from('error');
 
@@ -28,7 +28,7 @@ export const MANAGED: AgentDialect = {
   refuse(problem, host) {
     host.toClient(JSON.stringify(agentErrorEvent(problem.code, problem.message, false)));
   },
-  /** The form is already the one that clients read; only our key must not be in it. */
+  /** Errors already have the form that clients read; they only must not contain our key. */
   replacement(bytes, start, end, host) {
     if (end - start > ERROR_MAX_BYTES) return null;
     const found = bytes.indexOf(ERROR, start);

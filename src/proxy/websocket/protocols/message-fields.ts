@@ -1,4 +1,4 @@
-// Messages on sockets as objects: a client's read so that no other reader of the same bytes can find something else in it, upstream's leniently.
+// Parses messages on sockets into objects: a client's so that no other reader can find something else in the same bytes, upstream's leniently.
 import { Problem } from '../../../errors/problems.ts';
 import { hasMoreValues, isJsonObject } from '../../../json/strict-json.ts';
 import { parseStrictJson, VALUES_MAX } from '../../../listener/strict-json.ts';
@@ -7,8 +7,8 @@ import { disguiseOf } from '../../disguise.ts';
 export type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * @param known every name that policy looks at, at any depth. One in another spelling (`Model_ID`) is refused: JSON readers that ignore
- *   case would take it for the field, and for us it would be none.
+ * @param known every name that policy looks at, at any depth. One in another case (`Model_ID`) is refused: JSON readers that ignore case
+ *   would take it for the field, and this one would not.
  * @throws Problem `invalid_request`
  */
 export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields {
@@ -19,8 +19,8 @@ export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields 
 }
 
 /**
- * A text of a message that was refused, where there is no doubt which: the field stands once in it.
- * @returns `null` where it cannot be told
+ * The text of a field in a refused message, if there is no doubt: the field's name occurs once in it.
+ * @returns `null` if it cannot be told
  */
 export function plainText(payload: Buffer, field: string): string | null {
   const text = payload.toString('utf8');
@@ -34,7 +34,7 @@ export function plainText(payload: Buffer, field: string): string | null {
   }
 }
 
-/** A message of upstream's, read leniently. @returns `null` where it is no JSON object: that passes as it is */
+/** Reads an upstream message leniently. @returns `null` if it is no JSON object; then it passes unchanged */
 export function fieldsIn(bytes: Buffer, start: number, end: number): Fields | null {
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
@@ -45,7 +45,7 @@ export function fieldsIn(bytes: Buffer, start: number, end: number): Fields | nu
 }
 
 function refuseDisguises(value: object, known: ReadonlySet<string>): void {
-  // Items of a list have no names: to hold the number of each against them took ten times as long as reading the message.
+  // Array items have no names: comparing the index of each with the known names took ten times as long as parsing the message.
   if (Array.isArray(value)) {
     for (const item of value) refuseDisguisesIn(item, known);
     return;

@@ -1,4 +1,4 @@
-// Which protocol each kind of socket speaks.
+// Chooses the protocol for each kind of socket.
 import type { SocketKind } from '../../../upstream/endpoints.ts';
 import type { SessionGuard } from '../session-guard.ts';
 import type { SessionRules } from '../session-rules.ts';
@@ -9,7 +9,7 @@ import type { ProtocolHost, SocketProtocol } from './protocol.ts';
 import { SttProtocol } from './stt-protocol.ts';
 import { TtsProtocol } from './tts-protocol.ts';
 
-/** @param recordedRate bytes a second of what is transcribed; `null` = not known */
+/** @param recordedRate bytes per second of the audio to transcribe; `null` = not known */
 export function protocolOf(
   kind: SocketKind,
   rules: SessionRules,

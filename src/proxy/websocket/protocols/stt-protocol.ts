@@ -1,4 +1,5 @@
-// The transcription sockets: audio up, counted in passing; bare words or JSON commands up, left as they are; transcripts down.
+// The protocol of transcription sockets: counts the client's audio as it passes, leaves its commands (bare words or JSON) and upstream's
+// transcripts unchanged, and rewrites upstream's errors.
 // https://docs.cartesia.ai/api-reference/stt/websocket
 import { fieldsOf, sttErrorEvent } from '../../../errors/event.ts';
 import type { Problem } from '../../../errors/problems.ts';
@@ -13,12 +14,12 @@ const ERROR_MAX_BYTES = 16_384;
 export class SttProtocol implements SocketProtocol {
   readonly takesBinary = true;
   readonly usage: SocketUsage = { characters: 0, audioBytes: 0, audioSeconds: 0, callSeconds: 0 };
-  /** Somebody may be speaking at any moment. */
+  /** Never: someone may be speaking at any moment, so there is no end to wait for. */
   readonly isBusy = false;
   readonly #host: ProtocolHost;
   readonly #bytesPerSecond: number | null;
 
-  /** @param bytesPerSecond of the audio that the query announces; `null` = it does not tell */
+  /** @param bytesPerSecond of the audio, according to the query; `null` = the query does not determine it */
   constructor(host: ProtocolHost, bytesPerSecond: number | null) {
     this.#host = host;
     this.#bytesPerSecond = bytesPerSecond;

@@ -1,9 +1,9 @@
-// How much speech came down a socket: bytes, and seconds where the formats tell.
+// Counts the speech that upstream sends on a socket: bytes, and seconds where the formats determine them.
 import type { SocketUsage } from './protocol.ts';
 
 export class TtsAudio {
   readonly #usage: SocketUsage;
-  /** Of every context's format so far, bytes; 0 = none yet, -1 = they differ, and then each chunk is read to find whose it is. */
+  /** Bytes per second of every context's format so far; 0 = none known, -1 = they differ, so each chunk is parsed for its context. */
   #bytesPerSecond = 0;
   #rates: Map<string, number> | null = null;
 
@@ -11,14 +11,14 @@ export class TtsAudio {
     this.#usage = usage;
   }
 
-  /** All contexts have one format: whose a chunk is does not matter for its seconds. */
+  /** All contexts have the same rate, so a chunk's context does not matter for its seconds. */
   get isUniform(): boolean {
     return this.#bytesPerSecond >= 0;
   }
 
   /**
-   * A message names its format.
-   * @param rate bytes a second; 0 = not known
+   * A message of a context names its format.
+   * @param rate bytes per second; 0 = not known
    * @param ids of the contexts that are open
    */
   learn(id: string, rate: number, ids: () => Iterable<string>): void {
@@ -30,7 +30,7 @@ export class TtsAudio {
     if (rate > 0) this.#rates?.set(id, rate);
   }
 
-  /** @param id of the context, where it matters */
+  /** @param id of the context; matters only if the rates differ */
   count(bytes: number, id: string): void {
     const rate = this.isUniform ? this.#bytesPerSecond : (this.#rates?.get(id) ?? 0);
     this.#usage.audioBytes += bytes;

@@ -1,6 +1,6 @@
-// Which characters of a speech socket count: those that Cartesia has taken. Text that waits for a lease has not gone up yet; what went up
-// is on its way until something is heard of its context. A refusal takes it off, so that nothing ever has to be counted back: what was
-// told to budgets and metrics stays true.
+// Counts the characters of a speech socket that Cartesia has taken. Text that waits for a lease was not sent yet, and text that was sent is
+// open until something is heard of its context. A refusal discards open text, so that nothing is ever subtracted again: what was reported
+// to budgets and metrics stays true.
 import { BriefMap } from '../../../collections/brief-map.ts';
 import type { SocketUsage } from './protocol.ts';
 import type { TtsContext } from './tts-contexts.ts';
@@ -11,28 +11,28 @@ interface Refused {
   readonly atMs: number;
 }
 
-/** More than this many at a time, or under a longer name, are counted at once instead. */
+/** Beyond this many at a time, or with a longer context id, refused text is counted at once instead of remembered. */
 const REFUSED_MAX = 100;
 const NAME_MAX = 512;
-/** By then upstream would have spoken. */
+/** By then upstream would have begun to speak. */
 const FORGOTTEN_MS = 60_000;
 
 export class TtsCharacters {
   readonly #usage: SocketUsage;
   #open = 0;
-  /** By the name of the context. Should upstream speak them all the same, they count after all. */
+  /** By context id. Text that upstream speaks all the same counts after all. */
   readonly #refused = new BriefMap<Refused>();
 
   constructor(usage: SocketUsage) {
     this.#usage = usage;
   }
 
-  /** Counted, or still to be. */
+  /** Characters that are counted or still open. */
   get all(): number {
     return this.#usage.characters + this.#open;
   }
 
-  /** Whether it matters which context a chunk is of, even where there is one only. */
+  /** Whether a chunk's context matters even if only one context is open. */
   get hasRefused(): boolean {
     return this.#refused.size > 0;
   }
@@ -46,21 +46,21 @@ export class TtsCharacters {
     }
   }
 
-  /** Upstream has done something about it, or nobody can say that it has not. */
+  /** Upstream has begun to work on the context, or may have. */
   taken(context: TtsContext): void {
     if (context.isTaken) return;
     context.isTaken = true;
     this.#usage.characters += this.#close(context);
   }
 
-  /** Upstream never had it. */
+  /** Upstream never received the context. */
   dropped(context: TtsContext): void {
     this.#close(context);
   }
 
   /**
-   * Upstream has reported an error of it.
-   * @returns whether it is remembered, should it be spoken all the same
+   * Upstream has reported an error of the context.
+   * @returns whether its text is remembered, in case it is spoken all the same
    */
   refused(context: TtsContext, nowMs: number): boolean {
     if (this.#refused.size >= REFUSED_MAX || context.id.length > NAME_MAX) {
@@ -72,7 +72,7 @@ export class TtsCharacters {
   }
 
   /**
-   * Audio of a context that may have ended with an error.
+   * Something was heard of a context that may have ended with an error.
    * @returns whether it had
    */
   spoken(contextId: string): boolean {
@@ -91,7 +91,7 @@ export class TtsCharacters {
     }
   }
 
-  /** @returns how many were open */
+  /** @returns how many characters were open */
   #close(context: TtsContext): number {
     const { openCharacters } = context;
     context.openCharacters = 0;

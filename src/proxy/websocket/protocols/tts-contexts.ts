@@ -1,7 +1,7 @@
 // The generation contexts of one socket: which are going on, what each has taken, and when one counts as over.
 //
 // A context ends with `done` or an error. Neither is certain to come: a context that was cancelled, or that hit a limit, may just fall
-// silent, so silence ends one too. Each for itself: a socket on which others speak is not silent.
+// silent, so silence ends one, too. It is measured for each context, because a socket on which others speak is not silent.
 
 import { BriefMap } from '../../../collections/brief-map.ts';
 
@@ -11,19 +11,19 @@ export interface TtsContext {
   characters: number;
   /** Those of them that do not count yet. */
   openCharacters: number;
-  /** Upstream works on it: from now on its text counts at once. */
+  /** Upstream is working on it: from now on its text counts at once. */
   isTaken: boolean;
-  /** Messages that wait for a lease; `null` = it goes. */
+  /** Messages that wait for a lease; `null` = it does not wait for one. */
   held: Buffer[] | null;
-  /** When it was last written to, or heard, milliseconds of the clock. */
+  /** When it was last written to or heard from, milliseconds of the clock. */
   activeAtMs: number;
   isCancelled: boolean;
   /**
-   * Of text that went up behind a cancel, which upstream may speak as a context of its own. `ending`: the end of what was cancelled is
-   * still to come. `unheard`: it has come, and nothing since.
+   * State of text that was sent after a cancel, which upstream may speak as a context of its own. `ending`: the end of the cancelled part is
+   * still to come. `unheard`: that end has come, and nothing since.
    */
   renewal: 'none' | 'ending' | 'unheard';
-  /** Its reader has had its error already. */
+  /** Its reader has already received an error. */
   isTold: boolean;
 }
 
@@ -41,7 +41,7 @@ export class TtsContexts {
     return this.#contexts.size;
   }
 
-  /** Where there is one and no other. */
+  /** The context, if there is exactly one. */
   get only(): TtsContext | null {
     return this.#only;
   }
@@ -50,7 +50,7 @@ export class TtsContexts {
     return this.#contexts.get(id);
   }
 
-  /** A copy: contexts may end while it is walked. */
+  /** A copy, because contexts may end during iteration. */
   all(): readonly TtsContext[] {
     return this.#contexts.values();
   }
@@ -77,14 +77,14 @@ export class TtsContexts {
     this.#lastTouched = context;
   }
 
-  /** Text goes up behind its cancel: whatever was to be said of it was said of what it was before. */
+  /** Text is sent after the context's cancel: what its reader was told concerned only the part before. */
   renew(context: TtsContext): void {
     context.isCancelled = false;
     context.isTold = false;
     context.renewal = 'ending';
   }
 
-  /** @returns whether there was one */
+  /** @returns whether the context existed */
   end(id: string): boolean {
     if (this.#lastTouched?.id === id) this.#lastTouched = null;
     if (!this.#contexts.delete(id)) return false;
@@ -93,16 +93,16 @@ export class TtsContexts {
   }
 
   /**
-   * Whose an event is that names no context: the only one's, or that of the message which went up last, because that is what upstream
-   * is most likely to complain about. Without a name most clients would never learn of it. Never of one that waits: upstream has not
-   * heard of it.
+   * The context of an event that names none: the only one, or the one whose message was sent last, because that is what upstream is most
+   * likely to complain about. Without a context, most clients would never learn of the event. Never one that waits for a lease: upstream
+   * does not know it.
    */
   get likeliest(): TtsContext | null {
     const context = this.#only ?? this.#lastTouched;
     return context?.held === null ? context : null;
   }
 
-  /** Whose an event is. Messages without a name have one of upstream's making, each its own; here they are one. */
+  /** The context of an event. Upstream makes up an id for each message without one; here such messages are one context. */
   named(id: string): TtsContext | undefined {
     return this.#contexts.get(id) ?? this.#contexts.get('');
   }

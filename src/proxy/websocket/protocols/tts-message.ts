@@ -1,4 +1,4 @@
-// What a client's message on the speech socket asks for, as far as it can be told without knowing what went before. Pure.
+// Reads what a client's message on the speech socket asks for, as far as that can be told without earlier messages. Pure.
 import { Problem } from '../../../errors/problems.ts';
 import { type ContentRules, checkContent } from '../../../policy/content.ts';
 import { bytesPerSecond, countCharacters } from '../../../usage/units.ts';
@@ -8,17 +8,17 @@ import { type Fields, plainText, readFields } from './message-fields.ts';
 export type TtsMessage =
   | {
       readonly kind: 'generation';
-      /** Of its context; empty = it names none. */
+      /** Id of its context; empty = it names none. */
       readonly id: string;
       /** Code points of its transcript. */
       readonly characters: number;
-      /** Of the audio that it asks for; 0 = not known. */
+      /** Rate of the audio that it asks for; 0 = not known. */
       readonly bytesPerSecond: number;
     }
   | { readonly kind: 'cancel'; readonly id: string }
   | {
       readonly kind: 'refused';
-      /** Of the context that it names; `null` where that cannot be told. */
+      /** Id of the context that it names; `null` if that cannot be told. */
       readonly id: string | null;
       readonly problem: Problem;
     };
@@ -45,15 +45,15 @@ export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessa
   try {
     fields = readFields(payload, KNOWN);
   } catch (error) {
-    return refused(error as Problem, plainText(payload, 'context_id')); // nothing else is thrown there
+    return refused(error as Problem, plainText(payload, 'context_id')); // `readFields` throws nothing else
   }
   const id = fields['context_id'] ?? '';
-  // Upstream may take 5 and 6 for two contexts; here they would be one without a name.
+  // Upstream may take 5 and 6 for two contexts; here they would be one without an id.
   if (typeof id !== 'string') return refused(invalid('context_id'), null);
   const cancel = fields['cancel'];
   if (cancel !== undefined && typeof cancel !== 'boolean' && cancel !== null) return refused(invalid('cancel'), id);
   if (cancel === true) {
-    // Nothing may ride on a message that is not looked into.
+    // The rest of a cancel is not checked, so it must not contain anything else.
     const isBare = Object.keys(fields).every((name) => name === 'cancel' || name === 'context_id');
     return isBare
       ? { kind: 'cancel', id }

@@ -1,4 +1,4 @@
-// The TTS socket: JSON messages up, each decided by policy; chunks of audio down, counted in passing.
+// The protocol of TTS sockets: checks each JSON message of the client against policy, and counts upstream's audio chunks as they pass.
 // https://docs.cartesia.ai/api-reference/tts/websocket and https://docs.cartesia.ai/use-the-api/tts-websocket/contexts
 import { fieldsOf, ttsErrorEvent } from '../../../errors/event.ts';
 import { Problem } from '../../../errors/problems.ts';
@@ -74,7 +74,7 @@ export class TtsProtocol implements SocketProtocol {
     return null;
   }
 
-  /** Who reads a context looks at nothing but its events. */
+  /** One error for each context, because the reader of a context looks only at that context's events. */
   farewell(problem: Problem, occasion: Occasion): readonly string[] {
     const waiting = this.#contexts.all().filter(({ isTold }) => !isTold);
     if (waiting.length === 0 && occasion === 'unread_message') return [this.#eventOf(problem, null)];
@@ -91,12 +91,12 @@ export class TtsProtocol implements SocketProtocol {
   look(): void {
     const { nowMs } = this.#host;
     this.#characters.look(nowMs);
-    // What upstream says may be on its way to a client that reads slowly.
+    // With a slow client, what upstream says may still be on its way, so no context counts as silent.
     if (this.#host.isClientFull) for (const context of this.#contexts.all()) context.activeAtMs = nowMs;
     for (const context of this.#contexts.silent(nowMs)) this.#fellSilent(context);
   }
 
-  /** Their leases end with the socket's. */
+  /** The contexts' leases end with the socket's. */
   end(): void {
     for (const context of this.#contexts.all()) {
       this.#settle(context);
@@ -182,20 +182,20 @@ export class TtsProtocol implements SocketProtocol {
       this.#contexts.touch(context, this.#host.nowMs);
       return 'pass';
     }
-    // Upstream has never heard of it; its reader waits for an end all the same.
+    // Upstream does not know the context, but its reader waits for an end.
     this.#end(id);
     this.#host.toClient(JSON.stringify({ type: 'done', done: true, status_code: 206, context_id: id }));
     return 'drop';
   }
 
-  /** A message is not forwarded. For its context that is the end, as it is for every client. */
+  /** Refuses a message. That ends its context, because every client takes an error for the end. */
   #refuse(problem: Problem, id: string | null): void {
     const context = id === null ? undefined : this.#contexts.get(id);
     if (context !== undefined) this.#stop(context);
     this.#host.toClient(this.#eventOf(problem, id));
   }
 
-  /** What speaks is over when upstream says so, or is silent: until then it has its lease. */
+  /** A context that was sent to upstream keeps its lease until upstream ends it or falls silent. */
   #stop(context: TtsContext): void {
     if (context.held !== null) {
       this.#end(context.id);
@@ -210,7 +210,7 @@ export class TtsProtocol implements SocketProtocol {
 
   #fellSilent(context: TtsContext): void {
     this.#end(context.id);
-    // After a cancel nobody waits for anything, and what has no name reaches no reader.
+    // After a cancel nobody waits for an event, and an event without a context id reaches no reader.
     if (!context.isCancelled && context.renewal === 'none' && context.id !== '')
       this.#host.toClient(this.#eventOf(new Problem('upstream_timeout'), context.id));
   }
@@ -224,14 +224,14 @@ export class TtsProtocol implements SocketProtocol {
     this.#characters.taken(context);
   }
 
-  /** Upstream says so: of the context, or of what it was before it was cancelled. */
+  /** Upstream has ended the context, or the part of it before a cancel. */
   #over(id: string): void {
     const context = this.#contexts.get(id);
     if (context?.renewal === 'ending') context.renewal = 'unheard';
     else this.#end(id);
   }
 
-  /** An error has ended it for its reader, and given back its lease: it was about something else, and nobody shall have it for nothing. */
+  /** Cancels a context that upstream speaks although an error has ended it for its reader and given back its lease. */
   #speaksOn(id: string): void {
     if (this.#contexts.get(id) === undefined) this.#host.toUpstream(cancelOf(id));
   }
