@@ -1,4 +1,4 @@
-// When an answer comes.
+// The type of an answer that may be there at once.
 
-/** At hand where the store is in this process, on its way where it is elsewhere. A promise is what a request need not wait for here. */
+/** A value from a store in this process, a promise from a remote one: with the former a request need not wait for a promise. */
 export type Soon<T> = T | Promise<T>;
