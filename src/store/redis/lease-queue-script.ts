@@ -1,10 +1,10 @@
-// The part of the lease script that knows who waits and who is next, in Lua: the rules of ../lease-queue.ts. It walks nothing that grows with
-// the queue: the first of each subject is looked up in LINE, the next of each client app in READY, and client apps in CLIENTS.
+// The part of the lease script, in Lua, that keeps the queue and picks who is next, by the rules of ../lease-queue.ts. It walks nothing that
+// grows with the queue: each subject's first ask is looked up in LINE, each client app's next ask in READY, client apps in CLIENTS.
 //
-// Members of LINE and READY are texts that are compared from the left, so they begin with names behind their length and with numbers of
-// a fixed width; their scores are all the same.
+// All members of LINE and READY have the same score and are ordered as strings, so they begin with names after their length and with
+// numbers of a fixed width.
 
-/** Behind: `count`, `add`, `tagged` and `flow`, and what is held and waits. Before: whatever holds leases. */
+/** Goes after the definitions of `count`, `add`, `tagged`, `flow` and `waiting`, and before the functions that grant and drop leases. */
 export const QUEUE = `local turns = {}
 local function turn(name)
   if turns[name] == nil then turns[name] = tonumber(redis.call('HGET', TURNS, name) or '0') end
@@ -93,7 +93,7 @@ local function drop_waiter(id)
 end
 `;
 
-/** Behind: `is_full`, `is_free` and `grant`. */
+/** Goes after the definitions of `is_full`, `is_free` and `grant`. */
 export const SERVE = `-- Client apps in the order of their turns, of equals the first by name; there are as many as are configured.
 local function next_waiter()
   for _, client in ipairs(redis.call('ZRANGE', CLIENTS, 0, -1)) do
