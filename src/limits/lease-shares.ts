@@ -1,4 +1,4 @@
-// From the configuration to the rules of each pool and each client app's share in it. Pure.
+// Derives the rules of each pool, and each client app's share in it, from the configuration. Pure.
 import type { ClientConfig, Config } from '../config/config.ts';
 import type { LeaseKind, PoolRules } from '../store/lease-rules.ts';
 
@@ -6,7 +6,7 @@ export interface LeaseShare {
   readonly clientMax: number | null;
   readonly subjectMax: number | null;
   readonly weight: number;
-  /** Something limits it even where the account is not limited. */
+  /** Whether the client app has a limit of its own, even if the account has none. */
   readonly isLimited: boolean;
 }
 
@@ -22,12 +22,12 @@ export function poolRules(
 ): PoolRules {
   const { concurrency } = upstream;
   if (kind === 'tts_socket') {
-    // An open socket generates nothing yet: there is nothing to keep free for anybody.
+    // An open socket generates nothing yet, so no reserve is kept.
     const limit = concurrency.tts === null ? null : concurrency.tts * SOCKETS_PER_GENERATION;
     return { limit, reserved: new Map(), queueMax: limits.queue.length };
   }
   const limit = concurrency[kind];
-  // What a client app has no grant for it would never take, and nobody else could.
+  // A client app without the grant would never use its reserve, and nobody else could.
   const reserved = clients
     .filter(({ grants }) => grants.includes(kind))
     .map(({ name, limits: own }) => [name, own.concurrency.reserved] as const)
