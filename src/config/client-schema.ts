@@ -3,7 +3,7 @@ import type { Static } from 'typebox';
 import { GRANTS } from './grant.ts';
 import { choice, flag, group, integer, list, map, oneOrMany, text } from './schema-nodes.ts';
 
-/** Only algorithms whose checking key cannot sign. */
+/** Only algorithms whose verification key cannot sign. */
 const ASYMMETRIC_ALGORITHMS = [
   'RS256',
   'RS384',
