@@ -18,7 +18,7 @@ const ASYMMETRIC_ALGORITHMS = [
   'Ed25519',
 ] as const;
 
-/** What an agent's first message may change, by the names of the API; `metadata` holds the numbers of a call too. */
+/** What an agent's first message may change, by the API's names; `metadata` also holds the phone numbers of a call (`to`, `from`). */
 const AGENT_OVERRIDES = ['voice', 'system_prompt', 'introduction', 'metadata', 'dynamic_variables', 'other'] as const;
 
 const jwt = group(

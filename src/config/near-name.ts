@@ -20,7 +20,7 @@ export function nameFinder(known: Iterable<string>): NameFinder {
       const { allowed } = candidate;
       if (Math.abs(candidate.plainName.length - plainName.length) > allowed) continue;
       // One slip makes at most one letter appear and another disappear. Every variable of the process is compared at start:
-      // this spares nearly all of them the exact count, which took 7 ms in all.
+      // this spares nearly all of them the exact count, which took 7 ms.
       if (bitsIn(candidate.letters ^ letters) > 2 * allowed) continue;
       const slips = slipsBetween(plainName, candidate.plainName);
       if (slips <= allowed && slips < nearestSlips) {

@@ -6,7 +6,7 @@ export interface LeaseShare {
   readonly clientMax: number | null;
   readonly subjectMax: number | null;
   readonly weight: number;
-  /** Whether the client app has a limit of its own, even if the account has none. */
+  /** Whether the client app or its subjects have a limit, even if the account has none. */
   readonly isLimited: boolean;
 }
 

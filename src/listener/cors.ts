@@ -27,7 +27,7 @@ const ALLOWED_HEADERS = [
   'x-fern-runtime-version',
 ];
 
-/** Without these the SDKs' retry logic cannot see its hints. */
+/** Without these the SDKs' retry logic cannot see the hints. */
 const EXPOSED_HEADERS = [
   'cartesia-request-id',
   'x-request-id',

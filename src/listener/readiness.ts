@@ -1,4 +1,4 @@
-// Whether this replica wants traffic.
+// Holds whether this replica wants traffic.
 import type { Strain } from './strain.ts';
 
 export interface Readiness {

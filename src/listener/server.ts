@@ -64,7 +64,7 @@ declare module 'node:http' {
   }
 }
 
-/** For Fastify's `serverFactory`, with `noClientErrorHandler` beside it. The caller listens and closes. */
+/** For Fastify's `serverFactory`, together with `noClientErrorHandler`. The caller listens and closes. */
 export function createServer(handler: RequestListener, options: ServerOptions): http.Server {
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const { tls, onRefused } = options;

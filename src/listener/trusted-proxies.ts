@@ -21,7 +21,7 @@ export function trustedProxies(ranges: readonly string[]): false | ((address: st
   };
 }
 
-/** Some proxies write `192.0.2.1:5678` or `[2001:db8::1]:5678` into X-Forwarded-For: no range matches these, and each port would be a caller. */
+/** Some proxies put ports into X-Forwarded-For (`192.0.2.1:5678`, `[::1]:5678`): no range matches that, and each port would count as a caller. */
 export function withoutPort(address: string): string {
   const bracketed = BRACKETED.exec(address);
   if (bracketed?.[1] !== undefined) return bracketed[1];

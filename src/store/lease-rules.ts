@@ -10,7 +10,7 @@ export interface PoolRules {
   readonly limit: number | null;
   /** Leases kept free for client apps, by name; only those that have a reserve. */
   readonly reserved: ReadonlyMap<string, number>;
-  /** Most asks that wait at a time. A subject must have fewer waiting than there are places left, so none fills the queue alone. */
+  /** Most asks that wait at a time. A subject may add one only while it has fewer waiting than places are left, so none fills it alone. */
   readonly queueMax: number;
 }
 

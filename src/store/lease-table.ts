@@ -35,7 +35,7 @@ export function acquire(
   }
   const places = rules.queueMax - table.waiters.size;
   const mayWait = ask.waitMs > 0 && counts.subject.queued < places;
-  // Asks whose own limits keep them from what is free may fill the queue: they must not block an ask that can be granted.
+  // The queue may be full of asks whose own limits keep them from what is free: they must not block an ask that can be granted.
   if (!mayWait && !isFree(table, rules, ask, counts, now)) return refusal(table, rules);
   enqueue(table, ask, counts, now);
   serve(table, rules, times, now, (one) => {

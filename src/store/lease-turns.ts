@@ -1,6 +1,6 @@
 // Keeps track of turns among those who wait for a lease.
 
-/** Turns taken by name; whoever has the fewest is next. A newcomer starts at `floor`, so that turns taken before it came do not count. */
+/** Turns taken by name; the name with the fewest is next. A newcomer starts at `floor`: earlier turns count neither for nor against it. */
 export interface Turns {
   floor: number;
   readonly taken: Map<string, number>;

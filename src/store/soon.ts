@@ -1,4 +1,4 @@
 // The type of an answer that may be there at once.
 
-/** A value from a store in this process, a promise from a remote one: with the former a request need not wait for a promise. */
+/** A promise from a remote store; a plain value from one in this process, so that a request need not wait for a promise. */
 export type Soon<T> = T | Promise<T>;

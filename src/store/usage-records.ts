@@ -1,4 +1,4 @@
-// Records of consumption, the newest that fit.
+// Records of what was consumed; as many of the newest as fit are kept.
 
 /** What one request, or a socket since its last record, consumed. */
 export interface UsageRecord {

@@ -48,7 +48,7 @@ export function secondsLeft({ expiresAtMs, lifetimeSeconds }: AccessToken, nowMs
   return Math.min(lifetimeSeconds, Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000)));
 }
 
-/** Ask again when a fifth of the life is left: one slow or failed mint then goes unnoticed. */
+/** Ask again when a fifth of the lifetime is left: one slow or failed mint then goes unnoticed. */
 const REFRESH_AT = 0.8;
 
 export interface AccessTokenAnswer {

@@ -45,8 +45,8 @@ interface Candidate {
 
 /**
  * Verifies signed JWTs (RFC 7519) against the key sets of their issuers. The claims are checked first, since that costs almost
- * nothing: only a token they would let in leads to a signature check, and only if its key is unknown or the signature does not match
- * to a fetch. An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` if the key set is current, and
+ * nothing: only a token that they would let in causes a signature check, and only an unknown key or a signature mismatch then causes a
+ * fetch. An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` if the key set is current, and
  * `unavailable` if it could not be fetched.
  * @throws on an algorithm that is not supported
  */

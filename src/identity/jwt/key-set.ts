@@ -110,7 +110,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   async function attempt(): Promise<KeySetEvent> {
     try {
       const fetched = importVerificationKeys(await source(deadline(timing.deadlineMs, closing.signal)));
-      // Never replace keys by none: an issuer without keys could not sign, so this is a mistake of its own.
+      // Keys are never replaced by none: an issuer without keys could not sign, so an empty set is a mistake.
       if (fetched.length === 0) throw new FetchFailure('no_usable_key');
       keep(fetched);
       return { event: 'key_set_loaded', issuer, keys: keys.length, isNews: isNews('loaded') };
