@@ -1,7 +1,7 @@
 // A map that is empty most of the time, and costs next to nothing then.
 //
-// Its hash table is made with the first entry and let go with the last one: thousands of silent sockets need none, and a table that is
-// filled and emptied all the time leaves a chain of old ones behind (see live-list.ts).
+// Its hash table is created with the first entry and released with the last: thousands of silent sockets need none, and a table that is
+// constantly filled and emptied leaves a chain of old ones behind (see live-list.ts).
 
 export class BriefMap<V> {
   #table: Map<string, V> | null = null;
@@ -26,7 +26,7 @@ export class BriefMap<V> {
     return true;
   }
 
-  /** In the order in which they came. A copy: entries may leave while it is walked. */
+  /** In insertion order. A copy: entries may be removed while it is walked. */
   keys(): readonly string[] {
     return this.#table === null ? [] : [...this.#table.keys()];
   }

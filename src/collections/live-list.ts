@@ -1,12 +1,12 @@
-// What is open at the moment, as a list that costs nothing to enter and to leave.
+// A list of what is open at the moment, with adding and removing at constant cost and without garbage.
 //
-// A Set or a Map that is filled and emptied all the time makes a new hash table every few dozen entries, and V8 lets every old table point
-// to the one that followed it. As soon as one of them has grown old, all that came later are kept alive by it until the next collection
-// of the old generation: requests that are long over made up a third of the memory and a quarter of the CPU time of a busy broker.
+// A Set or Map that is constantly filled and emptied allocates a new hash table every few dozen entries, and in V8 every old table points
+// to its successor. Once one of them is in the old generation, it keeps all later ones alive until that generation is next collected:
+// requests long over made up a third of the memory and a quarter of the CPU time of a busy broker.
 
 /** Belongs to one list at a time. */
 export interface Listed {
-  /** Where it stands; -1 = in no list. Only the list writes it. */
+  /** Its index in the list; -1 = in no list. Only the list writes it. */
   place: number;
 }
 
@@ -23,7 +23,7 @@ export class LiveList<T extends Listed> {
     this.#items.push(item);
   }
 
-  /** Nothing happens where it is not listed. */
+  /** Does nothing if the item is not listed. */
   delete(item: T): void {
     const { place } = item;
     if (place === -1 || this.#items[place] !== item) return;
@@ -39,7 +39,7 @@ export class LiveList<T extends Listed> {
     return this.#items.find(fits);
   }
 
-  /** A copy, in no order: entries may leave while it is walked. */
+  /** A copy, in no particular order: items may be removed while it is walked. */
   all(): readonly T[] {
     return [...this.#items];
   }

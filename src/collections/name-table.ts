@@ -1,17 +1,17 @@
-// What is open, found by its name.
+// A hash table of what is open, by id.
 //
-// A Map that is filled and emptied all the time leaves a chain of old hash tables behind, and all that stood in them (see live-list.ts).
-// Here entries with the same hash hang on each other: to leave is to be unhooked, and nothing is made anew but when the table grows.
+// A Map that is constantly filled and emptied leaves a chain of old hash tables behind, with all they held (see live-list.ts).
+// Here entries with the same hash are linked to each other: removing one unlinks it, and nothing is allocated unless the table grows.
 
 /** Belongs to one table at a time. */
 export interface Named<T> {
   readonly id: string;
-  /** The next with the same hash. Only the table writes it. */
+  /** The next entry in the same slot. Only the table writes it. */
   next: T | null;
 }
 
 const SLOTS = 64;
-/** The end of a name tells it from others: names are counted, or random. */
+/** Characters hashed, from the end of the id: ids differ there, since they are counted or random. */
 const HASHED = 12;
 
 export class NameTable<T extends Named<T>> {
@@ -32,14 +32,14 @@ export class NameTable<T extends Named<T>> {
     return this.get(id) !== undefined;
   }
 
-  /** Its name is in nobody's use. */
+  /** The entry's id must not be in the table yet. */
   add(entry: T): void {
     if (this.#size >= 2 * this.#slots.length) this.#grow();
     this.#size += 1;
     this.#hook(entry);
   }
 
-  /** Nothing happens where it is not in the table. */
+  /** Does nothing if the entry is not in the table. */
   delete(entry: T): void {
     const slot = this.#slotOf(entry.id);
     let before: T | null = null;
@@ -55,7 +55,7 @@ export class NameTable<T extends Named<T>> {
     this.#size -= 1;
   }
 
-  /** A copy, in no order: entries may leave while it is walked. */
+  /** A copy, in no particular order: entries may be removed while it is walked. */
   all(): readonly T[] {
     const all: T[] = [];
     for (let entry of this.#slots)
@@ -78,7 +78,7 @@ export class NameTable<T extends Named<T>> {
     for (const entry of all) this.#hook(entry);
   }
 
-  /** FNV-1a over the end of the name. */
+  /** FNV-1a over the end of the id. */
   #slotOf(id: string): number {
     let hash = 0x811c9dc5;
     for (let at = Math.max(0, id.length - HASHED); at < id.length; at += 1)

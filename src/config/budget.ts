@@ -4,7 +4,7 @@
 const BUDGET_WINDOWS = ['hour', 'day', 'month'] as const;
 export type BudgetWindow = (typeof BUDGET_WINDOWS)[number];
 
-/** What is metered, in Cartesia's units, and tokens that are minted. */
+/** What is metered: Cartesia's units, and minted tokens. */
 export const QUOTA_UNITS = ['characters', 'audio_seconds', 'call_seconds', 'mints'] as const;
 export type QuotaUnit = (typeof QUOTA_UNITS)[number];
 
@@ -19,7 +19,7 @@ export const BUDGET_PATTERN = `[1-9][0-9]{0,11}/(?:${BUDGET_WINDOWS.join('|')})`
 
 const BUDGET = new RegExp(`^${BUDGET_PATTERN}$`);
 
-/** `null` for what is absent or no budget. */
+/** `null` if absent or not a budget. */
 export function parseBudget(text: string | undefined): Budget | null {
   if (text === undefined || !BUDGET.test(text)) return null;
   const [max, window] = text.split('/');

@@ -1,4 +1,4 @@
-// From the settings as the file writes them to the configuration as the program reads it.
+// Converts the settings, in the form of the file, to the configuration that the program reads.
 import { parseBudget, type QuotaUnit } from './budget.ts';
 import type { ClientSettings, JwtSettings } from './client-schema.ts';
 import type {
@@ -145,7 +145,7 @@ function buildClient(name: string, client: ClientSettings): ClientConfig {
   };
 }
 
-/** A class has four turns for one of the class below it: priority is weight, so that none starves. */
+/** Priority becomes weight, so that no class starves: each gets four turns for one of the class below. */
 const PRIORITY_WEIGHTS = { high: 4, normal: 1, low: 1 / 4 } as const;
 
 function buildConcurrency(settings: ClientSettings['limits']['concurrency']): ConcurrencyConfig {

@@ -1,9 +1,9 @@
-// Dates as the API's versions are named by. Pure.
+// Calendar dates, which name the versions of the API. Pure.
 
 const DATE = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
-/** `YYYY-MM-DD` and a day that exists: 2024-02-29 is one, 2026-02-29, 2026-02-30 and 0000-01-01 are none. */
+/** Whether a text is `YYYY-MM-DD` and a day that exists: 2024-02-29 is one, 2026-02-29, 2026-02-30 and 0000-01-01 are not. */
 export function isCalendarDate(text: string): boolean {
   const parts = DATE.exec(text);
   if (parts === null) return false;

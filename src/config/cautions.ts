@@ -1,11 +1,11 @@
-// What is allowed and still deserves a word at start.
+// Warns at start about what is allowed but risky or misleading.
 import { warnOfIdleSettings } from './idle-settings.ts';
 import { isLoopback } from './network-names.ts';
 import type { Report } from './report.ts';
 import type { Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
 
-/** Warns about settings that expose something, or that do not do what they look like. */
+/** Warns about settings that expose something, or that do not do what they seem to. */
 export function cautionAbout(settings: Settings, report: Report): void {
   const { listen, management, upstream, clients, limits } = settings;
   const isTls = listen.tls.cert_file !== undefined;
@@ -43,7 +43,7 @@ export function cautionAbout(settings: Settings, report: Report): void {
         'anybody may mint without a limit: MINT_RATE and MINT_RATE_PER_IP are off',
       );
     }
-    // Who has set the rate has thought of it.
+    // An operator who has set the rate has thought of it.
     if (client.trusted && !report.isGiven(['limits', 'mint_per_address'])) {
       report.warn(
         ['clients', name, 'trusted'],

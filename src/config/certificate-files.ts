@@ -1,4 +1,4 @@
-// Certificates, private keys and authorities, read from files.
+// Reads certificates, private keys and authorities from files.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, getCACertificates, type SecureContextOptions } from 'node:tls';
@@ -14,7 +14,7 @@ export interface Certificate {
 /** @throws when a file cannot be read, or the two do not belong together */
 export async function loadCertificate(files: CertificateFiles): Promise<Certificate> {
   const [cert, key] = await Promise.all([readFile(files.certFile, 'utf8'), readFile(files.keyFile, 'utf8')]);
-  // An empty text, as a file has while it is being replaced, is no error to createSecureContext: it would serve without a certificate.
+  // createSecureContext accepts an empty text, as in a file that is being replaced: it would serve without a certificate.
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
     throw new Error('another key than the certificate');
   createSecureContext(secureOptions({ cert, key }));
@@ -32,15 +32,15 @@ export async function loadAuthorities(file: string): Promise<readonly string[]> 
 }
 
 /**
- * What a TLS context of ours is made with where we are the client.
- * @param authorities PEM texts, trusted beside those of Node; `null` = Node's alone
+ * Options for TLS contexts in which we are the client.
+ * @param authorities PEM texts, trusted in addition to Node's; `null` = only Node's
  */
 export function trustOptions(authorities: readonly string[] | null): SecureContextOptions {
   const ca = authorities === null ? {} : { ca: [...getCACertificates('default'), ...authorities] };
   return { ...ca, minVersion: 'TLSv1.2' };
 }
 
-/** What a TLS context with this certificate is made with, the first time and when it is renewed. */
+/** Options for a TLS context with this certificate, the first one and renewed ones. */
 export function secureOptions({ cert, key }: Certificate): SecureContextOptions {
   return { cert, key, minVersion: 'TLSv1.2' };
 }

@@ -1,4 +1,4 @@
-// Checks values against the schema, reports everything that does not fit, and fills in the defaults of what was left out.
+// Checks values against the schema, reports everything that does not fit, and fills in defaults.
 import { nameFinder } from './near-name.ts';
 import { emptyTree, isTree, Report, type SettingPath, type Tree } from './report.ts';
 import { SETTINGS_SCHEMA, type Settings } from './schema.ts';
@@ -16,8 +16,8 @@ import {
 import { wrongText } from './text-kinds.ts';
 
 /**
- * The settings in `tree`, complete. A value that does not fit is reported and left out (its default stands in), a list item or
- * client app that misses something it cannot do without is left out whole; so the result always has the type of the schema.
+ * The settings in `tree`, complete. A value that does not fit is reported and left out (its default is used); a list item or
+ * client app that lacks something required is left out entirely. So the result always has the type of the schema.
  */
 export function checkSettings(tree: Tree, report: Report): Settings {
   // The root group has no required leaf: it is never left out.
@@ -82,7 +82,7 @@ function checkMap(node: MapNode, value: unknown, path: SettingPath, report: Repo
   for (const [name, entry] of Object.entries(value)) {
     const wrongName = wrongScalar(node.propertyNames, name);
     if (wrongName !== undefined) {
-      // The name is not shown: whatever stands there is not what belongs there.
+      // The name is not shown: it is not what belongs there, and may be anything.
       const { file } = report.placeOf([...path, name]);
       report.addAt({ setting: `${path.join('.')}.*`, file }, `as a name: ${wrongName}`);
       report.markBroken([...path, name]);
@@ -141,8 +141,8 @@ function wrongScalar(node: ScalarNode, value: unknown): string | undefined {
   return node['x-kind'] === undefined ? undefined : wrongText(node['x-kind'], value);
 }
 
-/** "expected …" for a node; also what the environment's reader says. */
-export function expectation(node: SettingNode): string {
+/** "expected …" for a node. */
+function expectation(node: SettingNode): string {
   if ('anyOf' in node) return expectation(node.anyOf[0]);
   if ('properties' in node || 'propertyNames' in node) return 'expected a mapping';
   switch (node.type) {
@@ -165,11 +165,11 @@ export function expectation(node: SettingNode): string {
 }
 
 function expectedText(kind: NonNullable<TextNode['x-kind']>): string {
-  // A text that fits no kind brings out the kind's own sentence.
+  // NUL fits no kind, so this returns the kind's own sentence.
   return wrongText(kind, '\u0000') ?? 'expected a text';
 }
 
-/** Too short and too plain for a key or a secret of the broker's. */
+/** Too short and too plain to be a key or a secret of the broker. */
 const PLAIN_WORD = /^[a-z_]{1,20}$/;
 
 function reportUnknownKeys(node: GroupNode, value: Tree, path: SettingPath, report: Report): void {
@@ -178,7 +178,7 @@ function reportUnknownKeys(node: GroupNode, value: Tree, path: SettingPath, repo
     if (known.includes(key)) continue;
     const place = report.placeOf([...path, key]);
     const near = nameFinder(known)(key);
-    // A secret written where a name belongs must not be printed: shown is what resembles a known name, or is a plain short word.
+    // A secret written where a name belongs must not be printed: a key is shown only if it resembles a known name or is a short plain word.
     const setting = [...path, near !== undefined || PLAIN_WORD.test(key) ? key : '*'].join('.');
     const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
     report.addAt({ setting, file: place.file }, `unknown setting; ${hint}`);

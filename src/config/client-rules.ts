@@ -1,4 +1,4 @@
-// What must hold within a client app, and between client apps: nobody may be two of them.
+// Checks rules within each client app, and between them: no caller may belong to two.
 
 import type { ClientSettings } from './client-schema.ts';
 import { hides } from './jwt-reach.ts';
@@ -7,7 +7,7 @@ import type { Report, SettingPath } from './report.ts';
 import type { Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
 
-/** Reports what contradicts itself, and that nobody could call. */
+/** Reports contradictions, and settings with which nobody could call. */
 export function checkClients({ clients }: Settings, report: Report): void {
   const apps = Object.entries(clients);
   if (apps.length === 0 && !report.isBroken(['clients'])) reportNobody(report);
@@ -70,7 +70,7 @@ function checkConcurrency({ limits }: ClientSettings, path: SettingPath, report:
   if (perSubject > max) report.add([...at, 'per_subject'], 'expected at most `max`');
 }
 
-/** Requests are held against the rule without their region. */
+/** Languages are compared without their region, so the rule must not have one. */
 function checkLanguages({ content }: ClientSettings, path: SettingPath, report: Report): void {
   const at = [...path, 'content', 'languages'];
   for (const [index, language] of (content?.languages ?? []).entries()) {
@@ -82,7 +82,7 @@ function checkLanguages({ content }: ClientSettings, path: SettingPath, report: 
   }
 }
 
-/** A caller's key has to name one client app. */
+/** An app key has to name one client app. */
 function checkKeysDiffer(apps: readonly App[], report: Report): void {
   const owners = new Map<string, string>();
   for (const [name, { auth }] of apps) {
@@ -103,12 +103,12 @@ function checkOneAnonymous(apps: readonly App[], report: Report): void {
   }
 }
 
-/** The first entry that fits a token takes it, in the order of the file: an entry behind a wider one would never be reached. */
+/** The first entry that fits a token takes it, in the order of the file: an entry after a wider one would never be reached. */
 function checkJwtRulesReachable(apps: readonly App[], report: Report): void {
   const rules = apps.flatMap(([name, { auth }]) =>
     auth.jwt.map((jwt, index) => ({ name, jwt, at: report.itemPath(['clients', name, 'auth', 'jwt'], index) })),
   );
-  // What is wrong in these was left out: the entry would seem to take other tokens than it will.
+  // Wrong values of these were left out, so the entry would seem to take other tokens than it is meant to.
   const clear = rules.filter(
     ({ at }) => !['issuer', 'audience', 'require'].some((key) => report.isBroken([...at, key])),
   );

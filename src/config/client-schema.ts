@@ -3,7 +3,7 @@ import type { Static } from 'typebox';
 import { GRANTS } from './grant.ts';
 import { choice, flag, group, integer, list, map, oneOrMany, text } from './schema-nodes.ts';
 
-/** Only algorithms whose checking key cannot sign. */
+/** Only algorithms whose verification key cannot sign. */
 const ASYMMETRIC_ALGORITHMS = [
   'RS256',
   'RS384',
@@ -18,7 +18,7 @@ const ASYMMETRIC_ALGORITHMS = [
   'Ed25519',
 ] as const;
 
-/** What an agent's first message may change, by the names of the API; `metadata` holds the numbers of a call too. */
+/** What an agent's first message may change, by the API's names; `metadata` also holds the phone numbers of a call (`to`, `from`). */
 const AGENT_OVERRIDES = ['voice', 'system_prompt', 'introduction', 'metadata', 'dynamic_variables', 'other'] as const;
 
 const jwt = group(

@@ -33,7 +33,7 @@ export async function readConfigFile(path: string, report: Report): Promise<Tree
   return value;
 }
 
-/** Puts the content of secrets' files (`api_key_file`) where the secret belongs. Relative paths start at the file's directory. */
+/** Puts the content of secrets' files (`api_key_file`) where the secret belongs. Paths are relative to the configuration file's directory. */
 export function resolveFiles(tree: Tree, configFile: string, report: Report): void {
   const directory = dirname(resolve(configFile));
   for (const setting of SETTINGS) {
@@ -41,7 +41,7 @@ export function resolveFiles(tree: Tree, configFile: string, report: Report): vo
       if (setting.isSecret) resolveSecret(holder, path, setting, directory, report);
       else if ('x-kind' in setting.node && setting.node['x-kind'] === 'path') {
         const value = holder[String(path.at(-1))];
-        // A path from a variable starts at the working directory, as everywhere.
+        // A path from a variable is relative to the working directory, as usual.
         const isOfFile = report.placeOf(path).file !== null;
         if (typeof value === 'string' && isOfFile) holder[String(path.at(-1))] = resolve(directory, value);
       }
@@ -49,7 +49,7 @@ export function resolveFiles(tree: Tree, configFile: string, report: Report): vo
   }
 }
 
-/** Each mapping in which the last key of `pattern` has its place. */
+/** Each mapping that may contain the last key of `pattern`. */
 function* holdersOf(holder: unknown, pattern: readonly string[], above: SettingPath): HolderWalk {
   if (!isTree(holder)) return;
   const [key = '', ...rest] = pattern;

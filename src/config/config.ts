@@ -1,4 +1,4 @@
-// What the rest of the program sees of the configuration: checked, complete, camelCase, with units in the names.
+// The configuration as the rest of the program sees it: checked, complete, camelCase, with units in the names.
 import type { Budget, QuotaUnit } from './budget.ts';
 import type { Grant } from './grant.ts';
 import type { Secret } from './secret.ts';
@@ -6,10 +6,10 @@ import type { Secret } from './secret.ts';
 export type Delivery = 'direct' | 'proxied';
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
-/** By the last word of its setting. */
+/** Named by the last key of its setting. */
 export type RenewableSecret = 'api_key' | 'admin_token' | 'signing_secret' | 'redis_url';
 
-/** Where a secret came from. */
+/** A file that a secret came from. */
 export interface SecretFile {
   readonly secret: RenewableSecret;
   /** What the operator calls it: `CARTESIA_API_KEY_FILE`, `upstream.api_key_file`. */
@@ -24,16 +24,16 @@ export interface Rate {
   readonly windowMs: number;
 }
 
-/** Paths of PEM files: a certificate, with those between it and its authority behind it, and its private key. */
+/** Paths of PEM files: a certificate, followed by its intermediate certificates, and its private key. */
 export interface CertificateFiles {
   readonly certFile: string;
   readonly keyFile: string;
 }
 
 export interface RedisTlsFiles {
-  /** PEM file with authorities to trust beside Node's. */
+  /** PEM file with authorities to trust in addition to Node's. */
   readonly caFile: string | null;
-  /** Who we are, where Redis asks for it. */
+  /** Our client certificate, if Redis asks for one. */
   readonly certificate: CertificateFiles | null;
 }
 
@@ -47,7 +47,7 @@ export interface Config {
     /** CIDRs or addresses of peers whose `X-Forwarded-*` count. */
     readonly trustProxy: readonly string[];
     readonly requireHttps: boolean;
-    /** After SIGTERM: not ready, still serving. */
+    /** After SIGTERM: how long to go on serving while not ready. */
     readonly drainDelayMs: number;
     /** After the drain delay: how long open requests may still take. */
     readonly drainDeadlineMs: number;
@@ -59,7 +59,7 @@ export interface Config {
     readonly adminToken: Secret | null;
   };
   readonly upstream: {
-    /** Key ring: all are used in turn. Empty only where the command needs none. */
+    /** Key ring: all are used in turn. Empty only if the command needs none. */
     readonly apiKeys: readonly Secret[];
     readonly baseUrl: string;
     readonly version: string;
@@ -70,64 +70,64 @@ export interface Config {
     readonly connections: number;
     /** PEM file with additional certificate authorities for upstream (a TLS-inspecting egress, a test). */
     readonly caFile: string | null;
-    /** What carried traffic travels over. */
+    /** The HTTP client that carries traffic to Cartesia. */
     readonly transport: 'undici' | 'native';
     readonly concurrency: { readonly tts: number | null; readonly stt: number | null; readonly agent: number | null };
   };
   readonly tokens: {
-    /** First signs, all verify. */
+    /** The first signs, all verify. */
     readonly signingSecrets: readonly Secret[];
-    /** Hand a subject its still fresh direct token again instead of minting a new one. */
+    /** Give a subject its direct token again while it is fresh, instead of minting a new one. */
     readonly reuse: boolean;
   };
   readonly limits: {
     readonly mintPerAddress: Rate | null;
-    /** Waiting for a turn. */
+    /** Waiting for a lease. */
     readonly queue: { readonly waitMs: number; readonly contextWaitMs: number; readonly length: number };
     /** Budgets of all client apps together. */
     readonly quota: { readonly [unit in QuotaUnit]: Budget | null };
   };
   readonly store: {
     readonly redisUrl: Secret | null;
-    /** Only beside a URL of `rediss://`. */
+    /** Only with a `rediss://` URL. */
     readonly redisTls: RedisTlsFiles | null;
     readonly prefix: string;
   };
   /** Prices in one currency; `null` = not known. */
   readonly usage: {
     readonly prices: {
-      /** Of a million. */
+      /** Per million. */
       readonly characters: number | null;
-      /** Of an hour. */
+      /** Per hour. */
       readonly audioSeconds: number | null;
-      /** Of an hour. */
+      /** Per hour. */
       readonly callSeconds: number | null;
     };
   };
   readonly log: { readonly level: LogLevel };
   readonly sockets: { readonly browserRefusals: 'status' | 'event' };
-  /** Mount Cartesia's own paths. */
+  /** Whether Cartesia's own paths are served. */
   readonly proxy: boolean;
   readonly clients: readonly ClientConfig[];
-  /** Of the secrets that are renewed while the service runs, those that came from files. */
+  /** Files of the secrets that are renewed while the service runs. */
   readonly secretFiles: readonly SecretFile[];
 }
 
 /** One client app: who may call in its name, and what its subjects may do. */
 export interface ClientConfig {
   readonly name: string;
-  /** May name its subject in `X-Broker-Subject`. */
+  /** Whether it may name its subject in `X-Broker-Subject`. */
   readonly trusted: boolean;
   readonly auth: {
     /** Lower-case hex SHA-256 of whole app keys. */
     readonly keys: readonly string[];
     readonly jwt: readonly JwtConfig[];
     readonly anonymous: boolean;
-    /** Take app keys and users' JWTs from a query string too. */
+    /** Also accept app keys and users' JWTs from a query string. */
     readonly queryCredentials: boolean;
   };
   readonly grants: readonly Grant[];
-  /** What is granted when nothing is asked; a subset of `grants`. */
+  /** What is granted if no grants are asked for; a subset of `grants`. */
   readonly defaultGrants: readonly Grant[];
   readonly ttl: { readonly defaultSeconds: number; readonly maxSeconds: number };
   readonly delivery: Delivery;
@@ -149,13 +149,13 @@ export interface ClientConfig {
   readonly sockets: {
     readonly maxDurationMs: number;
     readonly endWithToken: boolean;
-    /** `null` = a little less than upstream's own. */
+    /** `null` = a little less than upstream's own limit. */
     readonly idleMs: number | null;
     readonly maxContexts: number;
-    /** Characters of one socket's transcripts together. */
+    /** Total characters of one socket's transcripts. */
     readonly maxCharacters: number | null;
   };
-  /** Offer Cartesia's catalogue (voices, accents), which no grant covers. */
+  /** Whether Cartesia's catalogue (voices, accents), which no grant covers, is offered. */
   readonly reads: boolean;
   readonly limits: { readonly mint: Rate | null; readonly concurrency: ConcurrencyConfig; readonly quota: QuotaConfig };
 }
@@ -170,7 +170,7 @@ export interface ConcurrencyConfig {
   readonly reserved: number;
   readonly max: number | null;
   readonly perSubject: number | null;
-  /** Above 0; priority is in it. */
+  /** Above 0; includes the priority. */
   readonly weight: number;
 }
 

@@ -1,11 +1,11 @@
-// What must hold between settings of the whole deployment.
+// Checks rules between settings of the whole deployment.
 import { GRANTS } from './grant.ts';
 import { isLoopback, isWildcard } from './network-names.ts';
 import { wrongCertificateAuthorities, wrongPemPair } from './pem-files.ts';
 import type { Report, SettingPath } from './report.ts';
 import type { Settings } from './schema.ts';
 
-/** Reports what is missing, contradicts itself or is unsafe. */
+/** Reports what is missing, contradictory or unsafe. */
 export function checkDeployment(settings: Settings, report: Report): void {
   if (settings.upstream.api_key === undefined && !report.isBroken(['upstream', 'api_key'])) {
     report.add(
@@ -55,7 +55,7 @@ function checkTls({ listen }: Settings, report: Report): void {
   );
 }
 
-/** Files for TLS beside a URL without it: somebody believes that nothing is said in the clear. */
+/** Files for TLS together with a URL without it mean that somebody wrongly believes the traffic to be encrypted. */
 function checkRedisTls({ store }: Settings, report: Report): void {
   const { redis_url: url, redis_ca_file: caFile, redis_cert_file: certFile, redis_key_file: keyFile } = store;
   const paths = { cert: ['store', 'redis_cert_file'], key: ['store', 'redis_key_file'] };
@@ -100,7 +100,7 @@ function checkSigning({ clients, tokens }: Settings, report: Report): void {
   }
 }
 
-/** A reserve that cannot be kept is none. Who lacks a grant has nothing kept free of its kind. */
+/** Reserves together must fit into the limit. A client app that lacks a grant has no reserve of its kind. */
 function checkReserves({ clients, upstream }: Settings, report: Report): void {
   for (const kind of GRANTS) {
     const reserved = Object.values(clients)

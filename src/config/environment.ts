@@ -1,4 +1,4 @@
-// Reads the environment's settings into the form of the file. No other file knows how variables are written.
+// Reads the environment's settings into the form of the file. No other module knows how variables are written.
 import { resolve } from 'node:path';
 import { emptyTree, isTree, type Report, type SettingPath, type Tree } from './report.ts';
 import { readSecretFile } from './secret-file.ts';
@@ -8,7 +8,7 @@ import { wrongText } from './text-kinds.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The client app that the environment describes where no app key names another. */
+/** The client app that the environment describes if no app key names another. */
 export const DEFAULT_CLIENT = 'default';
 
 const CLIENT_KEYS = 'CLIENT_KEYS';
@@ -26,7 +26,7 @@ interface Given {
 }
 
 /**
- * Puts what the environment sets into `tree`, over what a file has put there. An empty variable counts as not set: that is
+ * Puts the environment's settings into `tree`, overriding those of a file. An empty variable counts as not set: that is
  * how compose files pass on what is missing. Values are not checked here: what does not parse is kept as text, and the check
  * against the schema says what was expected instead.
  */
@@ -71,10 +71,10 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
       ? { named: [], mentioned: report.isBroken(['clients']) ? null : new Set<string>() }
       : parseClientKeys(keys, report);
   const names = new Set(named.map(({ name }) => name));
-  // Also where no key could be read: the policy beside it is to be checked in the same run.
+  // Even if no key could be read, so that the policy is checked in the same run.
   if (names.size === 0 || given.some(opensAWayIn)) names.add(DEFAULT_CLIENT);
 
-  // A key that is wrong says nothing about the policy beside it: rules about that still judge.
+  // A wrong key breaks only the keys: rules still check the policy.
   const areKeysBroken = report.isBroken(['clients']);
   tree['clients'] = emptyTree();
   for (const name of names) {
@@ -94,18 +94,18 @@ function addClients(tree: Tree, given: readonly Given[], report: Report): void {
   if (trusted !== undefined) addTrust(tree, trusted, { named, mentioned }, report);
 }
 
-/** JWTs and anonymous callers are of the client app `default`; app keys name their own. */
+/** JWTs and anonymous callers belong to the client app `default`; app keys name their own. */
 function isOfCallers({ setting }: Given): boolean {
   return setting.path[2] === 'auth' && setting.variable !== CLIENT_KEYS;
 }
 
-/** Not so ALLOW_ANONYMOUS=false, and algorithms without an issuer: those are the defaults written out. */
+/** ALLOW_ANONYMOUS=false and algorithms without an issuer open no way in: they are the defaults written out. */
 function opensAWayIn(given: Given): boolean {
   if (given.setting.variable === ALLOW_ANONYMOUS) return given.text !== 'false';
   return isOfCallers(given) && given.setting.variable !== JWT_ALGORITHMS;
 }
 
-/** The line of `.env.example`: algorithms as they are anyway, and nothing else of an issuer. */
+/** Whether a variable is the line of `.env.example`: the default algorithms, and nothing else about an issuer. */
 function isDefaultAlone(one: Given, given: readonly Given[]): boolean {
   const { variable, node } = one.setting;
   if (variable !== JWT_ALGORITHMS || !('default' in node)) return false;
@@ -127,11 +127,11 @@ interface NamedKey {
 
 interface NamedKeys {
   readonly named: readonly NamedKey[];
-  /** Names of broken items too; `null` where one of them cannot be made out. */
+  /** All names, those of broken items included; `null` if one of them cannot be made out. */
   readonly mentioned: ReadonlySet<string> | null;
 }
 
-/** `web=sha256:…, ios=sha256:…`. Names items by their position: a key put here by mistake must not be printed. */
+/** Parses `web=sha256:…, ios=sha256:…`. Reports items by their position: a key put here by mistake must not be printed. */
 function parseClientKeys({ setting, variable, text }: Given, report: Report): NamedKeys {
   const named: NamedKey[] = [];
   let mentioned: Set<string> | null = new Set();
@@ -161,7 +161,7 @@ function repeated(keys: readonly NamedKey[], hash: string): string | undefined {
   return known < 0 ? undefined : `has the same key as item ${known + 1}`;
 }
 
-/** Shows no name but those of `CLIENT_KEYS` that have a key: any other text may be a secret put wrongly. */
+/** Shows only names from `CLIENT_KEYS` that have a key: any other text may be a misplaced secret. */
 function addTrust(tree: Tree, given: Given, { named, mentioned }: NamedKeys, report: Report): void {
   const { variable, text } = given;
   const known = new Set(named.map(({ name }) => name));
@@ -175,7 +175,7 @@ function addTrust(tree: Tree, given: Given, { named, mentioned }: NamedKeys, rep
   }
 }
 
-/** Puts a value at its place, making the objects and lists on the way. Where the file holds something else there, it is reported later. */
+/** Puts a value at its path, creating objects and lists on the way. If the file holds something else there, that is reported later. */
 function put(tree: Tree, path: SettingPath, value: unknown, given?: Given, report?: Report): void {
   let holder: Record<string | number, unknown> = tree;
   for (const [depth, key] of path.slice(0, -1).entries()) {
@@ -186,7 +186,7 @@ function put(tree: Tree, path: SettingPath, value: unknown, given?: Given, repor
   }
   const last = path.at(-1) ?? '';
   holder[last] = value;
-  // A secret's file in the configuration file is overridden as well.
+  // Also overrides a secret's file that the configuration file names.
   if (given === undefined) return;
   delete holder[`${last}_file`];
   const { variable: setting, secretFile } = given;

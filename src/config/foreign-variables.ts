@@ -1,4 +1,4 @@
-// Variables that the schema does not know: misspelt ones of ours, and those of Node that would undo a promise.
+// Checks variables that the schema does not know: misspelt ones of ours, and the one of Node's that undoes the check of certificates.
 import type { Environment } from './environment.ts';
 import { nameFinder } from './near-name.ts';
 import type { Report } from './report.ts';
@@ -25,15 +25,15 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...[...SETTING_BY_VARIABLE].flatMap(([name, { isSecret }]) => (isSecret ? [name, `${name}_FILE`] : [name])),
 ]);
 
-/** Usual variables that resemble ours by chance. */
+/** Common variables that resemble ours by chance. */
 const OTHERS: ReadonlySet<string> = new Set(['SSL_CERT_FILE']);
 
 const nearestKnown = nameFinder(KNOWN);
 
-/** First words of our variables that are no one else's. */
+/** First words that only our variables have. */
 const OUR_PREFIX = /^(?:CARTESIA|BROKER|CLIENT_KEYS?|TRUSTED_CLIENTS?|MANAGEMENT|JWT|TOKEN|MINT)_/;
 
-/** What Kubernetes sets for services of these names, such as CARTESIA_BROKER_PORT_8080_TCP_ADDR. */
+/** Variables that Kubernetes sets for services of these names, such as CARTESIA_BROKER_PORT_8080_TCP_ADDR. */
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 
 function whatIsWrongWith(name: string): string | undefined {
@@ -48,7 +48,7 @@ function whatIsWrongWith(name: string): string | undefined {
     : undefined;
 }
 
-/** The known name of the same family that has most words in common, or else the longest beginning: for names that are more than a slip away. */
+/** The known name with the same first word and the most words in common, then the longest common beginning: for more than a slip. */
 function resembling(name: string): string {
   const words = name.split('_');
   let best = { name: '', likeness: 0, beginning: 0 };

@@ -1,4 +1,4 @@
-// Settings that do nothing as things stand. Who has set them counts on them.
+// Warns about settings that do nothing as configured, because whoever has set them relies on them.
 
 import type { ClientSettings } from './client-schema.ts';
 import type { Report, SettingPath } from './report.ts';
@@ -7,7 +7,7 @@ import type { Settings } from './schema.ts';
 const KINDS = ['tts', 'stt', 'agent'] as const;
 const MEASURED = ['characters', 'audio_seconds', 'call_seconds'] as const;
 
-/** Warns about limits on what is carried where nothing is, about what is kept free of what has no limit, and about TLS to no Redis. */
+/** Warns about limits on carried traffic if none is carried, reserves of what has no limit, and Redis TLS files without Redis. */
 export function warnOfIdleSettings(settings: Settings, report: Report): void {
   warnOfIdleRedisTls(settings, report);
   const apps = Object.entries(settings.clients);

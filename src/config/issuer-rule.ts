@@ -1,10 +1,10 @@
-// What an issuer must be where its keys are looked for at the issuer itself.
+// Checks issuers whose keys are discovered at the issuer itself.
 import { isTree, type Report, type Tree } from './report.ts';
 import { wrongText } from './text-kinds.ts';
 
 /**
  * Discovery starts at the issuer; with `jwks_url` it is only a name that tokens carry (RFC 7519 §4.1.1: any text will do).
- * Looks at entries as they are written: one that cannot be used for another reason is judged in the same run.
+ * Looks at entries as they are written, so that one that cannot be used for another reason is checked in the same run.
  */
 export function checkIssuers(tree: Tree, report: Report): void {
   for (const [name, client] of membersOf(tree['clients'])) {

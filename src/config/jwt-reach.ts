@@ -1,10 +1,10 @@
-// Which tokens an entry of `auth.jwt` takes, compared with another one's. The first entry that fits a token takes it.
+// Compares the tokens that two entries of `auth.jwt` take. The first entry that fits a token takes it.
 import type { JwtSettings } from './client-schema.ts';
 import { asList } from './schema-nodes.ts';
 
 export type JwtReach = Pick<JwtSettings, 'issuer' | 'audience' | 'require'>;
 
-/** Whether every token that fits `later` fits `earlier` too: behind it, `later` is never reached. */
+/** Whether every token that fits `later` fits `earlier` too, so that `later` is never reached. */
 export function hides(earlier: JwtReach, later: JwtReach): boolean {
   const audiences = asList(earlier.audience);
   return (

@@ -1,5 +1,5 @@
-// Of the settings only where the management listener is and what opens its admin API: for the commands that ask a running broker.
-// It goes on when a file of its settings is away or wrong, and so do they.
+// Loads only the address of the management listener and the token of its admin API, for commands that query a running broker.
+// A running broker goes on if a file of its settings becomes missing or wrong, and so do these commands.
 import { buildManagementConfig } from './build-config.ts';
 import { checkSetting } from './check.ts';
 import type { Config } from './config.ts';
@@ -15,14 +15,14 @@ export type LoadedManagement =
   | {
       readonly outcome: 'loaded';
       readonly management: Config['management'];
-      /** Why the configuration file could not be read: then the environment and the defaults stand in. */
+      /** Why the configuration file could not be read, in which case the environment and the defaults are used. */
       readonly doubts: readonly ConfigProblem[];
     }
   | { readonly outcome: 'refused'; readonly problems: readonly ConfigProblem[] };
 
 /**
- * Never rejects, and looks at nothing but what is needed: other settings may be wrong, other files away.
- * @param needed the settings that the command goes by; the others are those of an empty configuration
+ * Never rejects, and looks only at what is needed: other settings may be wrong, other files missing.
+ * @param needed the settings that the command uses; the others are those of an empty configuration
  */
 export async function loadManagement(env: Environment, needed: readonly Member[]): Promise<LoadedManagement> {
   const ofFile = new Report();

@@ -1,5 +1,4 @@
-// From the environment, and the file it may name, to the configuration; or to everything that is wrong with it, at once.
-// The only reader of both.
+// Loads the configuration from the environment and the file that it may name, or reports everything that is wrong with it at once.
 import { buildConfig } from './build-config.ts';
 import { cautionAbout } from './cautions.ts';
 import { checkSettings } from './check.ts';
@@ -26,8 +25,8 @@ export type LoadedConfig =
     };
 
 /**
- * Reads the settings of the environment, over those of the file that `BROKER_CONFIG` names. Both may set what concerns the whole
- * deployment, then the environment counts; client apps are described by one of the two.
+ * Reads the settings of the environment, and of the file that `BROKER_CONFIG` names. Where both set what concerns the whole
+ * deployment, the environment wins; client apps are described by only one of the two.
  *
  * Never rejects: an unreadable file is a problem like any other.
  */
@@ -38,7 +37,7 @@ export async function loadConfig(env: Environment): Promise<LoadedConfig> {
   const fromFile: Tree | undefined = configFile ? await readConfigFile(configFile, report) : emptyTree();
 
   const tree = fromFile ?? emptyTree();
-  // Without the file nobody knows which client apps it describes: those of the environment are checked all the same.
+  // If the file cannot be read, its client apps are unknown; those of the environment are checked all the same.
   readEnvironment(env, tree, report);
   if (configFile && fromFile) resolveFiles(tree, configFile, report);
 

@@ -1,10 +1,10 @@
-// "Did you mean": the nearest of the known names.
+// "Did you mean": finds the nearest of the known names.
 
 export type NameFinder = (name: string) => string | undefined;
 
 /**
  * Finds the known name nearest to another one, if it is so near that it was probably meant: one slip in a short name, two in a
- * longer one. Case and `-` for `_` count as no slip.
+ * longer one. Case and `-` for `_` do not count.
  */
 export function nameFinder(known: Iterable<string>): NameFinder {
   const candidates = Array.from(known, (name) => {
@@ -19,8 +19,8 @@ export function nameFinder(known: Iterable<string>): NameFinder {
     for (const candidate of candidates) {
       const { allowed } = candidate;
       if (Math.abs(candidate.plainName.length - plainName.length) > allowed) continue;
-      // One slip makes one letter appear and another disappear at most. Every variable of the process is compared at start:
-      // this spares nearly all of them the exact count, which took 7 ms there.
+      // One slip makes at most one letter appear and another disappear. Every variable of the process is compared at start:
+      // this spares nearly all of them the exact count, which took 7 ms.
       if (bitsIn(candidate.letters ^ letters) > 2 * allowed) continue;
       const slips = slipsBetween(plainName, candidate.plainName);
       if (slips <= allowed && slips < nearestSlips) {
@@ -36,7 +36,7 @@ function plain(name: string): string {
   return name.toLowerCase().replaceAll('-', '_');
 }
 
-/** A bit for each letter that occurs; letters may share one. */
+/** A bit for each letter that occurs; several characters may share one. */
 function lettersOf(name: string): number {
   let letters = 0;
   for (let i = 0; i < name.length; i += 1) letters |= 1 << (name.charCodeAt(i) & 31);

@@ -1,14 +1,14 @@
 // Hosts and addresses as settings name them.
 import { isIP } from 'node:net';
 
-/** The machine itself: 127.0.0.0/8, ::1 and `localhost`. Takes a host as settings or `URL.hostname` write it. */
+/** Whether a host is this machine: 127.0.0.0/8, ::1 or `localhost`. Takes a host as settings or `URL.hostname` write it. */
 export function isLoopback(host: string): boolean {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
   if (isIP(bare) === 4) return bare.startsWith('127.');
   return bare === '::1' || bare.toLowerCase() === 'localhost';
 }
 
-/** Every address of the machine. */
+/** Whether a host means every address of the machine. */
 export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }

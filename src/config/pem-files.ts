@@ -1,4 +1,4 @@
-// Whether certificates and keys can be used, before anything listens.
+// Checks whether certificates and keys can be used, before anything listens.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
@@ -9,7 +9,7 @@ export interface WrongPem {
   readonly wrong: string;
 }
 
-/** What is wrong with a certificate chain and its private key (both PEM files); nothing of their content is said. */
+/** What is wrong with a certificate chain and its private key (both PEM files), without quoting their content. */
 export function wrongPemPair(certFile: string, keyFile: string): readonly WrongPem[] {
   const certificate = readPem(certFile, parseCertificates, 'a certificate');
   const key = readPem(keyFile, (pem) => createPrivateKey(pem), 'a private key without passphrase');
@@ -32,8 +32,8 @@ export function wrongCertificateAuthorities(file: string): string | undefined {
 }
 
 /**
- * The first one. The others are parsed too: TLS would leave out authorities behind one that it cannot read, without a word.
- * @throws where there is none, or one that cannot be read
+ * The first certificate. The others are parsed too: TLS would silently leave out authorities after one that it cannot read.
+ * @throws if there is none, or one that cannot be read
  */
 export function parseCertificates(pem: string): X509Certificate {
   const [first] = certificatesIn(pem).map((one) => new X509Certificate(one));
@@ -41,12 +41,12 @@ export function parseCertificates(pem: string): X509Certificate {
   return first;
 }
 
-/** Apart, one by one: OpenSSL passes over all of a text in which one begins on the line where another ends, as files that were put together have it. */
+/** Splits certificates: OpenSSL ignores all of a text in which one begins on the line where another ends, as in concatenated files. */
 export function certificatesIn(pem: string): readonly string[] {
   return pem.split(/(?=-----BEGIN )/).filter((block) => /^-----BEGIN (?:X509 )?CERTIFICATE-----/.test(block));
 }
 
-/** Why OpenSSL would not serve with the two, as its error's code, such as `ERR_SSL_EE_KEY_TOO_SMALL`. */
+/** Why OpenSSL refuses the pair, as the code of its error, such as `ERR_SSL_EE_KEY_TOO_SMALL`. */
 function refusalOfTls(cert: string, key: string): string | undefined {
   try {
     createSecureContext({ cert, key });

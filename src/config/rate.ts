@@ -8,7 +8,7 @@ export const RATE_PATTERN = `[1-9][0-9]{0,8}/(?:${Object.keys(WINDOWS_MS).join('
 
 const RATE = new RegExp(`^${RATE_PATTERN}$`);
 
-/** `30/minute` -> { max: 30, windowMs: 60000 }; `undefined` for what is no rate. */
+/** `30/minute` -> { max: 30, windowMs: 60000 }; `undefined` if it is not a rate. */
 export function parseRate(text: string): Rate | undefined {
   if (!RATE.test(text)) return undefined;
   const [max, window] = text.split('/');

@@ -1,4 +1,4 @@
-// Collects what is wrong with the configuration, each with the name and the place the operator knows it by.
+// Collects what is wrong with the configuration, each problem with the name and the place by which the operator knows it.
 import { settingAt } from './setting-index.ts';
 
 /** Keys from the top of the file, positions in lists from 0. */
@@ -50,14 +50,14 @@ export class Report {
     this.#places.set(placeKey(path), place);
   }
 
-  /** The same for a value that replaces another one, whole: places inside the old one are forgotten. */
+  /** The same for a value that replaces another one entirely: places inside the old one are forgotten. */
   overridePlace(path: SettingPath, place: Place): void {
     const below = `${placeKey(path).slice(0, -1)},`;
     for (const key of this.#places.keys()) if (key.startsWith(below)) this.#places.delete(key);
     this.setPlace(path, place);
   }
 
-  /** A problem at a path: named as the operator wrote it, or as the missing setting is called. */
+  /** Adds a problem at a path, named as the operator wrote it, or as the missing setting is called. */
   add(path: SettingPath, message: string): void {
     this.markBroken(path);
     const place = this.placeOf(path);
@@ -66,7 +66,7 @@ export class Report {
     this.addAt(place, isItemOfVariable ? `item ${last + 1}: ${message}` : message);
   }
 
-  /** Puts `*` in the place of a name that must not be shown, in all problems but the first so many. */
+  /** Replaces a name that must not be shown by `*`, in all problems after the first `known`. */
   hideName(path: SettingPath, known: number): void {
     const shown = settingName(path);
     const hidden = settingName([...path.slice(0, -1), '*']);
@@ -74,7 +74,7 @@ export class Report {
       this.problems.push({ ...problem, setting: problem.setting.replace(shown, () => hidden) });
   }
 
-  /** Keeps rules from judging what could not be read. */
+  /** Keeps rules from checking what could not be read. */
   markBroken(path: SettingPath): void {
     this.#brokenPaths.push(path);
   }
@@ -127,7 +127,7 @@ export class Report {
   }
 }
 
-/** `clients.web.auth.jwt[0].issuer`. Names inside free maps are shown as `*`: they may be anything, also a secret put wrongly. */
+/** `clients.web.auth.jwt[0].issuer`. Names inside free maps are shown as `*`: they may be anything, even a misplaced secret. */
 export function settingName(path: SettingPath): string {
   let name = '';
   for (const [depth, key] of path.entries()) {
@@ -142,7 +142,7 @@ function placeKey(path: SettingPath): string {
   return JSON.stringify(path);
 }
 
-/** The same sentence about the same setting once: a variable may stand behind several client apps. */
+/** Adds the same message about the same setting only once: one variable may set several client apps. */
 function push(list: ConfigProblem[], place: Place, message: string): void {
   const isKnown = list.some(
     (known) =>

@@ -1,5 +1,5 @@
-// The words the schema is written in: plain JSON Schema objects, with notes under `x-` names. TypeBox derives the types from them.
-// They are built here and not by TypeBox's own `Type`, because importing that costs 80 ms at start, for objects of this very form.
+// Builds the nodes of the schema: plain JSON Schema objects, with notes under `x-` names. TypeBox derives the types from them.
+// Not built by TypeBox's own `Type`, because importing that costs 80 ms at start, for objects of the same form.
 import type { TextKindName } from './text-kinds.ts';
 
 /** What every setting says about itself. */
@@ -8,14 +8,14 @@ export interface Notes {
   readonly description: string;
   /** The environment variable, where there is one. */
   readonly 'x-env'?: string;
-  /** What the variable holds, where it is written in another way than in the file. */
+  /** What the variable holds, if it is written differently than in the file. */
   readonly 'x-env-description'?: string;
   readonly 'x-unit'?: string;
   /** Never printed; may be read from a file (`X_FILE`, or `x_file` in the configuration file). */
   readonly 'x-secret'?: true;
   /** May be absent although it has no default. */
   readonly 'x-optional'?: true;
-  /** The default in words, where it depends on other settings. */
+  /** The default in words, if it depends on other settings. */
   readonly 'x-default'?: string;
   readonly examples?: readonly unknown[];
 }
@@ -72,12 +72,12 @@ export type SettingNode = ScalarNode | ListNode | OneOrManyNode | GroupNode | Ma
 type OptionalKeys<P> = { [K in keyof P]: P[K] extends { readonly 'x-optional': true } ? K : never }[keyof P];
 type RequiredKeys<P> = Exclude<keyof P, OptionalKeys<P>> & string;
 
-/** A text of one of the kinds of text-kinds.ts. */
+/** A text of one of the kinds in text-kinds.ts. */
 export function text<const N extends Notes & { readonly default?: string }>(kind: TextKindName, notes: N) {
   return { type: 'string', 'x-kind': kind, ...notes } as const;
 }
 
-/** One word out of a few. */
+/** One of a few words. */
 export function choice<const V extends readonly string[], const N extends Notes & { readonly default?: V[number] }>(
   values: V,
   notes: N,
@@ -112,8 +112,8 @@ export function oneOrMany<const I extends TextNode, const N extends Notes>(item:
 }
 
 /**
- * Named settings under one heading. Its type is that of the settings once defaults are filled in: everything is there that is
- * not marked `x-optional`.
+ * Named settings under one heading. Its type is that of the settings once defaults are filled in: everything that is not marked
+ * `x-optional` is present.
  */
 export function group<const P extends Readonly<Record<string, SettingNode>>, const N extends Notes>(
   properties: P,
@@ -123,7 +123,7 @@ export function group<const P extends Readonly<Record<string, SettingNode>>, con
   return {
     type: 'object',
     properties,
-    // TypeBox reads the names off a tuple; one of the union of all names says the same.
+    // TypeBox reads the names from a tuple; a tuple with the union of all names has the same effect.
     required: required as readonly string[] as readonly [RequiredKeys<P>],
     additionalProperties: false,
     ...notes,

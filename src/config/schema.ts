@@ -1,5 +1,5 @@
 // The one schema of everything an operator may set: the file's form, and beside each setting its environment variable.
-// config.schema.json, docs/configuration.md and the reading of both sources are made from it. What is set per client app: client-schema.ts.
+// config.schema.json, docs/configuration.md and the readers of both sources derive from it. Settings per client app: client-schema.ts.
 import type { Static } from 'typebox';
 import { CLIENT_SCHEMA } from './client-schema.ts';
 import { choice, flag, group, integer, list, map, number, oneOrMany, text } from './schema-nodes.ts';

@@ -1,4 +1,4 @@
-// Secrets that are handed over as files: Docker and Kubernetes secrets, systemd credentials.
+// Reads secrets that are provided as files: Docker and Kubernetes secrets, systemd credentials.
 import { readFileSync, statSync } from 'node:fs';
 
 /** Far more than any key ring needs; a larger file is the wrong file. */
@@ -7,8 +7,8 @@ const MAX_BYTES = 65_536;
 export type FileText = { readonly text: string } | { readonly wrong: string };
 
 /**
- * The text of a secret's file without the line breaks at its end, or what is wrong with it. The path is part of the
- * sentence, the content never is.
+ * The text of a secret's file without the line breaks at its end, or what is wrong with it, naming the path but never
+ * the content.
  * @param pathAsGiven how the operator wrote the path
  */
 export function readSecretFile(path: string, pathAsGiven = path): FileText {
@@ -27,13 +27,13 @@ export function readSecretFile(path: string, pathAsGiven = path): FileText {
   return text === '' ? { wrong: `${shown} is empty` } : { text };
 }
 
-/** A pipe or a terminal (`<(pass show key)`, /dev/stdin) gives what it holds once. To read it again is to wait for whoever writes. */
+/** Whether a path is a pipe or a terminal (`<(pass show key)`, /dev/stdin), which can be read once: reading again would wait for input. */
 export function isReadOnce(path: string): boolean {
   try {
     const stats = statSync(path);
     return !stats.isFile() && !stats.isDirectory();
   } catch {
-    return false; // it is away, which the reader tells
+    return false; // it is missing, which the reader reports
   }
 }
 
@@ -54,7 +54,7 @@ export function fileTrouble(error: unknown): string {
   }
 }
 
-/** A path as it may be shown: a secret put where its path belongs looks like a relative path of one segment. */
+/** A path as it may be shown: a secret given in place of its path looks like a relative path of one segment. */
 export function shownPath(path: string): string {
   const isPlainlyAPath = /^(?:\.{0,2}\/|[A-Za-z]:[\\/])/.test(path) && path.length <= 1_024 && !/[\s,]/.test(path);
   return isPlainlyAPath

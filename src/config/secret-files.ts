@@ -1,4 +1,4 @@
-// Secrets that came from files, and what those files hold now.
+// Knows which secrets came from files, and reads those files again.
 import { checkSetting } from './check.ts';
 import type { RenewableSecret, SecretFile } from './config.ts';
 import { Report } from './report.ts';
@@ -8,7 +8,7 @@ import { readSecretFile } from './secret-file.ts';
 import { settingAt } from './setting-index.ts';
 import { parseText } from './setting-text.ts';
 
-/** The secrets that are renewed without a restart, with their places among the settings. */
+/** The secrets that are renewed without a restart, with the paths of their settings. */
 const RENEWABLE = {
   api_key: ['upstream', 'api_key'],
   admin_token: ['management', 'admin_token'],
@@ -16,7 +16,7 @@ const RENEWABLE = {
   redis_url: ['store', 'redis_url'],
 } as const satisfies Readonly<Record<RenewableSecret, readonly string[]>>;
 
-/** What a file holds now (at least one secret), or what is wrong with it; that sentence has no part of the content. */
+/** What a file holds now (at least one secret), or what is wrong with it, without quoting the content. */
 export type FoundSecrets = { readonly secrets: readonly Secret[] } | { readonly wrong: string };
 
 /** The files that the settings in use came from. */
@@ -27,7 +27,7 @@ export function secretFilesOf(report: Report): readonly SecretFile[] {
   });
 }
 
-/** Reads a file again, by the rules that hold at the start. */
+/** Reads a file again, by the same rules as at start. */
 export function readSecrets({ secret, path: file }: SecretFile): FoundSecrets {
   const read = readSecretFile(file);
   if ('wrong' in read) return read;

@@ -29,7 +29,7 @@ export class Secret {
   }
 }
 
-/** A secret that may be renewed while it is in use: asked for each time it is needed. */
+/** A secret that may be renewed while it is in use: read `current` each time it is needed. */
 export interface CurrentSecret {
   readonly current: Secret;
 }

@@ -1,4 +1,4 @@
-// Every single setting of the schema with its place: what reading the environment, the docs and the checks go through.
+// Lists every single setting of the schema with its path, for the reader of the environment, the docs and the checks.
 import { SETTINGS_SCHEMA } from './schema.ts';
 import { type GroupNode, isGroup, isMap, type MapNode, type SettingNode } from './schema-nodes.ts';
 

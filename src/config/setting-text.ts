@@ -1,9 +1,9 @@
-// How a setting is written as one text: in a variable, or as the content of a secret's file.
+// Parses a setting that is written as one text: in a variable, or as the content of a secret's file.
 import type { SettingNode } from './schema-nodes.ts';
 
 /**
- * The text as the value that the configuration file would hold. What does not parse stays text, so that the check against the
- * schema says what was expected instead: `yes` is not taken for true, `0x50` not for 80.
+ * The value that the configuration file would hold for this text. What does not parse stays text, so that the check against the
+ * schema says what was expected instead: `yes` is not taken for true, nor `0x50` for 80.
  */
 export function parseText(node: SettingNode, text: string): unknown {
   if ('items' in node) return splitList(text);
@@ -16,7 +16,7 @@ export function parseText(node: SettingNode, text: string): unknown {
   return text;
 }
 
-/** Items between commas; in a secret's file also between lines. Spaces around do not count; an empty item is kept, to be refused. */
+/** Items separated by commas, in a secret's file also by line breaks. Spaces around them are ignored; an empty item is kept, to be refused. */
 export function splitList(text: string): string[] {
   return text.split(/[,\n]/).map((item) => item.trim());
 }

@@ -1,5 +1,5 @@
-// The kinds of text a setting can hold, one row each: how it looks, and what its reader is told when it does not.
-// Nothing here repeats a value: settings hold secrets, also by mistake.
+// The kinds of text that a setting can hold, one row each: the form, and what an operator is told about a text that does not have it.
+// No message repeats a value: settings hold secrets, sometimes by mistake.
 
 import { BUDGET_PATTERN } from './budget.ts';
 import { isCalendarDate } from './calendar-date.ts';
@@ -40,13 +40,13 @@ export const TEXT_KINDS = {
   },
   signing_secret: {
     expected: `a secret of at least ${SIGNING_SECRET_MIN_BYTES} bytes, such as the output of \`openssl rand -base64 48\``,
-    // No control characters: a secret over several lines is a file that was not meant.
+    // No control characters: a secret of several lines comes from the wrong file.
     pattern: '^[^\\u0000-\\u001f\\u007f]{8,4096}$',
     isValid: (text) => Buffer.byteLength(text) >= SIGNING_SECRET_MIN_BYTES,
   },
   admin_token: {
     expected: `a secret of at least ${SIGNING_SECRET_MIN_BYTES} printable ASCII characters, such as the output of \`openssl rand -hex 32\`, without spaces around it or two in a row`,
-    // What arrives in a header field as it was sent.
+    // Only what arrives in a header field as it was sent.
     pattern: '^(?=.{32,4096}$)[!-~]+(?: [!-~]+)*$',
   },
   redis_url: {
@@ -57,7 +57,7 @@ export const TEXT_KINDS = {
     mistake: (text) => {
       if (/^(?:redis\+)?unix:|^\/|^rediss?:\/\/\//.test(text))
         return 'expected redis:// or rediss:// and a host: sockets of the file system are not supported';
-      // The client would take each for a setting of its own, and `ssl=true` for nothing.
+      // The client would take each parameter for an option of its own, and ignore `ssl=true`.
       if (/^rediss?:\/\/[^?]*\?/.test(text))
         return 'expected a URL without a query: TLS is asked for by rediss://, and a database by its number behind the slash; a ? in the password is %3F';
       return undefined;
@@ -98,7 +98,7 @@ export const TEXT_KINDS = {
   identity_url: {
     expected:
       'an https:// URL without query, fragment or credentials (http:// only on the machine itself), or JWT_JWKS_URL beside it',
-    // A list of two would be one strange host to the URL parser.
+    // The URL parser would take a list of two for one strange host.
     pattern: '^https?://[^?#@,\\s]+$',
     isValid: (text) => isHttpsOrLoopback(parseUrl(text)) && !isDiscoveryDocument(text),
     mistake: (text) => {
@@ -141,7 +141,7 @@ export function wrongText(kindName: TextKindName, text: string): string | undefi
   return kind.mistake?.(text) ?? `expected ${kind.expected}`;
 }
 
-/** What Cartesia's admin keys begin with: they open usage, API keys and organizations, and nothing that speaks. */
+/** Prefix of Cartesia's admin keys, which open usage, API keys and organizations, but nothing that speaks. */
 const ADMIN_KEY_PREFIX = 'sk_car_admin_';
 
 const patterns = new Map<string, RegExp>();
@@ -160,8 +160,8 @@ function parseUrl(text: string): URL | undefined {
 }
 
 /**
- * A stray % in the password would be found out by the client, each time it connects. What stands behind the slash and is no number
- * would be taken for one.
+ * A stray % in the password would fail in the client only when it connects, each time. Text after the slash that is not a number would
+ * be taken for one.
  */
 function isRedisUrl(text: string): boolean {
   const url = parseUrl(text);
@@ -175,7 +175,7 @@ function isRedisUrl(text: string): boolean {
   }
 }
 
-/** OpenID Connect Discovery §4, RFC 8414 §3: what operators copy from the browser. */
+/** Whether a URL is that of a discovery document (OpenID Connect Discovery §4, RFC 8414 §3), which operators copy from the browser. */
 function isDiscoveryDocument(text: string): boolean {
   return text.includes('/.well-known/');
 }

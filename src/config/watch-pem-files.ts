@@ -1,29 +1,29 @@
-// Takes up what PEM files hold, when they have changed.
+// Reloads PEM files when they have changed.
 import { stat } from 'node:fs/promises';
 
 export interface PemWatchOptions<Content> extends PemWatchEvents {
   readonly files: readonly string[];
   /** How often the files are looked at. Milliseconds. */
   readonly everyMs: number;
-  /** Rejects where the files cannot be used. */
+  /** Rejects if the files cannot be used. */
   readonly load: () => Promise<Content>;
   /** What was loaded before, PEM texts. */
   readonly inUse: Content;
-  /** Takes up what was loaded and is other than what is in use. */
+  /** Puts to use what was loaded and differs from what is in use. */
   readonly use: (content: Content) => void;
-  /** Of files that `load` refuses, in words: an error of a parser may quote what it read. */
+  /** Describes what is wrong with files that `load` refuses: an error of a parser may quote what it read. */
   readonly whatIsWrong: () => string;
 }
 
 export interface PemWatchEvents {
   readonly onRenewed: () => void;
-  /** What could not be used is again what is in use. */
+  /** Files that could not be used can be used again, and hold what is in use. */
   readonly onMended: () => void;
-  /** The new files cannot be used: told once for each thing that is wrong. What was in use stays so. */
+  /** The new files cannot be used: called once for each thing that is wrong. What was in use stays in use. */
   readonly onFailed: (wrong: string) => void;
 }
 
-/** How often files are looked at, and who hears of it. */
+/** How often files are checked, and who is told of the outcome. */
 export type PemWatching = Pick<PemWatchOptions<unknown>, 'everyMs'> & PemWatchEvents;
 
 export interface PemWatch {
@@ -32,7 +32,7 @@ export interface PemWatch {
   stop(): void;
 }
 
-/** Looks at the files' times rather than watching them: mounted secrets are swapped by symbolic links, which file watches miss. */
+/** Polls the files' times rather than watching them: mounted secrets are swapped by symbolic links, which file watches miss. */
 export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWatch {
   const { files, everyMs, load, use, whatIsWrong, onRenewed, onMended, onFailed } = options;
   let seen = ''; // so that the first look also finds what was written since the files were loaded

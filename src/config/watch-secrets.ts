@@ -1,4 +1,4 @@
-// Takes up what secrets' files hold, when that has changed.
+// Rereads secrets' files and renews what has changed.
 import type { RenewableSecret, SecretFile } from './config.ts';
 import type { Secret } from './secret.ts';
 import { isReadOnce } from './secret-file.ts';
@@ -7,13 +7,13 @@ import { readSecrets } from './secret-files.ts';
 export type SecretEvent =
   /** `mended`: the file can be used again, and holds what is in use. */
   | { readonly type: 'renewed' | 'mended'; readonly file: SecretFile }
-  /** Told once for each thing that is wrong; `wrong` has no part of the file's content. */
+  /** Reported once for each thing that is wrong; `wrong` quotes nothing of the file. */
   | { readonly type: 'unusable'; readonly file: SecretFile; readonly wrong: string };
 
 export interface SecretsWatchOptions {
   /** How often the files are read. Milliseconds. */
   readonly everyMs: number;
-  /** Told what to use from now on, at least one. What has begun with the old ones may end with them. */
+  /** Called with the secrets to use from now on, at least one. Work that has begun with the old ones may end with them. */
   readonly renew: Readonly<Record<RenewableSecret, (secrets: readonly Secret[]) => void>>;
   readonly onEvent: (event: SecretEvent) => void;
 }
@@ -26,7 +26,7 @@ export interface SecretsWatch {
 
 /**
  * A file that cannot be used changes nothing. The files are read rather than watched: mounted secrets are swapped by symbolic links,
- * which file watches miss, and a few lines from memory cost less than asking whether they have changed.
+ * which file watches miss, and reading a few cached lines costs less than checking whether they have changed.
  */
 export function watchSecrets(files: readonly SecretFile[], options: SecretsWatchOptions): SecretsWatch {
   const readers = files.map((file) => ({ secret: file.secret, read: readerOf(file, options) }));

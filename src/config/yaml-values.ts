@@ -1,4 +1,4 @@
-// YAML, of which JSON is a part, as plain values; with line and column of each, and without a line of it in any message.
+// Parses YAML, of which JSON is a part, to plain values with line and column of each; no message quotes the file.
 import type { Document, ErrorCode, Node } from 'yaml';
 import { emptyTree, type SettingPath, type Tree } from './report.ts';
 
@@ -15,9 +15,9 @@ export interface YamlTrouble {
 }
 
 export interface YamlValues {
-  /** Mappings have no prototype. Nothing at all is an empty mapping. */
+  /** Mappings have no prototype. An empty document is an empty mapping. */
   readonly value: unknown;
-  /** Of everything below the top, by name or position; for named values, where the name stands. */
+  /** Of everything below the top, by name or position; for named values, the position of the name. */
   readonly positions: readonly (readonly [SettingPath, Position])[];
 }
 
@@ -27,7 +27,7 @@ const MAX_VALUES = 20_000;
 
 /** The values of one document, or why there are none. Types are those of YAML's core schema: `yes` is a text. */
 export async function parseYaml(source: string): Promise<YamlValues | { readonly troubles: readonly YamlTrouble[] }> {
-  // Loaded here and not at start: it costs 15 ms that a broker without a file need not wait for.
+  // Loaded here and not at start: it takes 15 ms that a broker without a file need not wait for.
   const yaml = await import('yaml');
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
@@ -51,7 +51,7 @@ export async function parseYaml(source: string): Promise<YamlValues | { readonly
 const NO_YAML = 'is not valid YAML here (the line is not shown: it may hold a secret)';
 const REFUSED = 'an alias without its anchor, or values that are nested too deeply or too many';
 
-/** For mistakes that people make. */
+/** Messages for common mistakes. */
 const TROUBLES: { readonly [code in ErrorCode]?: string } = {
   BAD_DQ_ESCAPE: 'a backslash sequence that does not exist, in a text in double quotes',
   BAD_INDENT: 'the indentation does not fit that of the lines around it, or a bracket before it is not closed',
@@ -64,10 +64,10 @@ const TROUBLES: { readonly [code in ErrorCode]?: string } = {
   TAG_RESOLVE_FAILED: 'tags (words with ! in front) are not used here',
 };
 
-/** One way through a document, from its nodes to plain values. */
+/** One walk through a document, from its nodes to plain values. */
 class Walk {
   readonly offsets: (readonly [SettingPath, number])[] = [];
-  /** Where something stands that has no plain value. */
+  /** Offset of the first value that had to be refused. */
   refusedAt: number | undefined;
   #values = 0;
   readonly #yaml: typeof import('yaml');
@@ -78,7 +78,7 @@ class Walk {
     this.#document = document;
   }
 
-  /** @param offset of the value or its name, for the case that it has to be refused */
+  /** @param offset of the value or its name, in case it has to be refused */
   valueOf(node: unknown, path: SettingPath, offset: number): unknown {
     const { isAlias, isMap, isScalar, isSeq } = this.#yaml;
     this.#values += 1;

@@ -1,4 +1,4 @@
-// A failure as an event on a stream or a socket: what every generation of clients reads, in one object.
+// Builds error events for streams and sockets, with the fields that every generation of clients reads.
 import type { Problem } from './problems.ts';
 
 export interface ErrorEventFields {
@@ -6,7 +6,7 @@ export interface ErrorEventFields {
   readonly errorCode: string | null;
   readonly title: string;
   readonly message: string;
-  /** Upstream's id where the failure is upstream's, else ours. */
+  /** Upstream's id if the failure is upstream's, otherwise ours. */
   readonly requestId: string;
   readonly source: 'broker' | 'upstream';
   readonly contextId: string | null;
@@ -15,7 +15,7 @@ export interface ErrorEventFields {
 
 /**
  * @param requestId ours
- * @param contextId whose it is; `null` = nobody's in particular
+ * @param contextId the context that failed; `null` = none in particular
  */
 export function fieldsOf(problem: Problem, requestId: string, contextId: string | null): ErrorEventFields {
   const { status, errorCode, title, message, details } = problem;
@@ -24,7 +24,7 @@ export function fieldsOf(problem: Problem, requestId: string, contextId: string 
 
 /**
  * The superset event: `title` and `message` for clients of API versions from 2026-03-01, `error` for those before, `done` and
- * `status_code` for all of them, `context_id` without which some wait for ever.
+ * `status_code` for all of them, and `context_id`, without which some wait forever.
  * @see https://docs.cartesia.ai/use-the-api/api-errors
  */
 export function ttsErrorEvent(fields: ErrorEventFields): Readonly<Record<string, unknown>> {
@@ -44,7 +44,7 @@ export function ttsErrorEvent(fields: ErrorEventFields): Readonly<Record<string,
 }
 
 /**
- * The same on a transcription socket, where an error has neither `done` nor `context_id`. Older clients read `message`.
+ * The error event of a transcription socket, which has neither `done` nor `context_id`. Older clients read `message`.
  * @see https://docs.cartesia.ai/api-reference/stt/websocket
  */
 export function sttErrorEvent(fields: ErrorEventFields): Readonly<Record<string, unknown>> {
@@ -61,8 +61,8 @@ export function sttErrorEvent(fields: ErrorEventFields): Readonly<Record<string,
 }
 
 /**
- * The same on a managed agent's socket, which has a form of its own.
- * @param isFatal the socket is closed behind it
+ * The error event of a managed agent's socket, which has a form of its own.
+ * @param isFatal whether the socket is closed after it
  * @see https://docs.cartesia.ai/api-reference/agents/agent-websocket
  */
 export function agentErrorEvent(code: string, message: string, isFatal: boolean): Readonly<Record<string, unknown>> {

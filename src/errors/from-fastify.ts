@@ -1,4 +1,4 @@
-// What the framework throws, translated into the catalogue. Codes only: messages of others are never sent on.
+// Translates errors of the framework into Problems, by their codes only: their messages are never passed on.
 import { Problem } from './problems.ts';
 
 /**
@@ -14,7 +14,7 @@ export function toProblem(error: unknown): Problem {
       return new Problem('payload_too_large', undefined, { cause: error });
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new Problem('invalid_request', 'The body is not as long as Content-Length says.', { cause: error });
-    // Said of QUERY alone, a method that no route has, and before Fastify looks for a route.
+    // Only for QUERY, a method that no route has, and before Fastify looks for a route.
     case 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE':
       return new Problem('not_found', undefined, { cause: error });
     case 'FST_ERR_BAD_URL':

@@ -1,4 +1,4 @@
-// The one place where a Problem becomes an HTTP answer.
+// The one place where a Problem becomes an HTTP response.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { toProblem } from './from-fastify.ts';
@@ -6,7 +6,7 @@ import { Problem } from './problems.ts';
 import { errorBody, errorHeaders } from './wire.ts';
 
 export interface ErrorsOptions {
-  /** Told of every refused or failed request, before it is answered. */
+  /** Called for every refused or failed request, before it is answered. */
   readonly onProblem?: (problem: Problem, request: FastifyRequest) => void;
 }
 
@@ -21,7 +21,7 @@ export const errors = fp<ErrorsOptions>(
   { name: 'errors', fastify: '5.x' },
 );
 
-/** For what has no route. Registered last, in a scope of its own: refused behind the hooks that are there by then, before any body is read. */
+/** Refuses requests without a route. Register it last, in its own scope: it runs after the hooks that exist by then, before body parsing. */
 export async function unknownRoutes(app: FastifyInstance): Promise<void> {
   app.addHook('onRequest', (_request, _reply, done) => done(new Problem('not_found')));
   app.setNotFoundHandler(() => {
@@ -30,7 +30,7 @@ export async function unknownRoutes(app: FastifyInstance): Promise<void> {
 }
 
 /**
- * Bytes rather than an object: an error answer passes no serialiser that a route's schema could narrow.
+ * Sends text rather than an object, so that no serialiser from a route's schema can narrow an error response.
  * @param details further members, for an operator
  */
 export function sendProblem(reply: FastifyReply, problem: Problem, details: object = {}): FastifyReply {

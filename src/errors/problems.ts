@@ -1,16 +1,16 @@
-// The catalogue of everything that can go wrong for a caller. docs/errors.md and the OpenAPI responses are made from it.
+// The catalogue of everything that can go wrong for a caller; docs/errors.md and the OpenAPI responses are generated from it.
 
 /** One row per way a request can fail. */
 export interface ProblemRow {
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   readonly status: number;
   /** Short and fixed; Cartesia's own field of the same name. */
   readonly title: string;
-  /** The sentence a caller reads when the code that fails has nothing more exact to say. */
+  /** The sentence a caller reads if the failing code has nothing more precise to say. */
   readonly message: string;
   /** Sent as `x-should-retry`, which the official SDKs obey before they look at the status. */
   readonly retryable: boolean;
-  /** When it happens: for the documentation. */
+  /** When it happens, for the documentation. */
   readonly when: string;
 }
 
@@ -246,7 +246,7 @@ export class Problem extends Error {
   readonly details: ProblemDetails;
 
   constructor(code: ProblemCode, message?: string, details: ProblemDetails = {}) {
-    // Where a refusal was made is no riddle, and in a flood of them looking at the stack is a good part of what each costs.
+    // A refusal needs no stack trace, and in a flood of refusals capturing one is a good part of what each costs.
     const { stackTraceLimit } = Error;
     if (code !== 'internal_error') Error.stackTraceLimit = 0;
     super(message ?? PROBLEMS[code].message, 'cause' in details ? { cause: details.cause } : undefined);
@@ -260,7 +260,7 @@ export class Problem extends Error {
     return this.details.upstream?.status ?? PROBLEMS[this.code].status;
   }
 
-  /** What stands in `error_code` and in the log. */
+  /** The code in `error_code` and in the log. */
   get errorCode(): string | null {
     return this.details.upstream === undefined ? this.code : this.details.upstream.errorCode;
   }
@@ -269,7 +269,7 @@ export class Problem extends Error {
     return this.details.upstream?.title ?? PROBLEMS[this.code].title;
   }
 
-  /** Whether the same request may do better later. Of Cartesia's own answers, those that its SDKs retry. */
+  /** Whether the same request may succeed later. For Cartesia's own errors: whether its SDKs retry them. */
   get isRetryable(): boolean {
     const { upstream } = this.details;
     if (upstream === undefined) return PROBLEMS[this.code].retryable;

@@ -1,4 +1,4 @@
-// An error answer as bytes, for the moments when there is a socket but no HTTP response object.
+// Writes an error response as bytes, for when there is a socket but no HTTP response object.
 import { STATUS_CODES } from 'node:http';
 import type { Problem } from './problems.ts';
 import { errorBody, errorHeaders } from './wire.ts';

@@ -1,4 +1,4 @@
-// The mark on a request that the listener has answered in the application's place, for whoever writes about that request.
+// Marks a request that the listener answered in place of the application, for whoever logs that request.
 import type { Problem } from './problems.ts';
 
 /** Set when the body of a request broke off or came too slowly while the application was waiting for it. */

@@ -27,7 +27,7 @@ export function errorBody(problem: Problem, requestId: string): ErrorBody {
   };
 }
 
-/** Headers of an error answer, lower-case names. Retry hints are always headers, where the official SDKs look for them. */
+/** Headers of an error response, lower-case names. Retry hints are always headers, where the official SDKs look for them. */
 export function errorHeaders(problem: Problem): Record<string, string> {
   const { retryAfterSeconds, upstreamRequestId } = problem.details;
   const headers: Record<string, string> = {

@@ -1,11 +1,11 @@
-// Callers without any credential, where the configuration says out loud that they are welcome.
+// Lets in callers without a credential, where the configuration explicitly allows them.
 import type { ClientConfig } from '../config/config.ts';
 import { type Authentication, type Authenticator, NOT_RESPONSIBLE } from './authenticator.ts';
 
 /**
- * Lets a request without a credential in as a subject of the one client app that allows it. A request that brings one is
- * left to the others: a bad credential never becomes an anonymous caller. The subject is the client app itself, since
- * nobody is named: limits by subject must add the address.
+ * Lets in a request without a credential as a subject of the one client app that allows it. A request with a credential is
+ * left to the other authenticators: a bad credential never becomes an anonymous caller. The subject is the client app itself,
+ * since nobody is named: limits by subject must add the address.
  * @throws when several client apps allow it: which one is meant would be a guess
  */
 export function createAnonymousAuthenticator(clients: readonly ClientConfig[]): Authenticator {

@@ -4,7 +4,7 @@ import type { ClientConfig } from '../config/config.ts';
 import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE } from './authenticator.ts';
 import { refused } from './credentials.ts';
 
-/** Secret scanners and people recognise the keys by it. */
+/** Lets people and secret scanners recognise the keys. */
 const PREFIX = 'cb_';
 
 /** A new key: `cb_` and 256 random bits as 43 base64url characters. Show it once, store `appKeyDigest(key)`. */
@@ -12,18 +12,17 @@ export function createAppKey(): string {
   return PREFIX + randomBytes(32).toString('base64url');
 }
 
-/** Lower-case hex SHA-256 of the whole key, prefix and all. A plain hash will do: there is no dictionary of 256 random bits. */
+/** Lower-case hex SHA-256 of the whole key with its prefix. A plain hash suffices: there is no dictionary of 256 random bits. */
 export function appKeyDigest(key: string): string {
   return hash('sha256', key, 'hex');
 }
 
 /**
- * Recognises a caller by the digest of what it sent, whatever its shape: a key that an operator brought along works as well
- * as one of ours.
+ * Recognises a caller by the digest of what it sent, whatever its shape: an operator's own key works as well as one of ours.
  *
- * Why this leaks nothing through time: every text costs one SHA-256, one map lookup and one constant-time compare, known or
- * not. The lookup compares digests, and who cannot invert SHA-256 cannot steer the digest of a guess towards a stored
- * one; even a digest known in full is no key.
+ * Timing leaks nothing: every text, known or not, costs one SHA-256, one map lookup and one constant-time comparison. The lookup
+ * compares digests, and without inverting SHA-256 nobody can steer the digest of a guess towards a stored one; even a digest known
+ * in full is no key.
  * @throws when two client apps hold the same key: who is calling would be a guess
  */
 export function createAppKeyAuthenticator(clients: readonly ClientConfig[]): Authenticator {
@@ -56,7 +55,7 @@ interface KnownKey {
   readonly answer: Authentication;
 }
 
-/** Made once: an app key says nothing that changes from request to request. */
+/** Made once: nothing about an app key changes from request to request. */
 function answerFor(client: string): Authentication {
   const principal = {
     client,

@@ -1,15 +1,15 @@
-// What an authenticator is: credential -> principal, one file each, asked in turn by the chain.
+// The interface of authenticators, which turn a credential into a principal; one file each, asked in turn by the chain.
 import type { Duplex } from 'node:stream';
 import type { Principal } from './principal.ts';
 
-/** Where a credential was found. A credential in a URL ends up in logs and histories, so few kinds are taken from there. */
+/** Where a credential was found. A credential in a URL ends up in logs and histories, so few kinds are accepted there. */
 export type CredentialPlace = 'authorization' | 'x-api-key' | 'query';
 
 export interface Credential {
   /** The text as sent, unverified. */
   readonly rawToken: string;
   readonly place: CredentialPlace;
-  /** Where more requests with it may come; `null` = nowhere, as with an upgrade. */
+  /** The connection on which more requests with it may come; `null` = none will, as after an upgrade. */
   readonly connection: Duplex | null;
 }
 
@@ -17,7 +17,7 @@ export interface Credential {
  * The answer of one authenticator.
  * `not_responsible`: the credential is not of this kind, ask the next. `refused`: it is of this kind and bad; `code` is what
  * the caller is told, `reason` goes to log and metrics only (callers cannot tell one cause from another).
- * `unavailable`: it cannot be decided now (the key set of the issuer is out of reach and the key is unknown).
+ * `unavailable`: it cannot be decided now (the issuer's key set cannot be fetched and the key is unknown).
  */
 export type Authentication =
   | { readonly outcome: 'authenticated'; readonly principal: Principal }
@@ -28,7 +28,7 @@ export type Authentication =
 export interface Authenticator {
   /**
    * @param credential what the request brought, or `null` when it brought none
-   * @returns a plain value wherever the answer is known at once (a key, a token seen before), so that the usual request waits
+   * @returns a plain value if the answer is known at once (an app key, a token seen before), so that the usual request waits
    *   for no promise
    */
   authenticate(credential: Credential | null): Authentication | Promise<Authentication>;

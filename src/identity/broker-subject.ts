@@ -1,4 +1,4 @@
-// X-Broker-Subject: a trusted backend that has authenticated its user itself names that user.
+// X-Broker-Subject: lets a trusted backend that has authenticated its user name that user.
 import type { ClientConfig } from '../config/config.ts';
 import type { HeaderView } from './credentials.ts';
 import type { Principal } from './principal.ts';
@@ -20,12 +20,12 @@ export function isSubject(text: string, maxLength: number): boolean {
 
 export const MAX_NAMED_SUBJECT_LENGTH = 128;
 
-/** Of any subject: one that a JWT names may be longer. OpenID Connect Core §2 bounds `sub` by 255 ASCII characters. */
+/** For any subject: one that a JWT names may be longer. OpenID Connect Core §2 limits `sub` to 255 ASCII characters. */
 export const MAX_SUBJECT_LENGTH = 255;
 
 /**
  * Replaces the subject by the one that the request names. Only a client app marked as trusted may do so, and only with
- * its app key: a user's token or nobody's must not speak for someone else.
+ * its app key: a user or an anonymous caller must not speak for someone else.
  * @param client the configuration of the principal's client app
  */
 export function resolveSubject(
@@ -38,7 +38,7 @@ export function resolveSubject(
   if (principal.method !== 'app_key' || client?.trusted !== true) {
     return { outcome: 'refused', code: 'subject_not_allowed', reason: 'subject_from_untrusted_client' };
   }
-  // Node joins repeated fields with a comma, which would make a third subject out of two.
+  // Node joins repeated fields with a comma, which would turn two subjects into a third.
   const repeated = request.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'x-broker-subject');
   if (repeated.length > 1 || typeof named !== 'string' || !isSubject(named, MAX_NAMED_SUBJECT_LENGTH)) {
     return {

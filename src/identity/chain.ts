@@ -1,4 +1,4 @@
-// The one way from a request to its principal, used alike by the mint, HTTP, event streams and WebSocket upgrades.
+// Turns a request into its principal, in the same way for minting, HTTP, event streams and WebSocket upgrades.
 import type { ClientConfig } from '../config/config.ts';
 import { createAnonymousAuthenticator } from './anonymous.ts';
 import { createAppKeyAuthenticator } from './app-key.ts';
@@ -8,17 +8,17 @@ import { type HeaderView, readCredential, refused } from './credentials.ts';
 import { createJwtAuthenticator, type JwtAuthenticatorOptions } from './jwt/jwt-authenticator.ts';
 import type { Principal } from './principal.ts';
 
-/** What authentication looks at, and nothing else of a request. */
+/** All of a request that authentication looks at. */
 export interface RequestFacts extends HeaderView {
-  /** Raw query string without the `?`; empty where there is none. */
+  /** Raw query string without the `?`; empty if there is none. */
   readonly query: string;
   /** A WebSocket upgrade: only there may the credential be in the query. */
   readonly isUpgrade: boolean;
 }
 
 /**
- * `code` is what the caller is told and `message`, where there is one, is safe to send; `reason` goes to log and metrics only.
- * `unavailable`: the issuer's keys are out of reach, the same request may succeed later.
+ * `code` is what the caller is told and `message`, if any, is safe to send; `reason` goes to log and metrics only.
+ * `unavailable`: the issuer's keys cannot be fetched; the same request may succeed later.
  */
 export type Identification =
   | { readonly outcome: 'authenticated'; readonly principal: Principal }
@@ -31,21 +31,21 @@ export type Identification =
   | { readonly outcome: 'unavailable'; readonly reason: string };
 
 export interface Identity {
-  /** A plain value wherever the answer is known at once; a promise only while an issuer's keys are being fetched. */
+  /** A plain value if the answer is known at once; a promise only while an issuer's keys are being fetched. */
   authenticate(facts: RequestFacts): Identification | Promise<Identification>;
-  /** Loads the issuers' keys ahead of the first caller. Never rejects, and the start need not wait for it. */
+  /** Loads the issuers' keys before the first caller needs them. Never rejects, and startup need not wait for it. */
   warm(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface IdentityOptions extends JwtAuthenticatorOptions {
-  /** Asked before all others, such as the verifier of the broker's own access tokens. What they accept may come in a query. */
+  /** Asked before all others, such as the verifier of the broker's own access tokens. What they accept may be in a query. */
   readonly extra?: readonly Authenticator[];
 }
 
 /**
- * Asks the authenticators in turn; the first that is responsible decides. What one of them refuses no other is asked
- * about, and it never becomes an anonymous caller.
+ * Asks the authenticators in turn; the first that is responsible decides. A credential that one refuses is not shown to the
+ * others, and its sender never becomes an anonymous caller.
  * @throws when the client apps cannot be told apart: shared app keys, several anonymous ones
  */
 export function createIdentity(options: IdentityOptions): Identity {
@@ -90,7 +90,7 @@ function conclude(
   facts: RequestFacts,
   clients: ReadonlyMap<string, ClientConfig>,
 ): Identification {
-  // For every credential the app keys' authenticator is responsible.
+  // The app key authenticator is responsible for every credential, so there was none.
   if (answer.outcome === 'not_responsible') return refused('no_credential');
   if (answer.outcome !== 'authenticated') return answer;
   const { principal } = answer;
@@ -103,7 +103,7 @@ function conclude(
   return resolution.principal === principal ? answer : { outcome: 'authenticated', principal: resolution.principal };
 }
 
-/** URLs end up in logs and histories: only what the broker itself made for the purpose may stand there unasked. */
+/** URLs end up in logs and histories: by default only tokens that the broker itself minted may be in them. */
 function isLongLived(principal: Principal): boolean {
   return principal.method === 'app_key' || principal.method === 'jwt';
 }

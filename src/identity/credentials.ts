@@ -1,18 +1,18 @@
-// What a request brings to prove who it is: at most one credential, from the places where one may be.
+// Finds the credential of a request: at most one, in the places where one is allowed.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Credential } from './authenticator.ts';
 
-/** The parts of Node's request that are read here. `rawHeaders` shows repeated fields, which `headers` hides or joins. */
+/** The parts of Node's request that are read here. `rawHeaders` shows repeated fields, which `headers` drops or joins. */
 export interface HeaderView extends Pick<IncomingMessage, 'headers' | 'rawHeaders'> {
-  /** `null` = no further request comes on it. */
+  /** `null` = no further request comes on this connection. */
   readonly connection: Duplex | null;
 }
 
 export interface CredentialOptions {
   /**
-   * Take `access_token` and `api_key` from the query string too. Only for WebSocket upgrades: a browser cannot set headers
-   * there. Elsewhere a credential in the URL is refused rather than overlooked.
+   * Also accept `access_token` and `api_key` from the query string. Only for WebSocket upgrades, where a browser cannot set
+   * headers. Elsewhere a credential in the URL is refused, not ignored, unless another place has one.
    */
   readonly fromQuery: boolean;
 }
@@ -29,10 +29,10 @@ export type CredentialReading =
       readonly message: string;
     };
 
-/** Characters. Longer ones are refused before anything is computed over them. */
+/** Characters. Longer ones are refused before anything is computed from them. */
 export const MAX_CREDENTIAL_LENGTH = 8_192;
 
-/** Refused without saying why to the caller: every such answer has one and the same body. */
+/** Refuses without telling the caller why: all such responses have the same body. */
 export function refused(reason: string): { outcome: 'refused'; code: 'unauthenticated'; reason: string } {
   return { outcome: 'refused', code: 'unauthenticated', reason };
 }
@@ -40,8 +40,8 @@ export function refused(reason: string): { outcome: 'refused'; code: 'unauthenti
 /**
  * Finds the one credential of a request: `Authorization: Bearer` (RFC 6750 §2.1), `X-API-Key`, and on upgrades the query.
  * The same text in several places is one credential; two that differ are `invalid_request`, since which one was meant
- * would be a guess. A field that is there but not acceptable is refused even where another one would do.
- * @param query raw query string without the `?`; empty where there is none
+ * would be a guess. An unacceptable field is refused even if another one would do.
+ * @param query raw query string without the `?`; empty if there is none
  */
 export function readCredential(request: HeaderView, query: string, options: CredentialOptions): CredentialReading {
   const { connection } = request;
@@ -91,7 +91,7 @@ const AMBIGUOUS: CredentialReading = {
 
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
-/** The scheme is compared without case and may be followed by more than one space (RFC 9110 §11.4); nothing may follow the token. */
+/** The scheme ignores case and may be followed by several spaces (RFC 9110 §11.4); nothing may follow the token. */
 function bearerToken(field: string): string | null {
   if (field.charCodeAt(6) !== 0x20 || field.slice(0, 6).toLowerCase() !== 'bearer') return null;
   let start = 7;
@@ -99,7 +99,7 @@ function bearerToken(field: string): string | null {
   return start === field.length ? null : field.slice(start);
 }
 
-/** Node keeps the first of several `Authorization` fields and joins several `X-API-Key` fields: only the raw list tells. */
+/** Node keeps the first of several `Authorization` fields and joins several `X-API-Key` fields: only the raw list shows them. */
 function repetition(rawHeaders: readonly string[], name: string): 'alike' | 'different' | null {
   let first: string | undefined;
   let repeated: 'alike' | null = null;

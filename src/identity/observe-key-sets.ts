@@ -1,9 +1,9 @@
-// What happens to the issuers' keys, told to the log and the metrics.
+// Reports what happens to the issuers' keys to the log and the metrics.
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { KeySetEvent } from './jwt/key-set.ts';
 
-/** Fetches that end as the one before them did are lines of level `debug`: an issuer that is away for a day is one warning. */
+/** Fetches that end like the one before are logged at `debug`: an issuer that is away for a day gives one warning. */
 export function observeKeySets(logger: Logger, metrics: Metrics): (event: KeySetEvent) => void {
   return (event) => {
     const { issuer, isNews } = event;

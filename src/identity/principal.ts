@@ -5,21 +5,21 @@ import type { Grant } from '../config/grant.ts';
 export type AuthenticationMethod = 'app_key' | 'jwt' | 'access_token' | 'anonymous';
 
 /**
- * The authenticated caller. One object per request, never changed after it was made.
+ * The authenticated caller. Never changed once made.
  */
 export interface Principal {
   /** Name of the client app in the configuration. */
   readonly client: string;
-  /** The end user (or device); the client's name where the credential names nobody. */
+  /** The end user (or device); the client app's name if the credential names nobody. */
   readonly subject: string;
   readonly method: AuthenticationMethod;
-  /** Verified content of the credential; empty where there is none. */
+  /** Verified content of the credential; empty if it has none. */
   readonly claims: Readonly<Record<string, unknown>>;
   /**
    * What the credential itself allows at most, before the client app's policy: from a claim of a JWT (`grants_from`)
    * or from a proxied access token. `null` = the credential does not limit it.
    */
   readonly grants: readonly Grant[] | null;
-  /** Epoch seconds after which the credential is no longer good; `null` = it does not expire. */
+  /** Epoch seconds after which the credential is no longer valid; `null` = it does not expire. */
   readonly expiresAt: number | null;
 }

@@ -1,8 +1,8 @@
-// Single-use access tokens: good for opening one WebSocket, within a minute. They may stand in a URL, which is where a browser has to
-// put them, because nobody who reads the URL later can do anything with them.
+// Single-use access tokens: each can open one WebSocket, within a minute. They may be in a URL, the only place a browser can put them,
+// because they are useless to anybody who reads the URL later.
 import type { Principal } from './principal.ts';
 
-/** The longest life, seconds: enough to open a socket, on a bad network too. */
+/** The longest lifetime, seconds: enough to open a socket even on a bad network. */
 export const SINGLE_USE_MAX_SECONDS = 60;
 
 export interface SingleUse {
@@ -12,7 +12,7 @@ export interface SingleUse {
   readonly expiresAt: number;
 }
 
-/** What makes a principal's credential a single-use one; `null` = it is none. */
+/** The id and expiry of a principal's single-use token; `null` = its credential is not one. */
 export function singleUseOf({ method, claims, expiresAt }: Principal): SingleUse | null {
   if (method !== 'access_token' || claims['single_use'] !== true) return null;
   const id = claims['jti'];
@@ -20,13 +20,13 @@ export function singleUseOf({ method, claims, expiresAt }: Principal): SingleUse
   return { id: typeof id === 'string' ? id : '', expiresAt: expiresAt ?? 0 };
 }
 
-/** Remembers which of them were used, for as long as they could be used again. */
+/** Remembers which single-use tokens were used, for as long as they could be used again. */
 export interface SpentTokens {
   /**
    * @param by unique: the request that opens a socket with it
    * @returns whether this was the first time
    */
   spend(token: SingleUse, by: string): Promise<boolean>;
-  /** The socket did not open: the token is good for another try, unless another request has it meanwhile. Never rejects. */
+  /** The socket did not open: the token can be used again, unless another request has used it since. Never rejects. */
   giveBack(token: SingleUse, by: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// The name by which a token is remembered: its digest, so that no text that opens a door stays in memory longer than its connection.
+// The digest by which a token is remembered, so that no usable token stays in memory longer than its connection.
 import { hash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 
@@ -17,8 +17,8 @@ declare module 'node:stream' {
 
 /**
  * SHA-256 of the whole token as base64url.
- * @param connection on which it has come: most bring the same token with every request, and to hash it each time was 3 % of what a small
- *   carried request costs. `null` = it brings no more than one, or nobody knows
+ * @param connection on which it came: most bring the same token with every request, and hashing it each time cost 3 % of a small carried
+ *   request. `null` = no further request is expected on it
  */
 export function tokenDigest(rawToken: string, connection: Duplex | null): string {
   const last = connection?.[lastToken];

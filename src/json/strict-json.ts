@@ -1,4 +1,4 @@
-// JSON that reads the same in every parser: for request bodies and for what tokens carry.
+// Accepts only JSON that every parser reads alike, for request bodies and the contents of tokens.
 import { isUtf8 } from 'node:buffer';
 
 export type StrictJson =
@@ -16,15 +16,15 @@ export type JsonFault =
 export interface StrictJsonLimits {
   /** Most members of one object. Default: no limit. */
   readonly keysMax?: number;
-  /** Most values of all objects and lists together, looked at before any of it is read. Default: no limit. */
+  /** Most values of all objects and lists together, checked before parsing. Default: no limit. */
   readonly valuesMax?: number;
 }
 
 export const DEPTH_MAX = 20;
 
 /**
- * Refuses invalid UTF-8, a byte order mark, anything behind the value, one name twice in an object (parsers differ in which they
- * keep), more than 20 levels, and the names `__proto__` and `constructor`, which a later reader could take for more than data.
+ * Refuses invalid UTF-8, a byte order mark, anything after the value, a name twice in one object (parsers differ in which they
+ * keep), more than 20 levels, and the names `__proto__` and `constructor`, which later code could take for more than data.
  * @see RFC 8259 §4, RFC 8725 §2.4
  */
 export function readStrictJson(bytes: Buffer, limits: StrictJsonLimits = {}): StrictJson {
@@ -42,11 +42,11 @@ export function readStrictJson(bytes: Buffer, limits: StrictJsonLimits = {}): St
   const census = { members: 0, fault: null, keysMax: limits.keysMax ?? Number.POSITIVE_INFINITY };
   takeCensus(value, census);
   if (census.fault !== null) return refused(census.fault);
-  // JSON.parse keeps one of two equal names and says nothing.
+  // JSON.parse silently keeps one of two equal names.
   return census.members === written ? { outcome: 'read', value } : refused('duplicate_key');
 }
 
-/** The same for what has to be an object; `null` for anything else. */
+/** Reads strict JSON that has to be an object; `null` for anything else. */
 export function readJsonObject(bytes: Buffer): Record<string, unknown> | null {
   const reading = readStrictJson(bytes);
   return reading.outcome === 'read' && isJsonObject(reading.value) ? reading.value : null;
@@ -56,7 +56,7 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether there are more values than that in a text that may be JSON. It costs a twentieth of what reading them does. */
+/** Whether a text that may be JSON has more than `max` values. Costs a twentieth of parsing them. */
 export function hasMoreValues(text: string, max: number): boolean {
   if (text.length <= max) return false;
   let values = 0;
@@ -71,7 +71,7 @@ export function hasMoreValues(text: string, max: number): boolean {
   return false;
 }
 
-/** Colons outside of strings: one for every member of valid JSON. `null` = nested too deeply. */
+/** Counts the colons outside strings: one per member of valid JSON. `null` = nested too deeply. */
 function countWrittenMembers(text: string): number | null {
   let members = 0;
   let depth = 0;
@@ -87,7 +87,7 @@ function countWrittenMembers(text: string): number | null {
   return members;
 }
 
-/** Index of the closing quote; behind the end where there is none. */
+/** Index of the closing quote; past the end if there is none. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;

@@ -1,4 +1,4 @@
-// What is carried at this moment by all replicas. Each knows its own: they are asked, and do it.
+// Lists and ends the sessions of all replicas. Each replica knows only its own, so all of them are asked.
 import type { Peers } from '../store/peers.ts';
 import type { Sessions, SessionView } from './sessions.ts';
 
@@ -8,15 +8,15 @@ export interface SessionFilter {
   readonly subject: string | null;
 }
 
-/** A session and who carries it. */
+/** A session and the replica that carries it. */
 export interface PlacedSession extends SessionView {
   readonly replica: string;
 }
 
 export interface SessionList {
-  /** At most a thousand of each replica. */
+  /** At most a thousand per replica. */
   readonly sessions: readonly PlacedSession[];
-  /** Others that fit. */
+  /** How many others fit the filter. */
   readonly leftOut: number;
   /** Replicas that did not answer: what they carry is not known. */
   readonly silent: number;
@@ -24,7 +24,7 @@ export interface SessionList {
 
 export interface AllSessions {
   list(filter: SessionFilter): Promise<SessionList>;
-  /** @returns whether there was such a session; where there was none, how many replicas did not answer */
+  /** @returns whether there was such a session; if not, how many replicas did not answer */
   kill(id: string): Promise<{ readonly killed: boolean; readonly silent: number }>;
 }
 

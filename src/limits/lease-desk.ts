@@ -1,4 +1,4 @@
-// Where one replica's leases of one kind are asked for, held and given back.
+// Asks for, holds and gives back one replica's leases of one kind.
 import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseKind, PoolRules, PoolView } from '../store/lease-rules.ts';
@@ -19,7 +19,7 @@ export interface LeaseDeskOptions {
   readonly onEvent: LimitObserver;
 }
 
-/** How many a client app has here. */
+/** How many leases a client app holds and waits for at this replica. */
 export interface LeaseLoad {
   readonly kind: LeaseKind;
   readonly client: string;
@@ -27,14 +27,14 @@ export interface LeaseLoad {
   readonly waiting: number;
 }
 
-/** What becomes of one question. */
+/** The state of one ask that was not granted at once. */
 interface Course {
   isCancelled: boolean;
   hasWaited: boolean;
   lease: Lease | null;
 }
 
-/** Names in one call: the store serves nobody else meanwhile. */
+/** Most ids in one call: the store serves nobody else meanwhile. */
 const NAMED_MAX = 500;
 const RETRY_GUESS_MS = 1_000;
 
@@ -56,10 +56,10 @@ export class LeaseDesk {
     },
     refusedUpstream: () => {
       this.#onEvent({ type: 'refused_upstream', kind: this.#kind });
-      this.#pool.lower(this.#rules).catch(() => {}); // the next refusal says it again
+      this.#pool.lower(this.#rules).catch(() => {}); // the next refusal reports it again
     },
   };
-  /** Given back, but the store did not hear it; or asked for, and its answer was not heard. */
+  /** Ids to release again: of leases given back, or asked for, where the store's answer was not received. */
   readonly #owed = new Set<string>();
   #woken: string[] = [];
   #asked = 0;
@@ -72,12 +72,12 @@ export class LeaseDesk {
     this.#onEvent = onEvent;
   }
 
-  /** Of the account; `null` = none. */
+  /** The account's limit; `null` = none. */
   get limit(): number | null {
     return this.#rules.limit;
   }
 
-  /** Held or waited for. */
+  /** Leases held or waited for. */
   get open(): number {
     return this.#held.size + this.#waits.size;
   }
@@ -109,7 +109,7 @@ export class LeaseDesk {
     return { granted: lease, cancel: () => lease.release() };
   }
 
-  /** The store says that a wait may be over. What comes in one turn of the loop is asked about together. */
+  /** The store reports that a wait may be over. Reports that arrive together are checked in one call. */
   async wake(id: string): Promise<void> {
     if (this.#waits.find(id) === undefined) return;
     this.#woken.push(id);
@@ -129,7 +129,7 @@ export class LeaseDesk {
     await this.#pay();
   }
 
-  /** Whoever waits is told this instead. */
+  /** Ends all waits with this Problem. */
   refuseWaits(problem: Problem): void {
     for (const id of this.#waits.ids()) this.#abandon(id, problem);
   }
@@ -147,7 +147,7 @@ export class LeaseDesk {
     await this.#pay();
   }
 
-  /** Nothing was free at once, or the store has not said so yet. */
+  /** Nothing was free at once, or the store has not answered yet. */
   #pending(ask: LeaseAsk, answer: Soon<LeaseAnswer>, startedMs: number): LeaseRequest {
     const course: Course = { isCancelled: false, hasWaited: false, lease: null };
     return {
@@ -193,7 +193,7 @@ export class LeaseDesk {
     return this.#waits.wait(ask, startedMs + ask.waitMs);
   }
 
-  /** The wait is over. The store is told, so that a lease granted in this very moment is not lost, and says when to come again. */
+  /** The wait is over. Releases the ask, so that a lease granted at this very moment is not lost, and learns when to try again. */
   async #giveUp(waiting: Waiting): Promise<void> {
     this.#waits.leave(waiting);
     waiting.settle(limited(await this.#release([waiting.ask.id])));
@@ -211,19 +211,19 @@ export class LeaseDesk {
     try {
       beat = await this.#pool.beat(this.#rules, this.#replica, held, waiting);
     } catch {
-      return; // the next beat comes; what is held goes on, what waits has its own end
+      return; // another beat follows; what is held goes on, and each wait has its own end
     }
-    // What ended while the question was under way has been entered again by it.
+    // Leases that ended while the call was under way have been entered again by it.
     const ended = held.filter(({ place }) => place === -1).map(({ id }) => id);
     if (ended.length > 0) void this.#release(ended);
     for (const id of beat.granted) {
       const one = this.#waits.find(id);
-      if (one !== undefined) one.settle(this.#hold(one.ask)); // else whoever has ended the wait gives it back
+      if (one !== undefined) one.settle(this.#hold(one.ask)); // otherwise whatever ended the wait gives it back
     }
     for (const id of beat.lost) void this.#askAgain(id);
   }
 
-  /** The store knows nothing of a wait that is not over: it began anew in between. */
+  /** The store does not know a wait that is not over, because it started afresh in between. */
   async #askAgain(id: string): Promise<void> {
     const waiting = this.#waits.find(id);
     if (waiting === undefined) return;
@@ -237,7 +237,7 @@ export class LeaseDesk {
       } else if (answer.outcome === 'granted') waiting.settle(this.#hold(waiting.ask));
       else waiting.settle(limited(answer.retryAfterMs));
     } catch {
-      // It is asked for again at the next look. Where it was done and not heard, the end of the wait gives it back.
+      // The next look asks again. If the lease was granted and the answer lost, the end of the wait gives it back.
     }
   }
 
@@ -247,7 +247,7 @@ export class LeaseDesk {
     return held;
   }
 
-  /** @returns when asking anew may help, milliseconds. Never rejects. */
+  /** @returns in how many milliseconds a new ask may succeed. Never rejects. */
   #release(ids: readonly string[]): Soon<number> {
     const answer = this.#pool.release(this.#rules, ids);
     return answer instanceof Promise ? this.#heard(ids, answer) : answer;

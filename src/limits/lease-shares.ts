@@ -1,4 +1,4 @@
-// From the configuration to the rules of each pool and each client app's share in it. Pure.
+// Derives the rules of each pool, and each client app's share in it, from the configuration. Pure.
 import type { ClientConfig, Config } from '../config/config.ts';
 import type { LeaseKind, PoolRules } from '../store/lease-rules.ts';
 
@@ -6,7 +6,7 @@ export interface LeaseShare {
   readonly clientMax: number | null;
   readonly subjectMax: number | null;
   readonly weight: number;
-  /** Something limits it even where the account is not limited. */
+  /** Whether the client app or its subjects have a limit, even if the account has none. */
   readonly isLimited: boolean;
 }
 
@@ -21,11 +21,11 @@ export function poolRules(
   { upstream, limits, clients }: Pick<Config, 'upstream' | 'limits' | 'clients'>,
 ): PoolRules {
   const { concurrency } = upstream;
-  // A client app never takes what it has no grant for: nothing is kept for it, and it does not stand in the queue.
+  // A client app without the grant would never use its reserve, and does not compete for the queue.
   const takers = clients.filter(({ grants }) => grants.includes(kind === 'tts_socket' ? 'tts' : kind));
   const queue = { queueMax: limits.queue.length, isShared: takers.length > 1 };
   if (kind === 'tts_socket') {
-    // An open socket generates nothing yet: there is nothing to keep free for anybody.
+    // An open socket generates nothing yet, so no reserve is kept.
     const limit = concurrency.tts === null ? null : concurrency.tts * SOCKETS_PER_GENERATION;
     return { limit, reserved: new Map(), ...queue };
   }

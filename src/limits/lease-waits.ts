@@ -1,4 +1,4 @@
-// What one replica has waiting for leases of one kind.
+// One replica's waits for leases of one kind.
 import { type Listed, LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { LeaseAsk } from '../store/lease-rules.ts';
@@ -13,9 +13,9 @@ export interface Waiting extends Listed {
 }
 
 export interface LeaseWaitsOptions {
-  /** It is time to look what became of all that wait: a word of the store's may have been lost. */
+  /** Called regularly to check on all waits, since a message from the store may have been lost. */
   readonly onLook: () => void;
-  /** It has waited long enough. */
+  /** The wait has lasted its full time. */
   readonly onLate: (waiting: Waiting) => void;
 }
 
@@ -34,7 +34,7 @@ export class LeaseWaits {
     return this.#all.size;
   }
 
-  /** Settled by whoever finds it with `find`; rejects with the Problem that it is settled with. */
+  /** Resolves or rejects with what the wait, found with `find`, is settled with. */
   wait(ask: LeaseAsk, untilMs: number): Promise<Lease | null> {
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => this.#options.onLate(waiting), Math.max(0, untilMs - performance.now()));
@@ -54,12 +54,12 @@ export class LeaseWaits {
     });
   }
 
-  /** Few wait, and their number is bounded: a walk is cheaper than a table that is filled and emptied all the time. */
+  /** Few wait, and their number is bounded: walking the list is cheaper than a table that is constantly filled and emptied. */
   find(id: string): Waiting | undefined {
     return this.#all.find(({ ask }) => ask.id === id);
   }
 
-  /** From now on it is not found, though it is not settled yet. */
+  /** From now on `find` does not find it, although it is not settled yet. */
   leave(waiting: Waiting): void {
     this.#all.delete(waiting);
   }

@@ -1,4 +1,4 @@
-// One unit of upstream concurrency, as whoever asks for it has it.
+// A lease: one unit of upstream concurrency, as its holder sees it.
 import type { Listed } from '../collections/live-list.ts';
 import type { LeaseHolder } from '../store/lease-rules.ts';
 import type { Soon } from '../store/soon.ts';
@@ -7,31 +7,31 @@ import type { Soon } from '../store/soon.ts';
 export interface Lease {
   /** Safe to call twice. */
   release(): void;
-  /** The same, for what we have ended ourselves: a moment later, as upstream notices it a moment after us and counts it until then. */
+  /** Releases it a moment later, for work that we ended ourselves: upstream counts it until it notices the end. */
   releaseLater(): void;
-  /** Upstream refused in spite of it: fewer are given out for a while. */
+  /** Reports that upstream refused in spite of it: fewer are granted for a while. */
   refusedUpstream(): void;
 }
 
 export interface LeaseRequest {
   /**
-   * At hand where nothing has to be waited for. `null` = cancelled before it was granted.
-   * Rejects with the Problem `concurrency_limited` when nothing became free in time, `store_unavailable` when nobody could say.
+   * A plain value if granted at once. `null` = cancelled before it was granted.
+   * Rejects with the Problem `concurrency_limited` if nothing became free in time, `store_unavailable` if the store was away.
    */
   readonly granted: Soon<Lease | null>;
-  /** Whoever asked is gone. What was granted is released. */
+  /** The caller is gone: ends the wait, or releases the lease if it was granted. */
   cancel(): void;
 }
 
 const LINGER_MS = 250;
 
-/** Who is told what becomes of leases. */
+/** Is told what becomes of leases. */
 export interface LeaseKeeper {
   giveBack(lease: HeldLease): void;
   refusedUpstream(): void;
 }
 
-/** In its keeper's list from the beginning to its release. */
+/** Stays in its keeper's list from the grant to the release. */
 export class HeldLease implements Lease, LeaseHolder, Listed {
   readonly id: string;
   readonly client: string;

@@ -1,5 +1,5 @@
-// Concurrency as this replica handles it: asks the store for leases, waits for them, confirms what it holds, gives back what is over.
-// Where nothing is limited there is nothing to ask, and it costs nothing.
+// Concurrency limits at this replica: asks the store for leases, waits for them, confirms those held and gives back those no longer needed.
+// Kinds that nothing limits need no leases and cost nothing.
 import type { Config } from '../config/config.ts';
 import type { Problem } from '../errors/problems.ts';
 import type { LeaseKind, PoolView } from '../store/lease-rules.ts';
@@ -17,26 +17,26 @@ export interface LeaseTaker {
 }
 
 export interface Leases {
-  /** Whether anything limits a client app's use of the kind. Where nothing does, there is nothing to ask. */
+  /** Whether anything limits a client app's use of the kind. If not, `ask` must not be called. */
   isLimited(kind: LeaseKind, client: string): boolean;
   /**
    * Asks for one lease.
    * @param waitMs how long it may take
    */
   ask(kind: LeaseKind, taker: LeaseTaker, waitMs: number): LeaseRequest;
-  /** How long requests over HTTP wait, and contexts in a socket. Milliseconds. */
+  /** How long HTTP requests and contexts in a socket may wait, milliseconds. */
   readonly waits: { readonly http: number; readonly context: number };
-  /** What is leased now, of all replicas; kinds that are limited. */
+  /** The leases of all replicas, by kind; only kinds that are limited. */
   view(): Promise<Readonly<Partial<Record<LeaseKind, PoolView>>>>;
   /** Leases that this replica holds or waits for. */
   readonly open: number;
-  /** The same by kind and client app; kinds that are limited. */
+  /** The same by kind and client app; only kinds that are limited. */
   load(): readonly LeaseLoad[];
-  /** Of the account, by kind; kinds without one are not there. */
+  /** The account's limits by kind; kinds without a limit are absent. */
   readonly limits: ReadonlyMap<LeaseKind, number>;
-  /** Whoever waits for one is told this instead. What is held goes on. */
+  /** Ends all waits with this Problem. Leases that are held stay. */
   refuseWaits(problem: Problem): void;
-  /** Confirms nothing any more. What is still held is given back. */
+  /** Stops confirming leases and gives back those still held. */
   close(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export interface LeasesOptions {
   readonly config: Pick<Config, 'upstream' | 'limits' | 'clients'>;
   readonly store: Store;
   readonly onEvent: LimitObserver;
-  /** How often what is held is confirmed; well below the life of a lease. Milliseconds. */
+  /** How often held leases are confirmed, milliseconds; well below the life of a lease. */
   readonly beatMs?: number;
 }
 
@@ -65,11 +65,11 @@ export function createLeases({ config, store, onEvent, beatMs = BEAT_MS }: Lease
   }
   const all = [...desks.values()];
   store.listen({
-    // A name says nothing about its pool; a desk that does not wait for it does nothing.
+    // An id does not tell its pool; a desk that does not wait for it does nothing.
     onWake: (id) => all.forEach((desk) => void desk.wake(id)),
     onRenewed: () => all.forEach((desk) => void desk.beat()),
   });
-  // In memory a holder cannot be lost without the store: nothing has to be confirmed.
+  // An in-memory store cannot outlive its holders, so nothing has to be confirmed.
   const timer =
     all.length > 0 && store.isShared
       ? setInterval(() => all.forEach((desk) => void desk.beat()), beatMs).unref()

@@ -1,4 +1,4 @@
-// What limits do to callers, for the metrics. Nothing in an event names a subject.
+// Events of what limits do to callers, for the metrics. No event names a subject.
 import type { QuotaUnit } from '../config/budget.ts';
 import type { LeaseKind } from '../store/lease-rules.ts';
 
@@ -8,12 +8,12 @@ export type LeaseOutcome =
   | 'granted'
   /** After a wait. */
   | 'waited'
-  /** Nothing was free, and nobody else may wait. */
+  /** Nothing was free, and the queue had no place. */
   | 'queue_full'
   /** Nothing became free in time. */
   | 'wait_over'
   | 'store_unavailable'
-  /** Whoever asked went away. */
+  /** The caller went away, or the broker was draining. */
   | 'left';
 
 /** Whose budget. */
@@ -25,13 +25,13 @@ export type LimitEvent =
       readonly kind: LeaseKind;
       readonly client: string;
       readonly outcome: LeaseOutcome;
-      /** From the question to the answer. */
+      /** From the ask to its outcome. */
       readonly waitedMs: number;
     }
   /** Cartesia refused what held a lease: the limit is lowered for a while. */
   | { readonly type: 'refused_upstream'; readonly kind: LeaseKind }
   | { readonly type: 'booked'; readonly unit: QuotaUnit; readonly client: string; readonly amount: number }
-  /** Booked, and not consumed in the end. */
+  /** Booked, but not consumed in the end. */
   | { readonly type: 'returned'; readonly unit: QuotaUnit; readonly client: string; readonly amount: number }
   | { readonly type: 'spent'; readonly unit: QuotaUnit; readonly client: string; readonly budget: BudgetOwner }
   /** A caller that is shut out was refused. */

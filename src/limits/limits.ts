@@ -1,4 +1,4 @@
-// All that holds callers back but their rates, made together over one store.
+// Creates everything that limits callers, except rate limits, over one store.
 import type { Config } from '../config/config.ts';
 import type { RateStore } from '../store/rates.ts';
 import type { Store } from '../store/store.ts';
@@ -20,7 +20,7 @@ export interface Limits {
   readonly usage: UsageRecords;
   /** `null`: this replica counts alone. */
   readonly rates: RateStore | null;
-  /** Resolves when the store was reached for the first time, and what it knows is known here. */
+  /** Resolves when the store was reached for the first time and its revocations are known here. */
   readonly ready: Promise<void>;
   close(): Promise<void>;
 }

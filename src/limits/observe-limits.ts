@@ -1,4 +1,4 @@
-// What limits do, told to the metrics: events as they come, and the state of things whenever somebody looks.
+// Reports to the metrics what limits do: events as they come, and the current state whenever metrics are read.
 import type { Store } from '../store/store.ts';
 import type { LimitMetrics } from '../telemetry/limit-metrics.ts';
 import type { LimitObserver } from './limit-event.ts';
@@ -35,7 +35,7 @@ export function observeLimits(metrics: LimitMetrics): LimitObserver {
   };
 }
 
-/** Reads nothing but what this replica knows: a look costs the store no call. */
+/** Reads only what this replica knows, without a call to the store. */
 export function measureLimits(metrics: LimitMetrics, limits: Limits, store: Store): void {
   metrics.read({
     leases: () => limits.leases.load(),

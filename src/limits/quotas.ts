@@ -1,4 +1,4 @@
-// Budgets as requests meet them: booked before, corrected after. For what is measured while it runs, booked as it goes.
+// Books requests on budgets: before they run, corrected afterwards; or as they go, for what is measured while it runs.
 import { type Budget, QUOTA_UNITS, type QuotaUnit } from '../config/budget.ts';
 import type { ClientConfig, Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
@@ -13,22 +13,22 @@ import type { BudgetOwner, LimitObserver } from './limit-event.ts';
 
 /** What was booked for one request. */
 export interface Booking {
-  /** Corrects it to what was consumed. To be called once. */
+  /** Corrects the booking to what was consumed. To be called once. */
   settle(amount: number): void;
 }
 
 export interface Quotas {
-  /** Whether any budget concerns this. */
+  /** Whether any budget of this unit concerns the client app. */
   isLimited(unit: QuotaUnit, client: string): boolean;
   /**
    * Books on every budget that concerns it, or on none. An amount of 0 asks whether anything is left.
-   * @returns at once where the store is in this process
+   * @returns a plain value where the store is in this process
    * @throws Problem `quota_exceeded`, `store_unavailable`
    */
   book(unit: QuotaUnit, taker: LeaseTaker, amount: number): Soon<Booking>;
-  /** Books what is consumed already. Never rejects: the Problem it may resolve to is the end of a budget. */
+  /** Books what has already been consumed. Never rejects; resolves to a Problem if a budget is spent. */
   consume(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Problem | null>;
-  /** Corrections that the store has not heard yet. */
+  /** Calls that the store has not confirmed and that will be repeated. */
   readonly owed: number;
 }
 
@@ -42,7 +42,7 @@ interface Shard {
   readonly lines: readonly OwnedLine[];
 }
 
-/** What is made once, for a unit and a client app: that of the client app, where it or its subjects have budgets, and that of the account. */
+/** The shards for a unit and a client app, made once: the client app's, if it or its subjects have budgets, and the account's. */
 type Plan = readonly Shard[];
 
 /** One shard's part in a booking. */
@@ -51,14 +51,14 @@ interface Part {
   readonly ask: BudgetAsk & { readonly lines: readonly OwnedLine[] };
 }
 
-/** For whom, and of what. */
+/** What is booked, and for which client app. */
 interface Bill {
   readonly unit: QuotaUnit;
   readonly client: string;
   readonly amount: number;
 }
 
-/** Counters hold whole numbers: thousandths, so that seconds of audio add up. */
+/** Counters hold whole numbers, so they count thousandths: fractions of a second of audio add up. */
 const SCALE = 1000;
 const ACCOUNT = '';
 const HOUR_MS = 3_600_000;
@@ -99,7 +99,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
     if (amount > 0) onEvent({ type, unit, client, amount });
   }
 
-  /** What all shards have answered together. @throws Problem where one has refused; the others have it back then */
+  /** Combines the answers of all shards. @throws Problem if one refused; the others are then corrected back */
   function decided(bill: Bill, parts: readonly Part[], answers: readonly (BookingAnswer | Failure)[]): Booking {
     const give = (by: number): void => {
       for (const [i, part] of parts.entries()) {
@@ -157,7 +157,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
             const answer = await budgets.consume(shard, ask);
             if (answer.outcome === 'exceeded') problem ??= spent({ ...bill, amount: 0 }, part, answer);
           } catch {
-            debts.add(() => budgets.consume(shard, ask)); // what runs goes on
+            debts.add(() => budgets.consume(shard, ask)); // a running request goes on
           }
         }),
       );
@@ -211,7 +211,7 @@ const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {
 };
 
 function exceeded(unit: QuotaUnit, amount: number, endsInMs: number): Problem {
-  // Windows end with an hour; the store's clock and ours may differ by less than half of one.
+  // Windows end on the hour; the store's clock and ours differ by less than half an hour.
   const until = new Date(Math.round((Date.now() + endsInMs) / HOUR_MS) * HOUR_MS).toISOString().slice(0, 16);
   const what = amount > 1 ? `has less left than the ${amount} that this takes` : 'is spent';
   const message = `The budget of ${UNIT_WORDS[unit]} ${what}. The next one begins at ${until}Z.`;

@@ -11,7 +11,7 @@ export interface RateVerdict {
   readonly exceeded: boolean;
   readonly limit: number;
   readonly remaining: number;
-  /** Until the window starts anew. */
+  /** Until the next window starts. */
   readonly resetSeconds: number;
 }
 
@@ -19,15 +19,15 @@ export interface RateLimiter {
   check(request: FastifyRequest): Promise<RateVerdict>;
 }
 
-/** Windows kept at a time; the one asked for least recently goes first. About 150 bytes each. */
+/** Most windows kept at a time; the least recently used is dropped first. About 150 bytes each. */
 const WINDOWS_MAX = 50_000;
 
-/** Has to be awaited once, before the first limiter is made. */
+/** To be awaited once, before the first limiter is made. */
 export async function registerRateLimits(app: FastifyInstance): Promise<void> {
   await app.register(rateLimit, { global: false });
 }
 
-/** By client address; behind a trusted proxy by the address that it names. IPv6 by its /64, which is what one customer gets. */
+/** Limits by client address, or the address that a trusted proxy names. IPv6 counts by /64, which is what one customer gets. */
 export function addressLimiter(app: FastifyInstance, rate: Rate, shared: RateStore | null): RateLimiter {
   return sharedLimiter(limiter(app, rate, addressKey), { name: 'address', rate, keyOf: addressKey, shared });
 }
@@ -41,7 +41,7 @@ export function addressKey(request: Pick<FastifyRequest, 'ip'>): string {
  * @param keyOf the whole key of a window, already unambiguous
  */
 export function limiter(app: FastifyInstance, rate: Rate, keyOf: (request: FastifyRequest) => string): RateLimiter {
-  // `cache` has to stand here: a limiter of its own does not inherit the plugin's.
+  // `cache` has to be set here: a separate limiter does not inherit the plugin's.
   const options: RateLimitOptions = {
     max: rate.max,
     timeWindow: rate.windowMs,
@@ -65,7 +65,7 @@ export function limiter(app: FastifyInstance, rate: Rate, keyOf: (request: Fasti
 }
 
 export interface SharedLimit {
-  /** Of the limiter, among all. */
+  /** Tells the limiter from the others. */
   readonly name: string;
   readonly rate: Rate;
   readonly keyOf: (request: FastifyRequest) => string;
@@ -74,8 +74,8 @@ export interface SharedLimit {
 }
 
 /**
- * Counts with the other replicas. While the store is away each counts by itself and allows its share of the limit: a rate protects
- * the broker, and nobody is turned away because it cannot be told exactly.
+ * Counts together with the other replicas. While the store is away, each counts by itself and allows its share of the limit: a rate
+ * protects the broker, so nobody is refused merely because it cannot be counted exactly.
  */
 export function sharedLimiter(alone: RateLimiter, { name, rate, keyOf, shared }: SharedLimit): RateLimiter {
   if (shared === null) return alone;

@@ -1,11 +1,11 @@
-// Who is shut out, known to every replica at once: each holds the whole list, hears of changes, and looks every second besides.
+// Decides who is shut out. Every replica holds the whole list of revocations, is told of changes, and also looks every second.
 import { Problem } from '../errors/problems.ts';
 import { revocationKey } from '../store/revocation-key.ts';
 import type { Revocation } from '../store/revocations.ts';
 import type { Store } from '../store/store.ts';
 import type { LimitObserver } from './limit-event.ts';
 
-/** Whoever is asked about: a principal, as far as revocation looks at it. */
+/** The parts of a principal that revocation looks at. */
 export interface Caller {
   readonly client: string;
   readonly subject: string;
@@ -16,31 +16,31 @@ export interface Caller {
 export interface Revocations {
   /**
    * Costs no round trip.
-   * @throws Problem `token_revoked`; `store_unavailable` where nobody can say whether it is
+   * @throws Problem `token_revoked`; `store_unavailable` if the list is not known or may be out of date
    */
   check(caller: Caller): void;
   /**
-   * Again, of a caller that was good and has waited since: for its body, or for its turn. Goes on while nobody can say.
+   * Checks a caller once more that passed `check` and has since waited for its body or its turn. Passes if the store is away.
    * @throws Problem `token_revoked`
    */
   checkAgain(caller: Caller): void;
-  /** The same for what runs already, which goes on while nobody can say: `null` = it is not shut out as far as is known. */
+  /** The same for what is already running; `null` = not shut out as far as is known. */
   refusalOf(caller: Caller): Problem | null;
   /** Resolves when the list is known for the first time. */
   readonly known: Promise<void>;
-  /** What holds, as this replica knows it. */
+  /** The revocations in force, as this replica knows them. */
   list(): readonly Revocation[];
   add(one: Revocation): Promise<void>;
   /** @returns whether it was revoked */
   remove(one: Revocation): Promise<boolean>;
-  /** Told after each change of the list: whoever is shut out now is to be found and stopped. */
+  /** `tell` is called after each change of the list, to find and stop whoever is now shut out. */
   onChange(tell: () => void): void;
   close(): void;
 }
 
-/** A change whose word was lost is found within this. Milliseconds. */
+/** A change whose message was lost is found within this. Milliseconds. */
 const LOOK_MS = 1_000;
-/** Looks in a row that may fail before the list is no longer believed: a store may be reached, and not tell this. */
+/** Looks that fail in a row before the list is no longer trusted: a store may be reachable and still not answer these. */
 const FAILED_LOOKS_MAX = 3;
 const RETRY_SECONDS = 1;
 
@@ -55,7 +55,7 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
   let list: readonly Revocation[] = [];
   let keys: ReadonlySet<string> = new Set();
   let version: string | null = null;
-  /** In memory the list begins empty, and is. */
+  /** An in-memory list starts empty and is therefore known. */
   let isKnown = !store.isShared;
   let loading: Promise<void> | null = null;
   let isStale = false;
@@ -66,7 +66,7 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
   async function load(): Promise<void> {
     do {
       isStale = false;
-      const now = await revocations.version(); // before the list: what changes in between is loaded again
+      const now = await revocations.version(); // before the list: a change in between is then loaded again
       const loaded = await revocations.list();
       list = loaded;
       keys = new Set(loaded.map(revocationKey));
@@ -91,7 +91,7 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
       if ((await revocations.version()) !== version) await refresh();
       failedLooks = 0;
     } catch {
-      failedLooks += 1; // `check` asks the store's state itself
+      failedLooks += 1; // `check` also looks at the store's state
     }
   };
   const renew = (): void => void refresh().catch(() => {});

@@ -1,4 +1,4 @@
-// What is carried at this moment by this replica, over HTTP and in sockets: to be looked at, and to be stopped.
+// The HTTP requests and sockets that this replica carries at the moment, to be listed and ended.
 import { type Listed, LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { LimitObserver } from './limit-event.ts';
@@ -8,9 +8,9 @@ export interface Session {
   /** The request's id. */
   readonly id: string;
   readonly principal: Caller;
-  /** Template of the path. */
+  /** Path template. */
   readonly endpoint: string;
-  /** Ends it; where it can still be told why, with the Problem. */
+  /** Ends it, with the Problem if the client can still be told. */
   readonly cut: (problem: Problem) => void;
 }
 
@@ -26,7 +26,7 @@ export interface SessionView {
 }
 
 export interface Sessions {
-  /** @returns to be called when it is over */
+  /** @returns a function to call when the session is over */
   add(session: Session): () => void;
   readonly open: number;
   list(): readonly SessionView[];
@@ -40,7 +40,7 @@ interface Entry extends Listed {
 }
 
 export interface SessionsOptions {
-  /** Whoever is shut out is stopped at once. */
+  /** Their changes end the sessions of whoever is shut out. */
   readonly revocations: Revocations;
   readonly onEvent: LimitObserver;
 }

@@ -1,8 +1,8 @@
-// Header fields that stand in every answer, whatever it says.
+// Header fields of every response.
 import type { FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
 
-/** The request's id, for support; and that nobody shall guess another media type than the one that is named. */
+/** Sets the request's id, for support, and forbids guessing another media type than the one that is named. */
 export function setAnswerHeaders(reply: FastifyReply): void {
   reply.header('x-request-id', reply.request.id).header('x-content-type-options', 'nosniff');
 }

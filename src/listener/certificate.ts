@@ -1,4 +1,4 @@
-// The listener's TLS certificate, read again from its files when they change.
+// Reloads the listener's TLS certificate when its files change.
 import type { Server } from 'node:https';
 import { type Certificate, loadCertificate, secureOptions } from '../config/certificate-files.ts';
 import type { CertificateFiles } from '../config/config.ts';
@@ -6,8 +6,8 @@ import { wrongPemPair } from '../config/pem-files.ts';
 import { type PemWatch, type PemWatching, watchPemFiles } from '../config/watch-pem-files.ts';
 
 /**
- * Connections that are open keep their certificate; new ones get the new.
- * @param inUse what the server was made with
+ * Open connections keep their certificate; new ones get the new one.
+ * @param inUse what the server was created with
  */
 export function watchCertificate(
   server: Server,

@@ -1,19 +1,19 @@
-// How many clients may be connected at a time. Each takes a file descriptor; whoever takes the last one takes it from the health check, and the
-// orchestrator then ends a process that is well.
+// Limits how many clients may be connected at a time. Each takes a file descriptor; once there are none left for the health check, the
+// orchestrator ends a process that is well.
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 
-/** Files, listeners, Redis, identity providers, and those who ask for health and metrics. */
+/** Descriptors kept for files, listeners, Redis, identity providers, and requests for health and metrics. */
 const OWN = 64;
 
 export interface ConnectionNeeds {
   /** Most connections that minting opens. */
   readonly mintConnections: number;
-  /** A client may need a connection to Cartesia of its own. */
+  /** Whether a client may need a connection to Cartesia of its own. */
   readonly isCarrying: boolean;
 }
 
-/** @param openFiles as many as the process may have; `null` = nothing is known of a limit, and none is set */
+/** @param openFiles most that the process may have open; `null` = no limit is known, so none is set on connections */
 export function connectionsMax(
   openFiles: number | null,
   { mintConnections, isCarrying }: ConnectionNeeds,
@@ -23,14 +23,14 @@ export function connectionsMax(
   return Math.max(Math.floor(openFiles / 4), Math.floor(isCarrying ? left / 2 : left));
 }
 
-/** Who comes when as many are connected is turned away at once, without an answer. `onTurnedAway`: told of each. */
+/** Disconnects further clients at once, without a response, while `max` are connected. `onTurnedAway` is called for each. */
 export function boundConnections(server: Server, max: number | null, onTurnedAway: (max: number) => void): void {
   if (max === null) return;
   server.maxConnections = max;
   server.on('drop', () => onTurnedAway(max));
 }
 
-/** Node has raised its soft limit to the hard one. `null` where the system does not say, or sets none. */
+/** The soft limit, which Node has raised to the hard one. `null` if the system does not tell, or sets none. */
 export function openFilesMax(): number | null {
   try {
     const limit = OPEN_FILES.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];

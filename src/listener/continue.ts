@@ -1,9 +1,9 @@
-// `Expect: 100-continue`: the client is told to send its body only after it was found worth reading.
+// `Expect: 100-continue`: tells the client to send its body only after the request was admitted.
 import type { FastifyInstance } from 'fastify';
 import { sendContinue } from './server.ts';
 
 /**
- * Sends `100 Continue` when authentication and limits are behind the request and its body is not too long anyway, so that
+ * Sends `100 Continue` once the request has passed authentication and limits, unless its body is too long anyway, so that
  * a refused request never uploads anything.
  * @see RFC 9110 §10.1.1
  */

@@ -41,13 +41,13 @@ const EXPOSED_HEADERS = [
 ];
 
 /**
- * A preflight does not say which client app it is for, so the origins of all are let through here; the admission pipeline holds
- * each request to its own app's list.
+ * A preflight does not say which client app it is for, so the origins of all are allowed here; the admission pipeline holds
+ * each request to the list of its own app.
  */
 export function corsOptions(clients: readonly ClientConfig[]): FastifyCorsOptions {
   const origins = [...new Set(clients.flatMap((client) => client.origins))];
   return {
-    // Who sends no Origin is no page, and needs none of this: the fields were 3 % of what a small carried request costs.
+    // A request without Origin does not come from a web page and needs no CORS headers; adding them cost 3 % of a small carried request.
     origin: origins.length === 0 ? false : (origin, decide) => decide(null, origin === undefined ? false : origins),
     methods: ['GET', 'POST', 'OPTIONS'],
     allowedHeaders: ALLOWED_HEADERS,

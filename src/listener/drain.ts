@@ -1,4 +1,4 @@
-// Stopping without a failed request.
+// Stops the server without failing a request.
 import type http from 'node:http';
 import net from 'node:net';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
@@ -7,21 +7,21 @@ import type { Readiness } from './readiness.ts';
 
 export interface DrainOptions {
   readonly readiness: Readiness;
-  /** Not ready, still serving: the time that load balancers need to look elsewhere. Milliseconds. */
+  /** How long to go on serving while not ready: the time that load balancers need to notice. Milliseconds. */
   readonly delayMs: number;
   /** How long open requests may take after that. Milliseconds. */
   readonly deadlineMs: number;
-  /** Connections that are no longer HTTP's, which its server does not know. Ends them within the deadline. */
+  /** Ends, within the deadline, connections that have left HTTP, which the server no longer knows. */
   readonly drainSockets?: (deadlineMs: number) => Promise<void>;
-  /** Told at the deadline how many connections have a request that is still open: a moment is left to end them with a word. */
+  /** Called at the deadline with the number of connections that still have an open request; there is a moment left for a last message. */
   readonly onDeadline?: (connections: number) => void;
-  /** How long an idle connection is kept for a request that is on its way in it. Default: a second. Milliseconds. */
+  /** How long an idle connection is kept for a request that may be on its way. Default: a second. Milliseconds. */
   readonly idleGraceMs?: number;
   /** For tests. */
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
-/** While draining, every answer asks its connection to end, so that keep-alive clients move on by themselves. */
+/** While draining, every response closes its connection, so that keep-alive clients move on by themselves. */
 export function closeConnectionsWhileDraining(app: FastifyInstance, readiness: Readiness): void {
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (readiness.state === 'draining') reply.header('connection', 'close');
@@ -30,8 +30,8 @@ export function closeConnectionsWhileDraining(app: FastifyInstance, readiness: R
 }
 
 /**
- * Not ready at once; goes on serving for the delay, without a single refusal; then stops accepting and lets what is open finish.
- * Idle connections are given a grace rather than cut at once: a request may be on its way in one.
+ * Becomes not ready at once, goes on serving for the delay without a single refusal, then stops accepting and lets open requests finish.
+ * Idle connections get a grace period rather than being cut at once: a request may be on its way.
  * Resolves when the last connection is gone or the deadline is over; what is left then is cut.
  */
 export async function drain(server: http.Server, options: DrainOptions): Promise<void> {
@@ -53,8 +53,8 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
     });
   }, deadlineMs);
   await Promise.all([closed, drainSockets?.(deadlineMs)]);
-  // The server is closed when no connection is left to count; that it was cut, a request learns at the end of the event loop's
-  // turn, and then it writes its line.
+  // The server is closed when no connection is left; a request that was cut learns of it only at the end of the event loop's turn,
+  // and then logs its line.
   await turn();
   await turn();
   clearInterval(idle);
@@ -63,5 +63,5 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
 
 /** Longer than a request needs to cross a network, shorter than anyone minds at a shutdown. */
 const IDLE_GRACE_MS = 1000;
-/** For the last event of a stream to leave. */
+/** Time for the last event of a stream to be sent. */
 const LAST_WORDS_MS = 100;

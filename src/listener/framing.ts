@@ -1,29 +1,29 @@
-// Requests that Node's parser takes and that another reader of the same bytes might take differently: refused.
+// Refuses requests that Node's parser accepts but that another parser of the same bytes might read differently.
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../errors/problems.ts';
 
-/** Most header fields a request may have. Node drops surplus fields without a word, so its own limit is off and we count. */
+/** Most header fields a request may have. Node drops surplus fields silently, so its own limit is off and we count. */
 const HEADER_FIELDS_MAX = 100;
-/** Digits of a Content-Length. More are an attempt at somebody's overflow, zeros in front or not. */
+/** Most digits of a Content-Length, leading zeros included. More are an attempt to overflow some parser. */
 const LENGTH_DIGITS_MAX = 15;
-/** Parameters of a query string: no endpoint has more than a handful. */
+/** Most parameters of a query string: no endpoint has more than a handful. */
 const PARAMETERS_MAX = 100;
 /**
- * A host and perhaps a port, or nothing (RFC 3986 §3.2). Without the comma of its grammar: no host has one, and one reader makes a list
- * of two fields with it.
+ * A host with an optional port, or nothing (RFC 3986 §3.2). Not the comma that its grammar allows: no host has one, and some parsers
+ * join two fields with it.
  */
 const HOST = /^(?:\[[\w.:%~-]+\]|[\w.~!$&'()*+;=%-]*)(?::\d{0,5})?$/;
-/** Longest request target, bytes. Query strings of the mirrored endpoints are far below. */
+/** Longest request target, bytes. Those of the mirrored endpoints are far shorter. */
 const TARGET_MAX = 8192;
 
 /**
- * Looks at one request before anything else does.
+ * Checks a request before anything else does.
  * @returns the Problem to answer with, after which the connection has to be closed, or `null`
  * @see RFC 9112 §3.2 (one Host), §6.1 (Transfer-Encoding), §6.3 (message length)
  */
 export function checkFraming(request: IncomingMessage): Problem | null {
   const { rawHeaders, httpVersion } = request;
-  // The parser takes `HTTP/2.0` in a request line for one more version of HTTP/1.
+  // The parser accepts `HTTP/2.0` in a request line as one more version of HTTP/1.
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return new Problem('invalid_request', 'Speak HTTP/1.1.');
   if (rawHeaders.length > HEADER_FIELDS_MAX * 2) return new Problem('headers_too_large');
   let hosts = 0;
@@ -54,17 +54,17 @@ export function checkFraming(request: IncomingMessage): Problem | null {
   if (encodings > 0 && (httpVersion === '1.0' || encoding?.toLowerCase() !== 'chunked')) {
     return new Problem('invalid_request', 'The only Transfer-Encoding taken is chunked, over HTTP/1.1.');
   }
-  // Node keeps the first, another reader the last: a body that is one thing to us must not be another thing to Cartesia.
+  // Node keeps the first, another parser the last: a body must not be one thing to us and another to Cartesia.
   if (hasTwoTypes) return new Problem('invalid_request', 'The header Content-Type is there twice, and differs.');
   return checkTarget(request.url ?? '');
 }
 
-/** Whether the head says anything of a body, be it that there is an empty one. */
+/** Whether the head mentions a body, even an empty one. */
 export function mentionsBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
-/** Whether a body follows the head, of a request whose framing is clear. */
+/** Whether a body follows the head. For requests whose framing is clear. */
 export function announcesBody({ headers }: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = headers;
   return (length !== undefined && Number(length) > 0) || encoding !== undefined;

@@ -1,32 +1,32 @@
-// A request whose body may come in any number of pieces.
+// A request that stays cheap whatever number of pieces its body comes in.
 //
-// Each chunk of a chunked body is a piece, be it of one byte: Node makes an object of each and hands over one after the other, and its event
-// loop goes on reading one connection for up to 2 MB, which is 350,000 of them. Everybody else waited for seconds, and whoever keeps the
-// pieces keeps a hundred times their bytes. So a few pieces pass as they come; behind them the connection is not read until the next
-// turn of the loop, or later where there were very many, and what has been read already is put together to one piece.
+// Each chunk of a chunked body is a piece, even of one byte: Node makes an object of each and passes them on one by one, and one turn of its
+// event loop may read 2 MB from a connection, which is 350,000 of them. Everybody else then waited for seconds, and whoever kept the
+// pieces kept a hundred times their bytes. So a few pieces pass as they come; after those the connection is not read until the next turn
+// of the loop, or later if there were very many, and what has already been read is joined into one piece.
 import { IncomingMessage, type ServerResponse } from 'node:http';
 
-/** Pieces that pass in a turn. A read brings one of those that are worth it, and a turn up to 32 reads. */
+/** Pieces that pass as they come in one turn. A read brings one piece of reasonable size, and a turn has up to 32 reads. */
 const PASSED_MAX = 32;
-/** As large as a read: no more than the rest of one comes when the connection is not read any more. */
+/** As large as one read: once reading stops, no more than the rest of one read still comes. */
 const PLACE_BYTES = 65_536;
-/** In a turn; behind more than these the connection waits for as long as they are worth, which leaves it a fiftieth of the time there is. */
+/** From this many pieces in a turn the connection pauses in proportion to them, which leaves it a fiftieth of the available time. */
 const CROWD_MIN = 320;
 const CROWD_PER_MS = 20;
 
 export class IncomingRequest extends IncomingMessage {
-  /** In this turn. */
+  /** Pieces that came in this turn. */
   #pieces = 0;
-  /** Of those that came behind the ones that passed; `null` = the connection may be read. */
+  /** Joins the pieces after those that passed; `null` = the connection may be read. */
   #crowd: Crowd | null = null;
 
-  /** Called by Node's parser. @returns whether the connection is to be read on */
+  /** Called by Node's parser. @returns whether to go on reading the connection */
   override push(piece: Buffer | null): boolean {
     if (piece === null) {
       this.#passCrowd();
       return super.push(null);
     }
-    if (this.#pieces === 1) setImmediate(turnIsOver, this); // most bodies are one piece
+    if (this.#pieces === 1) setImmediate(turnIsOver, this); // not at the first: most bodies are one piece
     this.#pieces += 1;
     if (this.#pieces <= PASSED_MAX) return super.push(piece);
     this.#crowd ??= { place: null, bytes: 0, isMoreWanted: false };
@@ -36,7 +36,7 @@ export class IncomingRequest extends IncomingMessage {
     return false;
   }
 
-  /** Called by whoever reads it: the connection is read on. */
+  /** Called when the reader of the body wants more: reads on, or remembers it during a pause. */
   override _read(size: number): void {
     if (this.#crowd === null) super._read(size);
     else this.#crowd.isMoreWanted = true;
@@ -51,7 +51,7 @@ export class IncomingRequest extends IncomingMessage {
   }
 
   pauseIsOver(): void {
-    this.#passCrowd(); // of a read that somebody else began
+    this.#passCrowd(); // pieces of a read that something else began
     const isMoreWanted = this.#crowd?.isMoreWanted === true;
     this.#crowd = null;
     if (isMoreWanted) super._read(PLACE_BYTES);
@@ -67,11 +67,11 @@ export class IncomingRequest extends IncomingMessage {
 }
 
 /**
- * What is left of a body when its answer is out, and nobody has asked for any of it, passes like the rest of it would: Node itself throws it
- * away at any speed.
+ * Once the response is sent, discards the rest of a body that nobody has begun to read, at the same limited pace: Node itself would
+ * discard it at any speed.
  */
 export function takeRestSlowly(request: IncomingMessage, response: ServerResponse): void {
-  // Ahead of Node's own listener, which looks whether anybody reads.
+  // Before Node's own listener, which checks whether anybody reads.
   response.prependListener('finish', () => {
     if (!request.complete && request.readableFlowing === null) request.resume();
   });
@@ -80,7 +80,7 @@ export function takeRestSlowly(request: IncomingMessage, response: ServerRespons
 interface Crowd {
   place: Buffer | null;
   bytes: number;
-  /** Whoever reads has asked for more. */
+  /** Whether the reader of the body has asked for more. */
   isMoreWanted: boolean;
 }
 

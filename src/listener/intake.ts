@@ -1,9 +1,9 @@
-// How many requests are begun in one turn of the event loop.
+// Limits how many requests are begun in one turn of the event loop.
 //
-// With more than a thousand busy connections, Node's event loop goes on taking what arrives for as long as there is enough of it: begun as they
-// come, thousands of requests would start before the first timer runs and the first answer goes on, and all of them would be too late. So a
-// few are begun in a turn and the others wait in order of arrival, which costs next to nothing. Where the wait is long, more of it helps
-// nobody: who comes then is refused at once.
+// With more than a thousand busy connections, one turn of Node's event loop keeps accepting work for as long as more arrives. Started on
+// arrival, thousands of requests would begin before the first timer fires or the first response is sent, and all would be late. So only a
+// few start per turn; the rest wait in order of arrival, at almost no cost. Once the wait is long, new requests are refused at once, since
+// a longer wait helps nobody.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export interface Arrival {
@@ -18,9 +18,9 @@ export interface IntakeOptions {
   readonly now?: () => number;
 }
 
-/** Their beginnings take some 20 ms. */
+/** Beginning this many takes about 20 ms. */
 export const BEGUN_MAX = 64;
-/** A burst is worked off within this; when the first in line waits for longer, more comes than can be done. Milliseconds. */
+/** A burst is worked off within this; if the first in line has waited longer, more arrives than can be handled. Milliseconds. */
 export const WAIT_MAX_MS = 2_000;
 
 interface Waiting extends Arrival {
@@ -30,7 +30,7 @@ interface Waiting extends Arrival {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #now: () => number;
-  /** In this turn. */
+  /** Requests begun in this turn. */
   #begun = 0;
   /** In order of arrival. */
   readonly #waiting: Waiting[] = [];
@@ -52,21 +52,21 @@ export class Intake {
     else this.#waiting.push({ ...arrival, sinceMs: nowMs });
   }
 
-  /** It has been answered in the application's place and is not begun. @returns whether it was waiting */
+  /** Removes a request that was answered in place of the application. @returns whether it was waiting */
   withdraw(request: IncomingMessage): boolean {
     const at = this.#waiting.findIndex((one) => one.request === request);
     if (at !== -1) this.#waiting.splice(at, 1);
     return at !== -1;
   }
 
-  /** Those who wait are next. */
+  /** Begins waiting requests. */
   turnIsOver(): void {
     this.#isTurnEndAwaited = false;
     this.#begun = 0;
     while (this.#begun < BEGUN_MAX) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      if (!next.response.destroyed) this.#begin(next); // else its client has left meanwhile
+      if (!next.response.destroyed) this.#begin(next); // otherwise its client has left
     }
   }
 

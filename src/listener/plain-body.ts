@@ -1,4 +1,4 @@
-// Bodies come as they are: what is compressed would be read for what it is not, or go on without the field that says so.
+// Refuses compressed bodies: they would be misread, or forwarded without the header field that names the encoding.
 import type { IncomingHttpHeaders } from 'node:http';
 import { Problem } from '../errors/problems.ts';
 

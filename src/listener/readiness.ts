@@ -1,9 +1,9 @@
-// Whether this replica wants traffic.
+// Holds whether this replica wants traffic.
 import type { Strain } from './strain.ts';
 
 export interface Readiness {
   readonly state: 'starting' | 'ready' | 'draining';
-  /** Not ready while there is any; `null` = none. */
+  /** Not ready while there is strain; `null` = none. */
   readonly strain: Strain | null;
   set(state: Readiness['state']): void;
   setStrain(strain: Strain | null): void;

@@ -1,4 +1,4 @@
-// One id for one request, whoever answers it: the application, or the listener in its place.
+// The id of a request, the same whether the application answers it or the listener in its place.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
@@ -10,7 +10,7 @@ declare module 'node:http' {
   }
 }
 
-/** A UUID, made at the first call. For Fastify's `genReqId` too. */
+/** A UUID, made at the first call. Also Fastify's `genReqId`. */
 export function requestIdOf(request: IncomingMessage): string {
   request[id] ??= randomUUID();
   return request[id];

@@ -1,4 +1,4 @@
-// The public HTTP server: its time limits, its size limits, and an answer in our shape for whatever the parser refuses.
+// The public HTTP server: its time limits, its size limits, and an error response in our form for whatever the parser refuses.
 import { randomUUID } from 'node:crypto';
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import https from 'node:https';
@@ -19,7 +19,7 @@ import { asksForWebSocket, beginAnswer, responseTo } from './upgrade.ts';
 export interface ServerOptions {
   /** `null` = plain HTTP. */
   readonly tls: Certificate | null;
-  /** Told of everything that is refused before the application sees it. */
+  /** Called for everything that is refused before the application sees it. */
   readonly onRefused?: (problem: Problem, requestId: string) => void;
   /** For tests: shorter clocks. */
   readonly timeouts?: Partial<ServerTimeouts>;
@@ -33,9 +33,9 @@ export interface ServerTimeouts {
   readonly requestMs: number;
   /** An idle connection. Longer than the 60 s of common load balancers, so that they close first and never race us. */
   readonly keepAliveMs: number;
-  /** A client that takes nothing of its answer. */
+  /** A client that reads nothing of its response. */
   readonly stalledMs: number;
-  /** How often the first two are looked at. */
+  /** How often the first two are checked. */
   readonly checkMs: number;
 }
 
@@ -48,8 +48,8 @@ export const TIMEOUTS: ServerTimeouts = {
 };
 
 /**
- * An idle connection where a proxy stands in front: longer than most keep theirs to us (Traefik 90 s, Caddy two minutes, Google's ten). One
- * that sends a request as we close answers its caller 502, for it must not send a POST again.
+ * An idle connection from a proxy in front: longer than most proxies keep it (Traefik 90 s, Caddy two minutes, Google's ten). A proxy that
+ * sends a request just as we close answers its caller with 502, since it must not send a POST again.
  */
 export const KEEP_ALIVE_BEHIND_PROXY_MS = 620_000;
 
@@ -64,7 +64,7 @@ declare module 'node:http' {
   }
 }
 
-/** For Fastify's `serverFactory`, with `noClientErrorHandler` beside it. The caller listens and closes. */
+/** For Fastify's `serverFactory`, together with `noClientErrorHandler`. The caller listens and closes. */
 export function createServer(handler: RequestListener, options: ServerOptions): http.Server {
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const { tls, onRefused } = options;
@@ -74,13 +74,13 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     keepAliveTimeout: timeouts.keepAliveMs,
     connectionsCheckingInterval: timeouts.checkMs,
     maxHeaderSize: HEADER_BLOCK_MAX_BYTES,
-    requireHostHeader: false, // Node would answer in its own shape; framing.ts asks for it
+    requireHostHeader: false, // checked by framing.ts: Node would answer in its own form
     insecureHTTPParser: false,
     noDelay: true,
     IncomingMessage: IncomingRequest,
-    // A request without a body has no stream to be read, ended and closed.
+    // Saves a request without a body the reading, ending and closing of a stream.
     optimizeEmptyRequests: true,
-    // Not in every Node that we run on; where it is missing, the listener below sorts them out.
+    // Not in every Node version that we support; without it, the `upgrade` listener below gets every kind of upgrade.
     shouldUpgradeCallback: asksForWebSocket,
   };
   const server: http.Server =
@@ -120,20 +120,20 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   const take = (request: IncomingMessage, response: ServerResponse, problem: Problem | null): void =>
     turnsOf(request.socket, handling).take(request, response, problem);
 
-  // Nothing has moved on a connection, not even out of the queue below Node. Progress comes in steps: Linux lets us write again when a
-  // third of its buffer is free, which is 1.4 MB at most, and a player that reads speech as it plays it takes 30 to 90 seconds for that.
+  // Fires when nothing has moved on a connection, not even out of the queue below Node. Progress comes in steps: Linux lets us write again
+  // when a third of its buffer is free, 1.4 MB at most, and a player that reads speech as it plays it takes 30 to 90 seconds for that.
   server.setTimeout(timeouts.stalledMs, (socket) => {
     if (socket.writableLength > 0 || !turnsOf(socket, handling).isBusy) socket.destroy();
   });
   server.on(tls === null ? 'connection' : 'secureConnection', endGently);
   server.on('request', (request, response) => {
-    // An upgrade that nobody here offers is ignored, but Node's parser drops what came behind it.
+    // An upgrade to a protocol that we do not offer is ignored, but Node's parser drops what came after it.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     if (announcesBody(request)) takeRestSlowly(request, response);
     take(request, response, checkFraming(request));
   });
   server.on('upgrade', (request, stream, head) => {
-    stream.on('error', () => stream.destroy()); // before all else: Node has just taken its own listeners away
+    stream.on('error', () => stream.destroy()); // before all else: Node has just removed its own listeners
     const socket = stream as Socket; // an HTTP server's connections are sockets
     const isPipelined = turnsOf(socket, handling).isBusy;
     const response = responseTo(request, { socket, head });
@@ -146,12 +146,12 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     take(request, response, checkFraming(request) ?? new Problem('expectation_failed'));
   server.on('checkExpectation', unmet);
   server.on('checkContinue', (request, response) => {
-    // Node comes here with a list, too, of which `100-continue` is one member.
+    // Node also comes here for a list of which `100-continue` is one member.
     if (request.headers.expect?.toLowerCase() !== '100-continue') {
       unmet(request, response);
       return;
     }
-    // Until its body is asked for, nobody can tell whether the next bytes are that body or the next request.
+    // Until we ask for the body, it is unclear whether the next bytes are that body or the next request.
     const { shouldKeepAlive } = response;
     response.shouldKeepAlive = false;
     request[sendContinue] = () => {
@@ -161,15 +161,15 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     take(request, response, checkFraming(request));
   });
   server.on('connect', (_request, socket) => {
-    socket.on('error', () => socket.destroy()); // Node has just taken its own listeners away
+    socket.on('error', () => socket.destroy()); // Node has just removed its own listeners
     const problem = new Problem('invalid_request', 'This is not a tunnel.');
     turnsOf(socket, handling).close(problem, farewell(problem));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    if (isLate && turnsOf(socket, handling).isTakingItsTime) return; // Node says it once
+    if (isLate && turnsOf(socket, handling).isTakingItsTime) return; // Node reports it only once
     const problem = parseProblem(error.code);
-    // Of a connection that has brought nothing nobody waits for an answer, and one could cross with the first request.
+    // On a connection that has sent nothing nobody awaits a response, and one could cross with the first request.
     const isUnused = isLate && (socket as Socket).bytesRead === 0;
     if (problem === null || isUnused || !socket.writable) socket.destroy();
     else turnsOf(socket, handling).close(problem, farewell(problem));
@@ -178,8 +178,8 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
 }
 
 /**
- * A request that announces no body has none, whatever `Content-Type` it names: Node has ended it already, and a parser that is chosen
- * by that type would wait for an end that never comes. Nor has a DELETE of no length: clients put both fields on whatever they send.
+ * Drops the `Content-Type` of a request that mentions no body: Node has already ended it, and a parser chosen by that type would wait
+ * for an end that never comes. The same for a DELETE of length 0: some clients put both fields on whatever they send.
  */
 function forgetTypeOfNothing(request: IncomingMessage): void {
   const { headers, method } = request;
@@ -188,17 +188,17 @@ function forgetTypeOfNothing(request: IncomingMessage): void {
   if (!hasBody) headers['content-type'] = undefined;
 }
 
-/** Without `shouldUpgradeCallback` every kind of upgrade comes here, and Node has stopped reading: a body would be taken for frames. */
+/** Node has stopped parsing, so a body would be taken for frames. Without `shouldUpgradeCallback` every kind of upgrade comes here. */
 function checkUpgrade(request: IncomingMessage): Problem | null {
   return (
     checkFraming(request) ?? (announcesBody(request) ? new Problem('invalid_request', 'An upgrade has no body.') : null)
   );
 }
 
-/** Fastify would add a second answer of its own to everything that `createServer` has answered already. */
+/** Keeps Fastify from adding a second response of its own to everything that `createServer` has already answered. */
 export const noClientErrorHandler = (): void => {};
 
-/** `null`: the connection itself is broken (a reset, a failed handshake), so nobody would read an answer. */
+/** `null`: the connection itself is broken (a reset, a failed handshake), so nobody would read a response. */
 function parseProblem(code: string | undefined): Problem | null {
   if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('request_timeout');
@@ -206,7 +206,7 @@ function parseProblem(code: string | undefined): Problem | null {
   return null;
 }
 
-/** Answers without reading the rest of the request; what the client still sends after that is not listened to. */
+/** Answers without reading the rest of the request; what the client still sends after that is ignored. */
 function answer(response: ServerResponse, problem: Problem, requestId: string): void {
   const body = JSON.stringify(errorBody(problem, requestId));
   response.writeHead(problem.status, {
@@ -219,7 +219,7 @@ function answer(response: ServerResponse, problem: Problem, requestId: string): 
   response.end(body);
 }
 
-/** Node ends a connection behind its last answer with `destroySoon`, which resets it when the client is still sending. */
+/** Node ends a connection after its last response with `destroySoon`, which resets it if the client is still sending. */
 function endGently(socket: Socket): void {
   socket.destroySoon = () => endConnection(socket);
 }

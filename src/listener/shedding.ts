@@ -1,4 +1,4 @@
-// Refuses new work while there is no memory for it, before anything of it is read. What runs goes on.
+// Refuses new work while there is no memory for it, before anything of it is read. Running work goes on.
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { Problem } from '../errors/problems.ts';
 import type { Readiness } from './readiness.ts';

@@ -1,4 +1,4 @@
-// Bodies that may take longer than a request otherwise may: uploads, once they were found worth reading.
+// Marks requests whose body may take longer than a request usually may: uploads, once they are admitted.
 import type { IncomingMessage } from 'node:http';
 
 const slowBody: unique symbol = Symbol('slow body');
@@ -9,12 +9,12 @@ declare module 'node:http' {
   }
 }
 
-/** From here on the time of this request is its route's business. For routes that bound it themselves, behind authentication. */
+/** Exempts a request from the server's time limit. For routes that limit its time themselves, after authentication. */
 export function allowSlowBody(request: IncomingMessage): void {
   request[slowBody] = true;
 }
 
-/** The body is still coming, and may. */
+/** Whether the body is still coming and is allowed to be slow. */
 export function isSlowBody(request: IncomingMessage): boolean {
   return request[slowBody] === true && !request.complete;
 }

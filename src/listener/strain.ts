@@ -1,34 +1,34 @@
-// Whether this process is near the end of its memory, or of its time.
+// Tells whether this process is close to running out of memory, or no longer keeps up.
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 
-/** `memory`: no new work can be taken on. `event_loop`: it was away for so long that callers noticed. */
+/** `memory`: no new work can be taken on. `event_loop`: it was blocked for so long that callers noticed. */
 export type Strain = 'memory' | 'event_loop';
 
 export interface Load {
-  /** 0 to 1, of what V8 may use for what lives on. Garbage counts too: near the limit V8 collects it before long. */
+  /** 0 to 1, of V8's limit for long-lived objects. Garbage counts too, but near the limit V8 soon collects it. */
   readonly heap: number;
-  /** 0 to 1, of what the container may use at most. */
+  /** 0 to 1, of the container's memory limit. */
   readonly resident: number;
-  /** How much later than planned this look came. Milliseconds. */
+  /** How much later than planned this check ran. Milliseconds. */
   readonly lateMs: number;
 }
 
-/** From here on work is refused; a body on its way in is a few hundred kilobytes, and many come at a time. */
+/** From here on work is refused. Bodies already on their way need the rest: a few hundred kilobytes each, and many at a time. */
 const FULL = 0.8;
-/** Below this it is taken on again. */
+/** Below this, work is accepted again. */
 const ROOM = 0.7;
 const AWAY_MS = 1_000;
 
-/** @param before what the last look found: memory has to sink further than it rose */
+/** @param before the previous result: `memory` ends only once usage falls below ROOM */
 export function strainOf({ heap, resident, lateMs }: Load, before: Strain | null): Strain | null {
   if (Math.max(heap, resident) >= (before === 'memory' ? ROOM : FULL)) return 'memory';
   return lateMs >= AWAY_MS ? 'event_loop' : null;
 }
 
 /**
- * How much V8 may keep, bytes. Its own number holds the space for new objects too, which is no help to old ones: where an operator has
- * asked for 256 MB it says 448, and the process ends at 256.
- * @param options those of Node, from the command line and `NODE_OPTIONS`
+ * V8's limit for long-lived objects, bytes. V8's own number includes the space for new objects, which does not help old ones: with a limit
+ * of 256 MB set by the operator it says 448, and the process ends at 256.
+ * @param options Node's options, from the command line and `NODE_OPTIONS`
  * @param heapSizeLimit V8's own number
  */
 export function oldSpaceLimit(options: string, heapSizeLimit: number): number {
@@ -39,17 +39,17 @@ export function oldSpaceLimit(options: string, heapSizeLimit: number): number {
 export interface StrainWatchOptions {
   readonly onChange: (strain: Strain | null) => void;
   readonly everyMs?: number;
-  /** Options of Node in the environment. */
+  /** The value of `NODE_OPTIONS`. */
   readonly nodeOptions?: string;
 }
 
-/** Four looks a second cost less than a request. */
+/** Four checks a second cost less than a request. */
 const LOOK_MS = 250;
-/** After having been away: long enough for a probe to see it. */
+/** Checks without strain before `event_loop` ends: long enough for a probe to see it. */
 const CALM_LOOKS = 4;
 
 export function watchStrain({ onChange, everyMs = LOOK_MS, nodeOptions = '' }: StrainWatchOptions): { stop(): void } {
-  const containerBytes = process.constrainedMemory(); // 0, or more than there is, where nothing limits it
+  const containerBytes = process.constrainedMemory(); // 0, or more than the machine has, if nothing limits it
   const limit = oldSpaceLimit([nodeOptions, ...process.execArgv].join(' '), getHeapStatistics().heap_size_limit);
   let current: Strain | null = null;
   let calmLooks = 0;
@@ -71,7 +71,7 @@ export function watchStrain({ onChange, everyMs = LOOK_MS, nodeOptions = '' }: S
   return { stop: () => clearInterval(timer) };
 }
 
-/** `null`: it cannot be told, for asking takes a file descriptor, and none may be left. */
+/** `null`: unknown, since reading it takes a file descriptor and none may be left. */
 function readResidentBytes(): number | null {
   try {
     return process.memoryUsage.rss();

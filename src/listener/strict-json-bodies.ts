@@ -1,4 +1,4 @@
-// Which bodies the public routes take: JSON in UTF-8, read strictly.
+// Restricts the bodies of public routes to JSON in UTF-8, read strictly.
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors/problems.ts';
 import { requirePlainBody } from './plain-body.ts';

@@ -1,15 +1,15 @@
-// JSON as the public routes and sockets take it, or the Problem that says what is wrong with it.
+// Parses the JSON that public routes and sockets accept, or throws the Problem that says what is wrong with it.
 import { Problem } from '../errors/problems.ts';
 import { DEPTH_MAX, type JsonFault, readStrictJson } from '../json/strict-json.ts';
 
-/** Wider objects are of no use to any route, and cost time to walk. */
+/** No route needs wider objects, and they cost time to walk. */
 const KEYS_MAX = 100;
-/** Of a body or message. An embedding has a few hundred; 250 kB of nothing but small objects took 60 ms to read. */
+/** Most values of a body or message. An embedding has a few hundred; 250 kB of nothing but small objects took 60 ms to read. */
 export const VALUES_MAX = 10_000;
 
 /**
- * @param what the caller sent, in the words of the refusal
- * @throws Problem `invalid_request`, which says nothing of what it holds
+ * @param what how the refusal names what the caller sent
+ * @throws Problem `invalid_request`, which reveals nothing of the content
  */
 export function parseStrictJson(bytes: Buffer, what: 'body' | 'message' = 'body'): unknown {
   if (bytes.length === 0) throw new Problem('invalid_request', `The ${what} is empty; send a JSON object.`);

@@ -1,8 +1,8 @@
-// Whose word about where a request came from is taken.
+// Decides which peers are trusted to say where a request came from.
 import { BlockList, isIP } from 'node:net';
 
 /**
- * For Fastify's `trustProxy`, whose own reading of ranges refuses /0 and knows no address with a port.
+ * For Fastify's `trustProxy`, whose own parsing of ranges refuses /0 and does not understand an address with a port.
  * @param ranges addresses and CIDRs as the settings allow them; none = nobody is trusted
  */
 export function trustedProxies(ranges: readonly string[]): false | ((address: string | undefined) => boolean) {
@@ -21,7 +21,7 @@ export function trustedProxies(ranges: readonly string[]): false | ((address: st
   };
 }
 
-/** Some proxies write `192.0.2.1:5678` or `[2001:db8::1]:5678` into X-Forwarded-For: no range holds these, and every port would be a caller of its own. */
+/** Some proxies put ports into X-Forwarded-For (`192.0.2.1:5678`, `[::1]:5678`): no range matches that, and each port would count as a caller. */
 export function withoutPort(address: string): string {
   const bracketed = BRACKETED.exec(address);
   if (bracketed?.[1] !== undefined) return bracketed[1];

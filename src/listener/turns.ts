@@ -1,7 +1,7 @@
-// Requests of one connection take turns: the next one starts when the answer of the one before is out.
+// Runs the requests of one connection in turn: each starts when the response to the one before has been sent.
 //
-// Node hands over pipelined requests as fast as it parses them. Started at once they would run although the answer of an
-// earlier one closes the connection, and nobody would ever see theirs: minted and lost. In turns, what is started is answered.
+// Node hands over pipelined requests as fast as it parses them. Started at once, they would run even if the response to an
+// earlier one closes the connection, and their tokens would be minted and lost. In turn, what is started is answered.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -12,7 +12,7 @@ import { isSlowBody } from './slow-body.ts';
 /** How a request is handled once it is its turn. */
 export interface Handling {
   readonly run: RequestListener;
-  /** Answers without the application, and closes the connection with it. `isRunning`: the application has the request already. */
+  /** Answers without the application and closes the connection. `isRunning`: the application already has the request. */
   readonly refuse: (request: IncomingMessage, response: ServerResponse, problem: Problem, isRunning: boolean) => void;
 }
 
@@ -22,9 +22,9 @@ interface Turn {
   problem: Problem | null;
 }
 
-/** Requests that may wait on one connection. Who sends more without reading answers is no client of ours. */
+/** Requests that may wait on one connection. No proper client sends more without reading responses. */
 const WAITING_MAX = 100;
-/** Characters of their heads: to read a hundred of the longest takes 10 ms, for each connection, and they are kept until their turn. */
+/** Characters of their heads in total: reading a hundred of the longest takes 10 ms per connection, and they are kept until their turn. */
 const WAITING_MAX_LENGTH = 64 * 1024;
 
 const turns: unique symbol = Symbol('turns');
@@ -35,15 +35,15 @@ declare module 'node:stream' {
   }
 }
 
-/** The turns of a connection, begun with its first request. */
+/** The turns of a connection, created with its first request. */
 export function turnsOf(socket: Duplex, handling: Handling): Turns {
   socket[turns] ??= new Turns(socket, handling);
   return socket[turns];
 }
 
-/** The connection has left HTTP behind. */
+/** To be called when the connection no longer speaks HTTP. */
 export function forgetTurns(socket: Duplex): void {
-  socket[turns] = undefined; // not deleted: that would turn the socket into a hash table of three kilobytes
+  socket[turns] = undefined; // not `delete`: that would turn the socket into a hash table of three kilobytes
 }
 
 export class Turns {
@@ -64,21 +64,21 @@ export class Turns {
     this.#handling = handling;
   }
 
-  /** An answer is still owed. */
+  /** Whether a response is still due. */
   get isBusy(): boolean {
-    return this.#current !== null; // who waits does so for one that is under way
+    return this.#current !== null; // requests wait only while one is under way
   }
 
-  /** What comes now is the body of a request that may take its time. */
+  /** Whether what comes now is the body of a request that is allowed to be slow. */
   get isTakingItsTime(): boolean {
     const current = this.#current;
     return current !== null && current === this.#last && !current.response.writableEnded && isSlowBody(current.request);
   }
 
-  /** @param problem why it is refused, after which the connection ends; `null` = it is run */
+  /** @param problem why it is refused, after which the connection ends; `null` = run it */
   take(request: IncomingMessage, response: ServerResponse, problem: Problem | null): void {
     if (this.#isClosed || !this.#socket.writable) {
-      this.#ignoreRest(); // nothing behind a refusal or a last answer is run
+      this.#ignoreRest(); // nothing after a refusal or a last response is run
       return;
     }
     const turn = { request, response, problem };
@@ -98,8 +98,8 @@ export class Turns {
 
   /**
    * What came last on the connection is not HTTP, or did not come in time. Requests that came whole before it are answered first;
-   * the answer of one that is cut off inside its body is the refusal.
-   * @param farewell the bytes that refuse what never became a request; called when they are due
+   * one that is cut off inside its body gets the refusal as its response.
+   * @param farewell returns the bytes that refuse what never became a request; called when they are due
    */
   close(problem: Problem, farewell: () => string): void {
     if (this.#isClosed) return;
@@ -113,7 +113,7 @@ export class Turns {
     if (this.#current !== last && this.#waiting.includes(last)) last.problem = problem;
     else if (this.#current === last && !last.response.headersSent) {
       this.#handling.refuse(last.request, last.response, problem, true);
-    } else if (this.#current === null) this.#end(); // it was answered before its body broke: that is its one answer
+    } else if (this.#current === null) this.#end(); // it was answered before its body broke off: no second response
   }
 
   #begin(turn: Turn): void {
@@ -121,11 +121,11 @@ export class Turns {
     this.#current = turn;
     if (problem === null) this.#handling.run(request, response);
     else this.#handling.refuse(request, response, problem, false);
-    response.on('close', this.#next); // behind the listeners of the application: it writes its line first
+    response.on('close', this.#next); // after the application's listeners: it logs its line first
   }
 
   readonly #next = (): void => {
-    // The rest of a body that had all the time is not waited for: nobody looks at the clock for it any more.
+    // The rest of a slow body is not waited for: no time limit holds for it any more.
     if (this.#current !== null && isSlowBody(this.#current.request)) this.#isClosed = true;
     this.#current = null;
     if (!this.#socket.writable) {
@@ -139,7 +139,7 @@ export class Turns {
     } else if (this.#isClosed) this.#end();
   };
 
-  /** All before has come whole: a request came behind it. */
+  /** Everything before has come whole, since a request came after it. */
   #ignoreRest(): void {
     if (this.#isDeaf) return;
     this.#isDeaf = true;
@@ -151,7 +151,7 @@ export class Turns {
   }
 }
 
-/** Of the head. */
+/** Characters of the head. */
 function lengthOf({ rawHeaders, url = '' }: IncomingMessage): number {
   let length = url.length;
   for (const text of rawHeaders) length += text.length;

@@ -1,10 +1,10 @@
-// A request that is answered before its body has come: nobody will read the rest of it.
+// Discards the rest of a body whose request is answered before it has come: nobody will read it.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { announcesBody } from './framing.ts';
 
 /**
- * For every answer that is a refusal. A body that is left where it is would hold the connection, and the client with it, until some clock
- * ends both; so the rest is read and thrown away, and the connection ends behind the answer.
+ * For every response that is a refusal. An unread body would hold the connection, and the client with it, until some timeout ends both;
+ * so the rest is read and discarded, and the connection ends after the response.
  */
 export function leaveBody(request: FastifyRequest, reply: FastifyReply): void {
   const { raw } = request;
@@ -14,7 +14,7 @@ export function leaveBody(request: FastifyRequest, reply: FastifyReply): void {
   raw.resume();
 }
 
-/** The same for every route, where much is to come. Of a small body the rest is here by now, as a rule, and the connection is worth more than that. */
+/** The same for errors of every route, if the body is long. The rest of a small one has usually come, and the connection is worth keeping. */
 export function leaveLongBodies(app: FastifyInstance): void {
   app.addHook('onError', (request, reply, _error, done) => {
     const length = request.headers['content-length'];

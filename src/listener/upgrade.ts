@@ -1,17 +1,17 @@
-// Upgrades to WebSocket on their way through the application: an ordinary request with an ordinary response, until somebody takes the
-// connection over.
+// Lets a WebSocket upgrade pass through the application as an ordinary request with an ordinary response, until a route takes over the
+// connection.
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { endConnection } from './end-connection.ts';
 import { forgetTurns } from './turns.ts';
 
-/** The connection of an upgrade, and what has already come behind the request. */
+/** The connection of an upgrade, and what has already come after the request. */
 export interface Upgrade {
   readonly socket: Socket;
   readonly head: Buffer;
 }
 
-/** On a request that asks for a WebSocket. */
+/** Set on a request that came as an upgrade. */
 export const upgradeOf: unique symbol = Symbol('upgrade');
 
 declare module 'node:http' {
@@ -25,7 +25,7 @@ export function asksForWebSocket(request: Pick<IncomingMessage, 'headers' | 'met
   return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** The parser has let go of the connection; what is answered on it is its last answer. */
+/** Makes the response to an upgrade: the last one on its connection, which the parser has let go of. */
 export function responseTo(request: IncomingMessage, upgrade: Upgrade): ServerResponse {
   request[upgradeOf] = upgrade;
   const response = new ServerResponse(request);
@@ -33,7 +33,7 @@ export function responseTo(request: IncomingMessage, upgrade: Upgrade): ServerRe
   return response;
 }
 
-/** To be called when it is the upgrade's turn: an earlier answer may still be on its way until then. */
+/** To be called when it is the upgrade's turn: until then, an earlier response may still be under way. */
 export function beginAnswer(request: IncomingMessage, response: ServerResponse): void {
   const upgrade = request[upgradeOf];
   if (upgrade === undefined) return;
@@ -43,8 +43,7 @@ export function beginAnswer(request: IncomingMessage, response: ServerResponse):
 }
 
 /**
- * The connection is no longer HTTP's: what is written from now on goes to the socket. The response closes, which is when its line is
- * logged.
+ * Takes the connection away from HTTP: from now on, writes go to the socket. The response closes, which is when its line is logged.
  */
 export function takeOver(request: IncomingMessage, response: ServerResponse): void {
   const upgrade = request[upgradeOf];

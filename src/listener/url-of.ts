@@ -1,7 +1,7 @@
-// Where a listener is reached from this machine.
+// The URL under which a listener is reached from this machine.
 import type { AddressInfo, Server } from 'node:net';
 
-/** @param server it listens on a TCP port */
+/** @param server listens on a TCP port */
 export function urlOf(server: Server, scheme: 'http' | 'https'): string {
   const { address, family, port } = server.address() as AddressInfo; // a TCP listener has one
   const everywhere = address === '0.0.0.0' || address === '::';

@@ -1,4 +1,4 @@
-// The windows of budgets: calendar hours, days and months in UTC, so that an operator knows when one ends. Pure.
+// Budget windows: calendar hours, days and months in UTC, so that an operator knows when one ends. Pure.
 import type { BudgetWindow } from '../config/budget.ts';
 
 const HOUR_MS = 3_600_000;

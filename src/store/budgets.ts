@@ -1,19 +1,19 @@
-// What is asked of budgets: counters by window, checked and booked in one step.
+// The interface to budgets: one counter per window, checked and booked in one step.
 import type { BudgetWindow } from '../config/budget.ts';
 import type { Soon } from './soon.ts';
 
 /** One counter that a booking touches. */
 export interface BudgetLine {
-  /** Unambiguous: whose budget, of what, in windows of which length. */
+  /** Unambiguous: names the owner, the unit and the window. */
   readonly name: string;
-  /** Each subject has one of its own. */
+  /** Whether each subject has a counter of its own. */
   readonly isOfSubject: boolean;
   readonly window: BudgetWindow;
   /** Whole units. */
   readonly limit: number;
 }
 
-/** What was booked on, as the store knows it: for `settle` and nothing else. */
+/** The counters that were booked on, in the store's own form; only `settle` can use them. */
 export type BookedCounters = readonly unknown[];
 
 export type BookingAnswer =
@@ -21,29 +21,29 @@ export type BookingAnswer =
   /** `line` is the position of the first budget that does not cover it. */
   | { readonly outcome: 'exceeded'; readonly line: number; readonly endsInMs: number };
 
-/** What is asked of the budgets of one shard. */
+/** One booking on the budgets of one shard. */
 export interface BudgetAsk {
-  /** Unique. What was booked under it is not booked again for two minutes. */
+  /** Unique. A booking repeated under the same id within two minutes is not made again. */
   readonly id: string;
-  /** Of the shard. */
+  /** All lines of the shard. */
   readonly lines: readonly BudgetLine[];
-  /** In whose name; it counts for the lines of subjects. */
+  /** Who consumes; selects the counter of lines where each subject has its own. */
   readonly subject: string;
   /** Whole units. */
   readonly amount: number;
 }
 
-/** Lines of one shard are booked in one step. A shard is a client app's name, or empty for the account. */
+/** All lines of a shard are booked in one step. A shard is named after its client app; the account's shard has the empty name. */
 export interface BudgetStore {
   /** Books the amount on all lines, or on none. An amount of 0 asks whether anything is left. */
   book(shard: string, ask: BudgetAsk): Soon<BookingAnswer>;
-  /** Books what is consumed already, on all lines, whatever is left; the answer says whether it was too much. */
+  /** Books what has already been consumed, on all lines, whatever is left; the answer tells whether a budget was exceeded. */
   consume(shard: string, ask: BudgetAsk): Soon<BookingAnswer>;
-  /** Takes back a booking whose answer was not heard, if there was one, and keeps it from being made later. */
+  /** Takes back a booking whose answer was not received, if it was made, and prevents it from being made later. */
   withdraw(shard: string, ask: BudgetAsk): Soon<void>;
   /**
    * Corrects a booking once it is known what was consumed.
-   * @param id of the correction: given again, nothing is changed
+   * @param id of the correction; repeating it changes nothing
    */
   settle(shard: string, id: string, counters: BookedCounters, by: number): Soon<void>;
 }

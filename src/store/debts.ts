@@ -1,23 +1,23 @@
-// What the store has not heard: said again until it has.
+// Calls that the store has not confirmed, repeated until it has.
 import type { Soon } from './soon.ts';
 
 export interface Debts {
-  /** @param pay may be called again when it has failed, and changes nothing the second time */
+  /** @param pay called again after a failure; must not take effect twice */
   add(pay: () => Soon<unknown>): void;
-  /** The store is back: everything is said now. */
+  /** The store is back: repeats everything that is open. */
   pay(): void;
   readonly open: number;
 }
 
 export interface DebtsOptions {
-  /** Beyond it the oldest give way. */
+  /** Most that are kept; beyond it the oldest are dropped. */
   readonly max?: number;
-  /** How often they are said again by themselves, milliseconds; `null` = only when `pay` is called. */
+  /** Interval of automatic repetition, milliseconds; `null` = only when `pay` is called. */
   readonly againMs?: number | null;
 }
 
 const AGAIN_MS = 1_000;
-/** At a time: whoever is back has others to serve. */
+/** Most repeated at a time: a store that has just come back has others to serve. */
 const AT_ONCE = 100;
 
 export function createDebts({ max = Number.POSITIVE_INFINITY, againMs = AGAIN_MS }: DebtsOptions = {}): Debts {
@@ -25,7 +25,7 @@ export function createDebts({ max = Number.POSITIVE_INFINITY, againMs = AGAIN_MS
   let isPaying = false;
   let clock: NodeJS.Timeout | null = null;
 
-  /** Ends with the first that fails: what comes behind it would fail too. */
+  /** Stops after the first batch with a failure: the rest would fail too. */
   async function payAll(): Promise<void> {
     if (isPaying) return;
     isPaying = true;

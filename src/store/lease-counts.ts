@@ -1,11 +1,11 @@
-// How many leases each client app and each subject of a pool holds, and how many of their asks wait.
+// Counts the leases that each client app and each subject hold in a pool, and their asks that wait.
 
 export interface Count {
   held: number;
   queued: number;
 }
 
-/** Of a subject and of its client app: found once for an ask, kept with it. */
+/** The counts of a subject and of its client app, looked up once per ask and kept with it. */
 export interface Counts {
   readonly client: Count;
   readonly subject: Count;
@@ -13,16 +13,16 @@ export interface Counts {
 
 interface ClientCounts extends Count {
   readonly subjects: Map<string, Count>;
-  /** When there are so many subjects, those that have nothing are forgotten. */
+  /** At this number of subjects, those that hold nothing and wait for nothing are forgotten. */
   tidyAt: number;
 }
 
-/** A subject that has nothing costs about 100 bytes. */
+/** An idle subject costs about 100 bytes. */
 const SUBJECTS_KEPT = 1_000;
 
 /**
- * Those of somebody who was here a moment ago are still there: a table that is filled and emptied with every lease would leave a chain
- * of old ones behind (see collections/live-list.ts).
+ * Counts stay for a while after they reach zero: a table that is filled and emptied with every lease would leave a chain of old tables
+ * behind (see collections/live-list.ts).
  */
 export class LeaseCounts {
   readonly #clients = new Map<string, ClientCounts>();

@@ -1,4 +1,4 @@
-// What stands in a pool of leases: those that are held, those that wait, and the counts beside them, which change with the entries.
+// The contents of a pool of leases: held leases, waiting asks, and the counts that change together with them.
 import { type Named, NameTable } from '../collections/name-table.ts';
 import { type Counts, LeaseCounts } from './lease-counts.ts';
 import { HOLD_GUESS_MS, type LeaseAsk, type LeaseHolder } from './lease-rules.ts';
@@ -24,17 +24,17 @@ export interface LeaseTable {
   readonly counts: LeaseCounts;
   turns: WaitingTurns;
   order: number;
-  /** Mean time that a lease was held. */
+  /** Running mean of how long leases are held, milliseconds. */
   holdMs: number;
   lowered: { readonly limit: number; readonly until: number } | null;
-  /** No expiry is before this: looking is skipped until then. */
+  /** Nothing expires before this time, so `expire` has nothing to do until then. */
   nextExpiry: number;
 }
 
-/** Since somebody began to wait. */
+/** Turns taken since the queue was last empty. */
 export interface WaitingTurns {
   readonly clients: Turns;
-  /** Of the subjects of each client app. */
+  /** Turns of the subjects, by client app. */
   readonly subjects: Map<string, Turns>;
 }
 
@@ -103,7 +103,7 @@ export function turnsOfSubjects({ turns }: LeaseTable, client: string): Turns {
   return subjects;
 }
 
-/** Drops what nobody has confirmed, and who has waited long enough. */
+/** Drops leases that were not confirmed in time, and asks whose wait is over. */
 export function expire(table: LeaseTable, now: number): void {
   if (now < table.nextExpiry) return;
   let next = Number.POSITIVE_INFINITY;
@@ -119,7 +119,7 @@ export function expire(table: LeaseTable, now: number): void {
   forgetTurns(table);
 }
 
-/** Where nobody waits, nobody has to be remembered. */
+/** Once nobody waits, turns need not be remembered. */
 export function forgetTurns(table: LeaseTable): void {
   if (table.waiters.size === 0 && table.turns.clients.taken.size > 0) table.turns = noTurns();
 }

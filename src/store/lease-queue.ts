@@ -1,4 +1,4 @@
-// Who of those that wait is next when something becomes free.
+// Decides which waiting ask is next when a lease becomes free.
 import {
   dropWaiter,
   forgetTurns,
@@ -12,13 +12,13 @@ import { isFree, isFull } from './lease-rights.ts';
 import type { LeaseTimes, PoolRules } from './lease-rules.ts';
 import { takeTurn, turnsTaken } from './lease-turns.ts';
 
-/** A waiting ask that has got its lease meanwhile. */
+/** A waiting ask that has been granted its lease. */
 export interface Granted {
   readonly id: string;
   readonly owner: string;
 }
 
-/** Hands out what is free, one turn at a time. */
+/** Grants free leases to waiting asks, one turn at a time. */
 export function serve(
   table: LeaseTable,
   rules: PoolRules,
@@ -41,8 +41,8 @@ export function serve(
 }
 
 /**
- * The client app with the fewest turns, of equals the first by name; in it the subject with the fewest, of equals the one that holds
- * less, then the eldest. The queue is bounded: to walk it costs less than to keep it in order.
+ * Of the asks that can be granted now: the client app with the fewest turns (then the first by name), within it the subject with the
+ * fewest turns (then the one holding fewer leases, then the oldest ask). The queue is bounded, so walking it costs less than sorting it.
  */
 function nextWaiter(table: LeaseTable, rules: PoolRules, now: number): Waiter | null {
   let best: Waiter | null = null;

@@ -1,4 +1,4 @@
-// Whether one more lease fits: the pool, the reserves of others, the client app, the subject.
+// Decides whether one more lease fits: into the pool, beside the reserves of others, and within the limits of client app and subject.
 import type { Counts } from './lease-counts.ts';
 import type { LeaseTable } from './lease-entries.ts';
 import type { LeaseAsk, PoolRules } from './lease-rules.ts';
@@ -25,7 +25,7 @@ export function isFull(table: LeaseTable, rules: PoolRules, now: number): boolea
   return limit !== null && table.leases.size >= limit;
 }
 
-/** `null`: it is not lowered now. */
+/** `null` = not lowered now. */
 export function loweredLimit({ lowered }: LeaseTable, now: number): number | null {
   return lowered !== null && lowered.until > now ? lowered.limit : null;
 }

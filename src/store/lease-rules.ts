@@ -1,32 +1,32 @@
-// What is asked of a pool of leases and what it answers: the words that the memory's table and Redis' script share.
+// What a pool of leases is asked and what it answers: types shared by the in-memory table and the Redis script.
 
 /** What is leased. A pool is all of the account's leases of one kind. */
 export const LEASE_KINDS = ['tts', 'stt', 'agent', 'tts_socket'] as const;
 export type LeaseKind = (typeof LEASE_KINDS)[number];
 
-/** What holds for a whole pool. Sent with each question, so that a new configuration holds as soon as a replica has it. */
+/** Rules of a whole pool. Sent with each call, so that a new configuration applies as soon as a replica has it. */
 export interface PoolRules {
   /** Most leases at a time; `null` = the account is not limited. */
   readonly limit: number | null;
-  /** Kept free for client apps, by name; only those that have a reserve. */
+  /** Leases kept free for client apps, by name; only those that have a reserve. */
   readonly reserved: ReadonlyMap<string, number>;
-  /** Most that wait at a time. A subject may have as many waiting as places are left, so none fills the queue alone. */
+  /** Most asks that wait at a time. A subject may add one only while it has fewer waiting than places are left, so none fills it alone. */
   readonly queueMax: number;
-  /** Several client apps take leases of it: none of them may fill the queue either, see `CLIENT_WAITING`. */
+  /** Several client apps compete for its leases: none of them may fill the queue alone either, see `CLIENT_WAITING`. */
   readonly isShared: boolean;
 }
 
-/** For whom a lease is. */
+/** Identifies a lease and who it is for. */
 export interface LeaseHolder {
-  /** Chosen by who asks, unique: asking again with the same name changes nothing. */
+  /** Unique, chosen by the replica that asks: asking again with the same id changes nothing. */
   readonly id: string;
   readonly client: string;
   readonly subject: string;
 }
 
 /**
- * Of a shared queue: how many times the places that are left one client app may have waiting. Alone it has four fifths of the queue; ten
- * that all want it whole have a tenth each, and a newcomer still finds a place.
+ * In a shared queue, a client app may have this many times as many asks waiting as there are places left. One that floods the queue gets
+ * four fifths of it, ten get about a tenth each, and a newcomer still finds a place.
  */
 export const CLIENT_WAITING = 4;
 
@@ -45,7 +45,7 @@ export interface LeaseAsk extends LeaseHolder {
 export type LeaseAnswer =
   | { readonly outcome: 'granted' }
   | { readonly outcome: 'queued' }
-  /** Nothing is free, and there is no waiting, or no more of it. */
+  /** Nothing is free, and the ask may not wait or the queue has no place for it. */
   | { readonly outcome: 'refused'; readonly retryAfterMs: number };
 
 /** A lease as an operator sees it. */
@@ -59,26 +59,26 @@ export interface LeaseView extends LeaseHolder {
 export interface PoolView {
   readonly leases: readonly LeaseView[];
   readonly waiting: number;
-  /** Below the configured limit for now, because upstream refused; `null` = not. */
+  /** Temporary limit below the configured one, because upstream refused; `null` = not lowered. */
   readonly loweredTo: number | null;
 }
 
-/** How long things last, milliseconds. */
+/** Durations, milliseconds. */
 export interface LeaseTimes {
-  /** A lease that its holder does not confirm is free again after this. */
+  /** A lease that its holder does not confirm expires after this. */
   readonly ttlMs: number;
-  /** The same for one that was granted to a waiting ask and not taken up yet. */
+  /** The same for a lease that was granted to a waiting ask and not taken up yet. */
   readonly offerMs: number;
   /** How long upstream's own refusal lowers the limit. */
   readonly loweredMs: number;
-  /** A store that was found empty gives nothing out for this long, so that the replicas can enter again what they hold. */
+  /** A store that was found empty grants nothing for this long, so that replicas can re-enter the leases they hold. */
   readonly warmMs: number;
 }
 
 export const LEASE_TIMES: LeaseTimes = { ttlMs: 10_000, offerMs: 2_000, loweredMs: 10_000, warmMs: 1_000 };
 
-/** A hold of a generation until one was measured. */
+/** Assumed time that a lease is held until one has been measured. */
 export const HOLD_GUESS_MS = 1_000;
 
-/** How much the newest hold counts in the mean. */
+/** Weight of the newest measurement in the running mean. */
 export const HOLD_SHARE = 0.1;

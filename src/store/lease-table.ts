@@ -1,5 +1,5 @@
-// A pool of leases with its queue, as functions over a state: who gets what, in which order. Time comes in as an argument.
-// Redis runs the same rules as a script (redis/lease-script.ts); one contract test and one comparison hold the two together.
+// The rules of a pool of leases with its queue, as functions over a state; time is an argument.
+// Redis runs the same rules as a script (redis/lease-script.ts); a contract test and a comparison keep the two in step.
 import { dropLease, dropWaiter, enqueue, expire, grant, type LeaseTable } from './lease-entries.ts';
 import { type Granted, serve } from './lease-queue.ts';
 import { isFree, loweredLimit } from './lease-rights.ts';
@@ -16,7 +16,7 @@ import {
 
 /**
  * Takes a lease, or a place in the queue.
- * @param granted told of waiting asks that were served on the way
+ * @param granted told of other waiting asks that are granted in passing
  */
 export function acquire(
   table: LeaseTable,
@@ -39,7 +39,7 @@ export function acquire(
     ask.waitMs > 0 &&
     counts.subject.queued < places &&
     (!rules.isShared || counts.client.queued < CLIENT_WAITING * places);
-  // Those who wait may not be allowed what is free: a queue that they fill is not in the way of who is.
+  // The queue may be full of asks whose own limits keep them from what is free: they must not block an ask that can be granted.
   if (!mayWait && !isFree(table, rules, ask, counts, now)) return refusal(table, rules);
   enqueue(table, ask, counts, now);
   serve(table, rules, times, now, (one) => {
@@ -47,12 +47,12 @@ export function acquire(
   });
   const lease = table.leases.get(ask.id);
   if (lease !== undefined) {
-    lease.expiresAt = now + times.ttlMs; // asked for now: nobody has to be found first
+    lease.expiresAt = now + times.ttlMs; // not `offerMs`: the holder gets this answer and need not be woken first
     return GRANTED;
   }
   const waiter = table.waiters.get(ask.id);
   if (mayWait || waiter === undefined) return QUEUED;
-  dropWaiter(table, waiter); // somebody else had it coming
+  dropWaiter(table, waiter); // what was free went to others
   return refusal(table, rules);
 }
 
@@ -61,8 +61,8 @@ function refusal(table: LeaseTable, rules: PoolRules): LeaseAnswer {
 }
 
 /**
- * Gives leases back and takes asks out of the queue; names that are unknown are harmless.
- * @returns when somebody who asks anew may have luck
+ * Gives leases back and takes asks out of the queue; unknown ids are ignored.
+ * @returns in how many milliseconds a new ask may succeed
  */
 export function release(
   table: LeaseTable,
@@ -86,15 +86,15 @@ export function release(
   return retryAfterMs(table, rules);
 }
 
-/** What became of the asks that a replica has waiting. */
+/** What became of a replica's waiting asks. */
 export interface Beat {
   readonly granted: readonly string[];
-  /** Neither waiting nor granted: too late, or the store has lost them. */
+  /** Neither waiting nor granted: they expired, or the store has lost them. */
   readonly lost: readonly string[];
 }
 
 /**
- * Confirms leases; one that the table does not know is entered again, whatever the limit: its generation is running.
+ * Confirms leases. One that the table does not know is entered again whatever the limit, because its generation is running.
  */
 export function beat(
   table: LeaseTable,
@@ -124,7 +124,7 @@ export function beat(
   return answer;
 }
 
-/** Upstream has refused although a lease was held: somebody else uses the same account, or its plan is smaller than configured. */
+/** Lowers the limit after upstream refused despite a lease: the account is used elsewhere too, or its plan is smaller than configured. */
 export function lower(table: LeaseTable, times: LeaseTimes, now: number): void {
   expire(table, now);
   table.lowered = { limit: Math.max(1, table.leases.size - 1), until: now + times.loweredMs };
@@ -148,7 +148,7 @@ export function view(table: LeaseTable, now: number): PoolView {
 const GRANTED: LeaseAnswer = { outcome: 'granted' };
 const QUEUED: LeaseAnswer = { outcome: 'queued' };
 
-/** One place in the queue moves up each time a lease is held to its end. */
+/** An estimate: the queue moves up one place each time a lease ends. */
 function retryAfterMs(table: LeaseTable, rules: PoolRules): number {
   const servers = Math.max(1, rules.limit ?? table.leases.size);
   return Math.ceil((table.holdMs * (table.waiters.size + 1)) / servers);

@@ -1,6 +1,6 @@
-// Whose turn it is among those who wait for a lease.
+// Keeps track of turns among those who wait for a lease.
 
-/** Turns taken: the one with the fewest is next. `floor` is where a newcomer starts, so that it neither waits for nor overtakes the others' past. */
+/** Turns taken by name; the name with the fewest is next. A newcomer starts at `floor`: earlier turns count neither for nor against it. */
 export interface Turns {
   floor: number;
   readonly taken: Map<string, number>;
@@ -14,7 +14,7 @@ export function turnsTaken(turns: Turns | undefined, name: string): number {
   return turns?.taken.get(name) ?? 0;
 }
 
-/** Its first ask waits: what it did not use while it did not wait is forgotten. What it does not get from now on is not. */
+/** Called when the first ask of a name begins to wait. It cannot claim turns from before; those it misses from now on count. */
 export function beginWaiting(turns: Turns, name: string): void {
   turns.taken.set(name, Math.max(turns.floor, turnsTaken(turns, name)));
 }
@@ -25,7 +25,7 @@ export function takeTurn(turns: Turns, name: string, cost: number): void {
   turns.taken.set(name, taken + cost);
 }
 
-/** Nothing of its waits any more. What it has taken is only remembered where it is more than a newcomer's: many wait once and never again. */
+/** Called when no ask of a name waits any more. Its turns are kept only if above a newcomer's: many wait once and never again. */
 export function endWaiting(turns: Turns, name: string): void {
   if (turnsTaken(turns, name) <= turns.floor) turns.taken.delete(name);
 }

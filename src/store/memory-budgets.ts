@@ -1,34 +1,34 @@
-// Budgets of a single replica.
+// Budgets of a single replica, in memory.
 import type { BudgetWindow } from '../config/budget.ts';
 import { windowOf } from './budget-window.ts';
 import type { BookingAnswer, BudgetAsk, BudgetStore } from './budgets.ts';
 
 type Window = ReturnType<typeof windowOf>;
 
-/** Of one window. What was booked on it is settled on it, also when the next one has begun. */
+/** The counter of one window. What was booked on it is settled on it, even after the next window has begun. */
 interface Counter {
   used: number;
   readonly endMs: number;
 }
 
-/** By subject; what is nobody's own stands under no name. */
+/** Counters by subject; one that is shared by all subjects stands under the empty name. */
 type Line = Map<string, Counter>;
-/** By the name of the line: names and subjects are looked up as they come, and no key is made. */
+/** Lines by name. Name and subject are looked up one after the other, so that no joint key has to be built. */
 type Shard = Map<string, Line>;
 
-/** Swept when this many were added since the last time. */
+/** Old counters are swept each time this many have been added. */
 const SWEEP_EVERY = 10_000;
 const NOBODY = '';
 
 /** @param now epoch milliseconds */
 export function createMemoryBudgets(now: () => number): BudgetStore {
   const shards = new Map<string, Shard>();
-  // A map and no record: the names of windows come from the configuration, each a text of its own, and V8 knows the keys of records by
-  // their identity. It compiled the function that reads them anew ten times a second, for ever.
+  // A Map, not a record: window names from the configuration are separate string objects, and V8 tells record keys apart by identity.
+  // With a record it recompiled the reading function ten times a second, forever.
   const windows = new Map<BudgetWindow, Window>();
   let added = 0;
 
-  /** Asked for with every booking, and the same one for an hour at least. */
+  /** Cached: every booking needs it, and a window lasts an hour at least. */
   function endOf(window: BudgetWindow, at: number): number {
     let known = windows.get(window);
     if (known === undefined || at < known.startMs || at >= known.endMs) {
@@ -84,7 +84,7 @@ export function createMemoryBudgets(now: () => number): BudgetStore {
     return exceeded ?? { outcome: 'booked', counters };
   }
 
-  // An answer of this store is always heard: nothing is asked twice, nothing withdrawn, nothing settled twice.
+  // Answers of this store cannot get lost: nothing is booked or settled twice, or withdrawn.
   return {
     book: (shard, ask) => put(shard, ask, false),
     consume: (shard, ask) => put(shard, ask, true),

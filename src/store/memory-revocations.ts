@@ -1,4 +1,4 @@
-// Revocations of a single replica.
+// Revocations of a single replica, in memory.
 import { revocationKey } from './revocation-key.ts';
 import type { Revocation, RevocationStore } from './revocations.ts';
 

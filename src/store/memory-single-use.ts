@@ -1,9 +1,9 @@
-// Names used once, of a single replica.
+// Single-use names of a single replica, in memory.
 import { RESERVE_MS, type SingleUseStore } from './single-use.ts';
 
 /** @param now epoch milliseconds */
 export function createMemorySingleUse(now: () => number): SingleUseStore {
-  /** In the order of use. All are good for about as long, so the old ones are in front. */
+  /** In order of use. All are valid for about the same time, so the oldest are in front. */
   const used = new Map<string, { readonly by: string; readonly untilMs: number }>();
 
   function forgetOld(): void {

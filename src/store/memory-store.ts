@@ -1,4 +1,4 @@
-// The store of a single replica: what it knows ends with the process, and so does everybody who holds something.
+// The in-memory store of a single replica. Its contents end with the process, and so does everyone who holds something in it.
 import { randomUUID } from 'node:crypto';
 import { createLeaseTable } from './lease-entries.ts';
 import type { Granted } from './lease-queue.ts';
@@ -14,7 +14,7 @@ import type { LeasePool, Store, StoreEvents } from './store.ts';
 export interface MemoryStoreOptions {
   /** Epoch milliseconds that never go back. */
   readonly now?: () => number;
-  /** Leases expire only where this is said: a holder in the same process cannot be lost. */
+  /** By default leases do not expire, since a holder in the same process cannot be lost. */
   readonly times?: Partial<LeaseTimes>;
 }
 
@@ -30,7 +30,7 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
   };
   const pools = new Map<LeaseKind, LeasePool>();
   const listeners: Partial<StoreEvents>[] = [];
-  // Not within the call that granted it: whoever called has not yet heard its own answer.
+  // After the call that granted it, whose caller has not received its own answer yet.
   const wake = ({ id }: Granted): void =>
     queueMicrotask(() => {
       for (const one of listeners) one.onWake?.(id);

@@ -1,4 +1,4 @@
-// What happens on the way to Redis: calls told to the metrics, changes to the log.
+// Reports calls to Redis to the metrics, and changes of its condition to the log.
 import type { LimitMetrics } from '../telemetry/limit-metrics.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { StoreObservers } from './open-store.ts';

@@ -1,4 +1,4 @@
-// The store that the configuration asks for.
+// Opens the store that the configuration asks for.
 import type { RedisTlsFiles } from '../config/config.ts';
 import type { PemWatching } from '../config/watch-pem-files.ts';
 import { createMemoryStore } from './memory-store.ts';
@@ -14,20 +14,20 @@ export interface StoreObservers {
 }
 
 /**
- * Resolves at once, also where Redis is not up yet: that is in its `state`.
+ * Resolves at once, even if Redis is not up yet: the store's `state` tells.
  * @param redis `null` = in memory
- * @param observers told of every call to Redis, and of whether it can be asked
+ * @param observers told of every call to Redis, and of whether it is usable
  */
 export async function openStore(redis: RedisAddress | null, prefix: string, observers: StoreObservers): Promise<Store> {
   if (redis === null) return createMemoryStore();
-  // Only read where it is used: the client is a tenth of a second of start.
+  // Imported only when used: loading the client takes a tenth of a second at start.
   const { createRedisStore } = await import('./redis/redis-store.ts');
   return createRedisStore({ ...redis, prefix, ...observers });
 }
 
 /**
- * Rejects where a file cannot be used.
- * @param files `null` = there are none, nor is anything said of them
+ * Rejects if a file cannot be used.
+ * @param files `null` = none are configured
  */
 export async function openRedisTls(files: RedisTlsFiles | null, watching: PemWatching): Promise<RedisTls | null> {
   if (files === null) return null;

@@ -1,4 +1,4 @@
-// Questions to all replicas at once: what only the one that carries something can tell or do.
+// Questions to all replicas at once, about what only the replica that carries a session can tell or do.
 
 export interface PeerAnswer {
   readonly replica: string;
@@ -6,15 +6,15 @@ export interface PeerAnswer {
 }
 
 export interface PeerAnswers {
-  /** This replica's own is the first. */
+  /** This replica's own comes first. */
   readonly answers: readonly PeerAnswer[];
-  /** Replicas that were heard of lately and did not answer. */
+  /** Number of replicas that were seen recently and did not answer. */
   readonly silent: number;
 }
 
 export interface Peers {
   /** Asks every replica, this one included. Never rejects, and never waits longer than a second. */
   ask(question: string): Promise<PeerAnswers>;
-  /** How this replica answers, from now on. Texts may be as long as a message is allowed to be: keep them below a megabyte. */
+  /** Sets how this replica answers from now on. A reply has to fit in one message: keep it below a megabyte. */
   answer(reply: (question: string) => string): void;
 }

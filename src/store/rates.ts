@@ -1,15 +1,15 @@
-// Requests counted by window, for all replicas together.
+// Counts requests per window, for all replicas together.
 
 export interface RateCount {
-  /** This one included. */
+  /** This request included. */
   readonly count: number;
-  /** Until the window starts anew. */
+  /** Until the next window starts. */
   readonly resetMs: number;
 }
 
 export interface RateStore {
-  /** Counts one. @param name unambiguous, of the limiter and of whom it counts */
+  /** Counts one request. @param name identifies the limiter and who is counted, unambiguously */
   hit(name: string, windowMs: number): Promise<RateCount>;
-  /** Replicas that were heard of lately, at least 1: what each may allow while it is alone. */
+  /** Replicas seen recently, at least 1: while the store is away, each allows its share of the limit. */
   readonly replicas: number;
 }

@@ -1,4 +1,4 @@
-// The name of a revocation: the same for the same thing, whoever asks.
+// The key of a revocation: the same on every replica for the same thing that is revoked.
 import type { Revocation } from './revocations.ts';
 import { storeKey } from './store-key.ts';
 

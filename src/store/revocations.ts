@@ -1,15 +1,15 @@
-// What an operator has shut out, until it is let in again.
+// What an operator has revoked and not allowed again.
 
 /** Everything; a whole client app; one subject of it; one access token. */
 export type Revocation =
   | { readonly scope: 'everything' }
   | { readonly scope: 'client'; readonly client: string }
   | { readonly scope: 'subject'; readonly client: string; readonly subject: string }
-  /** `untilMs`: when the token is no longer good by itself; epoch milliseconds. */
+  /** `untilMs`: when the token expires by itself; epoch milliseconds. */
   | { readonly scope: 'token'; readonly token: string; readonly untilMs: number };
 
 export interface RevocationStore {
-  /** All that holds now. */
+  /** All revocations in force. */
   list(): Promise<readonly Revocation[]>;
   add(one: Revocation): Promise<void>;
   /** @returns whether it was there */

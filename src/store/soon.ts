@@ -1,4 +1,4 @@
-// When an answer comes.
+// The type of an answer that may be there at once.
 
-/** At hand where the store is in this process, on its way where it is elsewhere. A promise is what a request need not wait for here. */
+/** A promise from a remote store; a plain value from one in this process, so that a request need not wait for a promise. */
 export type Soon<T> = T | Promise<T>;

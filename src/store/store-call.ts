@@ -1,9 +1,9 @@
-// One call to a store that is elsewhere, for the metrics.
+// One call to a remote store, for the metrics.
 
 export interface StoreCall {
-  /** From a fixed list: what was asked, never about whom. */
+  /** What was asked, from a fixed list; never about whom. */
   readonly call: string;
-  /** `left_alone`: not made, because the last ones failed. */
+  /** `left_alone`: not made, because the calls before it failed. */
   readonly outcome: 'ok' | 'timeout' | 'not_connected' | 'left_alone' | 'failed';
   readonly durationMs: number;
 }

@@ -1,8 +1,8 @@
-// Keys for maps and stores that are built from several texts.
+// Builds keys for maps and stores from several strings.
 
 /**
  * Joins parts so that no two different lists give the same key: (`a:b`, `c`) and (`a`, `b:c`) differ, because each part
- * stands behind its length.
+ * is preceded by its length.
  */
 export function storeKey(...parts: readonly string[]): string {
   let key = '';

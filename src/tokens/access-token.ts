@@ -1,4 +1,4 @@
-// The answer of POST /access-token.
+// The response of POST /access-token.
 import { Type } from 'typebox';
 import type { Delivery } from '../config/config.ts';
 import type { Grant } from '../config/grant.ts';
@@ -8,11 +8,11 @@ export interface AccessToken {
   readonly token: string;
   /** Epoch milliseconds, counted from before the upstream call. */
   readonly expiresAtMs: number;
-  /** The life that was granted, seconds. */
+  /** The lifetime that was granted, seconds. */
   readonly lifetimeSeconds: number;
 }
 
-/** Where a client takes its token to. */
+/** Where a client uses its token. */
 export interface Destination {
   readonly delivery: Delivery;
   /** For `new Cartesia({ baseURL })`; no trailing slash. */
@@ -43,12 +43,12 @@ export const AccessTokenSchema = Type.Object(
   { additionalProperties: false },
 );
 
-/** Whole ones: the second that has begun counts. */
+/** Whole seconds, rounded up. */
 export function secondsLeft({ expiresAtMs, lifetimeSeconds }: AccessToken, nowMs: number): number {
   return Math.min(lifetimeSeconds, Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000)));
 }
 
-/** Ask again when a fifth of the life is left: one slow or failed mint then goes unnoticed. */
+/** Ask again when a fifth of the lifetime is left: one slow or failed mint then goes unnoticed. */
 const REFRESH_AT = 0.8;
 
 export interface AccessTokenAnswer {
@@ -63,7 +63,7 @@ export interface AccessTokenAnswer {
   readonly cartesia_version: string;
 }
 
-/** @param nowMs epoch milliseconds: what upstream took, or an earlier request has used, is no longer left */
+/** @param nowMs epoch milliseconds: time that upstream took, or that passed since an earlier request, is no longer left */
 export function accessTokenAnswer(
   made: AccessToken,
   grants: readonly Grant[],

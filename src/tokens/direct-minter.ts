@@ -1,4 +1,4 @@
-// Delivery `direct`: Cartesia's own access tokens, asked for with our key.
+// Delivery `direct`: Cartesia's own access tokens, minted with our API key.
 
 import { storeKey } from '../store/store-key.ts';
 import type { TokenClient } from '../upstream/token-client.ts';
@@ -6,7 +6,7 @@ import type { Minted, Minter, MintOrder } from './minter.ts';
 
 export interface DirectMinterOptions {
   readonly client: TokenClient;
-  /** Hand a subject its still fresh token again. */
+  /** Whether a subject gets a token again that is still fresh. */
   readonly reuse: boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -18,12 +18,12 @@ export interface DirectMinterOptions {
 const REUSE_UNTIL_LEFT = 0.5;
 
 /**
- * Identical orders of one subject that are in flight are one upstream call: everything that changes the token is in the key,
- * the subject too, so nobody is handed a token that was minted for somebody else.
+ * Identical orders of one subject that are in flight share one upstream call. Their key holds everything that affects the token,
+ * the subject included, so nobody gets a token that was minted for somebody else.
  */
 export function createDirectMinter(options: DirectMinterOptions): Minter {
   const { client, reuse, now, reuseMax = 10_000 } = options;
-  /** What is over is taken out of its entry, too: a map's old tables keep entries for a while (see collections/live-list.ts). */
+  /** A call that is over is also removed from its entry, since a Map's old tables keep entries for a while (see collections/live-list.ts). */
   const inFlight = new Map<string, { call: Promise<Minted> | null }>();
   const fresh = new Map<string, Minted>();
 
@@ -66,7 +66,7 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
     mint(order) {
       if (!isShared(order)) return ask(order);
       const key = keyOf(order);
-      const running = inFlight.get(key)?.call ?? null; // begun while the budget was asked
+      const running = inFlight.get(key)?.call ?? null; // begun while the budget was being checked
       if (running !== null) return running.then(again);
 
       const entry: { call: Promise<Minted> | null } = { call: null };
@@ -85,7 +85,7 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
   };
 }
 
-/** Whoever says nothing about himself may be anybody: each gets a token of his own. */
+/** Anonymous callers may be anybody, so each request gets a token of its own. */
 function isShared({ principal }: MintOrder): boolean {
   return principal.method !== 'anonymous';
 }
@@ -94,7 +94,7 @@ function keyOf({ principal, grants, lifetimeSeconds, version }: MintOrder): stri
   return storeKey(principal.client, principal.subject, grants.join(), String(lifetimeSeconds), version);
 }
 
-/** For one more request: Cartesia is not asked for it. */
+/** The same token for another request, which causes no call to Cartesia. */
 function again(minted: Minted): Minted {
   return { ...minted, isReused: true, upstreamMs: null };
 }

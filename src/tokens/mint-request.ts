@@ -5,7 +5,7 @@ import { Problem } from '../errors/problems.ts';
 import { isJsonObject } from '../json/strict-json.ts';
 import type { Wish } from '../policy/policy.ts';
 
-/** Upstream's cap on the life of an access token, seconds. */
+/** Upstream's limit on the lifetime of an access token, seconds. */
 const EXPIRES_IN_MAX_SECONDS = 3600;
 
 const flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
@@ -64,7 +64,7 @@ function readGrants(grants: unknown): NonNullable<Wish['grants']> | null {
     if (typeof value !== 'boolean' && value !== null)
       throw invalid(`The field "grants.${key}" must be true, false or null.`);
   }
-  return grants as NonNullable<Wish['grants']>; // every key and value was looked at above
+  return grants as NonNullable<Wish['grants']>; // every key and value was checked above
 }
 
 function readExpiresIn(value: unknown): number | null {

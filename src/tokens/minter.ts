@@ -1,4 +1,4 @@
-// What a minter is. One per delivery: `direct` asks Cartesia, `proxied` signs.
+// The interface of minters, one per delivery: `direct` asks Cartesia, `proxied` signs.
 import type { Grant } from '../config/grant.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { AccessToken } from './access-token.ts';
@@ -15,16 +15,16 @@ export interface MintOrder {
 }
 
 export interface Minted extends AccessToken {
-  /** It was minted for an earlier request of the same subject, or for one at the same time. */
+  /** Whether it was minted for an earlier or concurrent request of the same subject. */
   readonly isReused: boolean;
-  /** Upstream's id of the call that made it; `null` where upstream was not asked. */
+  /** Upstream's id of the call that made it; `null` if upstream was not asked. */
   readonly upstreamRequestId: string | null;
-  /** Time spent upstream; `null` where it was not asked. */
+  /** Time spent upstream; `null` if it was not asked. */
   readonly upstreamMs: number | null;
 }
 
 export interface Minter {
-  /** A token that costs nothing: one that the subject has and that is still fresh, or one that is being made for the same order. */
+  /** A token that needs no mint of its own: the subject's last one if still fresh, or one being minted for the same order. `null` = none. */
   recall(order: MintOrder): Minted | Promise<Minted> | null;
   /** Rejects with a Problem. */
   mint(order: MintOrder): Minted | Promise<Minted>;

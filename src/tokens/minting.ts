@@ -1,4 +1,4 @@
-// Who mints for which delivery, and who knows our own tokens again.
+// Creates the minter for each delivery, and the authenticator of our own tokens.
 import type { Config, Delivery } from '../config/config.ts';
 import type { Authenticator } from '../identity/authenticator.ts';
 import type { TokenClient } from '../upstream/token-client.ts';
@@ -8,7 +8,7 @@ import { type SigningKeys, signingKeys } from './signing-keys.ts';
 
 export interface Minting {
   readonly minters: ReadonlyMap<Delivery, Minter>;
-  /** Of proxied access tokens, where there are any. */
+  /** For proxied access tokens, if any are signed. */
   readonly authenticators: readonly Authenticator[];
   /** `null`: nothing is signed. */
   readonly keys: SigningKeys | null;
@@ -28,7 +28,7 @@ export async function createMinting(
   if (tokens.signingSecrets.length === 0)
     return { minters: new Map([['direct', direct]]), authenticators: [], keys: null };
   const keys = signingKeys(tokens.signingSecrets);
-  // jose is only loaded where something is signed.
+  // jose is loaded only if something is signed.
   const [{ createProxiedMinter }, { createProxiedTokenAuthenticator }] = await Promise.all([
     import('./proxied-minter.ts'),
     import('./proxied-token-authenticator.ts'),

@@ -1,4 +1,4 @@
-// Delivery `proxied`: access tokens signed by the broker, good at the broker's mirror of Cartesia's paths.
+// Delivery `proxied`: access tokens signed by the broker, valid at the broker's mirror of Cartesia's paths.
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { Minter } from './minter.ts';
@@ -16,7 +16,7 @@ export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter
     recall: () => null,
     async mint(order) {
       const { kid, key } = keys.signer;
-      // Whole seconds, rounded down: the token is never good for longer than the answer says.
+      // Whole seconds, rounded down: the token is never valid for longer than the response says.
       const issuedAt = Math.floor(now() / 1000);
       const expiresAt = issuedAt + order.lifetimeSeconds;
       const claims: ProxiedTokenClaims = {

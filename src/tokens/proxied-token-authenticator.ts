@@ -1,4 +1,4 @@
-// The authenticator for proxied access tokens: what the broker signed, it takes back.
+// The authenticator for proxied access tokens, which the broker itself signed.
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { GRANTS } from '../config/grant.ts';
 import {
@@ -15,18 +15,18 @@ import type { SigningKeys } from './signing-keys.ts';
 export interface ProxiedTokenAuthenticatorOptions {
   /** All of them verify. */
   readonly keys: SigningKeys;
-  /** Names of the configured client apps: the token of one that was taken out of the configuration is worth nothing. */
+  /** Names of the configured client apps: tokens of one that was removed from the configuration are refused. */
   readonly clients: ReadonlySet<string>;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** The longest header segment that can be one of ours; anything longer is not looked into. */
+/** The longest header segment that can be one of ours; longer ones are not decoded. */
 const HEADER_MAX = 256;
 
 export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticatorOptions): Authenticator {
   const { keys, clients, now } = options;
-  // A token comes with every request of its life; checking it each time was 40 % of what a small request costs to carry.
+  // A token comes with every request of its lifetime; verifying it each time was 40 % of the cost of carrying a small request.
   const verified = createVerifiedTokens();
   const keyIdOf = createKeyIdReader();
 
@@ -78,7 +78,7 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
   return {
     authenticate(credential) {
       if (credential === null) return NOT_RESPONSIBLE;
-      // First, as it costs less than the cache: everybody's credential comes by here.
+      // Before the cache, since it costs less and every credential passes here.
       const kid = keyIdOf(credential.rawToken);
       if (kid === null) return NOT_RESPONSIBLE;
       return verified.recall(credential, Math.floor(now() / 1_000)) ?? verify(credential, kid);
@@ -86,10 +86,10 @@ export function createProxiedTokenAuthenticator(options: ProxiedTokenAuthenticat
   };
 }
 
-/** Issuers write one header for all the tokens of a key: this many are remembered, whoever sends them. */
+/** Issuers write the same header for all tokens of a key: this many headers are remembered, whoever sends them. */
 const HEADERS_MAX = 64;
 
-/** @returns the key id in the header of a token that says it is one of ours, else `null`. Says nothing about whether it is genuine */
+/** @returns a function that reads the key id of a token that claims to be ours, else `null`; it does not verify anything */
 function createKeyIdReader(): (rawToken: string) => string | null {
   const known = new Map<string, string | null>();
   return (rawToken) => {

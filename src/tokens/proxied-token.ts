@@ -1,4 +1,4 @@
-// What stands inside a proxied access token.
+// The contents of a proxied access token.
 import type { Grant } from '../config/grant.ts';
 
 /** Type and issuer are fixed, so that no other token signed with the same secret passes for one of ours. */
@@ -14,7 +14,7 @@ export interface ProxiedTokenClaims {
   readonly delivery: 'proxied';
   /** The token's id, a UUID: what an operator revokes. */
   readonly jti: string;
-  /** Good for one WebSocket and nothing else. */
+  /** Valid for one WebSocket and nothing else. */
   readonly single_use?: true;
   readonly iat: number;
   readonly exp: number;

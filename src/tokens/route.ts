@@ -1,4 +1,4 @@
-// POST /access-token: the way of a mint from an admitted request to an answer.
+// POST /access-token: mints a token for an admitted request.
 import type { FastifyInstance } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { Config, Delivery } from '../config/config.ts';
@@ -21,7 +21,7 @@ export interface MintRouteOptions {
   readonly quotas: Quotas;
   readonly revocations: Pick<Revocations, 'checkAgain'>;
   readonly onUndelivered: OnUndelivered;
-  /** Asked per request: where the broker is reached may be known only once it listens. */
+  /** Called per request: the broker's own address may be known only once it listens. */
   readonly destination: (delivery: Delivery) => Destination;
 }
 
@@ -47,11 +47,11 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
     },
     async (request, reply) => {
       const { principal, client } = admitted(request);
-      // As at Cartesia: an access token opens endpoints, it does not make further tokens.
+      // As at Cartesia: an access token opens endpoints but cannot mint further tokens.
       if (principal.method === 'access_token')
         throw new Problem('endpoint_not_allowed', 'An access token cannot mint access tokens.');
 
-      // Who says nothing of a body asks for nothing. Who announces an empty one has forgotten something: 400.
+      // Without a body the defaults apply. A body that is announced but empty is a mistake: 400.
       const wish = mentionsBody(request) ? readMintRequest(request.body) : {};
       const version = resolveVersion(headerOf(request.headers['cartesia-version']), {
         version: upstream.version,
@@ -75,7 +75,7 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const lifetimeSeconds = isSingleUse
         ? Math.min(decision.expiresInSeconds, SINGLE_USE_MAX_SECONDS)
         : decision.expiresInSeconds;
-      // The body may have taken its time.
+      // The caller may have been shut out while the body was arriving.
       revocations.checkAgain(principal);
       const order = { principal, grants, lifetimeSeconds, isSingleUse, version: version.version };
       const minted = await (minter.recall(order) ?? mintBooked(minter, order, options.quotas));
@@ -84,7 +84,7 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const { record } = request;
       record.upstreamMs = minted.upstreamMs;
       record.upstreamRequestId = minted.upstreamRequestId;
-      // So may Cartesia have: what is handed out now could not be taken back.
+      // Or while Cartesia was minting: a token cannot be taken back once it is handed out.
       revocations.checkAgain(principal);
       record.mint = {
         grants,
@@ -100,7 +100,7 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
   );
 }
 
-/** A token that is made anew counts against the budget of mints; one that was on its way for the same subject does not. */
+/** A new token counts against the budget of mints; one that was already being minted for the same subject does not. */
 async function mintBooked(minter: Minter, order: MintOrder, quotas: Quotas): Promise<Minted> {
   const { principal } = order;
   const booking = quotas.isLimited('mints', principal.client) ? await quotas.book('mints', principal, 1) : null;

@@ -3,15 +3,15 @@ import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Secret } from '../config/secret.ts';
 
 export interface SigningKey {
-  /** Names the secret in a token's header without telling anything about it: a hash of a hash, cut short. */
+  /** Names the secret in a token's header without revealing it: a truncated hash of a label and the secret. */
   readonly kid: string;
   readonly key: KeyObject;
 }
 
 export interface SigningKeys {
-  /** Signs from now on. */
+  /** The key that signs new tokens. */
   readonly signer: SigningKey;
-  /** `undefined`: its secret is not in use, or not any more. */
+  /** `undefined`: its secret is not, or no longer, in use. */
   find(kid: string): KeyObject | undefined;
   renew(secrets: readonly Secret[]): void;
 }

@@ -1,13 +1,13 @@
-// Tokens that were made for callers who had left: nobody has them, and yet they count at Cartesia and open what they open.
+// Reports tokens that were minted for clients that had left: nobody has them, yet they count at Cartesia and are valid.
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { SubjectHash } from '../telemetry/subject-hash.ts';
 
-/** Told when the token is there; the request's own line, `aborted`, was written when its client left. */
+/** Called when the token is there; the request's own line, `aborted`, was written when its client left. */
 export type OnUndelivered = (request: FastifyRequest) => void;
 
-/** The second audit line of such a request, and its count. */
+/** Writes the second audit line of such a request, and counts it. */
 export function reportUndelivered(logger: Logger, metrics: Metrics, subjectHash: SubjectHash): OnUndelivered {
   return ({ id, record }) => {
     const { client, subject, mint, upstreamRequestId } = record;

@@ -1,4 +1,4 @@
-// Rules over the claims of a token: values in, verdict out.
+// Checks and reads the claims of a JWT. Pure.
 import type { JwtConfig } from '../../config/config.ts';
 import { GRANTS, type Grant } from '../../config/grant.ts';
 import { isJsonObject } from '../../json/strict-json.ts';
@@ -9,13 +9,13 @@ export type Claims = Readonly<Record<string, unknown>>;
 /** Epoch seconds. */
 export interface Validity {
   readonly expiresAt: number;
-  /** `-Infinity` where the token does not say. */
+  /** `-Infinity` if the token does not say. */
   readonly notBefore: number;
 }
 
 /**
- * Reads `exp` (required), `nbf` and `iat`. A token from the future is refused by either of the latter.
- * @returns the reason for refusal as a text, otherwise the times at which the answer changes
+ * Reads `exp` (required), `nbf` and `iat`. Either of the latter makes a token from the future invalid.
+ * @returns the reason for refusal as a string, otherwise the times between which the token is valid
  */
 export function readValidity(claims: Claims): Validity | string {
   const { exp, nbf, iat } = claims;
@@ -30,14 +30,14 @@ function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }
 
-/** `null` = good now. */
+/** The reason for refusal; `null` = valid now. */
 export function timeComplaint(validity: Validity, nowSeconds: number, toleranceSeconds: number): string | null {
   if (validity.expiresAt <= nowSeconds - toleranceSeconds) return 'jwt_expired';
   if (validity.notBefore > nowSeconds + toleranceSeconds) return 'jwt_not_yet_valid';
   return null;
 }
 
-/** `aud` is one text or a list of texts (RFC 7519 §4.1.3); one of them must be ours. */
+/** `aud` is a string or a list of strings (RFC 7519 §4.1.3); one of them must be ours. */
 export function isForAudience(claims: Claims, audience: readonly string[]): boolean {
   const { aud } = claims;
   if (typeof aud === 'string') return audience.includes(aud);
@@ -45,7 +45,7 @@ export function isForAudience(claims: Claims, audience: readonly string[]): bool
   return aud.some((item) => audience.includes(item));
 }
 
-/** Every claim named in `require` is there and has one of its values. Numbers and booleans are compared as JSON writes them. */
+/** Whether every claim named in `require` is there with one of its values. Numbers and booleans are compared as JSON writes them. */
 export function meetsRequirements(claims: Claims, require: JwtConfig['require']): boolean {
   return Object.entries(require).every(([path, allowed]) => {
     const values = claimTexts(claimAt(claims, path), SPACE_SEPARATED.has(path));
@@ -53,7 +53,7 @@ export function meetsRequirements(claims: Claims, require: JwtConfig['require'])
   });
 }
 
-/** What the token allows at most. A missing claim allows nothing; without a rule the token does not limit (`null`). */
+/** What the token allows at most. A missing claim allows nothing; without a rule the token limits nothing (`null`). */
 export function grantsFromClaims(claims: Claims, rule: JwtConfig['grantsFrom']): readonly Grant[] | null {
   if (rule === null) return null;
   const given = new Set<Grant>();
@@ -63,7 +63,7 @@ export function grantsFromClaims(claims: Claims, rule: JwtConfig['grantsFrom']):
   return GRANTS.filter((grant) => given.has(grant));
 }
 
-/** The user's name for logs, limits and tokens; `null` where the claim is missing or no printable ASCII text. */
+/** The user's name for logs, limits and tokens; `null` if the claim is missing or not printable ASCII text. */
 export function subjectFromClaims(claims: Claims, path: string): string | null {
   const subject = claimAt(claims, path);
   return typeof subject === 'string' && isSubject(subject, MAX_SUBJECT_LENGTH) ? subject : null;
@@ -71,7 +71,7 @@ export function subjectFromClaims(claims: Claims, path: string): string | null {
 
 /**
  * The claim at a path such as `realm_access.roles`. A name that itself has dots (`https://example.com/roles`) wins over a
- * path through objects; only own members count, so that `constructor` is no claim.
+ * path through objects; only own members count, so that `constructor` is not a claim.
  */
 export function claimAt(claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path];
@@ -84,7 +84,7 @@ export function claimAt(claims: Claims, path: string): unknown {
   return undefined;
 }
 
-/** RFC 8693 §4.2 and Microsoft's spelling of it. Other claims may hold sentences, whose words must not count one by one. */
+/** RFC 8693 §4.2 and Microsoft's spelling of it. Other claims may hold sentences, whose words must not count separately. */
 const SPACE_SEPARATED: ReadonlySet<string> = new Set(['scope', 'scp']);
 
 function claimTexts(value: unknown, splitOnSpace: boolean): string[] {

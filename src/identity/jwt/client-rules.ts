@@ -1,4 +1,4 @@
-// Which client app a token belongs to.
+// Decides which client app a JWT belongs to.
 import type { ClientConfig, JwtConfig } from '../../config/config.ts';
 import { type Claims, isForAudience, meetsRequirements } from './claims.ts';
 

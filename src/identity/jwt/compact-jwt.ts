@@ -1,9 +1,9 @@
-// A JWT taken apart, before anything in it is believed.
+// Decodes a JWT, before anything in it is trusted.
 
 import { readJsonObject } from '../../json/strict-json.ts';
 import { MAX_CREDENTIAL_LENGTH } from '../credentials.ts';
 
-/** The content is unverified until the signature over `signingInput` was checked. */
+/** The content is unverified until the signature over `signingInput` has been checked. */
 export interface CompactJwt {
   readonly outcome: 'decoded';
   readonly alg: string;
@@ -16,8 +16,8 @@ export interface CompactJwt {
 export type Decoding = CompactJwt | { readonly outcome: 'malformed'; readonly reason: string };
 
 /**
- * Decodes a signed JWT in compact form (RFC 7515 §7.1): three parts of canonical base64url, a header that asks for nothing we
- * do not do, and a JSON object as its payload. Encrypted tokens (five parts) are `malformed`.
+ * Decodes a signed JWT in compact form (RFC 7515 §7.1): three parts of canonical base64url, a header that requires nothing
+ * unsupported, and a JSON object as payload. Encrypted tokens (five parts) are `malformed`.
  */
 export function decodeJwt(rawToken: string): Decoding {
   if (rawToken.length > MAX_CREDENTIAL_LENGTH) return malformed('jwt_too_long');
@@ -48,8 +48,8 @@ export function decodeJwt(rawToken: string): Decoding {
 }
 
 /**
- * Kinds of token that are meant to be shown to a service: plain JWTs and access tokens (RFC 9068 §2.1). Others, such as
- * `logout+jwt` or `dpop+jwt`, were signed by the same issuer for another purpose (RFC 8725 §3.11).
+ * Types of token that are meant to be presented to a service: plain JWTs and access tokens (RFC 9068 §2.1). Others, such as
+ * `logout+jwt` or `dpop+jwt`, may be signed by the same issuer for another purpose (RFC 8725 §3.11).
  */
 const TYPES: ReadonlySet<string> = new Set(['jwt', 'application/jwt', 'at+jwt', 'application/at+jwt']);
 
@@ -63,7 +63,7 @@ function headerComplaint(header: Readonly<Record<string, unknown>>): string | nu
   return null;
 }
 
-/** Only the one canonical spelling: Buffer alone would skip foreign characters, padding and stray bits. */
+/** Accepts only the canonical encoding: Buffer alone would ignore foreign characters, padding and stray bits. */
 function decodeBase64url(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64url');
   return bytes.toString('base64url') === text ? bytes : null;

@@ -1,7 +1,7 @@
-// GET of a JSON document from an issuer, with everything bounded.
+// Fetches a JSON document from an issuer, bounded in size and time.
 import type { Agent } from 'undici';
 
-/** Why a document could not be had; `reason` has no part of what was received. */
+/** Why a document could not be fetched; `reason` contains nothing of what was received. */
 export class FetchFailure extends Error {
   readonly reason: string;
 
@@ -19,15 +19,15 @@ export interface JsonFetcher {
 }
 
 export interface JsonFetcherOptions {
-  /** PEM of additional certificate authorities; Node's own list where absent (NODE_EXTRA_CA_CERTS counts). */
+  /** PEM of the certificate authorities to trust in place of Node's; if absent, Node's own (NODE_EXTRA_CA_CERTS counts). */
   readonly ca?: string;
   readonly maxBytes?: number;
 }
 
 /**
- * Only a plain 200 counts: redirects are not followed and certificates are always verified, also under
+ * Only a 200 is accepted: redirects are not followed, and certificates are always verified, even with
  * NODE_TLS_REJECT_UNAUTHORIZED=0. Each document gets its own connection, as minutes pass between them.
- * undici is loaded with the first request, so that a start does not pay for it.
+ * undici is loaded with the first request, so that startup does not pay for it.
  */
 export function createJsonFetcher({ ca, maxBytes = 256 * 1_024 }: JsonFetcherOptions = {}): JsonFetcher {
   let agent: Agent | undefined;
@@ -58,7 +58,7 @@ export function createJsonFetcher({ ca, maxBytes = 256 * 1_024 }: JsonFetcherOpt
   };
 }
 
-/** HTTPS, or HTTP to this very machine: keys that came over the wire in the clear prove nothing. */
+/** HTTPS, or HTTP to this machine: keys that crossed a network unencrypted prove nothing. */
 export function isSafeKeySource(url: string): boolean {
   const parsed = URL.parse(url);
   if (parsed?.protocol === 'https:') return true;
@@ -80,7 +80,7 @@ function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    // The error of JSON.parse quotes what it read.
+    // The error of JSON.parse quotes what it read, so it is not kept.
     throw new FetchFailure('not_json', error instanceof SyntaxError ? undefined : error);
   }
 }
@@ -91,7 +91,7 @@ function asFailure(error: unknown, signal: AbortSignal): FetchFailure {
   return new FetchFailure(nameOf(error).toLowerCase(), error);
 }
 
-/** Some errors have a `code` and nothing in it: what is wrong is then in their names. */
+/** Some errors have an empty `code`: their name then tells what is wrong. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

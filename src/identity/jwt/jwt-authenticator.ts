@@ -1,4 +1,4 @@
-// JWTs of the apps' own users, signed by issuers that the configuration names.
+// Authenticates the apps' users by JWTs from issuers that the configuration names.
 import type { ClientConfig } from '../../config/config.ts';
 import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE } from '../authenticator.ts';
 import { refused } from '../credentials.ts';
@@ -13,7 +13,7 @@ import { SUPPORTED_ALGORITHMS } from './verification-key.ts';
 import { createVerifiedTokens, type VerifiedTokensLimits } from './verified-tokens.ts';
 
 export interface JwtAuthenticator extends Authenticator {
-  /** Loads all key sets ahead of the first token. Never rejects: an issuer that is down is asked again later. */
+  /** Loads all key sets before the first token comes. Never rejects: an issuer that is down is asked again later. */
   warm(): Promise<void>;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface JwtAuthenticatorOptions {
   /** Epoch milliseconds. */
   readonly now?: () => number;
   readonly monotonicNow?: () => number;
-  /** PEM of additional certificate authorities for issuers. */
+  /** PEM of the certificate authorities to trust for issuers, in place of Node's. */
   readonly ca?: string;
   readonly timing?: Partial<KeySetTiming>;
   readonly cache?: Partial<VerifiedTokensLimits>;
@@ -34,7 +34,7 @@ interface Rule extends JwtRule {
   readonly keySet: KeySet;
 }
 
-/** A token that is in order but for its signature. */
+/** A token that is valid except that its signature has not been checked. */
 interface Candidate {
   readonly credential: Credential;
   readonly jwt: CompactJwt;
@@ -44,10 +44,10 @@ interface Candidate {
 }
 
 /**
- * Verifies signed JWTs (RFC 7519) against the key sets of their issuers. The claims are looked at first, since they cost
- * nothing: only a token that would be let in may cause a signature check, and only such a one with an unknown key or another
- * signature a fetch. An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` when the key set is
- * current, and `unavailable` when it could not be fetched.
+ * Verifies signed JWTs (RFC 7519) against the key sets of their issuers. The claims are checked first, since that costs almost
+ * nothing: only a token that they would let in causes a signature check, and only an unknown key or a signature mismatch then causes a
+ * fetch. An expired token is `unauthenticated` like any other bad one. An unknown key is `refused` if the key set is current, and
+ * `unavailable` if it could not be fetched.
  * @throws on an algorithm that is not supported
  */
 export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAuthenticator {
@@ -99,10 +99,10 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
   };
 }
 
-/** A base64url text that begins with an opening brace, and a dot. App keys, also those an operator brought along, look different. */
+/** Base64url of a text that begins with an opening brace, then a dot. App keys, an operator's own included, look different. */
 const LOOKS_LIKE_JWT = /^e[w-z][\w-]*\./;
 
-/** Everything that can be said without a key. @returns the reason for refusal as a text, or the candidate */
+/** Checks everything that needs no key. @returns the reason for refusal as a string, or the candidate */
 function examine(credential: Credential, rules: readonly Rule[], nowSeconds: number): Candidate | string {
   const jwt = decodeJwt(credential.rawToken);
   if (jwt.outcome === 'malformed') return jwt.reason;
@@ -119,12 +119,12 @@ function examine(credential: Credential, rules: readonly Rule[], nowSeconds: num
 }
 
 /**
- * What newer keys could change. The signature too: an issuer that gives its keys no names, or all of them the same one, has rotated
- * to a key that looks like the old one.
+ * Failures that newer keys could resolve. A signature mismatch is one: if an issuer gives its keys no id, or all the same one, a new
+ * key looks like the old one.
  */
 type Doubt = 'unknown_key' | 'other_signature';
 
-/** The answer where there are no newer keys. */
+/** The answer if there are no newer keys. */
 function resolve(doubt: Doubt, rule: Rule): Authentication {
   if (doubt === 'other_signature') return refused('jwt_signature');
   return rule.keySet.isCurrent()
@@ -158,7 +158,7 @@ function checkedRules(clients: readonly ClientConfig[]): readonly JwtRule[] {
   return rules;
 }
 
-/** Rules that read the same keys share one key set, and so one fetch. */
+/** Rules that use the same keys share one key set, and so one fetch. */
 function keySetFor(
   { jwt: { issuer, jwksUrl } }: JwtRule,
   keySets: Map<string, KeySet>,

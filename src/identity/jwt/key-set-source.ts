@@ -1,19 +1,19 @@
-// Where an issuer publishes its keys: at a URL that was configured, or at the one its discovery document names.
+// Fetches an issuer's keys from the configured URL, or from the one that its discovery document names.
 
 import { isJsonObject } from '../../json/strict-json.ts';
 import { FetchFailure, isSafeKeySource, type JsonFetcher } from './json-fetcher.ts';
 
-/** Answers the members of `keys`, unchecked. @throws FetchFailure */
+/** Resolves to the members of `keys`, unchecked. @throws FetchFailure */
 export type KeySetSource = (signal: AbortSignal) => Promise<readonly unknown[]>;
 
 export interface KeySetAddress {
   readonly issuer: string;
-  /** `null` = by OpenID Connect Discovery. */
+  /** `null` = found by OpenID Connect Discovery. */
   readonly jwksUrl: string | null;
 }
 
 /**
- * The address is looked up once and again after a failure, so that an issuer may move its keys.
+ * The address is discovered once, and again after a failure, so that an issuer may move its keys.
  * @see OpenID Connect Discovery 1.0 §4
  */
 export function createKeySetSource({ issuer, jwksUrl }: KeySetAddress, fetcher: JsonFetcher): KeySetSource {
@@ -32,11 +32,11 @@ export function createKeySetSource({ issuer, jwksUrl }: KeySetAddress, fetcher: 
 async function discover(issuer: string, fetcher: JsonFetcher, signal: AbortSignal): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const document = await getSafely(url, fetcher, signal).catch((error: unknown) => {
-    // Two documents can be away: the operator has to know which.
+    // Either of two documents can be unavailable: the operator has to know which.
     throw error instanceof FetchFailure ? new FetchFailure(`discovery_${error.reason}`, error) : error;
   });
   if (!isJsonObject(document)) throw new FetchFailure('discovery_malformed');
-  // Anything but the very same text is someone else's document (Discovery §4.3).
+  // Any other text means that the document is another issuer's (Discovery §4.3).
   if (document['issuer'] !== issuer) throw new FetchFailure('discovery_issuer_differs');
   if (typeof document['jwks_uri'] !== 'string') throw new FetchFailure('discovery_without_jwks_uri');
   return document['jwks_uri'];

@@ -1,4 +1,4 @@
-// The keys of one issuer as they are known now, kept fresh without letting callers drive the traffic.
+// The currently known keys of one issuer, kept fresh without letting callers drive the traffic to it.
 import { FetchFailure } from './json-fetcher.ts';
 import type { KeySetSource } from './key-set-source.ts';
 import { importVerificationKeys, type VerificationKey } from './verification-key.ts';
@@ -8,29 +8,29 @@ export type KeyLookup = VerificationKey | 'unknown' | 'ambiguous';
 export interface KeySet {
   /** The key for an algorithm and a key id; without an id, the only key there is for the algorithm. */
   find(alg: string, kid: string | undefined): KeyLookup;
-  /** Still published by the issuer, as far as is known, and not older than the stale time. */
+  /** Whether the issuer still publishes the key, as far as is known, and the set is not stale. */
   trusts(key: VerificationKey): boolean;
   /**
-   * Fetches the set for a caller whose token newer keys could verify, unless the cool-down says to wait; callers at the same time share one
-   * fetch. The very first fetch does not count for the cool-down: a key that is new right after it is still found. Never rejects.
+   * Fetches the set for a caller whose token newer keys might verify, unless the cool-down forbids it; concurrent callers share one
+   * fetch. The very first fetch starts no cool-down, so that a key added right after it is still found. Never rejects.
    * @returns `null` when there is nothing to wait for
    */
   refresh(): Promise<void> | null;
-  /** The first fetch, ahead of any caller; where a caller was faster, there is nothing left to do. */
+  /** Makes the first fetch before any caller needs it; if a caller was faster, no further one. */
   warm(): Promise<void>;
-  /** The last fetch succeeded: a key that is not here does not exist. */
+  /** Whether the last fetch succeeded: a key that is not here then does not exist. */
   isCurrent(): boolean;
   close(): void;
 }
 
-/** `isNews`: not as at the last fetch; of one that loaded, the first or the first after a failure. */
+/** `isNews`: the outcome differs from that of the last fetch; for a success, it is the first ever or the first after a failure. */
 export type KeySetEvent =
   | { readonly event: 'key_set_loaded'; readonly issuer: string; readonly keys: number; readonly isNews: boolean }
   | {
       readonly event: 'key_set_failed';
       readonly issuer: string;
       readonly reason: string;
-      /** Whether older keys stay in use. Without any, no token of this issuer can be checked. */
+      /** Whether older keys stay in use. If not, no token of this issuer can be checked. */
       readonly areKeysKnown: boolean;
       readonly isNews: boolean;
     };
@@ -51,7 +51,7 @@ export interface KeySetTiming {
   readonly deadlineMs: number;
   /** Between two fetches that callers cause. */
   readonly cooldownMs: number;
-  /** Between two fetches in the background: a key that the issuer drops is trusted no longer than this while it can be reached. */
+  /** Between two fetches in the background: while the issuer can be reached, a key it drops is trusted no longer than this. */
   readonly refreshMs: number;
   /** How long known keys serve while the issuer cannot be reached. */
   readonly staleMs: number;
@@ -67,7 +67,7 @@ export const KEY_SET_TIMING: KeySetTiming = {
   retryMs: 1_000,
 };
 
-/** Nothing is fetched before the first `refresh()`; from then on the set keeps itself fresh with a timer that holds no process open. */
+/** Fetches nothing before the first `refresh()` or `warm()`; then refreshes itself on a timer that does not keep the process alive. */
 export function createKeySet(options: KeySetOptions): KeySet {
   const { issuer, source, onEvent, monotonicNow = () => performance.now() } = options;
   const timing = { ...KEY_SET_TIMING, ...options.timing };
@@ -79,7 +79,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   let nextDemandAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let isFirst = true;
-  /** How the last fetch ended, as far as it is told. */
+  /** How the last fetch ended, for `isNews`. */
   let lastEnd = '';
   let pending: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -88,9 +88,9 @@ export function createKeySet(options: KeySetOptions): KeySet {
   const isStale = () => monotonicNow() >= staleAt;
 
   function keep(fetched: readonly VerificationKey[]): void {
-    // The same key stays the same object: tokens verified with it stay verified, those of a dropped key do not.
+    // The same key stays the same object, so tokens verified with it stay verified; those of a dropped key do not.
     const before = new Map(keys.map((key) => [key.id, key]));
-    // Some issuers list a key twice: it is still one.
+    // Some issuers list a key twice; it counts once.
     const distinct = new Map(fetched.map((key) => [key.id, before.get(key.id) ?? key]));
     keys = [...distinct.values()];
     trusted = new Set(keys);
@@ -110,7 +110,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   async function attempt(): Promise<KeySetEvent> {
     try {
       const fetched = importVerificationKeys(await source(deadline(timing.deadlineMs, closing.signal)));
-      // Keys are never replaced by nothing: an issuer without one could not sign, so this is a mishap.
+      // Keys are never replaced by none: an issuer without keys could not sign, so an empty set is a mistake.
       if (fetched.length === 0) throw new FetchFailure('no_usable_key');
       keep(fetched);
       return { event: 'key_set_loaded', issuer, keys: keys.length, isNews: isNews('loaded') };
@@ -161,7 +161,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   };
 }
 
-/** By algorithm and id, and by algorithm alone. Where two keys answer to the same name, which one is meant would be a guess. */
+/** Indexes keys by algorithm and id, and by algorithm alone. If two keys share an entry, which one is meant would be a guess. */
 function indexKeys(keys: readonly VerificationKey[]): ReadonlyMap<string, KeyLookup> {
   const index = new Map<string, KeyLookup>();
   for (const key of keys) {
@@ -171,7 +171,7 @@ function indexKeys(keys: readonly VerificationKey[]): ReadonlyMap<string, KeyLoo
   return index;
 }
 
-/** Algorithm names have no space, so the two parts cannot run into each other. */
+/** Algorithm names contain no space, so the result is unambiguous. */
 function indexKey(alg: string, kid: string | undefined): string {
   return kid === undefined ? alg : `${alg} ${kid}`;
 }

@@ -1,11 +1,11 @@
-// Public keys of an issuer, ready to verify: one object for each algorithm that a key may serve.
+// Imports an issuer's public keys for verification: one object for each algorithm that a key may serve.
 import { constants, createPublicKey, hash, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
 import { isJsonObject } from '../../json/strict-json.ts';
 import { ecdsaSignatureToDer } from './ecdsa-signature.ts';
 
 /** One key for one algorithm. */
 export interface VerificationKey {
-  /** The same for the same key after every refresh of the key set. */
+  /** Stays the same for the same key across refreshes of the key set. */
   readonly id: string;
   readonly alg: string;
   readonly kid: string | undefined;
@@ -15,16 +15,16 @@ export interface VerificationKey {
 interface Algorithm {
   readonly kty: 'RSA' | 'EC' | 'OKP';
   readonly crv?: string;
-  /** `null` where the algorithm hashes by itself (Ed25519). */
+  /** `null` if the algorithm hashes by itself (Ed25519). */
   readonly digest: string | null;
-  /** Bytes; where absent as long as the modulus. */
+  /** Bytes; if absent, as long as the modulus. */
   readonly signatureLength?: number;
   readonly input: (key: KeyObject) => KeyObject | VerifyKeyObjectInput;
-  /** From the form of a JWS to the one that `input` asks for; as it is where absent. */
+  /** Converts a JWS signature to the form that OpenSSL reads; if absent, they are the same. */
   readonly convert?: (signature: Buffer) => Buffer;
 }
 
-/** What is understood (RFC 7518 §3.1, RFC 8037, RFC 9864). No symmetric algorithm and no `none`. */
+/** The supported algorithms (RFC 7518 §3.1, RFC 8037, RFC 9864). No symmetric algorithm and no `none`. */
 const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map([
   ['RS256', rsa('sha256')],
   ['RS384', rsa('sha384')],
@@ -43,9 +43,8 @@ const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map([
 export const SUPPORTED_ALGORITHMS: readonly string[] = [...ALGORITHMS.keys()];
 
 /**
- * The usable keys of a JWK set (RFC 7517 §5). Ignored: keys for encryption, for other operations, for algorithms that are not
- * understood, symmetric and private keys, RSA keys outside 2048–8192 bits or with an exponent that proves nothing, and what is no key
- * at all.
+ * The usable keys of a JWK set (RFC 7517 §5). Ignored: keys for encryption, for other operations or for unsupported algorithms,
+ * symmetric and private keys, RSA keys outside 2048–8192 bits or with an unsound exponent, and whatever is not a key.
  * @param jwks the members of `keys`, unchecked
  */
 export function importVerificationKeys(jwks: readonly unknown[]): VerificationKey[] {
@@ -67,7 +66,7 @@ function isForVerifying(jwk: Readonly<Record<string, unknown>>): boolean {
   const { use, key_ops: operations } = jwk;
   if (use !== undefined && use !== 'sig') return false;
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false;
-  // A private key in a public key set is nobody's secret any more.
+  // A private key in a public key set is no longer secret.
   return !Object.hasOwn(jwk, 'd');
 }
 
@@ -85,8 +84,8 @@ function publicKey(jwk: Readonly<Record<string, unknown>>): KeyObject | null {
 }
 
 /**
- * The upper bounds keep a single verification well under a millisecond. With the exponent 1 everybody can sign, and an even one is no
- * RSA key at all; OpenSSL takes both.
+ * The upper bounds keep a single verification well under a millisecond. With the exponent 1 anybody can sign, and an even one does not
+ * make an RSA key; OpenSSL accepts both.
  */
 function isSound(key: KeyObject): boolean {
   if (key.asymmetricKeyType !== 'rsa') return true;
@@ -109,7 +108,7 @@ function verificationKey(
     alg,
     kid,
     verify(data, signature) {
-      // OpenSSL takes one of RSA also without the zeros in front, which would be two signatures of one token (RFC 8017 §8.1.2).
+      // OpenSSL also accepts an RSA signature without its leading zeros, so that one token would have two signatures (RFC 8017 §8.1.2).
       if (signature.length !== signatureLength) return false;
       // Synchronous on purpose: the trip to the thread pool costs more than it saves.
       return verify(digest, data, input, convert === undefined ? signature : convert(signature));

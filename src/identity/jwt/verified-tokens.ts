@@ -1,37 +1,37 @@
-// Tokens whose signature was checked before: most requests come with one, and checking again is most of a mint's cost.
+// A cache of tokens whose signature was verified: most requests bring one, and verifying it again is most of the cost of a mint.
 import type { Authentication, Credential } from '../authenticator.ts';
 import { tokenDigest } from '../token-digest.ts';
 import { timeComplaint, type Validity } from './claims.ts';
 
-/** Everything that must still hold when the token comes again. */
+/** What to answer when the token comes again, and what must still hold then. */
 export interface VerifiedToken {
   readonly answer: Authentication;
   readonly validity: Validity;
   readonly toleranceSeconds: number;
-  /** Whether the key that verified it is still good for that. */
+  /** Whether the key that verified it is still trusted. */
   readonly isTrusted: () => boolean;
 }
 
 export type PresentedToken = Pick<Credential, 'rawToken' | 'connection'>;
 
 export interface VerifiedTokens {
-  /** The answer given before, if time and key still allow it; asks for nothing and allocates next to nothing. */
+  /** The answer given before, if time and key still allow it; fetches nothing and allocates next to nothing. */
   recall(credential: PresentedToken, nowSeconds: number): Authentication | undefined;
   remember(credential: PresentedToken, token: VerifiedToken): void;
 }
 
 export interface VerifiedTokensLimits {
   readonly maxEntries: number;
-  /** Characters of the tokens remembered, which is about what their claims take. */
+  /** Total characters of the remembered tokens, which is about what their claims take. */
   readonly maxCharacters: number;
 }
 
 /**
- * Keyed by SHA-256 of the whole token: no bearer token is kept here, every entry has the same size, and it is faster
+ * Keyed by SHA-256 of the whole token: no bearer token is kept here, every key has the same size, and it is faster
  * than the text itself as a key (a 600-character token: 0.9 µs against 1.2 µs). Only verified tokens get in.
  *
- * Two generations instead of a list by age: what is used moves to the young one, and when that is half of the limit, the
- * old one goes as a whole. Nothing is reordered on a hit, nothing is ever searched for something to drop.
+ * Two generations instead of a list by age: a token that is used moves to the young one, and when that reaches half of the
+ * limit, the old one is dropped as a whole. A hit reorders nothing, and nothing has to be searched for a token to drop.
  */
 export function createVerifiedTokens({
   maxEntries = 10_000,

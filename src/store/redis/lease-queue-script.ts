@@ -1,10 +1,10 @@
-// The part of the lease script that knows who waits and who is next, in Lua: the rules of ../lease-queue.ts. It walks nothing that grows with
-// the queue: the first of each subject is looked up in LINE, the next of each client app in READY, and client apps in CLIENTS.
+// The part of the lease script, in Lua, that keeps the queue and picks who is next, by the rules of ../lease-queue.ts. It walks nothing that
+// grows with the queue: each subject's first ask is looked up in LINE, each client app's next ask in READY, client apps in CLIENTS.
 //
-// Members of LINE and READY are texts that are compared from the left, so they begin with names behind their length and with numbers of
-// a fixed width; their scores are all the same.
+// All members of LINE and READY have the same score and are ordered as strings, so they begin with names after their length and with
+// numbers of a fixed width.
 
-/** Behind: `count`, `add`, `tagged` and `flow`, and what is held and waits. Before: whatever holds leases. */
+/** Goes after the definitions of `count`, `add`, `tagged`, `flow` and `waiting`, and before the functions that grant and drop leases. */
 export const QUEUE = `local turns = {}
 local function turn(name)
   if turns[name] == nil then turns[name] = tonumber(redis.call('HGET', TURNS, name) or '0') end
@@ -15,7 +15,7 @@ local function set_turn(name, value)
   redis.call('HSET', TURNS, name, string.format('%.17g', value))
 end
 local function begin_waiting(floor, name) set_turn(name, math.max(turn(floor), turn(name))) end
--- What it has taken is only remembered where it is more than a newcomer's.
+-- Turns taken are remembered only if they exceed a newcomer's.
 local function end_waiting(floor, name)
   if turn(name) > turn(floor) then return end
   turns[name] = 0
@@ -27,13 +27,13 @@ local function take_turn(floor, name, cost)
   set_turn(name, taken + cost)
 end
 
--- The first that stands behind a prefix, without it. Digits follow, and ':' comes after them.
+-- The first member with a prefix, without the prefix. Digits follow a prefix, and ':' sorts after them.
 local function first(key, prefix)
   local member = redis.call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. prefix .. ':', 'LIMIT', 0, 1)[1]
   return member and string.sub(member, #prefix + 1)
 end
 local function ordered(number) return string.format('%016.0f', number) end
--- The first of a subject is among those that may be next, unless the subject has as many as it may.
+-- The first ask of a subject is in READY, unless the subject holds as many leases as it may.
 local function set_ready(client, subject)
   local name, is = flow(client, subject), false
   local head = first(LINE, name)
@@ -71,7 +71,7 @@ local function enqueue(id, client, subject, waiter, expiry)
   redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client)
   set_ready(client, subject)
 end
--- Where nobody waits, nobody has to be remembered.
+-- When nobody waits, the turns of nobody have to be remembered.
 local function forget_turns()
   if waiting > 0 or not had_waiting then return end
   had_waiting = false
@@ -93,8 +93,8 @@ local function drop_waiter(id)
 end
 `;
 
-/** Behind: `is_full`, `is_free` and `grant`. */
-export const SERVE = `-- Client apps in the order of their turns, of equals the first by name; there are as many as are configured.
+/** Goes after the definitions of `is_full`, `is_free` and `grant`. */
+export const SERVE = `-- Client apps in the order of turns taken, equals by name; there are only as many as are configured.
 local function next_waiter()
   for _, client in ipairs(redis.call('ZRANGE', CLIENTS, 0, -1)) do
     local id = next_of(client)

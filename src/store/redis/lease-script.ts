@@ -1,18 +1,18 @@
-// The pool of leases as a script that Redis runs whole: the rules of ../lease-table.ts, with Redis' clock.
-// Named entries with an expiry; the counts beside them change only with the entry, in the same run.
+// The pool of leases as a script that Redis runs atomically: the rules of ../lease-table.ts, by Redis' clock.
+// Entries have an id and an expiry; counts change only together with an entry, in the same run.
 //
-// KEYS 1 about the pool   hash  epoch, warm, seen, order, hold, low, low_until
+// KEYS 1 pool             hash  epoch, warm, seen, order, hold, low, low_until
 //      2 leases           zset  id -> expiry
 //      3 holders          hash  id -> [client, subject, owner, granted]
-//      4 counts           hash  how many a client app (c) and a subject (s) hold, how many of them wait (q, w)
-//      5 queue            zset  id -> until when it waits
+//      4 counts           hash  leases that a client app (c) and a subject (s) hold, asks of theirs that wait (q, w)
+//      5 queue            zset  id -> end of its wait
 //      6 waiters          hash  id -> [client, subject, owner, client max, subject max, weight, order]
 //      7 turns            hash  floors (V, v) and turns taken of client apps (c) and subjects (s), and a subject's place in ready (r)
-//      8 line             zset  subject and order and id, in this order: who is the first of a subject
-//      9 ready            zset  client app, turns and leases of the subject, order and id of its first, in this order: who is next
-//     10 clients          zset  client app that has somebody waiting -> turns taken
+//      8 line             zset  subject, order and id, in this order: finds the first ask of a subject
+//      9 ready            zset  client app, turns and leases of the subject, order and id of its first ask, in this order: finds who is next
+//     10 clients          zset  client app that has asks waiting -> turns taken
 // Keys 7 to 10 are written by lease-queue-script.ts.
-// ARGV 1 operation, 2 what the pool is (JSON, see poolArgument), 3 what the operation is about (JSON)
+// ARGV 1 operation, 2 rules and times of the pool (JSON, see poolText in redis-leases.ts), 3 arguments of the operation (JSON)
 import { CLIENT_WAITING, HOLD_GUESS_MS, HOLD_SHARE } from '../lease-rules.ts';
 import { QUEUE, SERVE } from './lease-queue-script.ts';
 
@@ -30,17 +30,17 @@ export const LEASE_KEYS = [
   'clients',
 ] as const;
 
-/** Nobody was heard of for longer than this: it was the store that stood still, and every holder gets the grace to say so. */
+/** If no call came for longer than this, the store itself stood still, and every holder gets the grace period to confirm its leases. */
 const STILL_MS = 5_000;
 const GRACE_MS = 4_000;
 
-/** Most that one call drops: so many at a time that a replica with thousands has died does not stop Redis. The rest still counts. */
+/** Most expired entries that one call drops, so that the death of a replica with thousands does not block Redis. The rest still counts. */
 const EXPIRED_MAX = 500;
 
-/** In the place of a replica's name: every replica hears it, when a pool begins anew. */
+/** Takes the place of a replica's name in the channel on which every replica is told that a pool starts afresh. */
 export const ALL = 'all';
 
-/** What is left behind by a deployment that is gone. */
+/** Keys that a deployment leaves behind expire after this. */
 const FORGET_MS = 3_600_000;
 
 export const LEASE_SCRIPT = `
@@ -53,7 +53,7 @@ do
   local flat = redis.call('HGETALL', POOL)
   for i = 1, #flat, 2 do about[flat[i]] = flat[i + 1] end
 end
--- Before anything is taken away: a Redis that is full refuses this, and then nothing is done by halves.
+-- First of all writes: a Redis that is out of memory refuses this one, and then nothing is half done.
 redis.call('HSET', POOL, 'seen', now)
 if not about.epoch then
   about.epoch = now .. '-' .. redis.call('TIME')[2]
@@ -61,7 +61,7 @@ if not about.epoch then
   redis.call('HSET', POOL, 'epoch', about.epoch, 'warm', about.warm)
   redis.pcall('PUBLISH', rules.wake .. '${ALL}', '')
 end
--- The clock was set back: what ends by the clock of before would last for as much longer.
+-- The clock was set back: without this, everything that ends by the earlier clock would last longer by the difference.
 if about.seen and about.seen - now > ${STILL_MS} then
   for _, key in ipairs({ LEASES, QUEUE }) do
     local flat = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
@@ -92,7 +92,7 @@ local function add(name, by)
   counts[name] = is
   return is
 end
--- Behind its length no name is the beginning of another.
+-- With its length in front, no name is a prefix of another.
 local function tagged(name) return #name .. ':' .. name end
 local function flow(client, subject) return tagged(client) .. tagged(subject) end
 
@@ -168,7 +168,7 @@ if op == 'acquire' then
     local places = rules.queue_max - waiting
     local may_wait = ask.wait > 0 and count('w' .. flow(ask.client, ask.subject)) < places
       and (not rules.is_shared or count('q' .. ask.client) < ${CLIENT_WAITING} * places)
-    -- Those who wait may not be allowed what is free: a queue that they fill is not in the way of who is.
+    -- The queue may be full of asks whose own limits keep them from what is free: they must not block an ask that can be granted.
     if may_wait or is_free(ask.client, ask.subject, ask.client_max, ask.subject_max) then
       enqueue(ask.id, ask.client, ask.subject, { ask.client, ask.subject, ask.owner, ask.client_max, ask.subject_max,
         ask.weight, redis.call('HINCRBY', POOL, 'order', 1) }, now + ask.wait)

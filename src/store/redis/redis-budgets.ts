@@ -1,4 +1,4 @@
-// Budgets in Redis: checked and booked in one run, in windows of Redis' clock.
+// Budgets in Redis: checked and booked in one run of a script, in windows by Redis' clock.
 import type { BookingAnswer, BudgetAsk, BudgetStore } from '../budgets.ts';
 import { storeKey } from '../store-key.ts';
 import type { RedisLink } from './redis-link.ts';
@@ -13,14 +13,14 @@ import {
   textsIn,
 } from './redis-script.ts';
 
-/** For how long a booking or a correction is known by its id. Whoever did not hear the answer asks again sooner, if Redis can be asked. */
+/** How long a booking or a correction is remembered by its id. A caller that missed the answer repeats it sooner, if Redis is usable. */
 const KNOWN_MS = 120_000;
 
 /**
- * KEYS: a mark that it was booked, then a counter for each line, without its window. ARGV: the amount, `book`, `consume` or `withdraw`,
+ * KEYS: the mark of the booking, then the counter of each line, without its window. ARGV: the amount, `book`, `consume` or `withdraw`,
  * then window and limit of each line.
- * The window's beginning is put behind the key here, where the clock is; the hash tag keeps it in the same slot.
- * The mark holds the time of the booking, so that the same windows are found again, or `withdrawn`.
+ * The script appends the start of the window to the key, since it has the clock; the hash tag keeps the key in the same slot.
+ * The mark holds `withdrawn`, or the time of the booking, so that the same windows are found again.
  */
 const BOOKING = `
 local amount, how, MARK = tonumber(ARGV[1]), ARGV[2], KEYS[1]
@@ -88,13 +88,13 @@ const BOOK = redisScript(BOOKING, {
     if (outcome === 'booked') return { outcome, counters: textsIn(second) };
     throw new NotUnderstood('no outcome');
   },
-  hasWritten: ({ outcome }) => outcome === 'booked', // whoever is refused has changed nothing
+  hasWritten: ({ outcome }) => outcome === 'booked', // a refused `book` has written nothing
 });
-/** Books nothing, only looks whether anything is left. */
+/** Books nothing, only checks whether anything is left. */
 const LOOK = { ...BOOK, hasWritten: never };
 const WITHDRAW = redisScript(BOOKING, { read: nothing });
 
-/** KEYS: a mark that it was done, then counters. ARGV: the difference, and until when a counter that is new lives, milliseconds. */
+/** KEYS: the mark of the correction, then counters. ARGV: the difference, and the life of a counter that is new, milliseconds. */
 const SETTLE = redisScript(
   `
 if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ${KNOWN_MS}) then return 0 end
@@ -107,7 +107,7 @@ return 1
   { read: nothing },
 );
 
-/** The longest window and a reserve. */
+/** The longest window and a margin. */
 const KEPT_MS = 32 * 86_400_000;
 
 /** @param prefix before the hash tag */

@@ -1,4 +1,4 @@
-// One connection to Redis as the client library keeps it: fails fast, queues nothing, connects anew by itself.
+// One connection to Redis through the client library: fails fast, queues nothing, reconnects by itself.
 import type { Redis, RedisOptions } from 'ioredis';
 import type { CurrentSecret } from '../../config/secret.ts';
 import { guardAnswers } from './redis-guard.ts';
@@ -6,29 +6,29 @@ import type { RedisTls } from './redis-tls.ts';
 import { isOfSelect } from './redis-trouble.ts';
 
 const CONNECT_TIMEOUT_MS = 1_000;
-/** A store that is back is found within this. */
+/** Each further attempt waits one step longer, up to the maximum: a store that is back is found within that. */
 const RECONNECT_STEP_MS = 50;
 const RECONNECT_MAX_MS = 500;
-/** A connection that did not last for so long is one more failed attempt. Less than lies between two that are left on purpose (redis-link.ts). */
+/** A connection that ends sooner counts as a failed attempt. Shorter than the time between deliberate reconnections (redis-link.ts). */
 const LASTING_MS = 500;
-/** A connection on which nothing comes back for this long is given up: a new one may fare better. */
+/** A connection on which no reply comes for this long is given up: a new one may do better. */
 const SILENT_MS = 2_000;
 
-/** What a URL says of a connection; the client reads these of its options each time it connects. */
+/** Options that come from the URL; the client reads them each time it connects. */
 const WHERE_AND_WHO = ['host', 'port', 'path', 'family', 'username', 'password', 'db', 'tls'] as const;
 
-/** Where Redis is, and how it is spoken to; both looked up each time a connection is made. */
+/** Where Redis is and how to connect to it; looked up for each connection. */
 export interface RedisAddress {
   readonly url: CurrentSecret;
-  /** Where it is given there is no connection without TLS, whatever the URL says. */
+  /** If given, every connection uses TLS, whatever the URL says. */
   readonly tls?: Pick<RedisTls, 'context'> | null;
-  /** Told before they are looked up again: the files that they came from may have changed. */
+  /** Called before both are looked up again: the files that they came from may have changed. */
   readonly refresh?: () => void;
 }
 
-/** Not connected yet: that begins with `connectRedis`, behind whoever listens. */
+/** The client is not connected yet: call `connectRedis` once all listeners are attached. */
 export async function createRedisClient({ url, tls = null, refresh = () => {} }: RedisAddress): Promise<Redis> {
-  // It is 200 files that a broker without Redis never reads.
+  // Imported here: it is 200 files that a broker without Redis never reads.
   const { Redis } = await import('ioredis');
   await guardAnswers();
   let attempts = 0;
@@ -38,7 +38,7 @@ export async function createRedisClient({ url, tls = null, refresh = () => {} }:
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false, // a lease that was given up must not be taken later
     autoResubscribe: false,
-    enableReadyCheck: false, // it needs a right of its own, says nothing of why not, and looks again after ten seconds
+    enableReadyCheck: false, // it needs a permission of its own, hides why it fails, and tries again only after ten seconds
     connectTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy() {
       attempts = performance.now() - readyMs >= LASTING_MS ? 1 : attempts + 1;
@@ -50,7 +50,7 @@ export async function createRedisClient({ url, tls = null, refresh = () => {} }:
     socketTimeout: SILENT_MS,
   } satisfies RedisOptions;
   const redis = new Redis(url.current.reveal(), options);
-  // Said out loud: NODE_TLS_REJECT_UNAUTHORIZED=0 must not reach this connection.
+  // `rejectUnauthorized` is explicit because NODE_TLS_REJECT_UNAUTHORIZED=0 must not affect this connection.
   const useTls = (): void => {
     if (tls !== null) redis.options.tls = { secureContext: tls.context, rejectUnauthorized: true };
   };
@@ -58,9 +58,9 @@ export async function createRedisClient({ url, tls = null, refresh = () => {} }:
   redis.on('ready', () => {
     readyMs = performance.now();
   });
-  // An error without a listener would be written to standard error.
+  // Without a listener the client writes errors to standard error.
   redis.on('error', (error) => {
-    if (error instanceof Error && isOfSelect(error)) redis.disconnect(true); // it would go on with database 0
+    if (error instanceof Error && isOfSelect(error)) redis.disconnect(true); // otherwise it would go on with database 0
   });
   redis.on('reconnecting', () => {
     refresh();
@@ -71,7 +71,7 @@ export async function createRedisClient({ url, tls = null, refresh = () => {} }:
   return redis;
 }
 
-/** The first attempt fails where Redis is not up yet; the client goes on trying. */
+/** The first attempt fails if Redis is not up yet; the client keeps trying. */
 export function connectRedis(redis: Redis): void {
   redis.connect().catch(() => {});
 }

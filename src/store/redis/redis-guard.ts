@@ -1,9 +1,9 @@
-// The client reads answers where nobody can catch what is thrown, and throws it into the process: `$-1` to a subscription, or to nothing
-// that was asked, would end the broker. Here it ends the connection.
+// Makes a reply that the client cannot handle end the connection instead of the process. The client parses replies where nobody can catch
+// what it throws: `$-1` in reply to a subscription, or to no command at all, would end the broker.
 import type { Duplex } from 'node:stream';
 import { NotUnderstood } from './redis-script.ts';
 
-/** What of the client's reader of answers is meant here; it is private in its types only. */
+/** The parts of the client's reply parser that are used here; only its types declare them private. */
 interface AnswerReader {
   readonly redis: {
     readonly stream: Duplex;
@@ -15,11 +15,11 @@ interface AnswerReader {
   shiftCommand: () => unknown;
 }
 
-/** For all connections of the process. To be called before the first of them is made. */
+/** Applies to all connections of the process; to be called before the first one is made. */
 export async function guardAnswers(): Promise<void> {
-  // Not a part of the client's interface: the test with odd answers says when a new version of it reads them in another way.
+  // Not part of the client's public interface: the test with odd replies fails if a new version parses them in another way.
   const { default: reader } = await import('ioredis/built/DataHandler.js');
-  const prototype = reader.default.prototype as unknown as AnswerReader; // see there
+  const prototype = reader.default.prototype as unknown as AnswerReader; // private in its types only
   prototype.dispatch = function dispatch(answer) {
     try {
       answer();
@@ -30,7 +30,7 @@ export async function guardAnswers(): Promise<void> {
   prototype.returnFatalError = function returnFatalError(cause) {
     giveUp(this, cause);
   };
-  // The client would go on, and take each answer for that to the question before.
+  // The client itself would only report an error and go on, and could take later replies for those to other commands.
   prototype.shiftCommand = function shiftCommand() {
     const question = this.redis.commandQueue.shift();
     if (question === undefined) throw new TypeError('an answer that nobody has asked for');
@@ -38,7 +38,7 @@ export async function guardAnswers(): Promise<void> {
   };
 }
 
-/** Once for each connection: more may have come with what was not understood. */
+/** Acts once per connection: more replies may have come together with the bad one. */
 function giveUp({ redis }: AnswerReader, cause: unknown): void {
   if (redis.stream.destroyed) return;
   const error = new NotUnderstood('an answer that no Redis gives', { cause });

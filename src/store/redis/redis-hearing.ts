@@ -1,24 +1,24 @@
-// The connection on which replicas hear each other. Nothing else is sent on it, so it is asked whether it lives.
+// The connection that is subscribed to messages from other replicas. Nothing else is sent on it, so it is pinged to see whether it lives.
 import type { Redis } from 'ioredis';
 import type { RedisTrouble } from './redis-trouble.ts';
 
 export interface RedisHearingOptions {
   readonly trouble: RedisTrouble;
-  /** Whether the other connection is there: where both are away it is that one which is told of. */
+  /** Whether the connection for commands works: if both are down, only that one is reported. */
   readonly isServing: () => boolean;
-  /** What was said in between was not heard. */
+  /** Called after each subscription: messages before it were missed. */
   readonly onHearing: () => void;
 }
 
 export interface RedisHearing {
-  /** Hears a channel from now on, across reconnections. */
+  /** Receives the messages of a channel from now on, across reconnections. */
   subscribe(channel: string, onMessage: (message: string) => void): void;
   close(): void;
 }
 
-/** A network may have forgotten the connection, or Redis what it was asked for. */
+/** How often the connection is checked: the network may have dropped it, or a subscription may have failed. */
 const LOOK_MS = 2_000;
-/** Looks in a row that find nobody listening, before somebody is told: a connection is made anew in less. */
+/** Checks in a row that find no subscription before it is reported: reconnecting takes less. */
 const DEAF_LOOKS = 2;
 
 export function createRedisHearing(redis: Redis, options: RedisHearingOptions): RedisHearing {
@@ -38,7 +38,7 @@ export function createRedisHearing(redis: Redis, options: RedisHearingOptions): 
       onHearing();
     }, cannotHear);
   }
-  /** Else Redis is busy or the connection gone again: the next look, or the next connection, subscribes. */
+  /** On any other error Redis is busy or the connection is gone again: the next check, or the next connection, subscribes. */
   function cannotHear(error: unknown): void {
     if (!(error instanceof Error) || !error.message.startsWith('NOPERM')) return;
     isHearing = false;

@@ -1,4 +1,4 @@
-// A pool of leases in Redis: one run of the script for each question.
+// A pool of leases in Redis: one run of the script per call.
 import {
   LEASE_TIMES,
   type LeaseAnswer,
@@ -26,16 +26,16 @@ import {
 
 export interface RedisLeasesOptions {
   readonly link: RedisLink;
-  /** Before every key, with the hash tag: one pool is in one slot of a cluster. */
+  /** Precedes every key and contains the hash tag, so that a pool is in one slot of a cluster. */
   readonly prefix: string;
-  /** Where a granted wait is told, before the replica's name. */
+  /** Channel on which a granted wait is announced, up to the replica's name. */
   readonly wakePrefix: string;
   readonly times?: Partial<LeaseTimes>;
-  /** The store began anew since it was last asked. */
+  /** Called when the pool has started afresh since the last call. */
   readonly onRenewed: () => void;
 }
 
-/** Every operation of the script says first whether the store began anew. */
+/** Every operation of the script first returns the epoch, which changes when the pool starts afresh. */
 interface Said<Answer> {
   readonly epoch: string;
   readonly answer: Answer;
@@ -111,7 +111,7 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
     name: Name,
     about: object,
   ): Promise<AnswerOf<Name>> {
-    const script = OPERATIONS[name] as RedisScript<Said<AnswerOf<Name>>>; // TypeScript does not follow a name into a table
+    const script = OPERATIONS[name] as RedisScript<Said<AnswerOf<Name>>>; // TypeScript cannot relate the name to its entry
     const args = [name, poolText(rules), JSON.stringify(about)];
     const said = await link.run(`lease_${name}`, script, keys, args);
     if (said.epoch !== epoch) {

@@ -1,4 +1,4 @@
-// The way to Redis: every call is answered within its time, and Redis is left alone while it cannot be asked.
+// Calls to Redis: each ends within its timeout, and Redis is left alone while it is not usable.
 import { Problem } from '../../errors/problems.ts';
 import type { StoreCall, StoreObserver } from '../store-call.ts';
 import type { StoreConditionObserver } from '../store-condition.ts';
@@ -8,17 +8,17 @@ import { createRedisHearing } from './redis-hearing.ts';
 import { NotUnderstood, type RedisScript } from './redis-script.ts';
 import { createRedisTrouble, isAnswer, isElsewhere, isForbidden, isWriteRefused, reasonOf } from './redis-trouble.ts';
 
-/** Of the plain commands those that a full Redis refuses. */
+/** Plain commands that a full Redis refuses. */
 const WRITING: ReadonlySet<string> = new Set(['SET', 'XADD']);
 
 export interface RedisLinkOptions extends RedisAddress {
-  /** Most time for one command; what takes longer counts as failed, although Redis may still do it. */
+  /** Most time for one command; one that takes longer counts as failed, although Redis may still carry it out. */
   readonly commandTimeoutMs?: number;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
   /** Told of every call. */
   readonly onCall?: StoreObserver;
-  /** Told when Redis can be asked (again), and why it cannot. */
+  /** Told when Redis is usable (again), and why it is not. */
   readonly onCondition?: StoreConditionObserver;
 }
 
@@ -38,23 +38,23 @@ export interface RedisLink {
   ): Promise<Answer>;
   /** The same for a plain command. */
   command(call: string, name: string, ...args: readonly string[]): Promise<unknown>;
-  /** Hears a channel from now on, across reconnections. */
+  /** Receives the messages of a channel from now on, across reconnections. */
   subscribe(channel: string, onMessage: (message: string) => void): void;
-  /** Told each time Redis can be asked (again), and each time the connection that hears is there (again). */
+  /** Called each time Redis is usable (again), and each time the connection for messages has subscribed (again). */
   onReady(tell: () => void): void;
   close(): Promise<void>;
 }
 
 const COMMAND_TIMEOUT_MS = 100;
 /**
- * Failures in a row after which Redis is left alone until it answers a question of no consequence: callers then learn at once what they would
- * learn after the timeout. One after the other: what was on its way together and failed together is one hitch.
+ * Failures in a row after which Redis is left alone until it answers a PING: callers then fail at once rather than after the timeout.
+ * Commands that were under way together and failed together count as one failure.
  */
 const FAILURES_TO_LEAVE = 3;
 const LOOK_MS = 250;
-/** Nobody waits for the first look of a connection, and a process that has just begun is busy. */
+/** Timeout of a connection's first PING: nobody waits for it, and a process that has just started is busy. */
 const FIRST_LOOK_MS = 1_000;
-/** Most often that a Redis which only copies another one is left for what its address leads to now. */
+/** Least time between deliberate reconnections, made because the address may lead to another Redis now. */
 const MOVE_MS = 1_000;
 
 export async function createRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
@@ -78,7 +78,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   let isMoving = false;
   const hearing = createRedisHearing(heard, { trouble, isServing: () => isServing, onHearing: tellAll });
 
-  // Both connections fail for one cause: one of them is told.
+  // Both connections fail for the same cause: only one is reported.
   commands.on('error', (error) => trouble.because(reasonOf(error)));
   commands.on('ready', () => {
     connection += 1;
@@ -93,14 +93,14 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   });
   for (const redis of [commands, heard]) connectRedis(redis);
 
-  /** Asks whether it can be asked: it may be loading, busy, or something else than Redis. Again and again until it can. */
+  /** Sends PING until Redis is usable: it may be loading, busy, or not Redis at all. */
   async function look(at: number, patienceMs = commandTimeoutMs): Promise<void> {
     try {
       const answer = await within(patienceMs, commands.ping());
       if (answer !== 'PONG') throw new NotUnderstood('no answer to PING');
     } catch (error) {
       if (!isAnswered(error)) {
-        if (commands.status !== 'ready' || at !== connection) return; // the next one has a look of its own
+        if (commands.status !== 'ready' || at !== connection) return; // the next connection has a check of its own
         trouble.because(reasonOf(error));
         if (isElsewhere(error)) move();
         nextLook = setTimeout(() => void look(at), LOOK_MS).unref();
@@ -110,7 +110,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     serve();
   }
 
-  /** It can be asked. */
+  /** Redis is usable. */
   function serve(): void {
     failures = 0;
     if (commands.status !== 'ready') return;
@@ -122,7 +122,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     tellAll();
   }
 
-  /** After a failover, what was the primary says this on connections that stay open: nothing else leads to the new one. */
+  /** Reconnects. After a failover the former primary keeps connections open, and nothing else leads to the new one. */
   function move(): void {
     if (now() - movedMs < MOVE_MS) return;
     movedMs = now();
@@ -163,7 +163,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     } catch (error) {
       const endedMs = now();
       failed(error, startedMs, endedMs);
-      // Timers count whole milliseconds: one may come a fraction early.
+      // Timers count whole milliseconds and may fire a fraction early.
       end(endedMs - startedMs > commandTimeoutMs - 1 ? 'timeout' : 'failed');
       throw unavailable(isAnswer(error) ? error : new Unanswered('sent, and not answered', { cause: error }));
     }
@@ -204,12 +204,12 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   };
 }
 
-/** A whole answer, and a quick one, that says no: what else it is asked for may be served. */
+/** A prompt and complete refusal: other commands may still succeed. */
 function isAnswered(error: unknown): boolean {
   return isWriteRefused(error) || isForbidden(error);
 }
 
-/** An answer that has come and was not read yet is in time: timers run before what was received, and a busy process must not blame Redis. */
+/** A reply that has arrived but was not read yet is in time: timers run before sockets are read, and a busy process is not Redis' fault. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const timer = setTimeout(() => setImmediate(reject, new Unanswered('not answered in time')), ms);
@@ -221,7 +221,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
-/** An answer that no script of ours gives. What was asked for may have been done. */
+/** For a reply that none of our commands gives. The command may have been carried out. */
 export function notUnderstood(): Problem {
   return unavailable(new Unanswered('not understood'));
 }

@@ -1,4 +1,4 @@
-// Questions to all replicas through Redis' channels: one that all hear, and one for the answers to each.
+// Questions to all replicas over Redis channels: one channel for questions, and one per replica for the answers to it.
 import type { PeerAnswer, Peers } from '../peers.ts';
 import type { RedisLink } from './redis-link.ts';
 import { FORGOTTEN_AFTER_SECONDS, type RedisPresence } from './redis-presence.ts';
@@ -21,7 +21,7 @@ interface Answer extends PeerAnswer {
   readonly number: number;
 }
 
-/** KEYS: replicas by when they were heard of. ARGV: the channel, the question. Tells how many replicas there are, and how many hear it. */
+/** KEYS: replicas by when they were last seen. ARGV: the channel, the question. Returns the number of replicas, and of subscribers. */
 const ASK = redisScript(
   `
 local time = redis.call('TIME')
@@ -31,7 +31,7 @@ return { redis.call('ZCOUNT', KEYS[1], time[1] - ${FORGOTTEN_AFTER_SECONDS}, '+i
   { read: (answer) => listIn(answer).map(numberIn), hasWritten: never },
 );
 
-/** Whoever has not answered by then is silent. */
+/** A replica that has not answered by then counts as silent. */
 const PATIENCE_MS = 1_000;
 
 export function createRedisPeers({ link, prefix, replica, presence }: RedisPeersOptions): Peers {
@@ -41,20 +41,20 @@ export function createRedisPeers({ link, prefix, replica, presence }: RedisPeers
   let reply: (question: string) => string = () => '';
   let asked = 0;
 
-  /** A replica of another version may say what this one does not understand: it then counts as silent, or this one does. */
+  /** A replica of another version may send what this one does not understand: one of the two then counts as silent. */
   const hear = (channel: string, onMessage: (message: string) => void): void =>
     link.subscribe(channel, (message) => {
       try {
         onMessage(message);
       } catch {
-        // nobody can be told
+        // there is nobody to tell
       }
     });
   hear(questions, (message) => {
     const { number, from, text } = JSON.parse(message) as Question; // written by `ask`
     if (from === replica) return;
     const answer: Answer = { number, replica, text: reply(text) };
-    // Whoever does not hear it counts this replica as silent.
+    // If this is lost, the replica that asked counts this one as silent.
     link.command('peer_answer', 'PUBLISH', answersOf(from), JSON.stringify(answer)).catch(() => {});
   });
   hear(answersOf(replica), (message) => {
@@ -77,7 +77,7 @@ export function createRedisPeers({ link, prefix, replica, presence }: RedisPeers
       try {
         const question: Question = { number, from: replica, text };
         const counts = await link.run('peer_ask', ASK, [presence.key], [questions, JSON.stringify(question)]);
-        // Some are known and do not hear it; in a cluster Redis counts only those who listen at the same node.
+        // A known replica may not be subscribed; in a cluster Redis counts only subscribers at the same node.
         others = Math.max(1, ...counts) - 1;
         if (answers.length < others) await enough;
       } catch {

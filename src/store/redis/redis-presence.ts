@@ -1,11 +1,11 @@
-// Which replicas are there: each says so every five seconds, and is forgotten when it leaves or was silent for fifteen.
+// Knows which replicas exist: each reports every five seconds, and is forgotten when it leaves or was silent for fifteen.
 import type { RedisLink } from './redis-link.ts';
 import { never, numberIn, redisScript } from './redis-script.ts';
 
-/** A replica that says nothing for so long is gone. */
+/** A replica that is silent for this long counts as gone. */
 export const FORGOTTEN_AFTER_SECONDS = 15;
 
-/** KEYS: replicas by when they were heard of. ARGV: this one. What takes away stands first: behind it a full Redis lets a script add, too. */
+/** KEYS: replicas by when they were last seen. ARGV: this one. Removes first: a full Redis lets a script add only after it has written. */
 const PRESENT = redisScript(
   `
 local time = redis.call('TIME')
@@ -20,9 +20,9 @@ return redis.call('ZCARD', KEYS[1])
 const PRESENT_EVERY_MS = 5_000;
 
 export interface RedisPresence {
-  /** A sorted set: replicas by when they were heard of, in seconds of Redis' clock. */
+  /** A sorted set: replicas by when they were last seen, in seconds of Redis' clock. */
   readonly key: string;
-  /** Heard of lately, this one included. */
+  /** Seen recently, this one included. */
   readonly replicas: number;
   close(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export function createRedisPresence(link: RedisLink, prefix: string, replica: st
     try {
       replicas = Math.max(1, await link.run('presence', PRESENT, [key], [replica]));
     } catch {
-      // the number of before is the best guess
+      // the last known number is the best guess
     }
   };
   link.onReady(() => void present());
@@ -46,7 +46,7 @@ export function createRedisPresence(link: RedisLink, prefix: string, replica: st
     },
     async close() {
       clearInterval(timer);
-      await link.command('presence', 'ZREM', key, replica).catch(() => {}); // it is forgotten anyhow, a little later
+      await link.command('presence', 'ZREM', key, replica).catch(() => {}); // otherwise it is forgotten a little later
     },
   };
 }

@@ -1,13 +1,13 @@
-// Revocations in Redis: one hash, a version beside it, and a word to all replicas at each change.
+// Revocations in Redis: a hash, its version, and a message to all replicas at each change.
 import { revocationKey } from '../revocation-key.ts';
 import type { Revocation, RevocationStore } from '../revocations.ts';
 import { notUnderstood, type RedisLink } from './redis-link.ts';
 import { never, numberIn, redisScript, textsIn } from './redis-script.ts';
 
 /**
- * KEYS: the hash, the version. ARGV: `add` or `remove`, the name, the revocation, the channel, for how many milliseconds it holds (`` = for
- * ever). That is counted by Redis' clock: the one of the replica may be another. It stands before the revocation, with a blank between.
- * The version first: a full Redis refuses that, and nothing was done. The word is said where channels are allowed.
+ * KEYS: the hash, the version. ARGV: `add` or `remove`, the key, the revocation, the channel, for how many milliseconds it holds
+ * (`` = forever). Its end is computed by Redis' clock, as the replica's may differ, and stored before the revocation and a space.
+ * The version comes first: a full Redis refuses to change it, and nothing is done. The message may fail where channels are forbidden.
  */
 const CHANGE = redisScript(
   `
@@ -26,7 +26,7 @@ return was
   { read: numberIn },
 );
 
-/** KEYS: the hash. Tokens that are past their own life are dropped on the way. */
+/** KEYS: the hash. Drops revocations of tokens that have expired by themselves. */
 const LIST = redisScript(
   `
 local time = redis.call('TIME')

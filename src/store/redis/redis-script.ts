@@ -1,24 +1,24 @@
-// A script that Redis runs whole, with what its answer means. Whatever else stands at Redis' address answers too: what no script of ours says is
-// not believed, and ends nothing.
+// A script that Redis runs atomically, with a checked reader of its reply. Something other than Redis may answer at its address: a reply
+// that no script of ours gives is refused, and ends nothing else.
 import { createHash } from 'node:crypto';
 
 /** A script with its name in Redis' cache. */
 export interface RedisScript<Answer> {
   readonly lua: string;
   readonly sha: string;
-  /** Whether an answer says that Redis takes what is written: it has done what a full one would have refused. */
+  /** Whether a reply proves that Redis accepts writes: the script did something that a full Redis refuses. */
   readonly hasWritten: (answer: Answer) => boolean;
   /** @throws NotUnderstood */
   readonly read: (answer: unknown) => Answer;
 }
 
-/** An answer that no Redis gives. What was asked for may have been done. */
+/** A reply that no Redis gives. The command may have been carried out. */
 export class NotUnderstood extends Error {
   readonly code = 'NOT_REDIS';
 }
 
 export interface RedisScriptOptions<Answer> {
-  /** Throws whatever it likes where it does not understand. */
+  /** May throw anything if it does not understand the reply. */
   readonly read: (answer: unknown) => Answer;
   readonly hasWritten?: (answer: Answer) => boolean;
 }
@@ -41,12 +41,12 @@ export function redisScript<Answer>(
   };
 }
 
-/** Of a script that a full Redis does as well. */
+/** `hasWritten` of a script that a full Redis runs as well. */
 export function never(): boolean {
   return false;
 }
 
-/** Of a script whose answer tells nothing. */
+/** `read` of a script whose reply carries no information. */
 export function nothing(): void {}
 
 export function listIn(answer: unknown): readonly unknown[] {
@@ -63,7 +63,7 @@ export function textsIn(answer: unknown): readonly string[] {
   return listIn(answer).map(textIn);
 }
 
-/** A whole one. Also as a text, which is what Lua makes of an argument that it hands back. */
+/** A whole number, also as a string, which is how Lua returns an argument that it was given. */
 export function numberIn(answer: unknown): number {
   const number = typeof answer === 'string' && answer !== '' ? Number(answer) : answer;
   if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw new NotUnderstood('not a whole number');

@@ -1,4 +1,4 @@
-// Names used once, in Redis. Each is a key of its own, so they spread over a cluster.
+// Single-use names in Redis. Each is a key of its own, so they spread over a cluster.
 import { RESERVE_MS, type SingleUseStore } from '../single-use.ts';
 import { notUnderstood, type RedisLink } from './redis-link.ts';
 import { never, nothing, redisScript } from './redis-script.ts';
@@ -12,7 +12,7 @@ return 0
   { read: nothing, hasWritten: never },
 );
 
-/** @param epochNow epoch milliseconds of this replica, the clock that `untilMs` is meant for: Redis' own may be another */
+/** @param epochNow epoch milliseconds of this replica, the clock that `untilMs` refers to: Redis' own may differ */
 export function createRedisSingleUse(link: RedisLink, prefix: string, epochNow: () => number): SingleUseStore {
   const keyOf = (name: string): string => `${prefix}:used:${name}`;
   return {

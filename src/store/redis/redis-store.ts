@@ -1,4 +1,4 @@
-// The store that replicas share.
+// The store that replicas share, in Redis.
 import { randomUUID } from 'node:crypto';
 import type { LeaseKind, LeaseTimes } from '../lease-rules.ts';
 import type { LeasePool, Store, StoreEvents } from '../store.ts';
@@ -17,7 +17,7 @@ import { createRedisSingleUse } from './redis-single-use.ts';
 import { createRedisUsageRecords } from './redis-usage-records.ts';
 
 export interface RedisStoreOptions extends RedisAddress {
-  /** Begins every key and channel; two deployments that share a Redis have two. */
+  /** Starts every key and channel; two deployments that share a Redis need two. */
   readonly prefix: string;
   readonly times?: Partial<LeaseTimes>;
   readonly commandTimeoutMs?: number;
@@ -27,7 +27,7 @@ export interface RedisStoreOptions extends RedisAddress {
   readonly onCondition?: StoreConditionObserver;
 }
 
-/** Resolves at once: whether Redis is there is in `state`. */
+/** Resolves at once; `state` tells whether Redis can be reached. */
 export async function createRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { prefix, epochNow = Date.now } = options;
   const link = await createRedisLink(options);
@@ -43,7 +43,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
   link.subscribe(wakePrefix + replica, (id) => {
     for (const one of listeners) one.onWake?.(id);
   });
-  // A pool that begins anew gives nothing out for a moment: those who do not ask have to hear of it, to enter what they hold.
+  // A pool that starts afresh grants nothing for a moment. Replicas that are not calling it have to be told, to enter what they hold.
   link.subscribe(wakePrefix + ALL, onRenewed);
   link.onReady(onRenewed);
 

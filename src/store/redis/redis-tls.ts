@@ -1,4 +1,4 @@
-// What connections to Redis over TLS are made with where files say it: who is trusted beside Node's authorities, and who we are.
+// The TLS context of connections to Redis, from files: authorities trusted in addition to Node's, and a client certificate.
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Certificate, loadAuthorities, loadCertificate, trustOptions } from '../../config/certificate-files.ts';
 import type { RedisTlsFiles } from '../../config/config.ts';
@@ -6,7 +6,7 @@ import { wrongCertificateAuthorities, wrongPemPair } from '../../config/pem-file
 import { type PemWatch, type PemWatching, watchPemFiles } from '../../config/watch-pem-files.ts';
 
 export interface RedisTls extends PemWatch {
-  /** For the connection that is made now. */
+  /** For the next connection that is made. */
   readonly context: SecureContext;
 }
 
@@ -16,7 +16,7 @@ interface Trust {
   readonly certificate: Certificate | null;
 }
 
-/** Rejects where a file cannot be read, or not be used. Later ones that cannot leave those in use that could. */
+/** Rejects if a file cannot be read or used. If changed files cannot be used later, the earlier ones stay in use. */
 export async function openRedisTls(files: RedisTlsFiles, watching: PemWatching): Promise<RedisTls> {
   const { caFile, certificate } = files;
   const inUse = await load(files);

@@ -1,22 +1,22 @@
-// What keeps Redis from being asked, in a word, and each word once: a client that tries ten times a second fails as often.
+// Reports why Redis is not usable, as one word, and each word once: a client that tries ten times a second fails as often.
 import type { StoreCondition, StoreConditionObserver } from '../store-condition.ts';
 import { Unanswered } from '../unanswered.ts';
 
 export interface RedisTrouble {
-  /** It can be asked. */
+  /** Redis is usable. */
   over(): void;
-  /** It cannot, for a reason that is told unless it was since Redis was last up. */
+  /** Redis is not usable; the reason is reported unless it already was since Redis was last up. */
   because(reason: string): void;
-  /** It can be asked all the same. */
+  /** Something is wrong, but Redis is usable all the same. */
   beside(reason: string): void;
-  /** What was beside is over. */
+  /** What was reported with `beside` is over. */
   noLonger(reason: string): void;
-  /** It answers, and takes nothing that is to be written; told until it `takes`. */
+  /** Redis answers but refuses writes, until `takes` is called. */
   refuses(reason: string): void;
   takes(): void;
 }
 
-/** One that comes and goes several times a second fills no log: the last that was told is that it is away. */
+/** A Redis that comes and goes several times a second must not fill the log: beyond this it stays reported as away. */
 const RETURNS_MAX = 5;
 const RETURNS_MS = 10_000;
 
@@ -41,7 +41,7 @@ export function createRedisTrouble(onCondition: StoreConditionObserver, now: () 
       told.add(reason);
       if (state === 'up') {
         state = 'away';
-        refusal = null; // it is told again, should it not be over by then
+        refusal = null; // reported again if it is not over once Redis is up
       }
       onCondition({ state, reason });
     },
@@ -67,12 +67,12 @@ export function createRedisTrouble(onCondition: StoreConditionObserver, now: () 
 }
 
 /**
- * Of an answer its first word (`WRONGPASS`, `NOAUTH`), else the code (`ECONNREFUSED`, `DEPTH_ZERO_SELF_SIGNED_CERT`): what follows
- * may quote what was sent.
+ * The first word of an error reply (`WRONGPASS`, `NOAUTH`), else the error's code (`ECONNREFUSED`, `DEPTH_ZERO_SELF_SIGNED_CERT`):
+ * the rest may quote what was sent.
  */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return UNKNOWN;
-  // Of the second the client has nothing but these words.
+  // The client marks a socket timeout by nothing but these words.
   if (error instanceof Unanswered || error.message.startsWith('Socket timeout')) return 'UNANSWERED';
   if (!isAnswer(error)) return wordIn(Reflect.get(error, 'code'), CODE);
   const word = wordIn(error.message.split(' ', 1)[0]);
@@ -84,15 +84,15 @@ function wordIn(text: unknown, form = WORD): string {
   return typeof text === 'string' && form.test(text) ? text : UNKNOWN;
 }
 
-/** How it ends for whom Redis has no place; it has no word of its own. */
+/** Redis' reply to one client too many, which has no error word of its own. */
 const FULL = 'ERR max number of clients';
 
-/** Redis has said so itself. */
+/** An error reply of Redis itself. */
 export function isAnswer(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
-/** The database of the URL is not there, or not for this user, or not now. */
+/** The database of the URL could not be selected: it does not exist, is forbidden to this user, or is not available now. */
 export function isOfSelect(error: Error): boolean {
   const command: unknown = Reflect.get(error, 'command');
   return (
@@ -100,23 +100,23 @@ export function isOfSelect(error: Error): boolean {
   );
 }
 
-/** Its memory or its disk is full, it only copies another Redis, or has too few copies of itself. */
+/** Memory is full, saving to disk fails, it is a read-only replica, or it has too few replicas. */
 const WRITE_REFUSALS: ReadonlySet<string> = new Set(['OOM', 'MISCONF', 'READONLY', 'NOREPLICAS']);
 
-/** Nothing that is to be written is done. */
+/** Redis refuses all writes. */
 export function isWriteRefused(error: unknown): boolean {
   return isAnswer(error) && WRITE_REFUSALS.has(reasonOf(error));
 }
 
-/** Its user may not do this. */
+/** The Redis user lacks the permission. */
 export function isForbidden(error: unknown): boolean {
   return isAnswer(error) && reasonOf(error) === 'NOPERM';
 }
 
-/** It is the copy of another, or has forgotten who this is. */
+/** Redis is a replica of another, or no longer knows who we are. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'NOAUTH']);
 
-/** A new connection may lead to another Redis, or be let in. */
+/** A new connection may lead to another Redis, or be authenticated. */
 export function isElsewhere(error: unknown): boolean {
   return isAnswer(error) && ELSEWHERE.has(reasonOf(error));
 }
@@ -126,5 +126,5 @@ const WORD = /^[A-Z][A-Z0-9_]{0,63}$/;
 const CODE = /^[A-Z][A-Z0-9_/]{0,63}$/;
 const UNKNOWN = 'OTHER';
 
-/** Says nothing to somebody who was told more: every failed attempt ends with it. */
+/** Adds nothing once a more precise reason was reported: every failed attempt ends with one of these. */
 const VAGUE: ReadonlySet<string> = new Set(['CLOSED', UNKNOWN]);

@@ -1,4 +1,4 @@
-// Usage records in Redis: one stream of bounded length, for whoever bills or looks.
+// Usage records in Redis: one stream of bounded length, to bill from or to look at.
 import { createDebts } from '../debts.ts';
 import { mayHaveBeenDone } from '../unanswered.ts';
 import type { UsageRecord, UsageRecords } from '../usage-records.ts';
@@ -7,19 +7,19 @@ import { listIn, textIn } from './redis-script.ts';
 
 /** About 230 bytes each. */
 const KEPT_MAX = 100_000;
-/** Kept here while Redis does not take them; the oldest give way. */
+/** Most that are kept in memory while Redis does not accept them; the oldest are dropped. */
 const OWED_MAX = 10_000;
 
 export function createRedisUsageRecords(link: RedisLink, prefix: string): UsageRecords {
   const stream = `${prefix}:usage`;
-  // Paid with the next record that Redis takes: it may answer for hours and take none.
+  // Repeated after the next record that Redis accepts, not on a timer: it may answer for hours and accept none.
   const debts = createDebts({ max: OWED_MAX, againMs: null });
   link.onReady(debts.pay);
 
   const append = (text: string): Promise<unknown> =>
     link.command('usage_add', 'XADD', stream, 'MAXLEN', '~', String(KEPT_MAX), '*', 'record', text);
 
-  /** What Redis may have done is not said again: a record has no name by which it would be known. */
+  /** A record that Redis may have stored is not sent again: records have no id by which a second copy could be recognised. */
   async function pay(text: string): Promise<void> {
     try {
       await append(text);
