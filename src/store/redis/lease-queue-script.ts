@@ -71,7 +71,7 @@ local function enqueue(id, client, subject, waiter, expiry)
   redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client)
   set_ready(client, subject)
 end
--- When nobody waits, the turns of nobody have to be remembered.
+-- When nobody waits, no turns have to be remembered.
 local function forget_turns()
   if waiting > 0 or not had_waiting then return end
   had_waiting = false
