@@ -1,4 +1,4 @@
-// Checks the documents for readers against how GitHub renders them and against the source.
+// Checks the documents: their tables against GitHub's rendering, and the metrics that they name against the source.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';

@@ -15,7 +15,7 @@ async function managementListener(t: Test, host: string, answer: RequestListener
     server.closeAllConnections();
   });
   await once(server, 'listening');
-  return String((server.address() as AddressInfo).port); // a TCP server has one
+  return String((server.address() as AddressInfo).port); // a TCP server has a port
 }
 
 test('alive: 0, on any address of the listener', async (t) => {

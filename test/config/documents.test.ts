@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const onDisk = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 for (const path of ['docs/configuration.md', 'config.schema.json', '.env.example']) {
-  test(`${path} is what \`npm run docs\` makes of the schema`, async (t) => {
+  test(`${path} is what \`npm run docs\` generates from the schema`, async (t) => {
     t.equal(onDisk(path), await PAGES.find((page) => page.path === path)?.generate());
   });
 }

@@ -10,7 +10,7 @@ const CASES: readonly (readonly [text: string, max: number, windowMs: number])[]
 ];
 
 for (const [text, max, windowMs] of CASES) {
-  test(`${text} is ${max} in ${windowMs} ms, and back`, async (t) => {
+  test(`${text} is ${max} per ${windowMs} ms, in both directions`, async (t) => {
     t.strictSame(parseRate(text), { max, windowMs });
     t.equal(formatRate({ max, windowMs }), text);
   });

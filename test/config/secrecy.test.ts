@@ -69,7 +69,7 @@ test("no secret in a file is printed, nor one given in place of its file's path"
   );
 });
 
-/** The places of secrets in the file, and ways in which a line with one can be malformed. Names of client apps are shown, so not here. */
+/** Where secrets stand in the file, and how their lines can be malformed. (A client app's name is shown, so it is not one of them.) */
 const PLACES: readonly ((secret: string) => string)[] = [
   (s) => `upstream: { api_key: ${s} }`,
   (s) => `upstream: { api_key ${s} }`,

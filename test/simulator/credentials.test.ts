@@ -36,7 +36,7 @@ test('a credential in the query, in another scheme or with an unknown key is ref
   }
 });
 
-test('of two different credentials both are refused or the first is used, as set', async (t) => {
+test('two different credentials are refused, or the first is used, depending on a setting', async (t) => {
   const simulator = await simulatorFor(t);
   const headers = { 'x-api-key': simulator.apiKey };
   const both = () =>

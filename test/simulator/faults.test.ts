@@ -185,7 +185,7 @@ test('an error can echo the credential, for tests of leaks', async (t) => {
   t.equal(keyed.headers.get('x-echo-authorization'), 'sk_car_k');
 });
 
-test('a redirect and a huge header', async (t) => {
+test('an answer can be a redirect, or have a huge header', async (t) => {
   const simulator = await simulatorFor(t);
   simulator.faults.add({ match: {}, times: 1, action: { type: 'redirect', location: 'http://127.0.0.1:9/' } });
   const redirect = await call(simulator, 'POST /access-token');

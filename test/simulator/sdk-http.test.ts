@@ -123,7 +123,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.equal((await clientOf(simulator).voices.get(VOICE)).id, VOICE);
   });
 
-  test(`${name}: a recording is spoken again in another voice`, async (t) => {
+  test(`${name}: a recording is converted to another voice`, async (t) => {
     const simulator = await simulatorFor(t);
     const clip = new File([await recording(simulator, TEXT)], 'clip.wav');
     const wish = {
@@ -193,7 +193,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.equal(await statusOf(speak(clientOf(simulator))), 429);
   });
 
-  test(`${name}: the SDK retries the documented statuses, twice`, async (t) => {
+  test(`${name}: some statuses are retried twice, and x-should-retry overrides the choice`, async (t) => {
     const simulator = await simulatorFor(t);
     const triesFor = async (action: Partial<AnswerFault>) => {
       simulator.journal.clear();

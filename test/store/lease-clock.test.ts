@@ -38,7 +38,7 @@ test('each waiting request leaves the queue at its own time', async (t) => {
   t.strictSame([await waiting(199), await waiting(200), await waiting(599), await waiting(600)], [2, 1, 1, 0]);
 });
 
-test('a lease granted past blocked requests counts from the moment it was asked for', async (t) => {
+test('a lease granted past blocked requests has its full lifetime', async (t) => {
   const { clock, leases, holders } = setUp();
   const own = { clientMax: 1 };
   const [held, passing] = [ask('a', own), ask('b')];

@@ -165,7 +165,7 @@ test('a subject that waited and left is forgotten, even while others still wait'
   }
   const names = (): unknown[] => [...(table.turns.subjects.get('a')?.taken.keys() ?? [])];
   t.strictSame(names(), ['waits']);
-  // A newcomer starts with the turns that others already had, so leaving the queue and coming back gives no advantage.
+  // Turns beyond a newcomer's are remembered, so that leaving the queue and coming back gives no advantage.
   release(table, rules, LEASE_TIMES, [held.id], 0, () => {});
   for (const who of ['a/waits', 'a/new']) acquire(table, rules, LEASE_TIMES, ask(who), 0, () => {});
   t.strictSame(names().sort(), ['new', 'waits']);

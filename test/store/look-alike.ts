@@ -53,7 +53,7 @@ export async function lookAlike(t: Test, answer: Answering): Promise<LookAlike> 
     for (const socket of open) socket.destroy();
     server.close();
   });
-  state.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server has one
+  state.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server has a port
   return state;
 }
 

@@ -80,7 +80,7 @@ test('the reason why Redis cannot be reached is reported as one word, once for a
   const tls = createServer(createCertificate(Date.now())).listen(0, '127.0.0.1');
   t.teardown(() => tls.close());
   await once(tls, 'listening');
-  const { port: tlsPort } = tls.address() as AddressInfo; // a TCP server has one
+  const { port: tlsPort } = tls.address() as AddressInfo; // a TCP server has a port
   const cases: readonly (readonly [url: string, reason: string])[] = [
     [`redis://:wrong@127.0.0.1:${locked.port}`, 'WRONGPASS'],
     [`redis://127.0.0.1:${locked.port}`, 'NOAUTH'],

@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { createRedisTrouble, reasonOf } from '../../src/store/redis/redis-trouble.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 
-test('a lost connection is reported after another trouble, and that trouble is reported again afterwards', async (t) => {
+test('a lost connection is reported after a lesser trouble, which is reported again afterwards', async (t) => {
   const conditions: StoreCondition[] = [];
   const trouble = createRedisTrouble(
     (condition) => conditions.push(condition),

@@ -152,7 +152,7 @@ test('every required claim must have one of its values', async (t) => {
   for (const require of unmet) t.notOk(meetsRequirements(claims, require), JSON.stringify(require));
 });
 
-test('grants come from a claim by a map, and a missing claim gives none', async (t) => {
+test('grants are mapped from a claim, and a missing claim gives none', async (t) => {
   const map = { speak: ['tts'], listen: ['stt'], all: ['tts', 'stt', 'agent'] } as const;
   const grants = (claims: Record<string, unknown>, claim = 'scope') => grantsFromClaims(claims, { claim, map });
   t.equal(grantsFromClaims({ scope: 'speak' }, null), null, 'without a rule the token does not limit grants');

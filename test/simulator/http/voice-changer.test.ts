@@ -14,7 +14,7 @@ async function textOf(bytes: Buffer): Promise<string | undefined> {
   return heard && transcribe(heard.samples, heard.sampleRate).text.trim();
 }
 
-test('a recording is spoken again in another voice', async (t) => {
+test('a recording is converted to another voice', async (t) => {
   const simulator = await simulatorFor(t);
   const clip = await recording(simulator, 'Say it again.');
   simulator.resetCounters();
@@ -28,7 +28,7 @@ test('a recording is spoken again in another voice', async (t) => {
   t.ok(simulator.counters().creditsSpent > 15, '15 credits per second');
 });
 
-test('its events have no type', async (t) => {
+test('events of the voice changer have no type', async (t) => {
   const simulator = await simulatorFor(t);
   const clip = await recording(simulator, 'Again.');
   const body = form({ clip, 'voice[id]': VOICE, ...FORMAT, 'output_format[container]': 'raw' });
