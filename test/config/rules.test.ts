@@ -120,7 +120,7 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
 ];
 
 for (const [why, env, expected] of CASES) {
-  test(`${expected.length > 0 ? 'refused' : 'taken'}: ${why}`, async (t) => {
+  test(`${expected.length > 0 ? 'refused' : 'accepted'}: ${why}`, async (t) => {
     t.strictSame(await problemsOf(env), expected);
   });
 }
@@ -176,7 +176,7 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ['2:38 clients.a.auth.keys[0]: expected sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)'],
   ],
   [
-    'taken: reserved and per-subject limits equal to the maximum',
+    'accepted: reserved and per-subject limits equal to the maximum',
     [`a: { ${KEYS}, limits: { concurrency: { reserved: 2, max: 2, per_subject: 2 } } }`],
     [],
   ],
@@ -267,14 +267,18 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
       '3:115 clients.a.grants.ttl.default: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)',
     ],
   ],
-  ['taken: the narrower entry first', [`a: { ${jwt(', require: { azp: [b, c] }')} }`, `b: { ${jwt()} }`], []],
+  ['accepted: the narrower entry first', [`a: { ${jwt(', require: { azp: [b, c] }')} }`, `b: { ${jwt()} }`], []],
   [
-    'taken: entries that differ in a required claim',
+    'accepted: entries that differ in a required claim',
     [`a: { ${jwt(', require: { azp: a }')} }`, `b: { ${jwt(', require: { azp: b }')} }`],
     [],
   ],
-  ['taken: entries that differ in the audience', [`a: { ${jwt()} }`, `b: { ${jwt().replace('voice', 'other')} }`], []],
-  ['taken: two client apps with an app key each', [`a: { ${KEYS} }`, `b: { ${OTHER_KEYS}, trusted: true }`], []],
+  [
+    'accepted: entries that differ in the audience',
+    [`a: { ${jwt()} }`, `b: { ${jwt().replace('voice', 'other')} }`],
+    [],
+  ],
+  ['accepted: two client apps with an app key each', [`a: { ${KEYS} }`, `b: { ${OTHER_KEYS}, trusted: true }`], []],
 ];
 
 for (const [why, clients, expected] of BETWEEN_CLIENTS) {
