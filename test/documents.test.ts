@@ -1,4 +1,4 @@
-// What people read of the broker, held against how it is shown and against what there is.
+// Checks the documents: their tables against GitHub's rendering, and the metrics that they name against the source.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
@@ -8,20 +8,20 @@ const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ..
 
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
-test('every row of a table has as many cells as the table has columns', async (t) => {
+test('every table row has as many cells as the table has columns', async (t) => {
   const rows = PAGES.flatMap((page) => tableRows(page));
   t.ok(rows.length > 300);
   for (const { place, cells, columns } of rows) t.equal(cells, columns, place);
 });
 
-test('a metric that is named is one that there is', async (t) => {
+test('every metric named in a document exists', async (t) => {
   const metrics = new Set(SOURCE_FILES.flatMap((file) => read(file).match(/(?<=name: ')broker_\w+/g) ?? []));
   const named = PAGES.flatMap((page) => (read(page).match(/\bbroker_\w+/g) ?? []).map((name) => ({ page, name })));
   t.ok(named.length > 30);
   for (const { page, name } of named) t.ok(metrics.has(name), `${page}: ${name}`);
 });
 
-/** As GitHub counts: a bar parts cells inside of code too, unless a backslash stands before it. */
+/** As GitHub counts: a bar separates cells even inside code, unless a backslash precedes it. */
 function tableRows(page: string): { readonly place: string; readonly cells: number; readonly columns: number }[] {
   const lines = read(page)
     .replace(/```[\s\S]*?```/g, (code) => code.replace(/[^\n]/g, ''))
@@ -31,7 +31,7 @@ function tableRows(page: string): { readonly place: string; readonly cells: numb
   for (const [at, line] of lines.entries()) {
     const cells = line.startsWith('|') ? line.replace(/\\\|/g, '').split('|').length - 2 : 0;
     if (columns === 0 || cells === 0)
-      columns = cells; // the first line of a table says how many there are
+      columns = cells; // the first line of a table sets the number of columns
     else rows.push({ place: `${page}:${at + 1}`, cells, columns });
   }
   return rows;

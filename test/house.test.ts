@@ -1,9 +1,9 @@
-// The plan of the house, held against every import in src, those of types included.
+// Checks every import in src, type imports included, against the layers ("floors") that the folders ("rooms") of src form.
 import { build } from 'esbuild';
 import { test } from 'tap';
 import { importsOf, ROOT, SOURCE_FILES } from './source-imports.ts';
 
-/** From the roof down. A file may import from its own folder and from floors below, never sideways or up. */
+/** From top to bottom. A file may import from its own folder and from lower floors, never sideways or up. */
 const FLOORS: readonly (readonly string[])[] = [
   ['main.ts'],
   ['commands'],
@@ -19,19 +19,19 @@ const FLOORS: readonly (readonly string[])[] = [
   ['errors', 'config', 'json', 'collections'],
 ];
 
-/** They share no code with the broker, so that they cannot agree with its mistakes. Only commands may use them. */
+/** These share no code with the broker, so that they cannot share its mistakes. Only commands may use them. */
 const OUTBUILDINGS: readonly string[] = ['simulator', 'client'];
 
-/** Decisions and texts: what they import, directly or not, must not be able to read or send anything. */
+/** Decisions and texts: nothing that they import, directly or indirectly, may read or send data. */
 const PURE: readonly string[] = ['policy', 'errors'];
 
-/** Of Node's own modules, those that only compute. */
+/** Those of Node's own modules that only compute. */
 const COMPUTES: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:util', 'node:url']);
 
-/** Packages that only compute. `fastify-plugin` marks a function; what it marks is given its server by the caller. */
+/** Packages that only compute. `fastify-plugin` only marks a function, whose caller passes it the server. */
 const COMPUTING_PACKAGES: ReadonlySet<string> = new Set(['fastify-plugin', 'typebox']);
 
-/** Pure files that import a module that can do more, with what they take from it. */
+/** Pure files that import a module with more abilities, and that module; see the comment for what they use. */
 const EXCEPTIONS: ReadonlyMap<string, string> = new Map([
   ['src/errors/raw-response.ts', 'node:http'], // STATUS_CODES, a table of words
 ]);
@@ -44,7 +44,7 @@ const isOurs = (target: string): boolean => target.startsWith('src/');
 const EDGES = SOURCE_FILES.flatMap((file) => importsOf(file).map((found) => ({ file, ...found })));
 const BETWEEN_ROOMS = EDGES.filter(({ file, target }) => isOurs(target) && roomOf(file) !== roomOf(target));
 
-test('every file has its room on the plan', async (t) => {
+test('every file is in a known folder', async (t) => {
   const known = new Set([...FLOORS.flat(), ...OUTBUILDINGS]);
   t.strictSame(
     SOURCE_FILES.filter((file) => !known.has(roomOf(file))),
@@ -62,10 +62,10 @@ test('imports point down, never sideways or up', async (t) => {
     wrong.map(({ file, target }) => `${file} -> ${target}`),
     [],
   );
-  t.ok(BETWEEN_ROOMS.length > 50, 'the reader of imports reads');
+  t.ok(BETWEEN_ROOMS.length > 50, 'imports were found');
 });
 
-test('the simulator and the client stand apart', async (t) => {
+test('the simulator and the client share no code with the rest', async (t) => {
   const wrong = BETWEEN_ROOMS.filter(({ file, target }) => {
     if (OUTBUILDINGS.includes(roomOf(file))) return true;
     return OUTBUILDINGS.includes(roomOf(target)) && roomOf(file) !== 'commands';
@@ -76,7 +76,7 @@ test('the simulator and the client stand apart', async (t) => {
   );
 });
 
-test('the helper for apps imports nothing but itself: it runs where there is no Node', async (t) => {
+test('the helper for apps imports nothing but itself: it runs without Node', async (t) => {
   const imports = EDGES.filter(({ file }) => roomOf(file) === 'client');
   t.strictSame(
     imports.filter(({ target }) => roomOf(target) !== 'client'),
@@ -85,7 +85,7 @@ test('the helper for apps imports nothing but itself: it runs where there is no 
   t.ok(imports.length > 3);
 });
 
-test('no file imports itself by way of others', async (t) => {
+test('no file imports itself through others', async (t) => {
   const targets = new Map(SOURCE_FILES.map((file) => [file, importsOf(file).map(({ target }) => target)]));
   const done = new Set<string>();
   const cycles: string[] = [];
@@ -99,13 +99,13 @@ test('no file imports itself by way of others', async (t) => {
   t.strictSame(cycles, []);
 });
 
-test('every import of a file names one that is there', async (t) => {
+test('every import of our own files names an existing file', async (t) => {
   const files = new Set(SOURCE_FILES);
   const missing = EDGES.filter(({ target }) => isOurs(target) && !files.has(target));
   t.strictSame(missing, []);
 });
 
-test('policy and errors can neither read nor send anything', async (t) => {
+test('policy and errors can neither read nor send data', async (t) => {
   const reached = new Set<string>();
   const visit = (file: string): void => {
     if (reached.has(file)) return;
@@ -123,7 +123,7 @@ test('policy and errors can neither read nor send anything', async (t) => {
   t.strictSame(wrong, []);
 });
 
-test('no import escapes this test: it finds all that the bundler finds', async (t) => {
+test('this test finds every import that the bundler finds', async (t) => {
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ['src/main.ts'],

@@ -1,4 +1,4 @@
-// The source as a graph: its files, and what each of them imports.
+// The source as a graph: its files and their imports.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 export interface Import {
-  /** A file from the root of the repository (`src/app.ts`), or a package or a module of Node as written. */
+  /** A path from the root of the repository (`src/app.ts`), or the name of a package or Node module as written. */
   readonly target: string;
-  /** Nothing of it is left at run time. */
+  /** The import does not exist at run time. */
   readonly isType: boolean;
 }
 
-/** Paths from the root of the repository, with forward slashes, in order. */
+/** Paths from the root of the repository, with forward slashes, sorted. */
 export function filesUnder(folder: string, ending: string): string[] {
   return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => `${folder}/${name.split(path.sep).join('/')}`)
@@ -23,7 +23,7 @@ export function filesUnder(folder: string, ending: string): string[] {
 /** Every TypeScript file under src. */
 export const SOURCE_FILES: readonly string[] = filesUnder('src', '.ts');
 
-/** Without comments. Strings stay: an import in one would be taken for real, which errs on the safe side. */
+/** The code without comments. Strings stay: an import inside one counts as real, which errs on the safe side. */
 export function codeOf(file: string): string {
   const text = readFileSync(path.join(ROOT, file), 'utf8');
   return text.replace(/\/\*[\s\S]*?\*\/|(^|[^:'"`\\])\/\/[^\n]*/g, '$1');
@@ -32,7 +32,7 @@ export function codeOf(file: string): string {
 const STATEMENT = /\b(?:import|export)\s+(type\s)?(?:[\w$*{}\s,]*?\sfrom\s*)?['"]([^'"\n]+)['"]/g;
 const EXPRESSION = /\b(typeof\s+)?import\s*\(\s*['"]([^'"\n]+)['"]/g;
 
-/** Statements, re-exports, `import()` and the types of it. */
+/** Import and export statements, `import()` and `typeof import()`. */
 export function importsOf(file: string): Import[] {
   const code = codeOf(file);
   return [...code.matchAll(STATEMENT), ...code.matchAll(EXPRESSION)].map(([, type, specifier = '']) => ({

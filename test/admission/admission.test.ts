@@ -1,4 +1,4 @@
-// The pipeline in front of everything guarded, with answers of identity that the test gives.
+// The admission pipeline, with identity answers from the test.
 import { Duplex } from 'node:stream';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Test, test } from 'tap';
@@ -76,7 +76,7 @@ async function guarded(t: Test, options: Options = {}): Promise<SetUp> {
   return { app, revocations, asked, records };
 }
 
-test('who is known goes on, and the log knows who it is', async (t) => {
+test('an authenticated caller is admitted, and the log record names it', async (t) => {
   for (const answer of [() => ANN, () => Promise.resolve(ANN)]) {
     const { app, asked, records } = await guarded(t, { answer });
     const response = await app.inject('/?a=b&c');
@@ -87,7 +87,7 @@ test('who is known goes on, and the log knows who it is', async (t) => {
   }
 });
 
-test('who is refused is told so, and why is for the log alone', async (t) => {
+test('a refused caller gets the error code, and only the log gets the reason', async (t) => {
   const cases: readonly [Identification, number, object][] = [
     [{ outcome: 'refused', code: 'unauthenticated', reason: 'why' }, 401, { error_code: 'unauthenticated' }],
     [{ outcome: 'refused', code: 'token_expired', reason: 'why' }, 401, { error_code: 'token_expired' }],
@@ -108,10 +108,10 @@ test('who is refused is told so, and why is for the log alone', async (t) => {
     t.equal(response.headers['retry-after'], status === 503 ? '5' : undefined);
   }
   const { app } = await guarded(t, { client: { name: 'ios' } });
-  t.match((await app.inject('/')).json(), { error_code: 'internal_error' }, 'a principal of no client app');
+  t.match((await app.inject('/')).json(), { error_code: 'internal_error' }, 'a principal of no configured client app');
 });
 
-test('strangers may mint, and nothing else', async (t) => {
+test('anonymous callers may mint, and nothing else', async (t) => {
   const answer = (): Identification => ({ outcome: 'authenticated', principal: principalOf({ method: 'anonymous' }) });
   t.equal((await (await guarded(t, { answer })).app.inject('/')).statusCode, 200);
   const { app, records } = await guarded(t, { answer, hasMintRates: false });
@@ -127,10 +127,10 @@ test('a single-use token opens a socket and nothing else', async (t) => {
   t.match(records, [{ client: 'web', subject: 'user-1', method: 'access_token' }]);
   const socket = await guarded(t, { answer, isUpgrade: true });
   t.equal((await socket.app.inject('/')).statusCode, 200);
-  t.match(socket.asked, [{ isUpgrade: true, connection: null }], 'nothing more comes on its connection');
+  t.match(socket.asked, [{ isUpgrade: true, connection: null }], 'no further request comes on its connection');
 });
 
-test('who is shut out, and pages of other origins, are refused by name', async (t) => {
+test('revoked callers and pages of other origins are refused by name', async (t) => {
   const { app, revocations, records } = await guarded(t, { client: { origins: ['https://app.example'] } });
   const from = (origin: string) => app.inject({ url: '/', headers: { origin } });
   t.equal((await from('https://app.example')).statusCode, 200);
@@ -141,7 +141,7 @@ test('who is shut out, and pages of other origins, are refused by name', async (
   t.ok(records.every(({ client, subject }) => client === 'web' && subject === 'ann'));
 });
 
-test('guessing costs a place in the window of its address, before the credential is looked at', async (t) => {
+test('every guess counts against the rate of its address, before the credential is checked', async (t) => {
   const answer = (): Identification => ({ outcome: 'refused', code: 'unauthenticated', reason: 'why' });
   const { app, asked, records } = await guarded(t, { answer, mintPerAddress: ONCE });
   const from = (remoteAddress: string) => app.inject({ url: '/', remoteAddress });
@@ -157,7 +157,7 @@ test('guessing costs a place in the window of its address, before the credential
   t.match(records, [{ reason: 'why' }, { reason: 'rate_of_address' }, { reason: 'why' }]);
 });
 
-test('each subject has a window of its own, and strangers have those of their addresses', async (t) => {
+test('each subject has its own window, and anonymous callers have one per address', async (t) => {
   const limits = { ...clientConfig().limits, mint: ONCE };
   const answer = ({ headers }: RequestFacts): Identification => {
     const { who = 'ann' } = headers;
@@ -173,19 +173,19 @@ test('each subject has a window of its own, and strangers have those of their ad
   t.strictSame(strangers, [200, 429, 200]);
   const carried = await guarded(t, { answer, client: { limits }, hasMintRates: false, mintPerAddress: ONCE });
   for (const expected of [200, 200])
-    t.equal((await carried.app.inject('/')).statusCode, expected, 'no rate of minting');
+    t.equal((await carried.app.inject('/')).statusCode, expected, 'the mint rates do not apply');
 });
 
-test('where HTTPS is required plain HTTP is refused before anybody is asked who it is', async (t) => {
+test('where HTTPS is required, plain HTTP is refused before authentication', async (t) => {
   const { app, asked } = await guarded(t, { requireHttps: true });
   t.match((await app.inject('/')).json(), { error_code: 'https_required' });
   t.equal(asked.length, 0);
   const headers = { 'x-forwarded-proto': 'https' };
-  t.equal((await app.inject({ url: '/', headers })).statusCode, 200, 'a trusted proxy says that it was');
+  t.equal((await app.inject({ url: '/', headers })).statusCode, 200, 'a trusted proxy may say that it was HTTPS');
   t.equal((await app.inject({ url: '/', headers, remoteAddress: '192.0.2.1' })).statusCode, 403, 'nobody else may');
 
   for (const [said, status] of [
-    ['wss', 200], // as Traefik says of WebSockets
+    ['wss', 200], // sent by Traefik for WebSockets
     ['HTTPS', 200],
     ['http, wss', 200],
     ['ws', 403],

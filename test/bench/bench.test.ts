@@ -1,4 +1,4 @@
-// The benchmark runs, every suite of it, against a real broker: no figure is looked at here, only that nothing was lost.
+// Every suite of the benchmark runs against a real broker. Only lost requests are checked, not the figures.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -14,9 +14,9 @@ import { runSoak } from '../../bench/soak.ts';
 import { runStartUp } from '../../bench/start-up.ts';
 import { HTTP_WORKLOADS, MINT_WORKLOADS, SOCKET_WORKLOADS } from '../../bench/workloads.ts';
 
-tap.setTimeout(300_000); // a minute, on a machine that has nothing else to do
+tap.setTimeout(300_000); // one minute on an otherwise idle machine
 
-/** `--only` with a name that nobody has: the broker alone. */
+/** `--only` with an unknown name measures the broker alone. */
 const BRIEF = ['--rounds', '1', '--duration', '0.2', '--warm', '0.05', '--only', 'nobody', '--sockets', '50'];
 const WORKLOADS = { mint: MINT_WORKLOADS, http: HTTP_WORKLOADS, sockets: SOCKET_WORKLOADS } as const;
 
@@ -24,7 +24,7 @@ const quietly = (): void => {};
 const dist = buildBroker();
 
 for (const suite of ['mint', 'http', 'sockets'] as const satisfies readonly LoadSuite[]) {
-  test(`${suite}: every workload runs and loses nothing`, async (t) => {
+  test(`${suite}: every workload runs without loss`, async (t) => {
     const results = await runLoadSuite(suite, readOptions([suite, ...BRIEF]), dist, quietly);
     t.strictSame(
       results.map(({ workload, contender, errors }) => ({ workload, contender, errors })),
@@ -34,7 +34,7 @@ for (const suite of ['mint', 'http', 'sockets'] as const satisfies readonly Load
   });
 }
 
-test('startup: the first answer comes', async (t) => {
+test('startup: the first response arrives', async (t) => {
   const found = await runStartUp(readOptions(['startup', ...BRIEF]), dist, quietly);
   t.strictSame(
     found.map(({ contender, errors }) => ({ contender, errors })),
@@ -45,12 +45,12 @@ test('startup: the first answer comes', async (t) => {
   );
 });
 
-test('idle: sockets are held', async (t) => {
+test('idle: sockets stay open', async (t) => {
   const [ours] = await runIdle(readOptions(['idle', ...BRIEF]), dist, quietly);
   t.match(ours, { contender: 'broker', open: 50, errors: 0 });
 });
 
-test('slow readers: the fast ones lose nothing, and no slow one is cut', async (t) => {
+test('slow readers: fast readers lose nothing, and no slow one is cut off', async (t) => {
   const found = await runSlowReaders(readOptions(['slow-readers', ...BRIEF]), dist, quietly);
   t.strictSame(
     found.map(({ contender, errors }) => ({ contender, errors })),
@@ -62,14 +62,14 @@ test('slow readers: the fast ones lose nothing, and no slow one is cut', async (
   for (const { chunksPerSecond } of found) t.ok(chunksPerSecond > 0);
 });
 
-test('soak: nothing fails that was not told to, and the meters say what Cartesia has charged', async (t) => {
+test('soak: only injected faults fail, and the meters match what Cartesia charged', async (t) => {
   const [found] = await runSoak(readOptions(['soak', ...BRIEF, '--hold', '5']), dist, quietly);
   t.match(found, { requests: 400, errors: 0 });
   t.equal(found.charactersMetered, found.charactersCharged);
   t.ok(found.charactersCharged > 0 && found.aborted > 0 && found.faults > 0 && found.failed > 0);
 });
 
-test('idle over replicas: all open, and none is lost', async (t) => {
+test('idle over replicas: all sockets open, and none is lost', async (t) => {
   const options = readOptions(['idle', ...BRIEF, '--replicas', '2', '--hold', '1']);
   const found = await runIdleReplicas(options, dist, quietly);
   t.strictSame(
@@ -87,7 +87,7 @@ test('idle over replicas: all open, and none is lost', async (t) => {
 });
 
 for (const tls of has('haproxy') ? [[], ['--tls']] : [[]]) {
-  test(`the program ends by itself ${tls}`, async (t) => {
+  test(`the program exits on its own ${tls}`, async (t) => {
     const child = spawn(process.execPath, ['bench/bench.ts', 'idle', ...BRIEF, ...tls], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

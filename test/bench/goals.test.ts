@@ -1,4 +1,4 @@
-// Results against goals.
+// Verdicts on results against goals.
 import { test } from 'tap';
 import { differences, verdicts } from '../../bench/goals.ts';
 import type { Result } from '../../bench/rounds.ts';
@@ -40,7 +40,7 @@ const workload = (...goals: readonly Goal[]): Workload => ({
   goals,
 });
 
-test('CPU is compared with the one that is named, and with the best of the packages', async (t) => {
+test('CPU is compared with the named contender, or with the best package', async (t) => {
   const [nginx, packages] = verdicts(
     workload({ figure: 'cpu', against: 'nginx', atMost: 3.2 }, { figure: 'cpu', against: BEST_PACKAGE, atMost: 0.45 }),
     RESULTS,
@@ -49,7 +49,7 @@ test('CPU is compared with the one that is named, and with the best of the packa
   t.match(packages, { against: 'quick', ratio: 0.5, isMet: false });
 });
 
-test('latency is compared by what was added to that without a proxy', async (t) => {
+test('latency is compared by what each adds to the latency without a proxy', async (t) => {
   const goal: Goal = { figure: 'added latency', against: 'nginx', atMost: 1.7 };
   t.match(verdicts(workload(goal), RESULTS), [{ ratio: 2, isMet: false }]);
   t.strictSame(
@@ -58,16 +58,16 @@ test('latency is compared by what was added to that without a proxy', async (t) 
       RESULTS.filter(({ kind }) => kind !== 'none'),
     ),
     [],
-    'nothing to take away: no verdict',
+    'no baseline, no verdict',
   );
 });
 
-test('who was not measured gives no verdict', async (t) => {
+test('a contender that was not measured gives no verdict', async (t) => {
   t.strictSame(verdicts(workload({ figure: 'cpu', against: 'haproxy', atMost: 1 }), RESULTS), []);
   t.strictSame(verdicts(workload({ figure: 'cpu', against: 'nginx', atMost: 1 }), RESULTS.slice(1)), []);
 });
 
-test('a goal that is missed is said to be', async (t) => {
+test('a missed goal is reported as missed', async (t) => {
   const goal: Goal = { figure: 'cpu', against: BEST_PACKAGE, atMost: 0.45 };
   const line = (ratio: number): string => verdictLine({ goal, against: 'quick', ratio, isMet: ratio <= goal.atMost });
   t.equal(line(0.4), '- cpu, against the best package (quick): 0.40, goal ≤ 0.45: met');
@@ -75,7 +75,7 @@ test('a goal that is missed is said to be', async (t) => {
   t.match(line(0.6), '**missed**');
 });
 
-test('what other settings cost is told start by start, and only where there were some', async (t) => {
+test('the cost of other settings is reported start by start, and only with more than two starts', async (t) => {
   const started = (contender: string, ...cpuUsOfStarts: readonly number[]): Result => ({
     ...result(contender, 'broker', 1, 1),
     cpuUsOfStarts,

@@ -1,4 +1,4 @@
-// The C programs see what is lost or changed: a benchmark that checks nothing would call a broken proxy fast.
+// The C load programs detect lost or changed data: a benchmark without checks would call a broken proxy fast.
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
@@ -9,11 +9,11 @@ import { compile } from '../../bench/native.ts';
 import { launchOn } from '../../bench/processes.ts';
 import { handshake, LISTENING, MINT, SMALL, speech, writeCredentials, writeRequest } from '../../bench/requests.ts';
 
-/** What a proxy may do to an answer on its way. */
+/** What a proxy does to the bytes of a response. */
 type Spoil = (bytes: Buffer) => Buffer;
 
 const faithfully: Spoil = (bytes) => bytes;
-/** The last letter of the payload becomes another one; lengths and framing stay. */
+/** Changes the last letter of the payload; lengths and framing stay. */
 const changed: Spoil = (bytes) => {
   const copy = Buffer.from(bytes);
   if (copy.includes('HTTP/1.1 101')) return copy;
@@ -48,7 +48,7 @@ async function startUpstream(t: Test): Promise<number> {
   return Number(String(line));
 }
 
-/** Passes bytes on; what comes back goes through `spoil`. */
+/** Forwards bytes; those of responses pass through `spoil`. */
 async function startProxy(t: Test, upstreamPort: number, spoil: Spoil): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer((down) => {
@@ -63,7 +63,7 @@ async function startProxy(t: Test, upstreamPort: number, spoil: Spoil): Promise<
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return (server.address() as AddressInfo).port; // a TCP listener has one
+  return (server.address() as AddressInfo).port; // a TCP listener has a port
 }
 
 async function run(name: string, port: number): Promise<Measurement> {
@@ -79,14 +79,14 @@ test('this machine can measure', async (t) => {
 });
 
 for (const name of Object.keys(WORKLOADS)) {
-  test(`${name}: whole answers are counted, without errors`, async (t) => {
+  test(`${name}: complete responses are counted, without errors`, async (t) => {
     const port = await startProxy(t, await startUpstream(t), faithfully);
     const { requests = 0, messages = 0, errors } = await run(name, port);
     t.equal(errors, 0);
     t.ok(requests + messages > 0);
   });
 
-  if (name === 'recording') continue; // upstream checks those: nothing of the answer is payload
+  if (name === 'recording') continue; // upstream checks those: the response has no payload
   test(`${name}: a changed letter is an error`, async (t) => {
     const port = await startProxy(t, await startUpstream(t), changed);
     const { errors } = await run(name, port).catch(() => ({ errors: Number.POSITIVE_INFINITY }));

@@ -1,8 +1,8 @@
-// The command line of the benchmark.
+// Parsing of the benchmark's command line.
 import { test } from 'tap';
 import { readOptions } from '../../bench/options.ts';
 
-test('what is not said has its default', async (t) => {
+test('omitted options have defaults', async (t) => {
   t.strictSame(readOptions(['mint']), {
     suites: ['mint'],
     rounds: 5,
@@ -20,7 +20,7 @@ test('what is not said has its default', async (t) => {
   });
 });
 
-test('suites and lists are read, numbers too', async (t) => {
+test('suites, lists and numbers are parsed', async (t) => {
   const options = readOptions([
     'http',
     'idle',
@@ -39,7 +39,7 @@ test('suites and lists are read, numbers too', async (t) => {
   t.equal(options.tls, true);
 });
 
-test('what means nothing is refused', async (t) => {
+test('invalid options are refused', async (t) => {
   for (const args of [[], ['speed'], ['mint', '--rounds', '0'], ['mint', '--duration', 'long'], ['mint', '--fast']]) {
     t.throws(() => readOptions(args), TypeError, args.join(' '));
   }

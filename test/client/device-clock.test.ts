@@ -8,6 +8,6 @@ const CASES = [
   ['the clock is set forward', { wall: 86_400_000, steady: 100 }, 86_400_000],
 ] as const;
 
-test('the clock that has moved further counts', async (t) => {
+test('the clock that moved further forward decides', async (t) => {
   for (const [what, later, expected] of CASES) t.equal(elapsed({ wall: 0, steady: 0 }, later), expected, what);
 });

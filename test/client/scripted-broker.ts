@@ -1,4 +1,4 @@
-// Something that answers as a broker might, or as whatever stands in its place: one answer after the other.
+// A server that gives scripted responses in order, like a broker or something else in its place.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,9 +14,9 @@ export interface Asked {
 export interface ScriptedAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text as it is, anything else as JSON. */
+  /** Text is sent unchanged, anything else as JSON. */
   readonly body: unknown;
-  /** Sent only when this has resolved. */
+  /** The response is sent once this has resolved. */
   readonly after?: Promise<unknown>;
 }
 
@@ -24,13 +24,13 @@ export interface ScriptedBroker {
   readonly url: string;
   /** The requests so far. */
   readonly asked: readonly Asked[];
-  /** What the next requests get, in their order. A request without one is not answered. */
+  /** Responses for the next requests, in order. A request without one is not answered. */
   answer(...answers: readonly ScriptedAnswer[]): void;
-  /** Resolves when so many requests have come. */
+  /** Resolves when this many requests have arrived. */
   untilAsked(count: number): Promise<void>;
 }
 
-/** Ends with the test. */
+/** Stops with the test. */
 export async function startScriptedBroker(t: Test, port = 0): Promise<ScriptedBroker> {
   const asked: Asked[] = [];
   const script: ScriptedAnswer[] = [];
@@ -60,13 +60,13 @@ export async function startScriptedBroker(t: Test, port = 0): Promise<ScriptedBr
   };
 }
 
-/** The answer to a mint of a token with this name, good for 300 s. */
+/** The answer to a mint: a token with this name, valid for 300 s. */
 export function minted(token: string, more: Readonly<Record<string, unknown>> = {}): ScriptedAnswer {
   return {
     body: {
       token,
       expires_in: 300,
-      expires_at: '1990-01-01T00:00:00.000Z', // by a clock that is not the device's
+      expires_at: '1990-01-01T00:00:00.000Z', // the broker's clock differs from the device's
       refresh_in: 240,
       grants: { tts: true, stt: false, agent: false },
       delivery: 'proxied',
@@ -78,7 +78,7 @@ export function minted(token: string, more: Readonly<Record<string, unknown>> = 
   };
 }
 
-/** A refusal of the broker's. */
+/** A refusal by the broker. */
 export function refused(
   status: number,
   code: string,

@@ -6,7 +6,7 @@ import { minted, refused, type ScriptedBroker, startScriptedBroker } from './scr
 interface Given {
   readonly broker: ScriptedBroker;
   readonly source: TokenSource;
-  /** Moves the device's clock. */
+  /** Advances the device's clock. */
   readonly pass: (seconds: number) => void;
 }
 
@@ -32,10 +32,10 @@ async function failure(promise: Promise<unknown>): Promise<BrokerError> {
     (reason: unknown) => reason,
   );
   if (error instanceof BrokerError) return error;
-  throw new Error('no BrokerError', { cause: error });
+  throw new Error('not a BrokerError', { cause: error });
 }
 
-test('a token is asked for once, and used until the next one is due', async (t) => {
+test('a token is fetched once, and used until the next one is due', async (t) => {
   const { broker, source, pass } = await given(t, { grants: { tts: true }, expiresIn: 300 });
   broker.answer(minted('one'));
   const before = Date.now();
@@ -59,23 +59,23 @@ test('a token is asked for once, and used until the next one is due', async (t) 
   });
 });
 
-test('who says nothing asks for nothing, and who has no credential sends none', async (t) => {
+test('without options the request body is empty, and without a credential no header is sent', async (t) => {
   const broker = await startScriptedBroker(t);
   broker.answer(minted('one'));
   await createTokenSource({ brokerUrl: `${broker.url}//` }).get();
-  t.equal(broker.asked[0]?.url, '/access-token', 'slashes at the end of the address do no harm');
+  t.equal(broker.asked[0]?.url, '/access-token', 'trailing slashes in the address do no harm');
   t.equal(broker.asked[0]?.body, '{}');
   t.notOk('authorization' in (broker.asked[0]?.headers ?? {}));
 });
 
-test('many who ask at once get the same token', async (t) => {
+test('simultaneous callers get the same token', async (t) => {
   const { broker, source } = await given(t);
   broker.answer(minted('one'));
   t.strictSame(new Set(await Promise.all(Array.from({ length: 20 }, () => tokenOf(source)))), new Set(['one']));
   t.equal(broker.asked.length, 1);
 });
 
-test('from its refresh on the token is still handed out, while the next one is fetched beside', async (t) => {
+test('once a refresh is due, the old token is still handed out while the next one is fetched', async (t) => {
   const { broker, source, pass } = await given(t);
   broker.answer(minted('one'), minted('two'));
   await source.get();
@@ -86,7 +86,7 @@ test('from its refresh on the token is still handed out, while the next one is f
   t.equal(broker.asked.length, 2);
 });
 
-test('a token near its end is not handed out any more', async (t) => {
+test('a token close to its expiry is no longer handed out', async (t) => {
   const { broker, source, pass } = await given(t);
   broker.answer(minted('one'), minted('two'));
   await source.get();
@@ -94,7 +94,7 @@ test('a token near its end is not handed out any more', async (t) => {
   t.equal(await tokenOf(source), 'two');
 });
 
-test('a clock that is set back does not make a token live longer or shorter', async (t) => {
+test("setting the clock back does not change a token's lifetime", async (t) => {
   const { broker, source, pass } = await given(t);
   broker.answer(minted('one'));
   await source.get();
@@ -103,7 +103,7 @@ test('a clock that is set back does not make a token live longer or shorter', as
   t.equal(broker.asked.length, 1);
 });
 
-test('a refresh that fails is not told, and is tried again after a rest only', async (t) => {
+test('a failed refresh is not reported, and is retried only after a pause', async (t) => {
   const { broker, source, pass } = await given(t);
   broker.answer(minted('one'), refused(401, 'unauthenticated'), minted('two'));
   await source.get();
@@ -121,7 +121,7 @@ test('a refresh that fails is not told, and is tried again after a rest only', a
   t.equal(broker.asked.length, 3);
 });
 
-test('a credential that is a function is asked before each mint', async (t) => {
+test('a credential function is called before each mint', async (t) => {
   let calls = 0;
   const { broker, source, pass } = await given(t, {
     credential: async () => {
@@ -139,7 +139,7 @@ test('a credential that is a function is asked before each mint', async (t) => {
   );
 });
 
-test('what the credential throws reaches the caller, and the broker is not asked', async (t) => {
+test('an error thrown by the credential function reaches the caller, and the broker is not called', async (t) => {
   const signedOut = new Error('signed out');
   const { broker, source } = await given(t, {
     credential: () => {
@@ -155,7 +155,7 @@ for (const [status, code] of [
   [403, 'grant_not_allowed'],
   [402, 'quota_exceeded'],
 ] as const) {
-  test(`${status}: told at once, with all that there is to know; asked again when the app asks again`, async (t) => {
+  test(`${status}: reported at once with all details; the next get() asks again`, async (t) => {
     const { broker, source } = await given(t);
     broker.answer(refused(status, code), minted('one'));
     t.match(await failure(source.get()), {
@@ -172,7 +172,7 @@ for (const [status, code] of [
   });
 }
 
-test('503 and 429 are tried again when the broker says', async (t) => {
+test('503 and 429 are retried when the broker says', async (t) => {
   const { broker, source } = await given(t);
   const soon = { 'x-should-retry': 'true', 'retry-after': '0' };
   broker.answer(refused(503, 'draining', soon), refused(429, 'rate_limited', soon), minted('one'));
@@ -180,18 +180,18 @@ test('503 and 429 are tried again when the broker says', async (t) => {
   t.equal(broker.asked.length, 3);
 });
 
-test('two more tries are made, after a rest where the broker names none, and then it is told', async (t) => {
+test('two retries are made, after a pause of their own if the broker names none, and then the error is reported', async (t) => {
   const { broker, source } = await given(t);
   const soon = { 'retry-after': '0' };
   const answers = [{}, soon, soon].map((headers) => refused(503, 'overloaded', headers));
   broker.answer(...answers, minted('for nobody'));
   const began = performance.now();
   t.match(await failure(source.get()), { status: 503, code: 'overloaded', isRetryable: true });
-  t.ok(performance.now() - began > 370, 'half a second, less a quarter at most');
+  t.ok(performance.now() - began > 370, 'half a second, minus a quarter at most');
   t.equal(broker.asked.length, 3);
 });
 
-test('whether another try can help, and when, is as the answer says; where it says nothing, as its status does', async (t) => {
+test('whether and when to retry follows the response headers, and without them the status', async (t) => {
   const broker = await startScriptedBroker(t);
   const cases: readonly [number, Record<string, string>, Partial<BrokerError>][] = [
     [400, {}, { isRetryable: false, retryAfterSeconds: null }],
@@ -214,7 +214,7 @@ test('whether another try can help, and when, is as the answer says; where it sa
   }
 });
 
-test('who is told to wait long is told so, and the broker is left alone meanwhile', async (t) => {
+test('a long wait is reported at once, and the broker is left alone until it is over', async (t) => {
   const { broker, source, pass } = await given(t);
   broker.answer(refused(429, 'rate_limited', { 'x-should-retry': 'true', 'retry-after': '45' }), minted('one'));
   const error = await failure(source.get());
@@ -226,7 +226,7 @@ test('who is told to wait long is told so, and the broker is left alone meanwhil
   t.equal(await tokenOf(source), 'one');
 });
 
-test('a gateway that answers in the place of the broker is an error with its status', async (t) => {
+test('a gateway that answers in place of the broker is an error with its status', async (t) => {
   const { broker, source } = await given(t, { maxRetries: 0 });
   broker.answer({ status: 502, body: '<html>Bad gateway' }, { status: 404, body: 'no' }, { body: '<html>Sign in' });
   t.match(await failure(source.get()), { status: 502, code: null, isRetryable: true });
@@ -238,13 +238,13 @@ test('a gateway that answers in the place of the broker is an error with its sta
   });
 });
 
-test('Cartesia in the place of the broker is told apart: its answer does not say how long a token is good', async (t) => {
+test('Cartesia in place of the broker is recognized: its answer does not say how long a token is valid', async (t) => {
   const { broker, source } = await given(t);
   broker.answer({ body: { token: 'theirs' } });
   t.match(await failure(source.get()), { status: 200, message: 'What answers there is no broker.' });
 });
 
-test("an answer that lacks what an app needs is no broker's", async (t) => {
+test("an answer without a field that apps need is not a broker's", async (t) => {
   const { broker, source } = await given(t);
   const wrong = { token: 7, expires_in: '300', refresh_in: '240', base_url: null, websocket_url: null };
   const answers = Object.entries(wrong).flatMap(([field, value]) => [{ [field]: value }, { [field]: undefined }]);
@@ -254,7 +254,7 @@ test("an answer that lacks what an app needs is no broker's", async (t) => {
   }
 });
 
-test('a token of Cartesia leads there, and opens what it says and nothing else', async (t) => {
+test('a direct token keeps its delivery, and unknown or missing grants are false', async (t) => {
   const { broker, source } = await given(t);
   broker.answer(
     minted('one', { delivery: 'direct', grants: { tts: false, stt: true } }),
@@ -265,7 +265,7 @@ test('a token of Cartesia leads there, and opens what it says and nothing else',
   t.match(await source.get(), { delivery: 'proxied', grants: { tts: false, stt: false, agent: false } });
 });
 
-test('offline is an error without a status, and online again it works', async (t) => {
+test('being offline is an error without a status, and works again once online', async (t) => {
   const source = createTokenSource({
     brokerUrl: 'http://127.0.0.1:1',
     maxRetries: 0,
@@ -281,12 +281,12 @@ test('offline is an error without a status, and online again it works', async (t
   t.equal(await tokenOf(source), 'one');
 });
 
-test('a broker that does not answer is given up', async (t) => {
+test('a broker that does not answer is given up on', async (t) => {
   const { source } = await given(t, { timeout: 20, maxRetries: 0 });
   t.match(await failure(source.get()), { status: 0, message: 'The broker did not answer within 20 ms.' });
 });
 
-test('who gives up waits no longer; what is on its way is for whoever asks next', async (t) => {
+test('an aborted caller stops waiting, and the next caller gets the token in progress', async (t) => {
   const { broker, source } = await given(t);
   const { promise: after, resolve: release } = Promise.withResolvers<void>();
   broker.answer({ ...minted('one'), after });
@@ -296,24 +296,24 @@ test('who gives up waits no longer; what is on its way is for whoever asks next'
   const reason = new Error('the page is left');
   controller.abort(reason);
   await t.rejects(waiting, reason);
-  await t.rejects(source.get({ signal: controller.signal }), reason, 'and who has given up before asks for nothing');
+  await t.rejects(source.get({ signal: controller.signal }), reason, 'and an already aborted caller asks for nothing');
   const patient = tokenOf(source);
   release();
   t.equal(await patient, 'one');
   t.equal(broker.asked.length, 1);
 });
 
-test('a token that is dropped is not handed out again', async (t) => {
+test('a dropped token is not handed out again', async (t) => {
   const { broker, source } = await given(t);
   broker.answer(minted('one'), minted('two'));
   await source.get();
   source.drop('another');
-  t.equal(await tokenOf(source), 'one', 'only the one that is named');
+  t.equal(await tokenOf(source), 'one', 'only the named one is dropped');
   source.drop('one');
   t.equal(await tokenOf(source), 'two');
 });
 
-test('a token that is on its way for the user before is not kept for the next one', async (t) => {
+test('a token in progress for the previous user is not kept for the next one', async (t) => {
   let user = 'alice';
   const { broker, source } = await given(t, { credential: () => user });
   const { promise: after, resolve: release } = Promise.withResolvers<void>();
@@ -324,6 +324,6 @@ test('a token that is on its way for the user before is not kept for the next on
   source.drop();
   t.equal(await tokenOf(source), 'of bob');
   release();
-  t.equal(await first, 'of alice', 'who asked for it gets it');
+  t.equal(await first, 'of alice', 'the caller that asked for it gets it');
   t.equal(await tokenOf(source), 'of bob');
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { BriefMap } from '../../src/collections/brief-map.ts';
 
-t.test('it is a map', (t) => {
+t.test('it behaves like a Map', (t) => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.constantFrom('set', 'delete'), fc.nat(5), fc.nat())), (steps) => {
       const map = new BriefMap<number>();
@@ -21,7 +21,7 @@ t.test('it is a map', (t) => {
   t.end();
 });
 
-t.test('entries may leave while it is walked', (t) => {
+t.test('entries may be removed while it is walked', (t) => {
   const map = new BriefMap<string>();
   map.set('a', 'A');
   map.set('b', 'B');

@@ -4,7 +4,7 @@ import { LiveList } from '../../src/collections/live-list.ts';
 
 const item = (name: number) => ({ name, place: -1 });
 
-t.test('what is added and not deleted is there, once', (t) => {
+t.test('it contains every item added and not deleted, once', (t) => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(5)), { maxLength: 40 }), (steps) => {
       const items = Array.from({ length: 6 }, (_, name) => item(name));
@@ -28,7 +28,7 @@ t.test('what is added and not deleted is there, once', (t) => {
   t.end();
 });
 
-t.test('entries may leave while all are walked', (t) => {
+t.test('items may be removed while the list is walked', (t) => {
   const list = new LiveList<{ name: number; place: number }>();
   for (let name = 0; name < 10; name += 1) list.add(item(name));
   const walked: number[] = [];
@@ -41,7 +41,7 @@ t.test('entries may leave while all are walked', (t) => {
   t.end();
 });
 
-t.test('an entry of another list is not deleted', (t) => {
+t.test('an item of another list is not deleted', (t) => {
   const [one, other] = [new LiveList<{ place: number }>(), new LiveList<{ place: number }>()];
   const entry = { place: -1 };
   one.add(entry);
@@ -50,11 +50,11 @@ t.test('an entry of another list is not deleted', (t) => {
   t.equal(one.size, 1);
   t.equal(other.size, 1);
   one.delete(entry);
-  t.equal(one.size, 0, 'and its own list still knows it');
+  t.equal(one.size, 0, 'it is still in its own list');
   t.end();
 });
 
-t.test('what fits is found while it is there', (t) => {
+t.test('find() returns a matching item as long as it is in the list', (t) => {
   const list = new LiveList<ReturnType<typeof item>>();
   const [first, second] = [item(1), item(2)];
   list.add(first);

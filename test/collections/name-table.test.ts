@@ -8,7 +8,7 @@ interface Entry extends Named<Entry> {
 
 const steps = fc.array(fc.tuple(fc.constantFrom('add', 'add', 'delete'), fc.nat(400)), { maxLength: 600 });
 
-t.test('it finds what stands in it, and nothing else, however large it grows', async (t) => {
+t.test('it finds exactly the entries in it, however large it grows', async (t) => {
   await t.resolves(async () =>
     fc.assert(
       fc.property(steps, (all) => {
@@ -36,7 +36,7 @@ t.test('it finds what stands in it, and nothing else, however large it grows', a
   );
 });
 
-t.test('names that end alike are told apart', async (t) => {
+t.test('names with the same ending are distinguished', async (t) => {
   const table = new NameTable<Entry>();
   const entries = ['one', 'two', 'three'].map((name, made) => ({ id: `${name}/the-same-ending`, made, next: null }));
   for (const entry of entries) table.add(entry);
@@ -48,7 +48,7 @@ t.test('names that end alike are told apart', async (t) => {
   t.equal(table.get('four/the-same-ending'), undefined);
 });
 
-t.test('entries may leave while it is walked', async (t) => {
+t.test('entries may be removed while it is walked', async (t) => {
   const table = new NameTable<Entry>();
   for (let made = 0; made < 300; made += 1) table.add({ id: `entry ${made}`, made, next: null });
   for (const entry of table.all()) table.delete(entry);

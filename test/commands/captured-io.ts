@@ -1,4 +1,4 @@
-// What a command writes, kept for a test.
+// Captures what a command writes.
 import { Writable } from 'node:stream';
 import type { CommandIo } from '../../src/commands/io.ts';
 

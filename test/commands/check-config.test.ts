@@ -4,7 +4,7 @@ import { runCheckConfig } from '../../src/commands/check-config.ts';
 import { API_KEY, KEY_HASH, LEAST, OTHER_KEY_HASH, SIGNING_SECRET } from '../config/loading.ts';
 import { capturedIo } from './captured-io.ts';
 
-test('a fine configuration is summed up without a secret', async (t) => {
+test('a valid configuration is summed up without secrets', async (t) => {
   const io = capturedIo({
     ...LEAST,
     CLIENT_KEYS: `web=${KEY_HASH},backend=${OTHER_KEY_HASH}`,
@@ -56,7 +56,7 @@ ${policy}`,
   );
 });
 
-test('problems and warnings go to stderr, all of them, with exit code 2', async (t) => {
+test('all problems and warnings go to stderr, with exit code 2', async (t) => {
   const io = capturedIo({ CARTESIA_API_KEY: 'short', PORT: 'x', TOKEN_TLL: '1' });
   t.equal(await runCheckConfig([], io), 2);
   t.equal(io.written.stdout, '');
@@ -71,13 +71,13 @@ The configuration has 3 problems.
   );
 });
 
-test('warnings alone are no failure', async (t) => {
+test('warnings alone are not a failure', async (t) => {
   const io = capturedIo({ ...LEAST, MANAGEMENT_HOST: '0.0.0.0' });
   t.equal(await runCheckConfig([], io), 0);
   t.match(io.written.stderr, /^warning: MANAGEMENT_HOST: [^\n]+\n$/);
 });
 
-test('a file can be named as an argument', async (t) => {
+test('a file may be named as an argument', async (t) => {
   const source = `clients: { kiosk: { auth: { keys: ["${KEY_HASH}"] }, grants: [tts, stt], default_grants: [tts] } }\n`;
   const path = join(t.testdir({ 'broker.yaml': source }), 'broker.yaml');
   const io = capturedIo({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: '/elsewhere.yaml' });
@@ -88,13 +88,13 @@ test('a file can be named as an argument', async (t) => {
   );
 });
 
-test('one problem is one problem', async (t) => {
+test('a single problem is counted in the singular', async (t) => {
   const io = capturedIo({ ...LEAST, PORT: 'x' });
   t.equal(await runCheckConfig([], io), 2);
   t.match(io.written.stderr, /The configuration has 1 problem\.\n$/);
 });
 
-test('usage is explained: asked for on stdout, needed on stderr', async (t) => {
+test('usage goes to stdout if asked for, to stderr after a mistake', async (t) => {
   const asked = capturedIo();
   t.equal(await runCheckConfig(['--help'], asked), 0);
   t.match(asked.written.stdout, /^Usage: cartesia-broker check-config \[FILE\]\n/);

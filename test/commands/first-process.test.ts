@@ -1,4 +1,4 @@
-// Signals of a process that is the first of its container, before and after something listens.
+// Signals to the first process of a container, before and after somebody listens for them.
 import { EventEmitter } from 'node:events';
 import { test } from 'tap';
 import { endOnEarlySignals } from '../../src/commands/first-process.ts';
@@ -10,14 +10,14 @@ function processOf(pid: number) {
   return { own, codes };
 }
 
-test('the first process is ended by a signal that nobody else hears', async (t) => {
+test('the first process exits on a signal that nobody listens for', async (t) => {
   const { own, codes } = processOf(1);
   own.emit('SIGTERM');
   own.emit('SIGINT');
   t.strictSame(codes, [143, 130]);
 });
 
-test('it gives way to whoever listens, also once, and takes over again', async (t) => {
+test('it leaves a signal to any listener, even a one-time one, and takes over again afterwards', async (t) => {
   const { own, codes } = processOf(1);
   let heard = 0;
   own.once('SIGTERM', () => {
@@ -29,6 +29,6 @@ test('it gives way to whoever listens, also once, and takes over again', async (
   t.strictSame([heard, codes], [1, [143]]);
 });
 
-test('any other process is ended by the system', async (t) => {
+test("any other process is left to the system's defaults", async (t) => {
   t.strictSame(processOf(2).own.eventNames(), []);
 });

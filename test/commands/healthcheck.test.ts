@@ -7,7 +7,7 @@ import { runServe } from '../../src/commands/serve.ts';
 import { LEAST } from '../config/loading.ts';
 import { capturedIo } from './captured-io.ts';
 
-/** A management listener that answers as told; its port. */
+/** Starts a management listener with these answers; returns its port. */
 async function managementListener(t: Test, host: string, answer: RequestListener): Promise<string> {
   const server = createServer(answer).listen(0, host);
   t.teardown(() => {
@@ -15,10 +15,10 @@ async function managementListener(t: Test, host: string, answer: RequestListener
     server.closeAllConnections();
   });
   await once(server, 'listening');
-  return String((server.address() as AddressInfo).port); // a TCP server has one
+  return String((server.address() as AddressInfo).port); // a TCP server has a port
 }
 
-test('alive: 0, on whatever address the listener is', async (t) => {
+test('alive: 0, on any address of the listener', async (t) => {
   for (const [listens, setting] of [
     ['127.0.0.1', '127.0.0.1'],
     ['127.0.0.1', '0.0.0.0'],
@@ -50,13 +50,13 @@ test('no answer in time: 1', async (t) => {
   t.equal(io.written.stderr, 'no answer within 20 ms\n');
 });
 
-test('nobody there: 1', async (t) => {
+test('nothing listens: 1', async (t) => {
   const io = capturedIo({ ...LEAST, MANAGEMENT_PORT: '1' });
   t.equal(await runHealthcheck([], io), 1);
   t.equal(io.written.stderr, 'not reached: ECONNREFUSED\n');
 });
 
-test('alive is alive, whatever files of its settings are away', async (t) => {
+test('alive: 0, even if files named in the settings are missing', async (t) => {
   const port = await managementListener(t, '127.0.0.1', (_request, response) => response.end('{}'));
   const io = capturedIo({ CARTESIA_API_KEY_FILE: '/none', BROKER_CONFIG: '/none', PORT: 'x', MANAGEMENT_PORT: port });
   t.equal(await runHealthcheck([], io), 0);
@@ -66,11 +66,11 @@ test('alive is alive, whatever files of its settings are away', async (t) => {
   t.equal(
     elsewhere.written.stderr,
     'BROKER_CONFIG: cannot read /none: there is no such file\nnot reached: ECONNREFUSED\n',
-    'why it may have looked in the wrong place',
+    'why it may have asked the wrong address',
   );
 });
 
-test('asked for its usage: 0', async (t) => {
+test('help: 0', async (t) => {
   for (const argument of ['--help', '-h'])
     for (const [run, usage] of [
       [runHealthcheck, 'Usage: cartesia-broker healthcheck'],
@@ -82,7 +82,7 @@ test('asked for its usage: 0', async (t) => {
     }
 });
 
-test('an address that cannot be one, or an argument: 2', async (t) => {
+test('an impossible address, or an argument: 2', async (t) => {
   const broken = capturedIo({ ...LEAST, MANAGEMENT_PORT: 'secret-by-mistake' });
   t.equal(await runHealthcheck([], broken), 2);
   t.match(broken.written.stderr, 'MANAGEMENT_PORT');

@@ -21,7 +21,7 @@ const COMMANDS = {
 };
 
 for (const [name, run] of Object.entries(COMMANDS)) {
-  test(`${name}: who asks for help gets it, who says something else learns the same and fails`, async (t) => {
+  test(`${name}: --help prints the usage; a wrong argument prints it too and fails`, async (t) => {
     for (const asked of ['--help', '-h']) {
       const io = capturedIo({});
       t.equal(await run([asked], io), 0);
@@ -33,7 +33,7 @@ for (const [name, run] of Object.entries(COMMANDS)) {
   });
 }
 
-test('admin: an address that is no plain http URL is wrong usage, and nothing is asked', async (t) => {
+test('admin: an address that is not a plain http URL is wrong usage, and no request is sent', async (t) => {
   for (const url of ['localhost:9090', '127.0.0.1:9090', 'https://127.0.0.1:9090', 'x']) {
     const io = capturedIo({ ADMIN_TOKEN: 'an-admin-token-of-more-than-32-characters' });
     t.equal(await runAdmin(['leases', '--url', url], io), 2, url);
@@ -41,7 +41,7 @@ test('admin: an address that is no plain http URL is wrong usage, and nothing is
   }
 });
 
-test('no command, and one that there is not, are wrong usage; who asks for help has it', async (t) => {
+test('no command, or an unknown one, is wrong usage; --help prints the usage', async (t) => {
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const cases: readonly [argv: string[], outcome: object][] = [
     [[], { status: 2, stdout: '', stderr: /^No command\.\n\nUsage: cartesia-broker <command>/ }],

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { API_KEY } from '../config/loading.ts';
 import { capturedIo } from './captured-io.ts';
 
-/** The key that was printed, and the rest of what was printed. */
+/** Runs the command and returns the printed key along with the rest of the output. */
 async function printedKey(argv: readonly string[]) {
   const io = capturedIo();
   const code = await runKey(argv, io);
@@ -21,11 +21,11 @@ test('a key is 256 random bits with a prefix, shown once', async (t) => {
   t.equal(stderr, '');
   t.match(key, /^cb_[A-Za-z0-9_-]{43}$/);
   t.equal(Buffer.from(key.slice(3), 'base64url').length, 32);
-  t.equal(text.split(key).length, 2, 'there is one copy of it');
+  t.equal(text.split(key).length, 2, 'it is printed once');
   t.not((await printedKey([])).key, key);
 });
 
-test('the printed lines make the broker know the key, in the environment and in the file', async (t) => {
+test('the printed lines make the broker accept the key, in the environment and in the file', async (t) => {
   const { text, key } = await printedKey(['--name', 'web']);
   const digest = createHash('sha256').update(key).digest('hex');
   const variable = /^ {2}CLIENT_KEYS=(.*)$/m.exec(text)?.[1] ?? '';
@@ -42,11 +42,11 @@ test('the printed lines make the broker know the key, in the environment and in 
   }
 });
 
-test('without a name the key is of the client app default', async (t) => {
+test('without a name the key belongs to the client app `default`', async (t) => {
   t.match((await printedKey([])).text, /^ {2}CLIENT_KEYS=default=sha256:[0-9a-f]{64}$/m);
 });
 
-test('a name that no client app can have is refused, and not repeated', async (t) => {
+test('an invalid client app name is refused, and not repeated', async (t) => {
   const io = capturedIo();
   t.equal(await runKey(['--name', 'my app'], io), 2);
   t.match(io.written.stderr, /^--name: expected a name of 1 to 40 letters/);
@@ -54,7 +54,7 @@ test('a name that no client app can have is refused, and not repeated', async (t
   t.equal(io.written.stdout, '');
 });
 
-test('usage is explained: asked for on stdout, needed on stderr', async (t) => {
+test('usage goes to stdout if asked for, to stderr after a mistake', async (t) => {
   const asked = capturedIo();
   t.equal(await runKey(['-h'], asked), 0);
   t.match(asked.written.stdout, /^Usage: cartesia-broker key \[--name NAME\]\n/);

@@ -1,13 +1,13 @@
 import { test } from 'tap';
 import { parseBudget } from '../../src/config/budget.ts';
 
-test('a budget is so many in an hour, a day or a month', async (t) => {
+test('a budget is an amount per hour, day or month', async (t) => {
   t.strictSame(parseBudget('1/hour'), { max: 1, window: 'hour' });
   t.strictSame(parseBudget('20000/day'), { max: 20_000, window: 'day' });
   t.strictSame(parseBudget('999999999999/month'), { max: 999_999_999_999, window: 'month' });
 });
 
-test('what is no budget is none', async (t) => {
+test('any other text is not a budget', async (t) => {
   const none = [
     '',
     '0/day',

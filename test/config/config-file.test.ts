@@ -4,7 +4,7 @@ import { API_KEY, configOf, type Env, KEY_HASH, OTHER_KEY_HASH, problemsOf, SIGN
 
 const CLIENTS = `clients: { web: { auth: { keys: ["${KEY_HASH}"] } } }\n`;
 
-/** Writes `broker.yaml` and what else is given; answers the environment that names it, and how to shorten its path away. */
+/** Writes `broker.yaml` and the other files; returns the environment that names it and a reader of problems with short paths. */
 function file(t: Test, source: string, others: Record<string, string> = {}) {
   const dir = t.testdir({ 'broker.yaml': source, ...others });
   const env: Env = { CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: join(dir, 'broker.yaml') };
@@ -13,7 +13,7 @@ function file(t: Test, source: string, others: Record<string, string> = {}) {
   return { dir, env, problems };
 }
 
-/** The example of the documentation of the settings, in full. */
+/** The example settings of the documentation, in full. */
 const USUAL_SOCKETS = {
   maxDurationMs: 3_600_000,
   endWithToken: false,
@@ -42,7 +42,7 @@ clients:
     grants: [tts]
 `;
 
-test('many client apps with a policy each', async (t) => {
+test('several client apps, each with its own policy', async (t) => {
   const { env } = file(t, EXAMPLE);
   const config = await configOf({ ...env, TOKEN_SIGNING_SECRET: SIGNING_SECRET });
   t.strictSame(config.upstream.concurrency, { tts: 15, stt: 60, agent: null });
@@ -119,7 +119,7 @@ test('many client apps with a policy each', async (t) => {
   ]);
 });
 
-test('what only the file can say', async (t) => {
+test('settings that only the file has', async (t) => {
   const { env, dir } = file(
     t,
     `
@@ -158,7 +158,7 @@ clients:
   t.strictSame(jwt?.grantsFrom, { claim: 'roles', map: { all: ['tts', 'stt'] } });
 });
 
-test('JSON is read too', async (t) => {
+test('a JSON file is read too', async (t) => {
   const { env } = file(t, JSON.stringify({ clients: { web: { auth: { anonymous: true } } }, log: { level: 'warn' } }));
   t.equal((await configOf(env)).log.level, 'warn');
 });
@@ -174,7 +174,7 @@ test('anchors and aliases may be used', async (t) => {
   );
 });
 
-test('an empty file leaves everything to the environment', async (t) => {
+test('an empty file leaves every setting to the environment', async (t) => {
   for (const source of ['', '# nothing\n', '---\n', '{}']) {
     const { env } = file(t, source);
     t.strictSame(
@@ -184,7 +184,7 @@ test('an empty file leaves everything to the environment', async (t) => {
   }
 });
 
-test('the environment counts over the file, setting by setting', async (t) => {
+test('the environment overrides the file, setting by setting', async (t) => {
   const source = `listen: { host: "::1", port: 1 }\nupstream: { api_key: [sk_car_of.the.file, sk_car_another], version: "2025-11-04" }\n${CLIENTS}`;
   const { env } = file(t, source);
   const config = await configOf({ ...env, PORT: '2', CARTESIA_API_KEY: API_KEY });
@@ -196,14 +196,14 @@ test('the environment counts over the file, setting by setting', async (t) => {
   );
 });
 
-test('a wrong variable is reported as the variable, also where the file sets the same', async (t) => {
+test('an invalid variable is reported as that variable, even where the file has the same setting', async (t) => {
   const { problems } = file(t, `upstream: { api_key: [sk_car_of.the.file, short] }\n${CLIENTS}`);
   t.strictSame(await problems({ CARTESIA_API_KEY: `${API_KEY},x` }), [
     'CARTESIA_API_KEY: item 2: expected a Cartesia API key: 8 to 512 printable ASCII characters without spaces, quotes or commas',
   ]);
 });
 
-test('a variable that describes a client app beside `clients` is a problem, each by its name', async (t) => {
+test('a variable that describes a client app conflicts with `clients` in the file, and each is reported by name', async (t) => {
   const { problems } = file(t, CLIENTS);
   const more = { GRANTS: 'tts', CLIENT_KEYS: `web=${KEY_HASH}`, MINT_RATE: 'off', MINT_RATE_PER_IP: 'off' };
   t.strictSame(
@@ -212,7 +212,7 @@ test('a variable that describes a client app beside `clients` is a problem, each
   );
 });
 
-test('a file without clients goes with variables that describe one', async (t) => {
+test('a file without clients may be combined with variables that describe one', async (t) => {
   const { env } = file(t, 'log: { level: warn }\n');
   t.strictSame(
     (await configOf({ ...env, CLIENT_KEYS: `web=${KEY_HASH}` })).clients.map(({ name }) => name),
@@ -220,7 +220,7 @@ test('a file without clients goes with variables that describe one', async (t) =
   );
 });
 
-test('secrets come from files, relative to the configuration file', async (t) => {
+test('secrets are read from files, relative to the configuration file', async (t) => {
   const { env, dir } = file(
     t,
     `
@@ -249,7 +249,7 @@ clients: { web: { auth: { keys_file: keys.txt } } }
   t.strictSame(config.clients[0]?.auth.keys, [KEY_HASH.slice(7), OTHER_KEY_HASH.slice(7)]);
 });
 
-test("a secret's file that the environment overrides is not read", async (t) => {
+test('a secret file that the environment overrides is not read', async (t) => {
   const { env } = file(t, `upstream: { api_key_file: missing.txt }\n${CLIENTS}`);
   t.strictSame(
     (await configOf(env)).upstream.apiKeys.map((key) => key.reveal()),
@@ -257,7 +257,7 @@ test("a secret's file that the environment overrides is not read", async (t) => 
   );
 });
 
-test('an unreadable configuration file is a problem, and the environment is checked all the same', async (t) => {
+test('an unreadable configuration file is a problem, and the environment is still checked', async (t) => {
   const dir = t.testdir({ directory: {}, 'huge.yaml': '#'.repeat(1_048_577) });
   const problems = (path: string) => problemsOf({ CARTESIA_API_KEY: API_KEY, PORT: 'x', BROKER_CONFIG: path });
   const port = 'PORT: expected an integer from 0 to 65535';
@@ -275,7 +275,7 @@ test('an unreadable configuration file is a problem, and the environment is chec
 const REFUSED: readonly (readonly [why: string, source: string, problems: readonly string[]])[] = [
   ['a misspelt name', `lisen: {}\n${CLIENTS}`, ['broker.yaml:1:1 lisen: unknown setting; did you mean listen?']],
   [
-    'a misspelt name further down',
+    'a misspelt name at a deeper level',
     'clients:\n  web:\n    auth: { anonymous: true }\n    ttl: { maxx: 1 }\n',
     ['broker.yaml:4:12 clients.web.ttl.maxx: unknown setting; did you mean max?'],
   ],
@@ -293,22 +293,22 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ],
   ],
   [
-    'a name that is there twice',
+    'a duplicate name',
     `proxy: true\nproxy: false\n${CLIENTS}`,
     ['broker.yaml:2:1 BROKER_CONFIG: the same name is there twice'],
   ],
   [
-    'a JSON name that is there twice',
+    'a duplicate name in JSON',
     `{ "proxy": true, "proxy": false }`,
     ['broker.yaml:1:18 BROKER_CONFIG: the same name is there twice'],
   ],
   [
-    'a text for a number',
+    'text instead of a number',
     `listen: { port: "8080" }\n${CLIENTS}`,
     ['broker.yaml:1:11 listen.port: expected an integer from 0 to 65535'],
   ],
   [
-    'a number for a text',
+    'a number instead of text',
     `listen: { host: 1 }\n${CLIENTS}`,
     ['broker.yaml:1:11 listen.host: expected an IP address or a host name, without brackets or a port (as text)'],
   ],
@@ -322,24 +322,24 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     `listen: { port: .inf }\n${CLIENTS}`,
     ['broker.yaml:1:11 listen.port: expected an integer from 0 to 65535'],
   ],
-  ['yes for true', `proxy: yes\n${CLIENTS}`, ['broker.yaml:1:1 proxy: expected true or false']],
+  ['yes instead of true', `proxy: yes\n${CLIENTS}`, ['broker.yaml:1:1 proxy: expected true or false']],
   [
-    'a date that is a number',
+    'a date written as a number',
     `upstream: { version: 20260301 }\n${CLIENTS}`,
     ['broker.yaml:1:13 upstream.version: expected a calendar date such as 2026-03-01 (as text)'],
   ],
   [
-    'nothing where something belongs',
+    'a missing value',
     `log: { level: }\n${CLIENTS}`,
     ['broker.yaml:1:8 log.level: expected one of fatal, error, warn, info, debug, trace, silent (as text)'],
   ],
   [
-    'a heading with nothing below',
+    'a heading with nothing below it',
     `listen:\n${CLIENTS}`,
     ['broker.yaml:1:1 listen: expected settings by name (a mapping)'],
   ],
   [
-    'a list for a mapping',
+    'a list instead of a mapping',
     `listen: [1]\n${CLIENTS}`,
     ['broker.yaml:1:1 listen: expected settings by name (a mapping)'],
   ],
@@ -349,12 +349,12 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ['broker.yaml:1:1 clients: expected names with their settings (a mapping)'],
   ],
   [
-    'a word for a list',
+    'a word instead of a list',
     `clients: { web: { auth: { anonymous: true }, grants: tts } }\n`,
     ['broker.yaml:1:46 clients.web.grants: expected a list; for each item: expected one of tts, stt, agent'],
   ],
   [
-    'a word for a list of mappings',
+    'a word instead of a list of mappings',
     `clients: { web: { auth: { jwt: everybody } } }\n`,
     ['broker.yaml:1:27 clients.web.auth.jwt: expected a list; for each item: expected a mapping'],
   ],
@@ -374,14 +374,14 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ['broker.yaml:1:60 clients.web.grants[1]: expected one of tts, stt, agent'],
   ],
   [
-    'a bad name of a client app',
+    'an invalid name of a client app',
     `clients: { "web app": { auth: { anonymous: true } }, web: { auth: { anonymous: true } } }\n`,
     [
       'broker.yaml:1:12 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
     ],
   ],
   [
-    'mistakes below a bad name, which might be a secret',
+    'mistakes below an invalid name, which might be a secret',
     `clients: { "sk_car_by mistake": { auth: { keys: [x] }, grants: [sing], ttl: { max: 0 }, reads: true } }\n`,
     [
       'broker.yaml:1:12 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
@@ -398,7 +398,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ],
   ],
   [
-    'a client app without callers',
+    'a client app that nobody can call',
     'clients: { web: { grants: [tts] } }\n',
     ['broker.yaml:1:12 clients.web.auth: nobody could call: expected `keys`, `jwt` or `anonymous: true`'],
   ],
@@ -418,34 +418,34 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ],
   ],
   [
-    'much tolerance',
+    'too much tolerance',
     'clients: { web: { auth: { jwt: [{ issuer: "https://a.example", audience: b, tolerance: 61 }] } } }\n',
     ['broker.yaml:1:77 clients.web.auth.jwt[0].tolerance: expected an integer from 0 to 60 (seconds)'],
   ],
   [
-    'a broken claim requirement, whose claim is not repeated',
+    'an invalid claim requirement, whose claim is not repeated',
     'clients: { web: { auth: { jwt: [{ issuer: "https://a.example", audience: b, require: { azp: 1 } }] } } }\n',
     [
       'broker.yaml:1:88 clients.web.auth.jwt[0].require.*: expected a text of 1 to 512 characters without line breaks (as text)',
     ],
   ],
   [
-    'a secret twice',
+    'a secret given twice',
     `upstream: { api_key: ${API_KEY}, api_key_file: /x }\ntokens: { signing_secret: ${SIGNING_SECRET}, signing_secret_file: /x }\n${CLIENTS}`,
     ['broker.yaml:2:67 tokens.signing_secret_file: is given twice: use signing_secret or signing_secret_file'],
   ],
   [
-    "a secret's file that is not there",
+    'a secret file that does not exist',
     `store: { redis_url_file: ./none }\n${CLIENTS}`,
     ['broker.yaml:1:10 store.redis_url_file: cannot read ./none: there is no such file'],
   ],
   [
-    "a number as a secret's file",
+    'a number as the path of a secret file',
     `store: { redis_url_file: 1 }\n${CLIENTS}`,
     ['broker.yaml:1:10 store.redis_url_file: expected the path of a file'],
   ],
   ['a list at the top', '- a\n', ['broker.yaml:1:1 BROKER_CONFIG: expected settings by name (a mapping)']],
-  ['a text at the top', 'hello\n', ['broker.yaml:1:1 BROKER_CONFIG: expected settings by name (a mapping)']],
+  ['text at the top', 'hello\n', ['broker.yaml:1:1 BROKER_CONFIG: expected settings by name (a mapping)']],
   [
     'two documents',
     `${CLIENTS}---\n${CLIENTS}`,
@@ -458,14 +458,14 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   ],
   ['a tab', `listen:\n\tport: 1\n`, ['broker.yaml:2:1 BROKER_CONFIG: indent with spaces, not with tabs']],
   [
-    'a bracket that is not closed',
+    'an unclosed bracket',
     'listen: { port: 1 ',
     [
       'broker.yaml:1:19 BROKER_CONFIG: the indentation does not fit that of the lines around it, or a bracket before it is not closed',
     ],
   ],
   [
-    'a quote that is not closed',
+    'an unclosed quote',
     'listen: { host: "localhost }',
     [
       'broker.yaml:1:29 BROKER_CONFIG: something is missing here: a colon, a space after one, a quote or a bracket',
@@ -473,7 +473,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     ],
   ],
   [
-    'an alias without its anchor',
+    'an alias without an anchor',
     `proxy: *x\n${CLIENTS}`,
     ['broker.yaml:1:1 BROKER_CONFIG: an alias without its anchor, or values that are nested too deeply or too many'],
   ],
@@ -490,13 +490,13 @@ for (const [why, source, expected] of REFUSED) {
   });
 }
 
-test('prices are numbers, whole or not', async (t) => {
+test('prices are whole or fractional numbers', async (t) => {
   const { env } = file(t, `usage: { prices: { million_characters: 50, hour_of_audio: 0.36 } }\n${CLIENTS}`);
   const { usage } = await configOf(env);
   t.strictSame(usage.prices, { characters: 50, audioSeconds: 0.36, callSeconds: null });
 });
 
-test('a small file of aliases does not become a huge one', async (t) => {
+test('a small file of aliases does not expand into a huge one', async (t) => {
   const levels = Array.from({ length: 12 }, (_, level) => {
     const items = Array.from({ length: 10 }, () => (level === 0 ? 'x' : `*a${level - 1}`));
     return `a${level}: &a${level} [${items.join(', ')}]`;
@@ -506,7 +506,7 @@ test('a small file of aliases does not become a huge one', async (t) => {
   t.match(problems[0], /nested too deeply or too many$/);
 });
 
-test('everything that is wrong in file and environment is told at once', async (t) => {
+test('every problem in the file and the environment is reported at once', async (t) => {
   const source = `lisen: 1\nproxy: 1\nclients:\n  web: { auth: { anonymous: 1 }, ttl: { max: 0 } }\n  ios: { delivery: mail }\n`;
   const problems = await file(t, source).problems({ PORT: 'x', NODE_TLS_REJECT_UNAUTHORIZED: '0' });
   t.strictSame(

@@ -13,12 +13,12 @@ const ROOT = join(import.meta.dirname, '../..');
 const onDisk = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 for (const path of ['docs/configuration.md', 'config.schema.json', '.env.example']) {
-  test(`${path} is what \`npm run docs\` makes of the schema`, async (t) => {
+  test(`${path} is what \`npm run docs\` generates from the schema`, async (t) => {
     t.equal(onDisk(path), await PAGES.find((page) => page.path === path)?.generate());
   });
 }
 
-test('.env.example explains every variable in a line, and no other', async (t) => {
+test('.env.example explains every variable in one line each, and contains no others', async (t) => {
   const lines = onDisk('.env.example').split('\n');
   const entries = lines.flatMap((line, i) => {
     const name = /^#?([A-Z_]+)=/.exec(line)?.[1];
@@ -28,8 +28,8 @@ test('.env.example explains every variable in a line, and no other', async (t) =
   for (const { name, comment } of entries) t.match(comment, /^# [A-Za-z`].{10,}\.$/, name);
 });
 
-test('.env.example with its defaults switched on means what the defaults mean', async (t) => {
-  const shown = parseEnv(onDisk('.env.example').replace(/^#(?=[A-Z_]+=)/gm, '')); // as Node reads a copy of it
+test('.env.example with its defaults uncommented gives the same configuration as the defaults', async (t) => {
+  const shown = parseEnv(onDisk('.env.example').replace(/^#(?=[A-Z_]+=)/gm, '')); // as Node reads a copy of the file
   t.ok(Object.keys(shown).length > 30);
   const known = { CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: `web=${KEY_HASH}` };
   t.strictSame(await configOf({ ...shown, ...known }), await configOf(known));
@@ -44,7 +44,7 @@ test('docs/configuration.md names every setting and every variable', async (t) =
   for (const variable of SETTING_BY_VARIABLE.keys()) t.ok(page.includes(`\`${variable}\``), variable);
 });
 
-test('the example of docs/configuration.md loads, and fits config.schema.json', async (t) => {
+test('the example in docs/configuration.md loads and fits config.schema.json', async (t) => {
   const example = /```yaml\n([\s\S]*?)```/.exec(onDisk('docs/configuration.md'))?.[1] ?? '';
   t.ok(Value.Check(JSON.parse(onDisk('config.schema.json')), parse(example)));
   const dir = t.testdir({

@@ -28,7 +28,7 @@ const NO_BUDGET = { subject: null, client: null };
 const NO_QUOTA = { characters: NO_BUDGET, audio_seconds: NO_BUDGET, call_seconds: NO_BUDGET, mints: NO_BUDGET };
 const NO_SHARE = { reserved: 0, max: null, perSubject: null, weight: 1 };
 
-test('the least that serve needs gives every default', async (t) => {
+test('the minimal environment for serving gets every default', async (t) => {
   t.strictSame(await configOf({ CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'true' }), {
     listen: {
       host: '127.0.0.1',
@@ -87,7 +87,7 @@ test('the least that serve needs gives every default', async (t) => {
   });
 });
 
-test('every variable arrives', async (t) => {
+test('every variable reaches the configuration', async (t) => {
   const config = await configOf({
     ...JWT,
     CARTESIA_API_KEY: `${API_KEY}, sk_car_second.key`,
@@ -210,33 +210,33 @@ test('an empty variable counts as not set', async (t) => {
   );
 });
 
-test('defaults that are written out change nothing', async (t) => {
+test('writing out a default changes nothing', async (t) => {
   const anonymous = { CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'true' };
   const written = { ...anonymous, JWT_ALGORITHMS: 'RS256,ES256,EdDSA' };
   t.strictSame(await configOf(written), await configOf(anonymous));
   t.match(
     await problemsOf({ ...anonymous, JWT_ALGORITHMS: 'RS256' }),
     [/^JWT_ISSUER: is missing/],
-    'somebody means an issuer',
+    'a non-default value means that an issuer was intended',
   );
   t.strictSame(await configOf({ ...LEAST, ALLOW_ANONYMOUS: 'false', JWT_ALGORITHMS: 'RS256' }), await configOf(LEAST));
 });
 
-test('the implied lifetime is never longer than the longest allowed', async (t) => {
+test('the default lifetime is never longer than the longest allowed', async (t) => {
   const [client] = (await configOf({ ...LEAST, TOKEN_TTL_MAX: '120' })).clients;
   t.strictSame(client?.ttl, { defaultSeconds: 120, maxSeconds: 120 });
 });
 
 const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly RegExp[]])[] = [
-  ['no integer', { PORT: '80a' }, [/^PORT: expected an integer from 0 to 65535$/]],
+  ['not an integer', { PORT: '80a' }, [/^PORT: expected an integer from 0 to 65535$/]],
   ['a hexadecimal number', { PORT: '0x50' }, [/^PORT: expected an integer/]],
   ['a leading zero', { PORT: '080' }, [/^PORT: /]],
   ['a space', { PORT: ' 80' }, [/^PORT: /]],
   ['a fraction', { PORT: '80.0' }, [/^PORT: /]],
   ['beyond the range', { MANAGEMENT_PORT: '65536' }, [/^MANAGEMENT_PORT: /]],
-  ['yes for true', { REQUIRE_HTTPS: 'yes' }, [/^REQUIRE_HTTPS: expected true or false$/]],
-  ['TRUE for true', { ALLOW_ANONYMOUS: 'TRUE' }, [/^ALLOW_ANONYMOUS: expected true or false$/]],
-  ['1 for true', { PROXY: '1' }, [/^PROXY: expected true or false$/]],
+  ['yes instead of true', { REQUIRE_HTTPS: 'yes' }, [/^REQUIRE_HTTPS: expected true or false$/]],
+  ['TRUE instead of true', { ALLOW_ANONYMOUS: 'TRUE' }, [/^ALLOW_ANONYMOUS: expected true or false$/]],
+  ['1 instead of true', { PROXY: '1' }, [/^PROXY: expected true or false$/]],
   [
     'an unknown word',
     { LOG_LEVEL: 'loud' },
@@ -244,25 +244,29 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
   ],
   ['an unknown policy', { CARTESIA_VERSION_POLICY: 'max' }, [/^CARTESIA_VERSION_POLICY: expected one of fill, pin$/]],
   ['an unknown delivery', { DELIVERY: 'both' }, [/^DELIVERY: expected one of direct, proxied$/]],
-  ['no date', { CARTESIA_VERSION: '2026-02-30' }, [/^CARTESIA_VERSION: expected a calendar date/]],
+  ['an impossible date', { CARTESIA_VERSION: '2026-02-30' }, [/^CARTESIA_VERSION: expected a calendar date/]],
   ['an unknown grant', { GRANTS: 'tts,sing' }, [/^GRANTS: item 2: expected one of tts, stt, agent$/]],
   ['an empty item', { GRANTS: 'tts,' }, [/^GRANTS: item 2: expected one of/]],
   ['a repeated item', { GRANTS: 'tts,stt,tts' }, [/^GRANTS: item 3: is there twice$/]],
-  ['a long life', { TOKEN_TTL_MAX: '3601' }, [/^TOKEN_TTL_MAX: expected an integer from 1 to 3600 \(seconds\)$/]],
-  ['no life', { TOKEN_TTL: '0' }, [/^TOKEN_TTL: expected an integer from 1 to 3600 \(seconds\)$/]],
-  ['no rate', { MINT_RATE: '30' }, [/^MINT_RATE: expected a rate such as 30\/minute .* or off$/]],
+  [
+    'a lifetime above one hour',
+    { TOKEN_TTL_MAX: '3601' },
+    [/^TOKEN_TTL_MAX: expected an integer from 1 to 3600 \(seconds\)$/],
+  ],
+  ['a lifetime of zero', { TOKEN_TTL: '0' }, [/^TOKEN_TTL: expected an integer from 1 to 3600 \(seconds\)$/]],
+  ['a rate without a period', { MINT_RATE: '30' }, [/^MINT_RATE: expected a rate such as 30\/minute .* or off$/]],
   ['a rate of zero', { MINT_RATE_PER_IP: '0/minute' }, [/^MINT_RATE_PER_IP: expected a rate/]],
-  ['no concurrency', { TTS_CONCURRENCY: '0' }, [/^TTS_CONCURRENCY: expected an integer from 1/]],
+  ['a concurrency of zero', { TTS_CONCURRENCY: '0' }, [/^TTS_CONCURRENCY: expected an integer from 1/]],
   ['a wildcard origin', { CORS_ORIGINS: 'https://a.example,*' }, [/^CORS_ORIGINS: item 2: expected an exact origin/]],
   [
     'an origin with a path',
     { CORS_ORIGINS: 'https://a.example/' },
     [/^CORS_ORIGINS: item 1: expected an exact origin/],
   ],
-  ['a proxy by its name', { TRUST_PROXY: 'nginx' }, [/^TRUST_PROXY: item 1: expected IP addresses or CIDR ranges/]],
-  ['a host with its port', { HOST: '0.0.0.0:80' }, [/^HOST: expected an IP address or a host name/]],
-  ['a public URL without scheme', { PUBLIC_URL: 'voice.example.com' }, [/^PUBLIC_URL: expected a URL such as/]],
-  ['no Redis URL', { REDIS_URL: 'localhost:6379' }, [/^REDIS_URL: expected a URL such as redis:/]],
+  ['a proxy given by name', { TRUST_PROXY: 'nginx' }, [/^TRUST_PROXY: item 1: expected IP addresses or CIDR ranges/]],
+  ['a host with a port', { HOST: '0.0.0.0:80' }, [/^HOST: expected an IP address or a host name/]],
+  ['a public URL without a scheme', { PUBLIC_URL: 'voice.example.com' }, [/^PUBLIC_URL: expected a URL such as/]],
+  ['not a Redis URL', { REDIS_URL: 'localhost:6379' }, [/^REDIS_URL: expected a URL such as redis:/]],
   [
     'an admin key',
     { CARTESIA_API_KEY: 'sk_car_admin_0123456789' },
@@ -293,40 +297,40 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
   ['an issuer without audience', { JWT_ISSUER: 'https://login.example.com' }, [/^JWT_AUDIENCE: is missing; /]],
   ['an audience without issuer', { JWT_AUDIENCE: 'voice' }, [/^JWT_ISSUER: is missing; /]],
   [
-    'an issuer in the clear',
+    'an http:// issuer beyond this machine',
     { ...JWT, JWT_ISSUER: 'http://login.example.com' },
     [/^JWT_ISSUER: expected an https:\/\/ URL/],
   ],
   [
-    'keys in the clear',
+    'an http:// key set beyond this machine',
     { ...JWT, JWT_JWKS_URL: 'http://login.example.com/keys' },
     [/^JWT_JWKS_URL: expected an https:\/\/ URL/],
   ],
-  ['an app key without name', { CLIENT_KEYS: KEY_HASH }, [/^CLIENT_KEYS: item 1: expected name=sha256:/]],
+  ['an app key hash without a name', { CLIENT_KEYS: KEY_HASH }, [/^CLIENT_KEYS: item 1: expected name=sha256:/]],
   [
     'an app key instead of its hash',
     { CLIENT_KEYS: 'web=cb_0123456789' },
     [/^CLIENT_KEYS: item 1: expected the hash of the app key/],
   ],
+  ['an app key alone', { CLIENT_KEYS: 'cb_0123456789' }, [/^CLIENT_KEYS: item 1: expected the hash of the app key/]],
   [
-    'an app key and nothing else',
-    { CLIENT_KEYS: 'cb_0123456789' },
-    [/^CLIENT_KEYS: item 1: expected the hash of the app key/],
+    'an app key with an invalid name',
+    { CLIENT_KEYS: `web app=${KEY_HASH}` },
+    [/^CLIENT_KEYS: item 1: expected a name of/],
   ],
-  ['an app key with a bad name', { CLIENT_KEYS: `web app=${KEY_HASH}` }, [/^CLIENT_KEYS: item 1: expected a name of/]],
   [
-    'one app key for two',
+    'one app key for two client apps',
     { CLIENT_KEYS: `web=${KEY_HASH.replace('9f', '9F')},ios=${KEY_HASH}` },
     [/^CLIENT_KEYS: item 2: has the same key as item 1$/],
   ],
   ['a final comma', { CLIENT_KEYS: `web=${KEY_HASH},` }, [/^CLIENT_KEYS: item 2: expected name=sha256:/]],
   [
-    'a trusted stranger',
+    'a trusted client app that does not exist',
     { TRUSTED_CLIENTS: 'web,ios' },
     [/^TRUSTED_CLIENTS: item 2: expected the name of a client app in CLIENT_KEYS \(web\): only app keys may name/],
   ],
   [
-    'a trusted stranger beside a broken app key',
+    'an unknown trusted client app beside a malformed app key',
     { CLIENT_KEYS: `web=${KEY_HASH},ios=nope`, TRUSTED_CLIENTS: 'ios,kiosk' },
     [
       /^CLIENT_KEYS: item 2: expected sha256:/,
@@ -334,17 +338,17 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
     ],
   ],
   [
-    'app keys of which one has no name that could be the trusted one',
+    'a nameless app key that could be the trusted one',
     { CLIENT_KEYS: `web=${KEY_HASH},${OTHER_KEY_HASH}`, TRUSTED_CLIENTS: 'ios' },
     [/^CLIENT_KEYS: item 2: expected name=sha256:/],
   ],
   [
-    'a broken app key beside an issuer that is no URL and a life above the longest',
+    'a malformed app key beside an issuer that is not a URL and a lifetime above the longest',
     { ...JWT, CLIENT_KEYS: 'web=nope', JWT_ISSUER: 'login', TOKEN_TTL: '900', TOKEN_TTL_MAX: '300' },
     [/^CLIENT_KEYS: item 1: /, /^TOKEN_TTL: expected at most the longest life/, /^JWT_ISSUER: expected an https:/],
   ],
   [
-    'app keys that are given twice beside a life above the longest',
+    'app keys given twice beside a lifetime above the longest',
     { CLIENT_KEYS: `web=${KEY_HASH}`, CLIENT_KEYS_FILE: '/x', TOKEN_TTL: '900', TOKEN_TTL_MAX: '300' },
     [/^CLIENT_KEYS: is given twice/, /^TOKEN_TTL: expected at most the longest life/],
   ],
@@ -354,17 +358,17 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
     [/^ADMIN_TOKEN: expected a secret of at least 32 printable ASCII characters, .* without spaces around it/],
   ],
   [
-    'an issuer that is no URL, beside a symmetric algorithm',
+    'an issuer that is not a URL, beside a symmetric algorithm',
     { ...JWT, JWT_ISSUER: 'login', JWT_ALGORITHMS: 'HS256' },
     [/^JWT_ALGORITHMS: item 1: /, /^JWT_ISSUER: expected an https:\/\/ URL/],
   ],
   [
-    'an issuer that is no URL, without its audience',
+    'an issuer that is not a URL, without an audience',
     { JWT_ISSUER: 'login' },
     [/^JWT_AUDIENCE: is missing; /, /^JWT_ISSUER: expected an https:\/\/ URL/],
   ],
   [
-    'keys in the clear beside an issuer that is no URL: with its keys it may be any text',
+    'an http:// key set beside an issuer that is not a URL: with a key set it may be any text',
     { ...JWT, JWT_ISSUER: 'login', JWT_JWKS_URL: 'http://login.example.com/keys' },
     [/^JWT_JWKS_URL: expected an https:\/\/ URL/],
   ],
@@ -378,7 +382,7 @@ for (const [why, env, expected] of REFUSED) {
   });
 }
 
-test('everything that is wrong is told at once', async (t) => {
+test('every problem is reported at once', async (t) => {
   const problems = await problemsOf({
     PORT: 'x',
     GRANTS: 'x',
@@ -392,14 +396,14 @@ test('everything that is wrong is told at once', async (t) => {
   );
 });
 
-test('a variable that stands behind several client apps is reported once', async (t) => {
+test('a variable that applies to several client apps is reported once', async (t) => {
   const CLIENT_KEYS = `web=${KEY_HASH},ios=${OTHER_KEY_HASH}`;
   t.strictSame(await problemsOf({ ...LEAST, CLIENT_KEYS, TOKEN_TTL: '0' }), [
     'TOKEN_TTL: expected an integer from 1 to 3600 (seconds)',
   ]);
 });
 
-test('secrets come from files too, without the line break at the end', async (t) => {
+test('secrets are also read from files, without the trailing line break', async (t) => {
   const dir = t.testdir({
     key: `${API_KEY}\n`,
     ring: `${API_KEY}\r\nsk_car_second.key\r\n\r\n`,
@@ -433,7 +437,7 @@ test('secrets come from files too, without the line break at the end', async (t)
   );
 });
 
-test('a secret given twice, or whose file cannot be read, is a problem that names setting and path', async (t) => {
+test('a secret given twice, or whose file cannot be read, is reported with setting and path', async (t) => {
   const dir = t.testdir({ key: API_KEY, empty: '\n', huge: 'x'.repeat(65_537), directory: {} });
   const { CLIENT_KEYS = '' } = LEAST;
   const problems = (path: string, more: Env = {}) => problemsOf({ CLIENT_KEYS, CARTESIA_API_KEY_FILE: path, ...more });

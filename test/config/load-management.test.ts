@@ -15,7 +15,7 @@ async function managementOf(env: Env, needed: Parameters<typeof loadManagement>[
   return [host, port, adminToken?.reveal() ?? null];
 }
 
-test('what is wrong elsewhere does not count', async (t) => {
+test('problems elsewhere in the configuration do not matter', async (t) => {
   const directory = t.testdir();
   let files = 0;
   const file = (text: string): string => {
@@ -25,24 +25,24 @@ test('what is wrong elsewhere does not count', async (t) => {
     return path;
   };
   const cases: readonly (readonly [why: string, env: Env, found: readonly unknown[]])[] = [
-    ['nothing at all', {}, ['127.0.0.1', 9090, null]],
+    ['an empty environment', {}, ['127.0.0.1', 9090, null]],
     [
-      'files that are away',
+      'missing files',
       { CARTESIA_API_KEY_FILE: '/none', TLS_CERT_FILE: '/none', MANAGEMENT_PORT: '1' },
       ['127.0.0.1', 1, null],
     ],
-    ['a variable that is wrong', { PORT: 'x', MANAGEMENT_HOST: '::1' }, ['::1', 9090, null]],
+    ['an invalid variable', { PORT: 'x', MANAGEMENT_HOST: '::1' }, ['::1', 9090, null]],
     ['the port of the public listener', { PORT: '9090' }, ['127.0.0.1', 9090, null]],
     [
-      'a slip in the file',
+      'a mistake in the file',
       { BROKER_CONFIG: file('management: { port: 7 }\nlisten: { prot: 8 }\nclients: 5\n') },
       ['127.0.0.1', 7, null],
     ],
-    ['a file that is away', { BROKER_CONFIG: '/none', MANAGEMENT_PORT: '2' }, ['127.0.0.1', 2, null]],
-    ['a file that is no YAML', { BROKER_CONFIG: file('management: {'), MANAGEMENT_PORT: '3' }, ['127.0.0.1', 3, null]],
-    ['no mapping there', { BROKER_CONFIG: file('management: 5\n') }, ['127.0.0.1', 9090, null]],
+    ['a missing configuration file', { BROKER_CONFIG: '/none', MANAGEMENT_PORT: '2' }, ['127.0.0.1', 2, null]],
+    ['a file that is not YAML', { BROKER_CONFIG: file('management: {'), MANAGEMENT_PORT: '3' }, ['127.0.0.1', 3, null]],
+    ['not a mapping', { BROKER_CONFIG: file('management: 5\n') }, ['127.0.0.1', 9090, null]],
     [
-      'the environment counts',
+      'the environment overrides the file',
       { BROKER_CONFIG: file('management: { port: 7, host: "::1" }\n'), MANAGEMENT_PORT: '4' },
       ['::1', 4, null],
     ],
@@ -50,7 +50,7 @@ test('what is wrong elsewhere does not count', async (t) => {
   for (const [why, env, found] of cases) t.strictSame(await managementOf(env, ADDRESS), found, why);
 });
 
-test('the admin token is looked for where it is needed', async (t) => {
+test('the admin token is read only where it is needed', async (t) => {
   const directory = t.testdir({ token: TOKEN, 'broker.yaml': 'management: { admin_token_file: token }\n' });
   const env = { BROKER_CONFIG: join(directory, 'broker.yaml') };
   t.strictSame(await managementOf(env, ALL), ['127.0.0.1', 9090, TOKEN]);
@@ -61,7 +61,7 @@ test('the admin token is looked for where it is needed', async (t) => {
   t.strictSame(await managementOf({ ADMIN_TOKEN_FILE: '/none' }, ADDRESS), ['127.0.0.1', 9090, null]);
 });
 
-test('what is needed and wrong is refused by name, and a file that could not be read is told', async (t) => {
+test('an invalid setting that is needed is refused by name, and an unreadable file is reported', async (t) => {
   t.strictSame(await managementOf({ MANAGEMENT_PORT: 'x', MANAGEMENT_HOST: '/' }, ADDRESS), [
     'MANAGEMENT_HOST',
     'MANAGEMENT_PORT',

@@ -7,19 +7,19 @@ const KNOWN = ['PORT', 'HOST', 'PROXY', 'TOKEN_TTL', 'TOKEN_TTL_MAX', 'JWT_ISSUE
 const CASES: readonly (readonly [name: string, nearest: string | undefined, why: string])[] = [
   ['TOKEN_TLL', 'TOKEN_TTL', 'a wrong letter'],
   ['TOKEN_TLT', 'TOKEN_TTL', 'two swapped letters'],
-  ['TOKEN_TT', 'TOKEN_TTL', 'a letter too few'],
-  ['CORS_ORIGIN', 'CORS_ORIGINS', 'a letter too few at the end'],
+  ['TOKEN_TT', 'TOKEN_TTL', 'a missing letter'],
+  ['CORS_ORIGIN', 'CORS_ORIGINS', 'a missing letter at the end'],
   ['TOKEN_TTL_MX', 'TOKEN_TTL_MAX', 'the nearer of two'],
-  ['jwt-issuer', 'JWT_ISSUER', 'case and hyphen count as no slip'],
+  ['jwt-issuer', 'JWT_ISSUER', 'case and hyphens are not slips'],
   ['POTR', 'PORT', 'one slip in a short name'],
   ['JWT_ISUSRE', 'JWT_ISSUER', 'two slips in a long name'],
   ['JWT_SIUSRE', undefined, 'three slips'],
   ['PRXYS', undefined, 'two slips in a name of five letters'],
   ['QUEUE', undefined, 'far from everything'],
-  ['POST', 'PORT', 'the first of several that are equally near'],
-  ['HOSTNAME', undefined, 'a longer word that begins the same'],
+  ['POST', 'PORT', 'the first of several equally near names'],
+  ['HOSTNAME', undefined, 'a longer word with the same beginning'],
   ['', undefined, 'nothing'],
-  ['x'.repeat(10_000), undefined, 'something very long'],
+  ['x'.repeat(10_000), undefined, 'a very long name'],
 ];
 
 for (const [name, nearest, why] of CASES) {
@@ -49,7 +49,7 @@ test('any single slip in a long name is found', async (t) => {
   );
 });
 
-test('slips are letters to insert, drop, replace or swap, and as few as there can be', async (t) => {
+test('a slip is an insertion, deletion, replacement or swap of letters, and the fewest are counted', async (t) => {
   const word = fc.string({ unit: fc.constantFrom('a', 'b', '_'), minLength: 1, maxLength: 7 });
   t.doesNotThrow(() =>
     fc.assert(
@@ -62,7 +62,7 @@ test('slips are letters to insert, drop, replace or swap, and as few as there ca
   );
 });
 
-/** Every way is tried. */
+/** The smallest number of slips, found by trying every way. */
 function slips(a: string, b: string): number {
   if (a === '' || b === '') return a.length + b.length;
   const ways = [

@@ -10,18 +10,18 @@ const CASES: readonly (readonly [text: string, max: number, windowMs: number])[]
 ];
 
 for (const [text, max, windowMs] of CASES) {
-  test(`${text} is ${max} in ${windowMs} ms, and back`, async (t) => {
+  test(`${text} is ${max} per ${windowMs} ms, in both directions`, async (t) => {
     t.strictSame(parseRate(text), { max, windowMs });
     t.equal(formatRate({ max, windowMs }), text);
   });
 }
 
-test('what is no rate is undefined', async (t) => {
+test('anything that is not a rate is undefined', async (t) => {
   for (const text of ['off', '', '0/minute', '3/week', '3/minute ', '/minute', '3/'])
     t.equal(parseRate(text), undefined, text);
 });
 
-test('text that is taken comes back the same', async (t) => {
+test('a rate formats back to the text it was parsed from', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(

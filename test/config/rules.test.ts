@@ -25,19 +25,19 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
     ['CARTESIA_API_KEY: is missing: set CARTESIA_API_KEY, or CARTESIA_API_KEY_FILE to a file that holds it'],
   ],
   ['serving needs somebody who may call', { CARTESIA_API_KEY: API_KEY }, [NOBODY]],
-  ['anonymous callers are welcome only when said', { CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'false' }, [NOBODY]],
+  ['anonymous callers are allowed only explicitly', { CARTESIA_API_KEY: API_KEY, ALLOW_ANONYMOUS: 'false' }, [NOBODY]],
   [
-    'an upstream in the clear is refused beyond this machine',
+    'an http:// upstream is refused beyond this machine',
     { ...LEAST, CARTESIA_BASE_URL: 'http://cartesia.example', CARTESIA_ALLOW_INSECURE: 'true' },
     ['CARTESIA_BASE_URL: expected https://: the API key would cross the network in the clear'],
   ],
   [
-    'an upstream in the clear on this machine has to be allowed',
+    'an http:// upstream on this machine has to be allowed',
     { ...LEAST, CARTESIA_BASE_URL: 'http://127.0.0.1:1' },
     ['CARTESIA_BASE_URL: expected https://, or CARTESIA_ALLOW_INSECURE=true for an http:// upstream on this machine'],
   ],
   [
-    'a name that only looks like this machine is not it',
+    'a host name that only looks like this machine is not',
     { ...LEAST, CARTESIA_BASE_URL: 'http://127.0.0.1.example.com', CARTESIA_ALLOW_INSECURE: 'true' },
     ['CARTESIA_BASE_URL: expected https://: the API key would cross the network in the clear'],
   ],
@@ -47,22 +47,22 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
     ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
   ],
   [
-    'also where one listens everywhere',
+    'also where the public one listens on every address',
     { ...LEAST, HOST: '0.0.0.0', REQUIRE_HTTPS: 'true', PORT: '9090' },
     ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
   ],
   [
-    'or the one for operators does',
+    'also where the management one listens on every address',
     { ...LEAST, MANAGEMENT_HOST: '::', MANAGEMENT_PORT: '8080' },
     ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
   ],
   [
-    'a port that is none is one problem: whether the two differ is not guessed',
+    'an invalid port is one problem: it is not compared with the other port',
     { ...LEAST, PORT: 'x', MANAGEMENT_PORT: '8080' },
     ['PORT: expected an integer from 0 to 65535'],
   ],
   [
-    'a longest life that is none is one problem',
+    'an invalid longest lifetime is one problem',
     { ...LEAST, TOKEN_TTL_MAX: 'x', TOKEN_TTL: '901' },
     ['TOKEN_TTL_MAX: expected an integer from 1 to 3600 (seconds)'],
   ],
@@ -84,24 +84,24 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
     ],
   ],
   [
-    'a bad signing secret is one problem, not two',
+    'an invalid signing secret is one problem, not two',
     { ...LEAST, DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: 'short' },
     ['TOKEN_SIGNING_SECRET: expected a secret of at least 32 bytes, such as the output of `openssl rand -base64 48`'],
   ],
   [
-    'the usual life is not longer than the longest',
+    'the default lifetime is not longer than the longest',
     { ...LEAST, TOKEN_TTL: '901' },
     ['TOKEN_TTL: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)'],
   ],
   [
-    'certificates of upstream are checked, whoever asks otherwise',
+    'verification of upstream certificates cannot be disabled',
     { ...LEAST, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
     [
       'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`, and `REDIS_CA_FILE` for that of Redis',
     ],
   ],
   [
-    'an upstream in the clear on this machine, when allowed',
+    'an http:// upstream on this machine, if allowed',
     { ...LEAST, CARTESIA_BASE_URL: 'http://[::1]:1', CARTESIA_ALLOW_INSECURE: 'true' },
     [],
   ],
@@ -111,16 +111,16 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
     { ...LEAST, PORT: '9000', MANAGEMENT_PORT: '9000', MANAGEMENT_HOST: '127.0.0.2' },
     [],
   ],
-  ['a check of certificates that is switched on', { ...LEAST, NODE_TLS_REJECT_UNAUTHORIZED: '1' }, []],
+  ['certificate verification that is explicitly on', { ...LEAST, NODE_TLS_REJECT_UNAUTHORIZED: '1' }, []],
   [
-    'an issuer that is no URL, when its keys are named',
+    'an issuer that is not a URL, if its key set is named',
     { ...LEAST, JWT_ISSUER: 'accounts', JWT_AUDIENCE: 'a', JWT_JWKS_URL: 'https://a.example/keys' },
     [],
   ],
 ];
 
 for (const [why, env, expected] of CASES) {
-  test(`${expected.length > 0 ? 'refused' : 'taken'}: ${why}`, async (t) => {
+  test(`${expected.length > 0 ? 'refused' : 'accepted'}: ${why}`, async (t) => {
     t.strictSame(await problemsOf(env), expected);
   });
 }
@@ -136,7 +136,7 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ['2:101 clients.a.default_grants: expected only grants that `grants` allows'],
   ],
   [
-    'grants that cannot be read are said once',
+    'grants that cannot be read are reported once',
     [`a: { ${KEYS}, grants: [tss], default_grants: [tts] }`],
     ['2:110 clients.a.grants[0]: expected one of tts, stt, agent'],
   ],
@@ -163,7 +163,7 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
-    'more reserved than there may be',
+    'more reserved than the maximum',
     [`a: { ${KEYS}, limits: { concurrency: { reserved: 3, max: 2, per_subject: 4 } } }`],
     [
       '2:126 clients.a.limits.concurrency.reserved: expected at most `max`',
@@ -171,32 +171,32 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
-    'trust, and an app key that is none',
+    'trust, and an invalid app key',
     [`a: { trusted: true, auth: { keys: [nope], anonymous: true } }`],
     ['2:38 clients.a.auth.keys[0]: expected sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)'],
   ],
   [
-    'taken: all that there may be, reserved and for one subject',
+    'accepted: reserved and per-subject limits equal to the maximum',
     [`a: { ${KEYS}, limits: { concurrency: { reserved: 2, max: 2, per_subject: 2 } } }`],
     [],
   ],
   [
-    'one app key for two',
+    'one app key for two client apps',
     [`a: { ${KEYS} }`, `b: { ${KEYS} }`],
     ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
   ],
   [
-    'one app key for two, in capitals',
+    'one app key for two, the second in capitals',
     [`a: { ${KEYS} }`, `b: { ${KEYS.replace('9f86d', '9F86D')} }`],
     ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
   ],
   [
-    'one app key for two, first in capitals',
+    'one app key for two, the first in capitals',
     [`a: { ${KEYS.replace('9f86d', '9F86D')} }`, `b: { ${KEYS} }`],
     ['3:23 clients.b.auth.keys[0]: the same app key belongs to the client app a'],
   ],
   [
-    'two that anonymous callers could be',
+    'two client apps that allow anonymous callers',
     ['a: { auth: { anonymous: true } }', 'b: { auth: { anonymous: true } }'],
     ['3:16 clients.b.auth.anonymous: expected one client app at most: callers without a credential are already of a'],
   ],
@@ -208,14 +208,14 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
-    'an issuer that is no URL, without its keys',
+    'an issuer that is not a URL, without a key set',
     [`a: { auth: { jwt: [{ issuer: accounts, audience: voice }] } }`],
     [
       '2:24 clients.a.auth.jwt[0].issuer: expected an https:// URL without query, fragment or credentials (http:// only on the machine itself), or JWT_JWKS_URL beside it',
     ],
   ],
   [
-    'what an entry grants too much, beside one that cannot be used and an algorithm that is none',
+    'an entry that grants too much, beside an unusable one and an unknown algorithm',
     [
       `a: { auth: { jwt: [{ issuer: "https://x.example" }, { issuer: "https://a.example", audience: v, algorithms: [HS256], grants_from: { claim: s, map: { s: stt } } }] } }`,
     ],
@@ -226,7 +226,7 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
-    'an entry that is never reached, beside one that cannot be used',
+    'an entry that is never reached, beside an unusable one',
     [`a: { ${jwt()} }`, `b: { auth: { jwt: [{ audience: x }, { issuer: "https://a.example", audience: voice }] } }`],
     [
       '3:22 clients.b.auth.jwt[0].issuer: is missing; expected a text of 1 to 512 characters without line breaks. The issuer of end-user JWTs: exactly what their `iss` says, a final slash included. A URL, unless `jwks_url` says where the keys are.',
@@ -234,12 +234,12 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
-    'whether an entry is reached is not guessed from what is left of it',
+    'an invalid entry is not compared with later ones',
     [`a: { ${jwt(', require: { azp: 5 }')} }`, `b: { ${jwt()} }`],
     ['2:81 clients.a.auth.jwt[0].require.*: expected a text of 1 to 512 characters without line breaks (as text)'],
   ],
   [
-    'one app key for two, beside one that is none',
+    'one app key for two, beside an invalid one',
     [`a: { ${KEYS} }`, `b: { auth: { keys: [nope, "${KEY_HASH}"] } }`],
     [
       '3:23 clients.b.auth.keys[0]: expected sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)',
@@ -247,7 +247,7 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
-    'a language with a region, behind what is no text',
+    'a language with a region, after an item that is not text',
     [`a: { ${KEYS}, content: { languages: [1, en-GB] } }`],
     [
       '2:124 clients.a.content.languages[0]: expected a text of 1 to 512 characters without line breaks (as text)',
@@ -255,26 +255,30 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
-    'a client app whose name is none, and nobody else: somebody could call',
+    'a client app with an invalid name and no others: it still counts as somebody who can call',
     [`"a b": { ${KEYS} }`],
     ['2:3 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter'],
   ],
   [
-    'a mistake in one client app, and another one whose name begins like a setting of it',
+    'a mistake in one client app, and another app whose name starts like the path of that mistake',
     [`a: { ${KEYS}, grants: [] }`, `a.grants: { ${OTHER_KEYS}, ttl: { default: 901 } }`],
     [
       '2:101 clients.a.grants: expected at least one item',
       '3:115 clients.a.grants.ttl.default: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)',
     ],
   ],
-  ['taken: the narrower entry first', [`a: { ${jwt(', require: { azp: [b, c] }')} }`, `b: { ${jwt()} }`], []],
+  ['accepted: the narrower entry first', [`a: { ${jwt(', require: { azp: [b, c] }')} }`, `b: { ${jwt()} }`], []],
   [
-    'taken: entries that differ in a required claim',
+    'accepted: entries that differ in a required claim',
     [`a: { ${jwt(', require: { azp: a }')} }`, `b: { ${jwt(', require: { azp: b }')} }`],
     [],
   ],
-  ['taken: entries that differ in the audience', [`a: { ${jwt()} }`, `b: { ${jwt().replace('voice', 'other')} }`], []],
-  ['taken: two app keys for two', [`a: { ${KEYS} }`, `b: { ${OTHER_KEYS}, trusted: true }`], []],
+  [
+    'accepted: entries that differ in the audience',
+    [`a: { ${jwt()} }`, `b: { ${jwt().replace('voice', 'other')} }`],
+    [],
+  ],
+  ['accepted: two client apps with an app key each', [`a: { ${KEYS} }`, `b: { ${OTHER_KEYS}, trusted: true }`], []],
 ];
 
 for (const [why, clients, expected] of BETWEEN_CLIENTS) {
@@ -291,7 +295,7 @@ for (const [why, clients, expected] of BETWEEN_CLIENTS) {
   });
 }
 
-test('reserves are held against the limit of what their client apps may use', async (t) => {
+test('the sum of the reserves is checked against the upstream limit of each kind', async (t) => {
   const source = (tts: number): string => `upstream: { concurrency: { tts: ${tts}, stt: 3 } }
 clients:
   a: { ${KEYS}, grants: [tts], limits: { concurrency: { reserved: 3 } } }
@@ -336,7 +340,11 @@ test('certificates and keys are read before anything listens', async (t) => {
     HOST: '::',
     REQUIRE_HTTPS: 'true',
   };
-  t.strictSame(await warningsOf({ ...LEAST, ...served }), [], 'what it serves itself nobody has to bring');
+  t.strictSame(
+    await warningsOf({ ...LEAST, ...served }),
+    [],
+    'a listener that serves TLS itself needs no proxy for HTTPS',
+  );
   t.strictSame(await problems('cert.pem', 'other.pem'), [
     `TLS_KEY_FILE: ${dir}/other.pem does not belong to the certificate`,
   ]);
@@ -363,7 +371,7 @@ test('certificates and keys are read before anything listens', async (t) => {
   ]);
 });
 
-test('a certificate that OpenSSL does not serve with is refused before anything listens', async (t) => {
+test('a certificate that OpenSSL refuses to serve with is refused before anything listens', async (t) => {
   const weak = await generate([{ name: 'commonName', value: 'a' }], { keySize: 1024 });
   const dir = t.testdir({ 'cert.pem': weak.cert, 'key.pem': weak.private });
   t.strictSame(await problemsOf({ ...LEAST, TLS_CERT_FILE: `${dir}/cert.pem`, TLS_KEY_FILE: `${dir}/key.pem` }), [
@@ -371,7 +379,7 @@ test('a certificate that OpenSSL does not serve with is refused before anything 
   ]);
 });
 
-test('files that the configuration file names start at its directory', async (t) => {
+test('paths in the configuration file are relative to its directory', async (t) => {
   const pair = await generate([{ name: 'commonName', value: 'a' }]);
   const source = `listen: { tls: { cert_file: cert.pem, key_file: key.pem } }\nupstream: { ca_file: ca.pem }\nclients: { a: { ${KEYS} } }\n`;
   const dir = t.testdir({ 'broker.yaml': source, 'cert.pem': pair.cert, 'key.pem': pair.private, 'ca.pem': pair.cert });
@@ -380,7 +388,7 @@ test('files that the configuration file names start at its directory', async (t)
   t.equal(config.upstream.caFile, `${dir}/ca.pem`);
 });
 
-test('certificate authorities of upstream have to be readable, all of them', async (t) => {
+test('every certificate in the upstream CA file has to be readable', async (t) => {
   const { cert } = await generate([{ name: 'commonName', value: 'a' }]);
   const chain = `${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`;
   const source = `upstream: { ca_file: ca.pem }\nclients: { a: { ${KEYS} } }\n`;
@@ -394,7 +402,7 @@ test('certificate authorities of upstream have to be readable, all of them', asy
   ]);
 });
 
-test('TLS to Redis: files that can be used, a certificate with its key, and a URL that asks for TLS', async (t) => {
+test('TLS to Redis needs usable files, a certificate with its key, and a rediss:// URL', async (t) => {
   const [pair, other] = await Promise.all([
     generate([{ name: 'commonName', value: 'a' }]),
     generate([{ name: 'commonName', value: 'b' }]),
@@ -449,7 +457,7 @@ test('TLS to Redis: files that can be used, a certificate with its key, and a UR
   t.strictSame(config.store.redisTls, { caFile: ca, certificate });
 });
 
-test('Cartesia’s paths are served where tokens are proxied, unless said otherwise', async (t) => {
+test('Cartesia’s paths are served where tokens are proxied, unless configured otherwise', async (t) => {
   const proxied = { ...LEAST, DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: SIGNING_SECRET };
   t.equal((await configOf(LEAST)).proxy, false);
   t.equal((await configOf({ ...LEAST, PROXY: 'true' })).proxy, true);
@@ -457,7 +465,7 @@ test('Cartesia’s paths are served where tokens are proxied, unless said otherw
   t.equal((await configOf({ ...proxied, PROXY: 'false' })).proxy, false);
 });
 
-test('a broken list of app keys hides nothing of the policy beside it', async (t) => {
+test('a malformed list of app keys does not hide problems of the policy beside it', async (t) => {
   const problems = await problemsOf({ CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: 'nope', GRANTS: 'foo', TOKEN_TTL: '0' });
   t.strictSame(
     problems.map((line) => line.slice(0, line.indexOf(':'))),

@@ -11,7 +11,7 @@ import type { TextKindName } from '../../src/config/text-kinds.ts';
 import { SUPPORTED_ALGORITHMS } from '../../src/identity/jwt/verification-key.ts';
 import { API_KEY, KEY_HASH, OTHER_KEY_HASH, SIGNING_SECRET } from './loading.ts';
 
-test('every variable that was promised is there, and no other', async (t) => {
+test('every promised variable exists, and no others', async (t) => {
   const promised = [
     ...[
       'CARTESIA_API_KEY',
@@ -67,7 +67,7 @@ test('every variable that was promised is there, and no other', async (t) => {
   t.strictSame([...SETTING_BY_VARIABLE.keys()].sort(), promised.sort());
 });
 
-test('every setting explains itself in whole sentences', async (t) => {
+test('every setting is described in whole sentences', async (t) => {
   for (const { path, node } of SETTINGS) t.match(node.description, /^.{8,}\.$/, path.join('.'));
 });
 
@@ -80,7 +80,7 @@ test('every default fits its own setting', async (t) => {
   }
 });
 
-test('the algorithms of the settings are those that identity can check', async (t) => {
+test('the algorithms in the schema are those that identity can verify', async (t) => {
   const algorithms = settingAt(['clients', 'web', 'auth', 'jwt', 0, 'algorithms'])?.node;
   const items = algorithms !== undefined && 'items' in algorithms ? algorithms.items : undefined;
   t.strictSame(
@@ -89,7 +89,7 @@ test('the algorithms of the settings are those that identity can check', async (
   );
 });
 
-/** Mostly values that fit a node, now and then one that does not. */
+/** Mostly values that fit the node, and now and then one that does not. */
 function valuesFor(node: SettingNode): fc.Arbitrary<unknown> {
   const odd = fc.oneof(fc.jsonValue({ maxDepth: 1 }), fc.constantFrom(...ODD));
   return fc.oneof({ weight: 60, arbitrary: fittingFor(node) }, { weight: 1, arbitrary: odd });
@@ -135,7 +135,7 @@ function isNeeded(node: SettingNode | undefined): boolean {
   return node !== undefined && node['x-optional'] !== true && !('default' in node);
 }
 
-/** Right ones of each kind. */
+/** Valid texts of each kind. */
 const FITTING: { readonly [kind in TextKindName]: readonly string[] } = {
   line: ['scope', 'a b'],
   path: ['/etc/x', 'x'],
@@ -169,7 +169,7 @@ test('the check agrees with TypeBox about the published JSON Schema', async (t) 
       const isRight = Value.Check(schema, value);
       if (report.problems.length === 0) accepted += 1;
       else refused += 1;
-      // The published form is necessary: what it refuses is refused. Some kinds of text need more than a pattern.
+      // The published schema is necessary but not sufficient: what it refuses is refused, but some kinds of text need more than a pattern.
       return isRight || report.problems.length > 0;
     }),
     { numRuns: 500 },
@@ -177,8 +177,8 @@ test('the check agrees with TypeBox about the published JSON Schema', async (t) 
   t.ok(accepted > 0 && refused > 0, `${accepted} accepted, ${refused} refused`);
 });
 
-test('what the check makes of any value has the type of the schema', async (t) => {
-  // The type of the checked settings is that of the schema with every default there.
+test("checking any value gives a result of the schema's type", async (t) => {
+  // The type of the checked settings is the schema's with every default filled in.
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -191,7 +191,7 @@ test('what the check makes of any value has the type of the schema', async (t) =
   );
 });
 
-test('what TypeBox accepts is refused only for what a pattern cannot say', async (t) => {
+test('a value that TypeBox accepts is refused only for reasons that a pattern cannot express', async (t) => {
   const schema = jsonSchemaOf(SETTINGS_SCHEMA);
   const beyondPatterns = /standard API key|at least 32 bytes|redis:|IP address|CIDR|URL|origin|calendar date|https:/;
   t.doesNotThrow(

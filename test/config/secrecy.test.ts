@@ -6,7 +6,7 @@ import { test } from 'tap';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { KEY_HASH } from './loading.ts';
 
-/** Random texts as secrets look, and as people mangle them; all hold a random part of 24 characters. */
+/** Random texts that look like secrets or mistyped secrets; each contains a random part of 24 characters. */
 const secret = fc
   .tuple(
     fc.constantFrom(
@@ -40,7 +40,7 @@ async function everythingSaid(env: Record<string, string>): Promise<string> {
   return [...lines, JSON.stringify(loaded), inspect(loaded, { depth: 20 })].join('\n');
 }
 
-test('no secret of the environment is printed, right or wrong', async (t) => {
+test('no secret from the environment is printed, valid or not', async (t) => {
   await t.resolves(
     fc.assert(
       fc.asyncProperty(fc.constantFrom(...SECRET_VARIABLES), secret, async (variable, { random, text }) => {
@@ -53,7 +53,7 @@ test('no secret of the environment is printed, right or wrong', async (t) => {
   );
 });
 
-test('no secret in a file is printed, nor one that stands where the path of its file belongs', async (t) => {
+test("no secret in a file is printed, nor one given in place of its file's path", async (t) => {
   const path = join(t.testdir({}), 'secret');
   await t.resolves(
     fc.assert(
@@ -69,7 +69,7 @@ test('no secret in a file is printed, nor one that stands where the path of its 
   );
 });
 
-/** The places of secrets in the file, and how a line about one can go wrong. (The name of a client app is none: it is shown.) */
+/** Where secrets stand in the file, and how their lines can be malformed. (A client app's name is shown, so it is not one of them.) */
 const PLACES: readonly ((secret: string) => string)[] = [
   (s) => `upstream: { api_key: ${s} }`,
   (s) => `upstream: { api_key ${s} }`,
@@ -103,7 +103,7 @@ const PLACES: readonly ((secret: string) => string)[] = [
   (s) => `{ "upstream": { "api_key": "${s}", } `,
 ];
 
-test('no secret of the configuration file is printed, however broken the file is', async (t) => {
+test('no secret in the configuration file is printed, however malformed the file is', async (t) => {
   const path = join(t.testdir({}), 'broker.yaml');
   let broken = 0;
   await fc.assert(
@@ -115,10 +115,10 @@ test('no secret of the configuration file is printed, however broken the file is
     }),
     { numRuns: 600 },
   );
-  t.ok(broken > 50, `${broken} of the files were no YAML or no mapping`);
+  t.ok(broken > 50, `${broken} of the files were not YAML or not a mapping`);
 });
 
-test('the detector fires: what is no secret is there to be seen', async (t) => {
+test('the detector works: values that are not secrets are printed', async (t) => {
   const hex = KEY_HASH.slice('sha256:'.length);
   t.match(
     await everythingSaid({ CARTESIA_API_KEY: 'sk_car_0123456789', CLIENT_KEYS: `web=${KEY_HASH}` }),
@@ -126,7 +126,7 @@ test('the detector fires: what is no secret is there to be seen', async (t) => {
   );
 });
 
-test('the loader never throws, whatever the environment and the file hold', async (t) => {
+test('the loader never throws, whatever the environment and the file contain', async (t) => {
   const path = join(t.testdir({}), 'broker.yaml');
   const names = [
     ...[

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 
-test('a secret prints as [secret] in every way, and gives itself out only when asked', async (t) => {
+test('a secret prints as [secret] in every way, and reveals its value only on request', async (t) => {
   const secret = new Secret('hidden-value');
   const printed = [
     String(secret),

@@ -217,7 +217,7 @@ for (const [kind, { right, wrong }] of Object.entries(CASES) as [TextKindName, C
   });
 }
 
-test('well-known mistakes get their own sentence', async (t) => {
+test('well-known mistakes get their own message', async (t) => {
   t.match(wrongText('api_key', 'sk_car_admin_0123456789'), /admin key \(sk_car_admin_…\) is refused: it cannot mint/);
   t.match(wrongText('key_hash', 'cb_0123'), /the hash of the app key .* not the key itself/);
   t.match(wrongText('identity_url', 'https://a.example,https://b.example'), /one issuer; several .* BROKER_CONFIG/);

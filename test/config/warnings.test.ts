@@ -5,55 +5,55 @@ import { API_KEY, type Env, KEY_HASH, LEAST, problemsOf, SIGNING_SECRET, warning
 const PROXIED: Env = { DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: SIGNING_SECRET };
 
 const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (string | RegExp)[]])[] = [
-  ['nothing to say about the least', {}, []],
+  ['nothing for the minimal environment', {}, []],
   [
-    'listening beyond this machine in the clear',
+    'listening beyond this machine without TLS',
     { HOST: '0.0.0.0' },
     [/^HOST: callers beyond this machine are served in the clear/],
   ],
-  ['a host name counts as beyond', { HOST: 'broker.internal' }, [/^HOST: callers beyond this machine/]],
-  ['HTTPS required of a proxy in front', { HOST: '::', REQUIRE_HTTPS: 'true', TRUST_PROXY: '10.0.0.0/8' }, []],
+  ['a host name counts as beyond this machine', { HOST: 'broker.internal' }, [/^HOST: callers beyond this machine/]],
+  ['HTTPS required from a proxy in front', { HOST: '::', REQUIRE_HTTPS: 'true', TRUST_PROXY: '10.0.0.0/8' }, []],
   [
-    'HTTPS required, and nobody to bring it',
+    'HTTPS required, with nothing that provides it',
     { REQUIRE_HTTPS: 'true' },
     [/^REQUIRE_HTTPS: every request will be refused/],
   ],
-  ['everybody is a proxy', { TRUST_PROXY: '10.0.0.1,::/0' }, [/^TRUST_PROXY: everybody is trusted/]],
+  ['everybody trusted as a proxy', { TRUST_PROXY: '10.0.0.1,::/0' }, [/^TRUST_PROXY: everybody is trusted/]],
   [
-    'management beyond this machine',
+    'the management listener beyond this machine',
     { MANAGEMENT_HOST: '10.0.0.1' },
     [/^MANAGEMENT_HOST: the management listener is reachable/],
   ],
   ['a key of another kind', { CARTESIA_API_KEY: 'pk_0123456789' }, [/^CARTESIA_API_KEY: does not begin with sk_car_/]],
   [
-    'anonymous callers without limit',
+    'anonymous callers without a rate limit',
     { ALLOW_ANONYMOUS: 'true', MINT_RATE: 'off', MINT_RATE_PER_IP: 'off' },
     [/^ALLOW_ANONYMOUS: anybody may mint without a limit: MINT_RATE and MINT_RATE_PER_IP are off$/],
   ],
-  ['anonymous callers with one of the rates', { ALLOW_ANONYMOUS: 'true', MINT_RATE_PER_IP: 'off' }, []],
-  ['anonymous callers with the other one', { ALLOW_ANONYMOUS: 'true', MINT_RATE: 'off' }, []],
-  ['no rates, and nobody without a name', { MINT_RATE: 'off', MINT_RATE_PER_IP: 'off' }, []],
+  ['anonymous callers with only the rate by subject', { ALLOW_ANONYMOUS: 'true', MINT_RATE_PER_IP: 'off' }, []],
+  ['anonymous callers with only the rate by address', { ALLOW_ANONYMOUS: 'true', MINT_RATE: 'off' }, []],
+  ['no rates, and no anonymous callers', { MINT_RATE: 'off', MINT_RATE_PER_IP: 'off' }, []],
   [
-    'all users of a backend, at the rate of one address',
+    'all users of a backend at the rate of one address',
     { TRUSTED_CLIENTS: 'web' },
     [
       /^TRUSTED_CLIENTS: all its users come from one address, that of its backend, and may mint 60\/minute together: set/,
     ],
   ],
-  ['a backend, and a rate that somebody has chosen', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: '600/minute' }, []],
-  ['a backend, and no rate', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: 'off' }, []],
+  ['a backend, and a rate that was set explicitly', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: '600/minute' }, []],
+  ['a backend without a rate', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: 'off' }, []],
   [
-    'proxied, and nothing served',
+    'proxied tokens, and no paths served',
     { ...PROXIED, PROXY: 'false' },
     [/^PROXY: access tokens of delivery `proxied` lead here/],
   ],
   [
-    'proxied, and no public URL',
+    'proxied tokens without a public URL',
     { ...PROXIED, HOST: '0.0.0.0', REQUIRE_HTTPS: 'true', TRUST_PROXY: '::1' },
     [/^PUBLIC_URL: is not set/],
   ],
   [
-    'proxied, at a public URL',
+    'proxied tokens with a public URL',
     {
       ...PROXIED,
       HOST: '0.0.0.0',
@@ -63,30 +63,30 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     },
     [],
   ],
-  ['proxied', PROXIED, []],
-  ['nothing served, and nothing that leads here', { PROXY: 'false' }, []],
+  ['proxied tokens', PROXIED, []],
+  ['no paths served, and no tokens that need them', { PROXY: 'false' }, []],
   ['paths of Cartesia', { PROXY: 'true' }, []],
   ['shared state', { REDIS_URL: 'redis://localhost' }, []],
-  ['concurrency of what is carried', { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1', PROXY: 'true' }, []],
+  ['concurrency of kinds that are carried', { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1', PROXY: 'true' }, []],
   [
-    'concurrency of nothing',
+    'concurrency while nothing is carried',
     { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' },
     [/^TTS_CONCURRENCY: does nothing: the broker carries nothing/, /^STT_CONCURRENCY: does nothing/],
   ],
   ['a misspelt variable', { TOKEN_TLL: '1' }, ['TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?']],
   [
-    'a misspelt variable that a service of Kubernetes could have',
+    'a misspelt variable that Kubernetes could have set for a service',
     { MANAGMENT_PORT: '9091' },
     ['MANAGMENT_PORT: is not a setting of the broker: did you mean MANAGEMENT_PORT?'],
   ],
   [
-    'a file without its ending',
+    'a file variable without its _FILE ending',
     { TLS_CERT: '/x', TLS_KEY: '/x' },
     [/^TLS_CERT: .*did you mean TLS_CERT_FILE\?$/, /^TLS_KEY: .*did you mean TLS_KEY_FILE\?$/],
   ],
   ['a lower-case variable', { port: '1' }, ['port: is not a setting of the broker: did you mean PORT?']],
   [
-    'a variable of our family',
+    'an unknown variable with a prefix of ours',
     { JWT_SECRET: 'x' },
     ['JWT_SECRET: is not a setting of the broker: the nearest is JWT_ISSUER'],
   ],
@@ -111,18 +111,18 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
       ] as const,
   ),
   [
-    'an unknown variable that names us',
+    'an unknown variable with our name in it',
     { CARTESIA_REGION: 'x' },
     [/^CARTESIA_REGION: is not a setting of the broker: the nearest is CARTESIA_/],
   ],
   [
-    'a file for what is no secret',
+    'a file for a setting that is not a secret',
     { PORT_FILE: '/x' },
     ['PORT_FILE: is not read: only secrets can be given as files, PORT is none'],
   ],
   ['an empty unknown variable', { TOKEN_TLL: '' }, []],
   [
-    'usual variables of others',
+    'common variables of other programs',
     {
       PATH: '/bin',
       HOME: '/root',
@@ -154,7 +154,7 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     [],
   ],
   [
-    'what Kubernetes sets for a service of our name',
+    'variables that Kubernetes sets for a service with our name',
     {
       CARTESIA_BROKER_SERVICE_HOST: '10.0.0.1',
       CARTESIA_BROKER_SERVICE_PORT: '8080',
@@ -172,7 +172,7 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
 for (const [why, env, expected] of CASES) {
   test(`warnings: ${why}`, async (t) => {
     const all = { ...LEAST, ...env };
-    t.strictSame(await problemsOf(all), [], 'the configuration is taken');
+    t.strictSame(await problemsOf(all), [], 'the configuration is accepted');
     const warnings = await warningsOf(all);
     t.equal(warnings.length, expected.length, warnings.join('\n'));
     for (const [i, wanted] of expected.entries()) {
@@ -182,7 +182,7 @@ for (const [why, env, expected] of CASES) {
   });
 }
 
-test('what a client app asks for and does not get is said for each', async (t) => {
+test('settings of a client app that have no effect or a risk are warned about', async (t) => {
   const source = `clients:
   a:
     auth: { keys: ["${KEY_HASH}"], query_credentials: true }
@@ -199,7 +199,7 @@ test('what a client app asks for and does not get is said for each', async (t) =
   );
 });
 
-test('a secret in a file, and content of what is carried: nothing to say', async (t) => {
+test('no warning for a secret in a file, nor for content rules of carried requests', async (t) => {
   const source = `tokens: { signing_secret: ${SIGNING_SECRET} }
 clients:
   a: { auth: { keys: ["${KEY_HASH}"] }, delivery: proxied, content: { models: [sonic-3] } }
@@ -209,7 +209,7 @@ clients:
   t.strictSame([await problemsOf(env), await warningsOf(env)], [[], []]);
 });
 
-test('one client app whose tokens lead here is enough to say that nothing is served here', async (t) => {
+test('one client app with proxied tokens is enough to warn that nothing is served here', async (t) => {
   const other = KEY_HASH.replace('9f', 'a0');
   const source = `tokens: { signing_secret: ${SIGNING_SECRET} }
 proxy: false
@@ -221,7 +221,7 @@ clients:
   t.match(await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path }), [/proxy: access tokens of delivery/]);
 });
 
-test('limits of what is carried do nothing where nothing is', async (t) => {
+test('limits on carried requests are warned about where nothing is carried', async (t) => {
   const source = (more: string): string => `limits: { quota: { characters: 1/day, mints: 1/day } }
 clients:
   a:
@@ -246,11 +246,15 @@ ${more}`;
     '5:5 clients.a.reads: does nothing',
   ]);
   const reserve = '9:22 clients.a.limits.concurrency.reserved: keeps nothing';
-  t.strictSame(await said('proxy: true'), [reserve], 'and nothing is kept free of what has no limit');
-  t.strictSame(await said('proxy: true\nupstream: { concurrency: { stt: 2 } }'), [reserve], 'or is for others');
+  t.strictSame(await said('proxy: true'), [reserve], 'and a reserve keeps nothing without an upstream limit');
+  t.strictSame(
+    await said('proxy: true\nupstream: { concurrency: { stt: 2 } }'),
+    [reserve],
+    'or with a limit of another kind only',
+  );
   t.strictSame(await said('proxy: true\nupstream: { concurrency: { tts: 2 } }'), []);
 });
 
-test('warnings come with problems too', async (t) => {
+test('warnings are reported along with problems', async (t) => {
   t.equal((await warningsOf({ HOST: '0.0.0.0', PORT: 'x' })).length, 1);
 });

@@ -1,4 +1,4 @@
-// When what PEM files hold is taken up, and when somebody is told. The files are real; what they hold is a word.
+// When changed PEM files are taken up, and when they are reported. The files are real; their content is one word.
 import { readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test, test } from 'tap';
@@ -14,7 +14,7 @@ async function setUp(t: Test, { inUse = 'one', held = 'one' } = {}) {
     async load() {
       seen.loads += 1;
       if (state.isSlow) await sleep(20);
-      if (state.wrong !== '') throw new Error('not to be told');
+      if (state.wrong !== '') throw new Error('must not be reported');
       return readFile(file, 'utf8');
     },
     inUse,
@@ -29,7 +29,7 @@ async function setUp(t: Test, { inUse = 'one', held = 'one' } = {}) {
     onFailed: (wrong) => seen.failed.push(wrong),
   });
   t.teardown(() => watch.stop());
-  /** That nothing happens has no event: it is waited for as long as many readings take. */
+  /** Nothing signals that nothing happens, so wait as long as several reads take. */
   const looked = async (): Promise<void> => {
     for (let i = 0; i < 16; i += 1) {
       await sleep(5);
@@ -44,12 +44,12 @@ async function setUp(t: Test, { inUse = 'one', held = 'one' } = {}) {
   return { file, seen, state, watch, look };
 }
 
-test('what was written before the watch began is taken up at once', async (t) => {
+test('a change written before the watch began is taken up at once', async (t) => {
   const { seen } = await setUp(t, { held: 'another' });
   t.strictSame(seen, { loads: 1, used: ['another'], renewed: 1, mended: 0, failed: [] });
 });
 
-test('each change is taken up once, also one back to what was before', async (t) => {
+test('each change is taken up once, including one back to the former content', async (t) => {
   const { file, seen, look } = await setUp(t);
   for (const content of ['another', 'one']) {
     await writeFile(file, content);
@@ -59,14 +59,14 @@ test('each change is taken up once, also one back to what was before', async (t)
   t.strictSame(seen, { loads: 3, used: ['another', 'one'], renewed: 2, mended: 0, failed: [] });
 });
 
-test('a file that is only newer changes nothing', async (t) => {
+test('a file with only a newer timestamp changes nothing', async (t) => {
   const { file, seen, look } = await setUp(t);
   await utimes(file, 1, 1);
   await look();
   t.strictSame(seen, { loads: 2, used: [], renewed: 0, mended: 0, failed: [] });
 });
 
-test('a pair that was half written is tried again, though its files have not changed', async (t) => {
+test('a half-written pair is tried again though its files have not changed', async (t) => {
   const { file, seen, state, look } = await setUp(t);
   state.wrong = 'half';
   await writeFile(file, 'another');
@@ -76,7 +76,7 @@ test('a pair that was half written is tried again, though its files have not cha
   t.strictSame([seen.used, seen.failed], [['another'], ['half']]);
 });
 
-test('what is wrong is told once, and once more where it was right in between', async (t) => {
+test('a fault is reported once, and again if the files were good in between', async (t) => {
   const { file, seen, state, look } = await setUp(t);
   const spoil = async (wrong: string): Promise<void> => {
     state.wrong = wrong;
@@ -92,11 +92,11 @@ test('what is wrong is told once, and once more where it was right in between', 
   await look();
   await spoil('b');
   t.strictSame(seen.failed, ['a', 'b', 'b']);
-  t.strictSame(seen.used, ['good'], 'meanwhile what was in use stays so');
-  t.strictSame([seen.renewed, seen.mended], [1, 0], 'what is new is no return of what was');
+  t.strictSame(seen.used, ['good'], 'meanwhile the former content stays in use');
+  t.strictSame([seen.renewed, seen.mended], [1, 0], 'new content counts as renewed, not as mended');
 });
 
-test('files that come back as they were are right again', async (t) => {
+test('files that come back unchanged are good again', async (t) => {
   const { file, seen, state, look } = await setUp(t);
   for (const time of ['first', 'second']) {
     await rename(file, `${file}.old`);
@@ -105,12 +105,12 @@ test('files that come back as they were are right again', async (t) => {
     t.equal(seen.failed.length, time === 'first' ? 1 : 2, time);
     await rename(`${file}.old`, file);
     await look();
-    t.equal(seen.mended, time === 'first' ? 1 : 2, `${time}: told once`);
+    t.equal(seen.mended, time === 'first' ? 1 : 2, `${time}: reported once`);
   }
   t.equal(seen.loads, 1, 'nothing has changed');
 });
 
-test('while it is looked, nobody looks again', async (t) => {
+test('a look that is still running is not started a second time', async (t) => {
   const { file, seen, state, watch, look } = await setUp(t);
   state.isSlow = true;
   await writeFile(file, 'another');

@@ -1,4 +1,4 @@
-// Secrets' files that change, as far as their readers; the whole service is in test/e2e/secrets-renewed.test.ts.
+// Changed secret files, up to the code that receives them; test/e2e/secrets-renewed.test.ts covers the whole service.
 import { execFileSync, spawn } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,13 +35,13 @@ async function watching(t: Test, text: string) {
       else await writeFile(file, next);
       watch.look();
     },
-    /** Since asked the last time. */
+    /** Events since the last call. */
     told: () => events.splice(0).map((event) => [event.type, ...(event.type === 'unusable' ? [event.wrong] : [])]),
     watch,
   };
 }
 
-test('the configuration knows which of its secrets came from files, by the source that counts', async (t) => {
+test('the configuration knows which of its secrets came from files, by the source that takes precedence', async (t) => {
   const dir = t.testdir({
     key: API_KEY,
     other: 'sk_car_other.key',
@@ -74,11 +74,11 @@ test('the configuration knows which of its secrets came from files, by the sourc
   t.strictSame(await of(LEAST), {});
 });
 
-test('what a file holds anew is used, once, and by the rules of the start', async (t) => {
+test('new content of a file is used once, and checked by the same rules as at start', async (t) => {
   const { given, put, told } = await watching(t, API_KEY);
-  t.strictSame(given.splice(0), [[API_KEY]], 'what was written since the configuration was loaded would be used too');
+  t.strictSame(given.splice(0), [[API_KEY]], 'content written since the configuration was loaded would be used too');
   await put(`${API_KEY}\n`);
-  t.strictSame(given.splice(0), [], 'a line break is no change');
+  t.strictSame(given.splice(0), [], 'a line break is not a change');
   await put('sk_car_next.key\nsk_car_third.key\n');
   t.strictSame(given.splice(0), [['sk_car_next.key', 'sk_car_third.key']]);
   await put('sk_car_third.key, sk_car_next.key');
@@ -86,7 +86,7 @@ test('what a file holds anew is used, once, and by the rules of the start', asyn
   t.strictSame(told(), [['renewed'], ['renewed']]);
 });
 
-test('a file that cannot be used changes nothing and is told once, without what it holds', async (t) => {
+test('an unusable file changes nothing and is reported once, without its content', async (t) => {
   const { file, given, put, told, watch } = await watching(t, API_KEY);
   given.splice(0);
   for (const [text, wrong] of [
@@ -117,7 +117,7 @@ test('a file that cannot be used changes nothing and is told once, without what 
   t.strictSame(given, [['sk_car_next.key']]);
 });
 
-test('what came through a pipe is read once: to read it again would wait for a writer, and everybody with it', async (t) => {
+test('a pipe is read only once: reading it again would block the process until somebody writes', async (t) => {
   const { given, told, file, watch } = await watching(t, API_KEY);
   await rm(file);
   execFileSync('mkfifo', [file]);

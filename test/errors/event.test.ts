@@ -13,24 +13,24 @@ const COMMON = {
   source: 'broker',
 };
 
-test('on a speech socket an error is what every generation of clients reads', async (t) => {
+test('on a speech socket an error has the fields that every client generation reads', async (t) => {
   const event = { ...COMMON, done: true, error: 'Quota exceeded: Spent.' };
   t.strictSame(ttsErrorEvent(FIELDS), { ...event, context_id: 'ctx-1' });
-  t.strictSame(ttsErrorEvent({ ...FIELDS, contextId: null }), event, "nobody's in particular");
+  t.strictSame(ttsErrorEvent({ ...FIELDS, contextId: null }), event, 'without a context');
   t.strictSame(ttsErrorEvent({ ...FIELDS, contextId: null, docUrl: 'https://x' }), { ...event, doc_url: 'https://x' });
 });
 
-test('on a transcription socket it belongs to no context and is not done', async (t) => {
+test('on a transcription socket an error has neither context_id nor done', async (t) => {
   t.strictSame(sttErrorEvent(FIELDS), COMMON);
   t.strictSame(sttErrorEvent({ ...FIELDS, docUrl: 'https://x' }), { ...COMMON, doc_url: 'https://x' });
 });
 
-test("on an agent's socket it has four members", async (t) => {
+test("on an agent's socket an error has four members", async (t) => {
   const event = { type: 'error', code: 'draining', message: 'Later.' };
   for (const isFatal of [true, false])
     t.strictSame(agentErrorEvent('draining', 'Later.', isFatal), { ...event, fatal: isFatal });
 });
 
-test("a failure of upstream's is told as upstream's", async (t) => {
+test('an upstream failure names upstream as its source', async (t) => {
   t.equal(fieldsOf(new Problem('upstream_timeout', undefined, { source: 'upstream' }), 'id', null).source, 'upstream');
 });

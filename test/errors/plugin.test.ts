@@ -16,7 +16,7 @@ async function appThat(fails: () => unknown, options: FastifyServerOptions = {})
   return { app, reported };
 }
 
-test('a problem is answered as it says', async (t) => {
+test('a problem is answered with its status, code and message', async (t) => {
   const { app, reported } = await appThat(() => {
     throw new Problem('grant_not_allowed', 'The grant "stt" is not allowed.', { cause: new Error(SECRET) });
   });
@@ -29,7 +29,7 @@ test('a problem is answered as it says', async (t) => {
   t.match(reported, [{ code: 'grant_not_allowed' }]);
 });
 
-test('anything else is an internal error, and its message stays here', async (t) => {
+test('anything else is an internal error, and its message is not sent', async (t) => {
   for (const thrown of [
     new Error(SECRET),
     Object.assign(new Error(SECRET), { statusCode: 418, code: 'E_TEAPOT' }),
@@ -42,13 +42,17 @@ test('anything else is an internal error, and its message stays here', async (t)
     const { app, reported } = await appThat(() => Promise.reject(thrown));
     const response = await app.inject('/');
     t.equal(response.statusCode, 500);
-    t.match(response.json(), { error_code: 'internal_error', source: 'broker' }, 'no schema of a route narrows it');
+    t.match(
+      response.json(),
+      { error_code: 'internal_error', source: 'broker' },
+      'the response schema of the route does not narrow it',
+    );
     t.notMatch(response.body + JSON.stringify(response.headers), SECRET);
     t.match(reported, [{ code: 'internal_error' }]);
   }
 });
 
-test('what the framework refuses is in the catalogue', async (t) => {
+test('errors of the framework are mapped to the catalogue', async (t) => {
   const { app, reported } = await appThat(() => null);
   for (const [request, status, code] of [
     [{ method: 'GET', url: `/${SECRET}` }, 404, 'not_found'],
@@ -69,7 +73,7 @@ test('what the framework refuses is in the catalogue', async (t) => {
   }
 });
 
-test('codes of the framework, without their messages', async (t) => {
+test('framework error codes are mapped without their messages', async (t) => {
   for (const [code, expected] of [
     ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
     ['FST_ERR_CTP_BODY_TOO_LARGE', 'payload_too_large'],
@@ -90,7 +94,7 @@ test('codes of the framework, without their messages', async (t) => {
   t.equal(toProblem(problem), problem);
 });
 
-test('a target that cannot be decoded, before any hook has run', async (t) => {
+test('a target that cannot be decoded is answered, although no hook has run', async (t) => {
   const { app } = await appThat(() => null, {
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, toProblem(error)),
   });

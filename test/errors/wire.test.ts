@@ -7,7 +7,7 @@ import { clampRetryAfter, errorBody, errorHeaders } from '../../src/errors/wire.
 const ID = '0f8b2a52-7c55-4a93-9b0e-3f0a8f7f8f11';
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
-test('every problem of the catalogue has the same body and says nothing of its cause', async (t) => {
+test('every problem in the catalogue has the same body fields and reveals nothing of its cause', async (t) => {
   for (const code of CODES) {
     const problem = new Problem(code, undefined, { cause: new Error('of the log only') });
     t.strictSame(errorBody(problem, ID), {
@@ -21,7 +21,7 @@ test('every problem of the catalogue has the same body and says nothing of its c
   }
 });
 
-test('retry hints are headers: a wait for 429 and 503, a verdict for all', async (t) => {
+test('retry hints are headers: retry-after for 429 and 503, x-should-retry for all', async (t) => {
   for (const code of CODES) {
     const { status, retryable } = PROBLEMS[code];
     const headers = errorHeaders(new Problem(code));
@@ -29,11 +29,11 @@ test('retry hints are headers: a wait for 429 and 503, a verdict for all', async
     t.equal(headers['retry-after'], status === 429 || status === 503 ? '1' : undefined, code);
     t.equal(headers['www-authenticate'], status === 401 ? 'Bearer' : undefined, code);
     t.match(headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }, code);
-    t.notOk('cartesia-request-id' in headers, 'upstream was not asked');
+    t.notOk('cartesia-request-id' in headers, 'upstream was not called');
   }
 });
 
-test('a wait is 1 to 60 whole seconds, whatever was computed', async (t) => {
+test('retry-after is 1 to 60 whole seconds, whatever was computed', async (t) => {
   for (const [seconds, expected] of [
     [0, 1],
     [-5, 1],
@@ -49,14 +49,14 @@ test('a wait is 1 to 60 whole seconds, whatever was computed', async (t) => {
   t.equal(errorHeaders(new Problem('rate_limited', undefined, { retryAfterSeconds: 3600 }))['retry-after'], '60');
 });
 
-test("upstream's id of the request travels in its header", async (t) => {
+test("upstream's request id is sent in its own header", async (t) => {
   const problem = new Problem('upstream_unavailable', undefined, { upstreamRequestId: 'req_1', source: 'upstream' });
   t.equal(errorHeaders(problem)['cartesia-request-id'], 'req_1');
   t.equal(errorBody(problem, ID).source, 'upstream');
   t.equal(errorBody(problem, ID).request_id, ID);
 });
 
-test("what upstream has answered is said in upstream's words", async (t) => {
+test("an upstream error keeps upstream's status and words", async (t) => {
   const upstream = { status: 402, errorCode: null, title: 'Payment required', docUrl: 'https://docs.example/402' };
   const problem = new Problem('upstream_rejected', 'Top up.', { upstream, source: 'upstream' });
   t.strictSame(errorBody(problem, ID), {
@@ -80,11 +80,11 @@ test("what upstream has answered is said in upstream's words", async (t) => {
     [529, true],
   ] as const) {
     const answered = new Problem('upstream_rejected', undefined, { upstream: { ...upstream, status } });
-    t.equal(answered.isRetryable, isRetryable, `as its SDKs retry ${status}`);
+    t.equal(answered.isRetryable, isRetryable, `as Cartesia's SDKs retry ${status}`);
   }
 });
 
-test('as bytes: one whole response that closes the connection', async (t) => {
+test('a raw error response is one whole response that closes the connection', async (t) => {
   for (const code of CODES) {
     const response = rawErrorResponse(new Problem(code, 'Ein Satz mit Umlauten: äöü.'), ID);
     const [head = '', body = ''] = response.split('\r\n\r\n');
@@ -102,7 +102,7 @@ test('as bytes: one whole response that closes the connection', async (t) => {
   t.match(rawErrorResponse(new Problem('overloaded', undefined, { upstream }), ID), /^HTTP\/1\.1 529 Error\r\n/);
 });
 
-test('a refusal has no stack, which costs more than its answer; a fault of ours shows where it was made', (t) => {
+test('a refusal has no stack, which costs more than its response; an internal error has one', (t) => {
   const { stackTraceLimit } = Error;
   for (const code of CODES) {
     const { stack } = new Problem(code);

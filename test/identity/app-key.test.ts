@@ -21,7 +21,7 @@ test('a new key is cb_ and 256 random bits', async (t) => {
   }
 });
 
-test('the digest is the SHA-256 of the whole key, prefix and all', async (t) => {
+test('the digest is the SHA-256 of the whole key, including its prefix', async (t) => {
   t.equal(appKeyDigest(key), createHash('sha256').update(key, 'utf8').digest('hex'));
   t.equal(appKeyDigest('test'), '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08');
 });
@@ -34,7 +34,7 @@ test('a key names its client app, which is also the subject', async (t) => {
   t.match(present(other), { principal: { client: 'kiosk' } });
 });
 
-test('anything else is refused with one and the same answer', async (t) => {
+test('any other key is refused with the same answer', async (t) => {
   const wrong = [
     createAppKey(),
     `${key.slice(0, -1)}${key.endsWith('A') ? 'B' : 'A'}`,
@@ -52,11 +52,11 @@ test('anything else is refused with one and the same answer', async (t) => {
   for (const rawToken of wrong) t.strictSame(present(rawToken), REFUSED, rawToken);
 });
 
-test('a request without a credential is left to others', async (t) => {
+test('a request without a credential is left to other authenticators', async (t) => {
   t.strictSame(authenticator.authenticate(null), { outcome: 'not_responsible' });
 });
 
-test('the answer is made once and cannot be changed', async (t) => {
+test('the answer is created once and cannot be changed', async (t) => {
   const answer = present(key);
   t.equal(present(key), answer);
   t.ok(Object.isFrozen(answer));
@@ -64,7 +64,7 @@ test('the answer is made once and cannot be changed', async (t) => {
   if ('principal' in answer) t.ok(Object.isFrozen(answer.principal) && Object.isFrozen(answer.principal.claims));
 });
 
-test('one client app may hold a key twice', async (t) => {
+test('one client app may list the same key twice', async (t) => {
   const twice = createAppKeyAuthenticator([clientConfig({ auth: { keys: [appKeyDigest(key), appKeyDigest(key)] } })]);
   t.match(twice.authenticate({ rawToken: key, place: 'x-api-key', connection: null }), { outcome: 'authenticated' });
 });

@@ -11,7 +11,7 @@ function principal(method: AuthenticationMethod = 'app_key'): Principal {
   return { client: 'backend', subject: 'backend', method, claims: {}, grants: null, expiresAt: null };
 }
 
-test('a trusted backend names its user', async (t) => {
+test('a trusted backend may name its user', async (t) => {
   for (const subject of [
     'u',
     'user-1',
@@ -37,7 +37,7 @@ test('without the header the principal stays the same object', async (t) => {
   }
 });
 
-test('nobody else may name a subject, well formed or not', async (t) => {
+test('no other caller may name a subject, well-formed or not', async (t) => {
   const refusal = { outcome: 'refused', code: 'subject_not_allowed', reason: 'subject_from_untrusted_client' };
   for (const subject of ['user-1', '', 'x'.repeat(129)]) {
     const facts = factsOf({ 'x-broker-subject': subject });
@@ -61,7 +61,7 @@ test('a malformed subject is an invalid request', async (t) => {
   }
 });
 
-test('two subjects do not become one with a comma', async (t) => {
+test('two subject headers do not become one subject with a comma', async (t) => {
   const facts = await parsedByNode(['X-Broker-Subject: alice', 'x-broker-subject: bob']);
   t.equal(facts.headers['x-broker-subject'], 'alice, bob');
   t.match(resolveSubject(principal(), facts, trusted), { outcome: 'refused', code: 'invalid_request' });

@@ -29,7 +29,7 @@ async function webWithIssuer(t: Test, auth: Partial<ClientConfig['auth']> = {}) 
   return { server, web, token: signJwt(signing, goodClaims(server.issuer)) };
 }
 
-test('an app key is known at once', async (t) => {
+test('an app key is recognized synchronously', async (t) => {
   const identity = identityFor(t, [kiosk, backend]);
   for (const headers of [{ authorization: `Bearer ${key}` }, { 'x-api-key': key }]) {
     const answer = identity.authenticate(factsOf(headers));
@@ -38,12 +38,12 @@ test('an app key is known at once', async (t) => {
   }
 });
 
-test("a user's JWT is known after its issuer's keys were fetched, and then at once", async (t) => {
+test("a user's JWT is recognized once its issuer's keys are fetched, and synchronously from then on", async (t) => {
   const { server, web, token } = await webWithIssuer(t);
   const identity = identityFor(t, [kiosk, web, backend]);
   const facts = factsOf({ authorization: `Bearer ${token}` });
   const first = identity.authenticate(facts);
-  t.ok(first instanceof Promise, 'the keys are not there yet');
+  t.ok(first instanceof Promise, 'the keys have not been fetched yet');
   t.match(await first, { outcome: 'authenticated', principal: { client: 'web', subject: 'user-1', method: 'jwt' } });
   const second = identity.authenticate(facts);
   t.equal(second, await first, 'the same answer, without a promise');
@@ -57,7 +57,7 @@ test('warm() fetches the keys ahead of the first caller', async (t) => {
   t.match(identity.authenticate(factsOf({ 'x-api-key': token })), { outcome: 'authenticated' });
 });
 
-test('without a credential a caller is anonymous where that is allowed, and refused elsewhere', async (t) => {
+test('a caller without a credential is anonymous where that is allowed, and refused elsewhere', async (t) => {
   t.match(identityFor(t, [backend, kiosk]).authenticate(factsOf({})), {
     outcome: 'authenticated',
     principal: { client: 'kiosk', method: 'anonymous' },
@@ -89,7 +89,7 @@ test('a refused credential never becomes an anonymous caller', async (t) => {
   t.match(identity.authenticate(two), { outcome: 'refused', code: 'invalid_request' });
 });
 
-test('an app key or a JWT in the URL of an upgrade counts only where the client app says so', async (t) => {
+test('an app key or a JWT in the URL of an upgrade is accepted only if the client app allows it', async (t) => {
   for (const queryCredentials of [false, true]) {
     const { web, token } = await webWithIssuer(t, { keys: [appKeyDigest(key)], queryCredentials });
     const identity = identityFor(t, [web]);
@@ -99,14 +99,14 @@ test('an app key or a JWT in the URL of an upgrade counts only where the client 
       else t.strictSame(answer, unauthenticated('credential_in_query'));
     }
     const again = identity.authenticate(factsOf({}, { query: `access_token=${token}`, isUpgrade: true }));
-    t.equal(again instanceof Promise, false, 'a token seen before is held to the same rule');
+    t.equal(again instanceof Promise, false, 'the same rule applies to a token seen before');
     t.match(again, { outcome: queryCredentials ? 'authenticated' : 'refused' });
     const both = factsOf({ 'x-api-key': key }, { query: `api_key=${key}`, isUpgrade: true });
-    t.match(identity.authenticate(both), { outcome: 'authenticated' }, 'a header beside it has proven the caller');
+    t.match(identity.authenticate(both), { outcome: 'authenticated' }, 'a header beside it proves the caller');
   }
 });
 
-test('a trusted backend speaks for its user, a user for nobody else', async (t) => {
+test('a trusted backend may name its user; a user may name nobody', async (t) => {
   const { web, token } = await webWithIssuer(t);
   const identity = identityFor(t, [web, backend]);
   const as = (credential: string, subject: string) =>
@@ -116,10 +116,10 @@ test('a trusted backend speaks for its user, a user for nobody else', async (t) 
   t.match(await as(key, ' '), { outcome: 'refused', code: 'invalid_request', message: /X-Broker-Subject/ });
   t.match(await as(createAppKey(), 'user-7'), { outcome: 'refused', code: 'unauthenticated' }, '401 comes before 403');
   const plain = identity.authenticate(factsOf({ 'x-api-key': key }));
-  t.match(plain, { principal: { subject: 'backend' } }, 'the name does not stick');
+  t.match(plain, { principal: { subject: 'backend' } }, 'the name applies to one request only');
 });
 
-test('an issuer that cannot be reached makes its users unavailable, and nobody else', async (t) => {
+test('an unreachable issuer makes only its own users unavailable', async (t) => {
   const { server, web, token } = await webWithIssuer(t);
   await server.close();
   const identity = identityFor(t, [web, backend]);
@@ -131,7 +131,7 @@ test('an issuer that cannot be reached makes its users unavailable, and nobody e
   t.match(identity.authenticate(factsOf({ 'x-api-key': key })), { outcome: 'authenticated' });
 });
 
-test('additional authenticators are asked first, and may answer later', async (t) => {
+test('additional authenticators are asked first, and may answer asynchronously', async (t) => {
   const asked: unknown[] = [];
   const accepts = (prefix: string, later: boolean): Authenticator => ({
     authenticate(credential) {
@@ -154,7 +154,7 @@ test('additional authenticators are asked first, and may answer later', async (t
   ]);
 });
 
-test('what an additional authenticator accepts may come in the URL of an upgrade', async (t) => {
+test('a credential that an additional authenticator accepts may come in the URL of an upgrade', async (t) => {
   const principal = {
     client: 'backend',
     subject: 'u',

@@ -1,4 +1,4 @@
-// Client apps for tests: complete configurations, of which a test names only what it is about.
+// Complete client app configurations for tests; a test names only the settings that it is about.
 import type { ClientConfig, JwtConfig } from '../../src/config/config.ts';
 
 const NO_BUDGET = { subject: null, client: null };

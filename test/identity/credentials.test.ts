@@ -5,7 +5,7 @@ import { factsOf, parsedByNode } from './request-facts.ts';
 const HEADERS_ONLY = { fromQuery: false };
 const UPGRADE = { fromQuery: true };
 
-test('one credential is found wherever it may stand', async (t) => {
+test('a credential is found in every place where it may be', async (t) => {
   const cases: [string, Record<string, string>, string, boolean, unknown][] = [
     [
       'Bearer',
@@ -30,7 +30,7 @@ test('one credential is found wherever it may stand', async (t) => {
     ],
     ['X-API-Key', { 'x-api-key': 'cb_x' }, '', false, { rawToken: 'cb_x', place: 'x-api-key', connection: null }],
     [
-      'the same one twice',
+      'the same one in both headers',
       { authorization: 'Bearer abc', 'x-api-key': 'abc' },
       '',
       false,
@@ -60,7 +60,7 @@ test('one credential is found wherever it may stand', async (t) => {
     ],
     ['percent-encoding in a query', {}, 'api_key=a%2Eb', true, { rawToken: 'a.b', place: 'query', connection: null }],
     [
-      'the query beside a header, where it does not count',
+      'a header beside a query that does not count',
       { authorization: 'Bearer abc' },
       'api_key=other',
       false,
@@ -77,7 +77,7 @@ test('a request without a credential has none', async (t) => {
   t.strictSame(readCredential(factsOf({}), 'grants=tts', UPGRADE), { outcome: 'none' });
 });
 
-test('two credentials that differ are an invalid request', async (t) => {
+test('two different credentials are an invalid request', async (t) => {
   const cases: [Record<string, string>, string, boolean][] = [
     [{ authorization: 'Bearer abc', 'x-api-key': 'abd' }, '', false],
     [{ authorization: 'Bearer abc' }, 'access_token=abd', true],
@@ -88,11 +88,11 @@ test('two credentials that differ are an invalid request', async (t) => {
   for (const [headers, query, fromQuery] of cases) {
     const reading = readCredential(factsOf(headers), query, { fromQuery });
     t.match(reading, { outcome: 'refused', code: 'invalid_request', reason: 'credentials_differ' });
-    t.notMatch(JSON.stringify(reading), /ab[cd]/i, 'nothing of them is told');
+    t.notMatch(JSON.stringify(reading), /ab[cd]/i, 'neither is repeated in the answer');
   }
 });
 
-test('what is there but not acceptable is refused, also beside a good one', async (t) => {
+test('an unacceptable credential is refused, even beside a good one', async (t) => {
   const cases: [string, Record<string, string>, string][] = [
     ['Basic', { authorization: 'Basic dXNlcjpwYXNz' }, 'authorization_not_bearer'],
     ['Basic beside a key', { authorization: 'Basic dXNlcjpwYXNz', 'x-api-key': 'abc' }, 'authorization_not_bearer'],
@@ -120,7 +120,7 @@ test('what is there but not acceptable is refused, also beside a good one', asyn
   t.equal(readCredential(longest, '', HEADERS_ONLY).outcome, 'found', '8192 characters pass');
 });
 
-test('a query credential is held to the same rules', async (t) => {
+test('a credential in the query is checked by the same rules', async (t) => {
   for (const value of ['', '%00', '%0d%0a', 'a+b', '%zz%ff', 'caf%C3%A9', 'a'.repeat(MAX_CREDENTIAL_LENGTH + 1)]) {
     t.match(
       readCredential(factsOf({}), `access_token=${value}`, UPGRADE),
@@ -130,14 +130,14 @@ test('a query credential is held to the same rules', async (t) => {
   }
 });
 
-test('a credential in the URL of a plain request is refused, not overlooked', async (t) => {
+test('a credential in the URL of a plain request is refused, not ignored', async (t) => {
   for (const query of ['access_token=abc', 'x=1&api_key=abc', '%61pi_key=abc', 'api_key=']) {
     const expected = { outcome: 'refused', code: 'unauthenticated', reason: 'credential_in_query' };
     t.strictSame(readCredential(factsOf({}), query, HEADERS_ONLY), expected, query);
   }
 });
 
-test('a field that is there twice is refused, whatever Node makes of it', async (t) => {
+test('a repeated header is refused, whatever Node makes of it', async (t) => {
   const differ = { outcome: 'refused', code: 'invalid_request', reason: 'credentials_differ' };
   const authorization = await parsedByNode(['Authorization: Bearer abc', 'aUTHORIZATION: Bearer abd']);
   t.equal(authorization.headers.authorization, 'Bearer abc', 'Node keeps the first');
@@ -155,7 +155,7 @@ test('a field that is there twice is refused, whatever Node makes of it', async 
   t.match(readCredential(sameApiKey, '', HEADERS_ONLY), { code, reason: 'api_key_repeated' });
 });
 
-test('bytes beyond ASCII arrive as such and are refused', async (t) => {
+test('non-ASCII bytes arrive unchanged and are refused', async (t) => {
   const facts = await parsedByNode(['X-API-Key: ab\u00e9']);
   t.match(readCredential(facts, '', HEADERS_ONLY), { outcome: 'refused', reason: 'credential_malformed' });
 });

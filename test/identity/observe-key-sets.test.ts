@@ -8,7 +8,7 @@ const issuer = 'https://login.example.com';
 const loaded = { event: 'key_set_loaded', issuer, keys: 2 } as const;
 const failed = { event: 'key_set_failed', issuer, reason: 'timeout' } as const;
 
-test('the log tells what changes and what it means, the metric counts every fetch', async (t) => {
+test('the log reports changes and their effect, the metric counts every fetch', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const tell = observeKeySets(
@@ -28,7 +28,7 @@ test('the log tells what changes and what it means, the metric counts every fetc
     { level: 'info', issuer, keys: 2, msg: 'key set loaded' },
     { level: 'warn', issuer, reason: 'timeout', msg: /keys known before stay in use/ },
   ]);
-  t.equal(lines.length, 3, 'what is as before is said on level debug');
+  t.equal(lines.length, 3, 'a repeated outcome is logged at debug level');
   const text = await metrics.registry.metrics();
   t.match(text, 'broker_key_set_fetches_total{outcome="failed"} 3');
   t.match(text, 'broker_key_set_fetches_total{outcome="loaded"} 2');

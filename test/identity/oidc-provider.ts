@@ -7,13 +7,13 @@ import { type Context, Provider } from 'oidc-provider';
 import { request } from 'undici';
 import { createOidcStore, type OidcAdapter } from './oidc-store.ts';
 
-/** What a user asks for when it signs in. */
+/** What a user requests when signing in. */
 export interface SignIn {
   /** Default `user-1`. */
   readonly sub?: string;
-  /** Space separated; only the scopes given in `OidcProviderOptions` are granted. Default: all of them. */
+  /** Space-separated; only the scopes given in `OidcProviderOptions` are granted. Default: all of them. */
   readonly scope?: string;
-  /** Of the access token. Default `voice`. */
+  /** Audience of the access token. Default `voice`. */
   readonly audience?: string;
   /** Seconds. Default 300. */
   readonly expiresIn?: number;
@@ -24,7 +24,7 @@ export interface SignIn {
 
 export interface OidcProvider {
   readonly issuer: string;
-  /** Paths the provider was asked for, in order: how often a relying party fetches its keys. */
+  /** Requested paths, in order, to see how often a relying party fetches keys. */
   readonly requests: readonly string[];
   /** Signs a user in (authorization code flow with PKCE over HTTP). The access token is a JWT (RFC 9068). */
   signIn(wish?: SignIn): Promise<{ readonly accessToken: string; readonly idToken: string }>;
@@ -36,7 +36,7 @@ export interface OidcProvider {
 }
 
 export interface OidcProviderOptions {
-  /** Scopes of the API that tokens are for. Default `speak listen`. */
+  /** Scopes of the API that the tokens are for. Default `speak listen`. */
   readonly scopes?: string;
 }
 
@@ -59,7 +59,7 @@ export async function startOidcProvider({ scopes = 'speak listen' }: OidcProvide
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const adapter = createOidcStore();
-  // The keys of a provider are fixed at its birth; a new one takes over the address and the store.
+  // A provider's keys are fixed at construction, so a new provider takes over the address and the store.
   const create = () => new Provider(issuer, configuration(keys, wishes, scopes, adapter));
   let provider = create();
   let callback = provider.callback();
@@ -157,7 +157,7 @@ function configuration(
   };
 }
 
-/** Everyone has consented to everything. */
+/** Treats every user as having consented to everything. */
 async function loadExistingGrant(this: unknown, ctx: Context & { oidc: { provider: Provider } }): Promise<unknown> {
   const { client, session, params, provider } = ctx.oidc;
   const grant = new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
@@ -167,7 +167,7 @@ async function loadExistingGrant(this: unknown, ctx: Context & { oidc: { provide
   return grant;
 }
 
-/** The sign-in page: the user types its name, which the test knows. */
+/** The sign-in page: the user enters a name that the test knows. */
 async function finishSignIn(
   provider: Provider,
   wishes: ReadonlyMap<string, SignIn>,
@@ -212,7 +212,7 @@ async function authorizationCodeFlow(issuer: string, wish: string, scope: string
   return { accessToken: answer.access_token, idToken: answer.id_token };
 }
 
-/** A browser's part: follows redirects with cookies until one leads to the app. */
+/** Acts as the browser: follows redirects with cookies until one leads to the app. */
 async function followToApp(start: string, issuer: string): Promise<URL> {
   const cookies = new Map<string, string>();
   let url = new URL(start);
@@ -223,7 +223,7 @@ async function followToApp(start: string, issuer: string): Promise<URL> {
     for (const field of [headers['set-cookie'] ?? []].flat()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(field) ?? [];
       if (name === undefined || value === undefined) continue;
-      // An empty value is the provider's way of taking a cookie back.
+      // The provider deletes a cookie by setting it to an empty value.
       if (value === '') cookies.delete(name);
       else cookies.set(name, value);
     }

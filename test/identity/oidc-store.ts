@@ -1,4 +1,4 @@
-// Where the OpenID Connect provider of the tests keeps its sessions and codes: one store for each provider, across its rotations.
+// Stores the sessions and codes of the tests' OpenID Connect provider; each provider keeps one store across its key rotations.
 
 type Payload = Record<string, unknown>;
 
@@ -12,7 +12,7 @@ export interface OidcAdapter {
   revokeByGrantId(grantId: string): Promise<void>;
 }
 
-/** Entries never expire by themselves: a test is shorter than any of them, and the provider checks the times itself. */
+/** Entries never expire on their own: tests are shorter than any lifetime, and the provider checks times itself. */
 export function createOidcStore(): (model: string) => OidcAdapter {
   const entries = new Map<string, Payload>();
   return (model) => ({

@@ -1,4 +1,4 @@
-// Against a real OpenID Connect provider: what it issues is accepted, also while it rotates its keys.
+// Tokens from a real OpenID Connect provider are accepted, even while it rotates its keys.
 import { type Test, test } from 'tap';
 import type { JwtConfig } from '../../src/config/config.ts';
 import { createIdentity } from '../../src/identity/chain.ts';
@@ -29,7 +29,7 @@ async function setUp(t: Test, jwt: Partial<JwtConfig> = {}) {
   };
 }
 
-test("a user's access token says who it is and what it may do", async (t) => {
+test("a user's access token identifies the user and their grants", async (t) => {
   const { provider, present } = await setUp(t, {
     grantsFrom: { claim: 'scope', map: { speak: ['tts'], listen: ['stt'] } },
   });
@@ -42,7 +42,7 @@ test("a user's access token says who it is and what it may do", async (t) => {
   }
 });
 
-test('roles deep in a token give grants, and required claims tell users apart', async (t) => {
+test('nested roles give grants, and required claims tell users apart', async (t) => {
   const { provider, present } = await setUp(t, {
     require: { email_verified: ['true'] },
     grantsFrom: { claim: 'realm_access.roles', map: { caller: ['agent'], reader: ['tts'] } },
@@ -69,10 +69,10 @@ test('tokens of another provider are refused', async (t) => {
   const stranger = await startOidcProvider();
   t.teardown(() => stranger.close());
   t.match(await present(await stranger.mintToken()), { outcome: 'refused', reason: 'jwt_issuer' });
-  t.strictSame(provider.requests, [], 'without asking anyone');
+  t.strictSame(provider.requests, [], 'without fetching anything');
 });
 
-test('the provider rotates its keys while users come and go', async (t) => {
+test('tokens stay valid through key rotations until their key is dropped', async (t) => {
   const { provider, present, coolDown, fetches } = await setUp(t);
   const before = await provider.mintToken({ sub: 'before' });
   const unseen = await provider.mintToken({ sub: 'unseen' });
@@ -101,7 +101,7 @@ test('the provider rotates its keys while users come and go', async (t) => {
   t.equal(fetches(), 3);
 });
 
-test('while the provider is down its users go on, and new keys must wait', async (t) => {
+test('while the provider is down, known keys keep working and new ones are unavailable', async (t) => {
   const { provider, present, coolDown } = await setUp(t);
   const seen = await provider.mintToken({ sub: 'seen' });
   const unseen = await provider.mintToken({ sub: 'unseen' });

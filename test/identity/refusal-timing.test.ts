@@ -1,4 +1,4 @@
-// How long a refusal takes must not tell how near a guess was.
+// The time of a refusal must not reveal how close a guess was.
 import { test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { createIdentity } from '../../src/identity/chain.ts';
@@ -8,7 +8,7 @@ import { factsOf } from './request-facts.ts';
 const key = createAppKey();
 const ROUNDS = 4_000;
 
-/** The last one or two characters changed: right up to the end. */
+/** Differs from the key only in its last one or two characters. */
 const nearMiss = `${key.slice(0, -2)}${key.endsWith('AA') ? 'BB' : 'AA'}`;
 
 const refusals = {
@@ -21,14 +21,14 @@ const refusals = {
   'the digest of a key': factsOf({ 'x-api-key': appKeyDigest(key) }),
 };
 
-test('refusals take the same time, far within the noise of any network', async (t) => {
+test('every refusal takes about the same time, far within network noise', async (t) => {
   const others = Array.from({ length: 1_000 }, () => appKeyDigest(createAppKey()));
   const identity = createIdentity({
     clients: [clientConfig({ name: 'web', auth: { keys: [...others, appKeyDigest(key)] } })],
   });
   t.teardown(() => identity.close());
   const times = new Map(Object.keys(refusals).map((name) => [name, [] as number[]]));
-  // In turn, so that whatever else the machine does falls on all of them alike.
+  // Interleaved, so that other load on the machine affects all of them alike.
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [name, facts] of Object.entries(refusals)) {
       const start = process.hrtime.bigint();
@@ -40,7 +40,7 @@ test('refusals take the same time, far within the noise of any network', async (
   const medians = new Map([...times].map(([name, all]) => [name, median(all)]));
   t.comment(Object.fromEntries(medians));
   const spread = Math.max(...medians.values()) - Math.min(...medians.values());
-  t.ok(spread < 50, `all of them within 50 µs: ${spread.toFixed(1)} µs apart`);
+  t.ok(spread < 50, `all medians within 50 µs: ${spread.toFixed(1)} µs apart`);
 
   const unknown = medians.get('an unknown key') ?? Number.NaN;
   for (const name of ['the prefix of a key, another secret', 'a key but for its end']) {

@@ -1,11 +1,11 @@
-// Requests as identity sees them, made by Node's own parser: what it does to repeated fields is part of what is tested.
+// Requests as identity sees them. Some are made by Node's own parser, because its treatment of repeated fields matters.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { RequestFacts } from '../../src/identity/chain.ts';
 
-/** Facts of a request with these header fields, without asking a parser: names in lower case, each once. */
+/** Request facts with these header fields, without a parser: lower-case names, each once. */
 export function factsOf(headers: Record<string, string>, rest: Partial<RequestFacts> = {}): RequestFacts {
   return {
     headers,
@@ -17,7 +17,7 @@ export function factsOf(headers: Record<string, string>, rest: Partial<RequestFa
   };
 }
 
-/** Sends header lines as they are (latin1) and answers what Node made of them. @throws when Node refuses the request itself */
+/** Sends raw header lines (latin1) and returns what Node parsed. @throws if Node refuses the request itself */
 export async function parsedByNode(lines: readonly string[]): Promise<RequestFacts> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -5,7 +5,7 @@ import { tokenDigest } from '../../src/identity/token-digest.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('base64url');
 
-test('a token is named by the digest of its whole text, whatever came on the connection before', async (t) => {
+test("a token's digest covers its whole text, whatever token the connection carried before", async (t) => {
   const [one, other] = [new PassThrough(), new PassThrough()];
   const token = 'a'.repeat(600);
   for (const text of [token, token, `${token}b`, token, `b${token}`, '', token.slice(1), token]) {

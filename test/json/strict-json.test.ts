@@ -4,7 +4,7 @@ import { readJsonObject } from '../../src/json/strict-json.ts';
 
 const parse = (text: string) => readJsonObject(Buffer.from(text));
 
-test('an object is read as JSON.parse reads it', async (t) => {
+test('an object is parsed as by JSON.parse', async (t) => {
   const texts = [
     '{}',
     ' { "a" : 1 } ',
@@ -17,7 +17,7 @@ test('an object is read as JSON.parse reads it', async (t) => {
   for (const text of texts) t.strictSame(parse(text), JSON.parse(text), text.slice(0, 40));
 });
 
-test('a name that comes twice is refused, however it is written and however deep', async (t) => {
+test('a repeated member name is refused, however it is written and at any depth', async (t) => {
   const texts = [
     '{"a":1,"a":1}',
     '{"a":1,"\\u0061":2}',
@@ -29,7 +29,7 @@ test('a name that comes twice is refused, however it is written and however deep
   for (const text of texts) t.equal(parse(text), null, text);
 });
 
-test('what is no JSON object is refused', async (t) => {
+test('anything but a JSON object is refused', async (t) => {
   for (const text of [
     '',
     '{',
@@ -50,7 +50,7 @@ test('what is no JSON object is refused', async (t) => {
     t.equal(parse(text), null, text);
   }
   t.equal(parse(`${'{"a":'.repeat(20)}{}${'}'.repeat(20)}`), null, '21 levels');
-  t.equal(parse(`{"a":${'[1, '.repeat(20)}1${']'.repeat(20)}}`), null, '21 levels with something beside each');
+  t.equal(parse(`{"a":${'[1, '.repeat(20)}1${']'.repeat(20)}}`), null, '21 levels with a sibling on each');
   t.equal(parse(`{"a":${'['.repeat(4_000)}${']'.repeat(4_000)}}`), null, '4000 levels');
   t.equal(readJsonObject(Buffer.from('{"a":"\xff"}', 'latin1')), null, 'invalid UTF-8');
   t.equal(
@@ -60,7 +60,7 @@ test('what is no JSON object is refused', async (t) => {
   );
 });
 
-test('every object is read, and none with a member repeated', async () => {
+test('every object is parsed, and none with a repeated member', async () => {
   const object = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ maxDepth: 5, stringUnit: 'grapheme' }));
   const name = fc.string({ unit: 'grapheme' });
   fc.assert(

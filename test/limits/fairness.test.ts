@@ -1,4 +1,4 @@
-// A full account with some who want all of it, in simulated time.
+// Simulates a full account with subjects and client apps that want all of it.
 import { readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { jainsIndex, median, simulate } from '../../bench/fairness-simulation.ts';
@@ -22,11 +22,11 @@ for (const seed of [1, 2, 3]) {
     const without = waitOf(modest, 'fair');
     const beside = waitOf([...modest, greedy], 'fair');
     t.ok(beside <= 2 * without, `${Math.round(beside)} ms beside it, ${Math.round(without)} ms without`);
-    t.ok(waitOf([...modest, greedy], 'fifo') > 10 * without, 'in the order of arrival they would wait for all of it');
+    t.ok(waitOf([...modest, greedy], 'fifo') > 10 * without, 'in order of arrival they would wait for all of it');
   });
 }
 
-test('a client app with more users than there are places to wait leaves the other its half', async (t) => {
+test('a client app with more users than waiting places leaves the other app its half', async (t) => {
   const crowd = Array.from({ length: 400 }, (_, i) => ({ name: `${i}`, client: 'other', parallel: 1, pauseMs: 100 }));
   for (const waitMs of [2_000, 60_000]) {
     const scenario = { ...BASE, waitMs, queueMax: 100, subjects: [...modest, ...crowd], seed: 5 };
@@ -42,7 +42,7 @@ test('a client app with more users than there are places to wait leaves the othe
   }
 });
 
-test('nothing is idle while somebody waits, and everybody has the same', async (t) => {
+test('nothing is idle while somebody waits, and all subjects get the same', async (t) => {
   const { subjects, utilisation } = simulate({ ...BASE, subjects: [...modest, greedy], seed: 4 }, 'fair');
   t.equal(utilisation, 1);
   t.ok(jainsIndex(subjects.map(({ served }) => served)) > 0.95);

@@ -1,4 +1,4 @@
-// A desk whose store is elsewhere, loses answers, and begins anew.
+// A lease desk whose remote store loses responses and state.
 import { type Test, test } from 'tap';
 import { Problem } from '../../src/errors/problems.ts';
 import { LeaseDesk } from '../../src/limits/lease-desk.ts';
@@ -19,7 +19,7 @@ function setUp(t: Test, { limit = 1, queueMax = 1000 } = {}) {
   const state: { fault: Fault; inner: LeasePool; way: Promise<void> | null; onRelease: () => void } = {
     fault: 'none',
     inner: createMemoryStore().leases('tts'),
-    way: null, // to the store, of what is asked for or given back
+    way: null, // delays acquire and release calls on their way to the store
     onRelease: () => {},
   };
   const looks: (readonly string[])[] = [];
@@ -41,7 +41,7 @@ function setUp(t: Test, { limit = 1, queueMax = 1000 } = {}) {
     },
     async beat(rules, owner, held, waiting) {
       looks.push(waiting);
-      await new Promise(setImmediate); // what is said meanwhile comes before it
+      await new Promise(setImmediate); // calls made meanwhile arrive first
       return call((inner) => inner.beat(rules, owner, held, waiting));
     },
     lower: (...given) => call((inner) => inner.lower(...given)),
@@ -61,18 +61,18 @@ function setUp(t: Test, { limit = 1, queueMax = 1000 } = {}) {
     rules,
     state,
     outcomes,
-    /** The waits that the store was asked about, look by look. */
+    /** The waits that the store was asked about, beat by beat. */
     looks,
-    /** What the store has, whatever can be heard of it. */
+    /** The store's actual leases, even while its responses are lost. */
     held: async (): Promise<readonly LeaseView[]> => (await state.inner.view(rules)).leases,
-    /** The store has lost everything. */
+    /** Makes the store lose everything. */
     beginAnew() {
       state.inner = createMemoryStore().leases('tts');
     },
   };
 }
 
-test('what was given back while the store was away is given back when it is there', async (t) => {
+test('a lease released while the store is away is released once it is back', async (t) => {
   for (const fault of ['not sent', 'not heard'] as const) {
     const { desk, state, held } = setUp(t);
     const lease = await desk.ask(ANN, SHARE, 0).granted;
@@ -88,7 +88,7 @@ test('what was given back while the store was away is given back when it is ther
   }
 });
 
-test('a lease whose grant was not heard of is given back, and whoever asked is told', async (t) => {
+test('a lease whose grant was lost is released, and its requester gets an error', async (t) => {
   const { desk, state, held, outcomes } = setUp(t);
   state.fault = 'not heard';
   await t.rejects(Promise.resolve(desk.ask(ANN, SHARE, 0).granted), { code: 'store_unavailable' });
@@ -98,7 +98,7 @@ test('a lease whose grant was not heard of is given back, and whoever asked is t
   t.strictSame([await held(), outcomes], [[], ['store_unavailable']]);
 });
 
-test('a store that begins anew hears who holds what, and who waits', async (t) => {
+test('a store that lost its state is told of all leases and waits', async (t) => {
   const { desk, held, outcomes, beginAnew } = setUp(t);
   const lease = await desk.ask(ANN, SHARE, 0).granted;
   const waiting = desk.ask(TIM, SHARE, 60_000);
@@ -115,8 +115,8 @@ test('a store that begins anew hears who holds what, and who waits', async (t) =
 });
 
 /**
- * Tim waits for what Ann has and gives back, the store has forgotten both, and he is asked for anew.
- * @returns his wait, and `arrive`: the store hears of it
+ * Tim waits for Ann's lease, which she releases. The store has forgotten both, so the desk asks again for Tim.
+ * @returns his request, and `arrive`, which lets the renewed question reach the store
  */
 async function askedForAnew({ desk, state, beginAnew }: ReturnType<typeof setUp>) {
   const lease = await desk.ask(ANN, SHARE, 0).granted;
@@ -130,7 +130,7 @@ async function askedForAnew({ desk, state, beginAnew }: ReturnType<typeof setUp>
   return { waiting, arrive };
 }
 
-test('a store that begins anew with room gives it to who has waited for it, heard or not', async (t) => {
+test('a store that restarts with room grants the wait, even if the grant is lost', async (t) => {
   for (const fault of ['none', 'not heard'] as const) {
     const stage = setUp(t);
     const { desk, state, held, outcomes } = stage;
@@ -141,12 +141,12 @@ test('a store that begins anew with room gives it to who has waited for it, hear
     state.fault = 'none';
     await desk.beat();
     t.ok(await waiting.granted);
-    t.match(await held(), [TIM], 'it is not given back');
+    t.match(await held(), [TIM], 'it is not released');
     t.strictSame([desk.open, outcomes], [1, ['granted', 'waited']]);
   }
 });
 
-test('who leaves while it is asked for anew, or after nobody has heard what became of it, holds nothing', async (t) => {
+test('a waiter that leaves during the renewed question, or after its answer was lost, holds nothing', async (t) => {
   for (const isHeard of [true, false]) {
     const stage = setUp(t);
     const { desk, state, held } = stage;
@@ -163,7 +163,7 @@ test('who leaves while it is asked for anew, or after nobody has heard what beca
   }
 });
 
-test('who finds no place in a queue that began anew is told so', async (t) => {
+test("a waiter that finds no place in a restarted store's queue is refused", async (t) => {
   const { desk, state, rules, beginAnew } = setUp(t, { queueMax: 1 });
   t.ok(await desk.ask(ANN, SHARE, 0).granted);
   const waiting = desk.ask(TIM, SHARE, 60_000);
@@ -176,7 +176,7 @@ test('who finds no place in a queue that began anew is told so', async (t) => {
   t.equal(desk.open, 1);
 });
 
-test('waits that may be over in one turn are asked about together, and nobody asks about those of others', async (t) => {
+test('waits woken in the same turn share one question, and waits of other replicas are not asked about', async (t) => {
   const { desk, looks } = setUp(t);
   t.ok(await desk.ask(ANN, SHARE, 0).granted);
   for (const subject of ['tim', 'tom']) desk.ask({ ...TIM, subject }, SHARE, 60_000);
@@ -187,7 +187,7 @@ test('waits that may be over in one turn are asked about together, and nobody as
   t.strictSame(looks, [['here/2', 'here/3'], ['here/3']]);
 });
 
-test('who has waited for long enough is told when to come again, and holds no place any more', async (t) => {
+test('a request whose wait ends is told when to retry, and holds no place', async (t) => {
   const { desk, state, held, outcomes } = setUp(t);
   t.ok(await desk.ask(ANN, SHARE, 0).granted);
   for (const fault of ['none', 'not sent'] as const) {
@@ -202,12 +202,12 @@ test('who has waited for long enough is told when to come again, and holds no pl
   t.strictSame([outcomes, desk.open, (await held()).length], [['granted', 'wait_over', 'wait_over'], 1, 1]);
 });
 
-test('who has waited for too long is refused, also when its turn comes while the store is told', async (t) => {
+test('a request that waited too long is refused, even if its turn comes while it is being withdrawn', async (t) => {
   const { desk, state, rules } = setUp(t);
   t.ok(await desk.ask(ANN, SHARE, 0).granted);
   const refused = t.rejects(Promise.resolve(desk.ask(TIM, SHARE, 20).granted), { code: 'concurrency_limited' });
   await new Promise(setImmediate);
-  await state.inner.release(rules, ['here/1']); // and nobody has heard of it
+  await state.inner.release(rules, ['here/1']); // and nobody hears of it
   const [told, arrived] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   state.onRelease = told.resolve;
   state.way = arrived.promise;
@@ -215,10 +215,10 @@ test('who has waited for too long is refused, also when its turn comes while the
   await desk.beat();
   arrived.resolve();
   await refused;
-  t.equal(desk.open, 1, 'the first one goes on');
+  t.equal(desk.open, 1, 'the first lease stays');
 });
 
-test("upstream's refusal that the store does not hear of harms nobody", async (t) => {
+test('an upstream refusal that does not reach the store does no harm', async (t) => {
   const { desk, state, outcomes } = setUp(t);
   const lease = await desk.ask(ANN, SHARE, 0).granted;
   state.fault = 'not sent';
@@ -227,7 +227,7 @@ test("upstream's refusal that the store does not hear of harms nobody", async (t
   t.strictSame([outcomes, desk.open], [['granted', 'refused_upstream'], 1]);
 });
 
-test('who has left while its grant was under way holds nothing', async (t) => {
+test('a requester that left while its grant was in progress holds nothing', async (t) => {
   const { desk, held, outcomes } = setUp(t);
   const request = desk.ask(ANN, SHARE, 0);
   request.cancel();
@@ -236,7 +236,7 @@ test('who has left while its grant was under way holds nothing', async (t) => {
   t.strictSame([await held(), desk.open, outcomes], [[], 0, ['left']]);
 });
 
-test('what ended while it was being confirmed is not entered again', async (t) => {
+test('a lease released during its confirmation is not re-entered', async (t) => {
   const { desk, held, beginAnew } = setUp(t);
   const lease = await desk.ask(ANN, SHARE, 0).granted;
   beginAnew();
@@ -247,7 +247,7 @@ test('what ended while it was being confirmed is not entered again', async (t) =
   t.strictSame(await held(), []);
 });
 
-test('a desk that is closed gives back all it holds, and confirms nothing more', async (t) => {
+test('a closed desk releases all its leases and confirms none', async (t) => {
   const { desk, held } = setUp(t, { limit: 2 });
   for (const who of [ANN, TIM]) t.ok(await desk.ask(who, SHARE, 0).granted);
   await desk.close();

@@ -37,5 +37,5 @@ test('thousands of leases are confirmed a few hundred at a time, and none is los
   while (store.state !== 'up') await new Promise((resolve) => setTimeout(resolve, 5));
   await desk.beat();
   const { leases: entered } = await leases.view(rules);
-  t.equal(entered.length, 1_200, 'a store that is empty hears of all of them');
+  t.equal(entered.length, 1_200, 'an emptied store is told of all of them');
 });

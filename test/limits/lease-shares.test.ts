@@ -18,7 +18,7 @@ async function config(t: { testdir(files: Record<string, string>): string }): Pr
   return configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
 }
 
-test('each kind has its own limit; open sockets for speech have ten times that of speech; reserves are of what may be used, and a queue is shared by who may use it', async (t) => {
+test('each kind has its own limit, reserves and queue; open speech sockets get ten times the limit of speech', async (t) => {
   const all = await config(t);
   t.strictSame(
     (['tts', 'stt', 'agent', 'tts_socket'] as const).map((kind) => {
@@ -43,14 +43,14 @@ test('each kind has its own limit; open sockets for speech have ten times that o
   );
 });
 
-test('without a limit of the account sockets have none either, and nothing is kept free', async (t) => {
+test('without an account limit sockets have none either, and nothing is reserved', async (t) => {
   const all = await config(t);
   const rules = { ...all, upstream: { ...all.upstream, concurrency: { tts: null, stt: null, agent: null } } };
   for (const kind of ['tts', 'tts_socket'] as const)
     t.strictSame(poolRules(kind, rules), { limit: null, reserved: new Map(), queueMax: 40, isShared: true });
 });
 
-test('shares of client apps: most at a time, most for a subject, and turns by weight and class', async (t) => {
+test("a client app's share sets its maximum, its maximum per subject, and its weight from weight and priority", async (t) => {
   const { clients } = await config(t);
   const shares = (kind: 'tts' | 'tts_socket') =>
     clients.map((client) => {

@@ -24,16 +24,16 @@ async function leasesOf(t: Test, store = createMemoryStore()): Promise<{ leases:
   return { leases, events };
 }
 
-/** What is there at once. */
+/** The lease, which must be granted synchronously. */
 function atOnce({ granted }: LeaseRequest): Lease {
-  if (granted === null || granted instanceof Promise) throw new TypeError('it was not granted at once');
+  if (granted === null || granted instanceof Promise) throw new TypeError('not granted at once');
   return granted;
 }
 
 const outcomes = (events: readonly LimitEvent[]): string[] =>
   events.map((event) => (event.type === 'lease' ? `${event.client} ${event.outcome}` : event.type));
 
-test('what nothing limits needs no lease', async (t) => {
+test('a kind without any limit needs no lease', async (t) => {
   const { leases } = await leasesOf(t);
   t.ok(leases.isLimited('tts', 'web') && leases.isLimited('tts', 'ios') && leases.isLimited('tts_socket', 'ios'));
   t.ok(leases.isLimited('stt', 'web'), 'by its own share');
@@ -50,7 +50,7 @@ test('what nothing limits needs no lease', async (t) => {
   t.strictSame(leases.waits, { http: 7_000, context: 3_000 });
 });
 
-test("the account's limit holds also where no client app has a share", async (t) => {
+test("the account's limit applies even if no client app has a share", async (t) => {
   const config = await configOf({ CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: `web=${KEY_HASH}`, STT_CONCURRENCY: '1' });
   const leases = createLeases({ config, store: createMemoryStore(), onEvent: () => {} });
   t.teardown(() => leases.close());
@@ -59,7 +59,7 @@ test("the account's limit holds also where no client app has a share", async (t)
   await t.rejects(Promise.resolve(leases.ask('stt', ANN, 0).granted), { code: 'concurrency_limited' });
 });
 
-test('whoever waits hears of its lease at once, or a moment later where the word was lost', async (t) => {
+test('a waiter gets its lease at once, or a moment later if the notification was lost', async (t) => {
   for (const isLost of [false, true]) {
     const store = createMemoryStore();
     const { leases } = await leasesOf(t, isLost ? { ...store, listen: () => {} } : store);
@@ -78,7 +78,7 @@ test('whoever waits hears of its lease at once, or a moment later where the word
   }
 });
 
-test('what was waited for is held for longer than it might have been waited for', async (t) => {
+test("a lease granted after a wait outlasts the wait's deadline", async (t) => {
   const { leases } = await leasesOf(t);
   const [first] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];
   const waited = leases.ask('tts', TIM, 200);
@@ -90,7 +90,7 @@ test('what was waited for is held for longer than it might have been waited for'
   t.equal((await leases.view()).tts?.leases.length, 2);
 });
 
-test('leases are held until they are given back, and whoever waits is next', async (t) => {
+test('a lease is held until it is released, and then goes to the next waiter', async (t) => {
   const { leases, events } = await leasesOf(t);
   const startedMs = performance.now();
   const [first, second] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];
@@ -121,7 +121,7 @@ test('leases are held until they are given back, and whoever waits is next', asy
   t.ok(waitedMs > 0 && waitedMs <= performance.now() - startedMs, `${waitedMs} ms`);
 });
 
-test('who cannot wait, or not any longer, is told so; who leaves is forgotten', async (t) => {
+test('a request that cannot wait any longer is refused; one that leaves is forgotten', async (t) => {
   const { leases, events } = await leasesOf(t);
   atOnce(leases.ask('tts', ANN, 0));
   atOnce(leases.ask('tts', ANN, 0));
@@ -143,7 +143,7 @@ test('who cannot wait, or not any longer, is told so; who leaves is forgotten', 
   await new Promise(setImmediate);
   leases.refuseWaits(new Problem('draining'));
   for (const { granted } of [one, two]) await t.rejects(Promise.resolve(granted), { code: 'draining' });
-  t.equal(leases.open, 2, 'what is held goes on');
+  t.equal(leases.open, 2, 'held leases are kept');
   t.strictSame(outcomes(events).slice(2), [
     'ios wait_over',
     'ios wait_over',
@@ -155,7 +155,7 @@ test('who cannot wait, or not any longer, is told so; who leaves is forgotten', 
   ]);
 });
 
-test('a lease that was granted to somebody who has left is free', async (t) => {
+test('a lease granted to a requester that has left is free', async (t) => {
   const { leases } = await leasesOf(t);
   const request = leases.ask('tts', ANN, 0);
   atOnce(request);
@@ -170,7 +170,7 @@ test('a lease that was granted to somebody who has left is free', async (t) => {
   t.equal(leases.open, 1);
 });
 
-test("upstream's refusal lowers the limit, and a lease is given back a moment after what we ended ourselves", async (t) => {
+test('an upstream refusal lowers the limit, and releaseLater frees a lease after a moment', async (t) => {
   const { leases, events } = await leasesOf(t);
   const [first, second] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];
   first.refusedUpstream();
@@ -180,12 +180,12 @@ test("upstream's refusal lowers the limit, and a lease is given back a moment af
   first.release();
   t.equal(leases.open, 1);
   const next = leases.ask('tts', TIM, 60_000);
-  t.ok(next.granted instanceof Promise, 'it counts for a moment');
+  t.ok(next.granted instanceof Promise, 'it still counts for a moment');
   t.ok(await next.granted);
   t.equal(leases.open, 1);
 });
 
-test('when all is closed nothing is held', async (t) => {
+test('after close nothing is held', async (t) => {
   const { leases } = await leasesOf(t);
   atOnce(leases.ask('tts', ANN, 0));
   atOnce(leases.ask('tts', ANN, 0));

@@ -31,7 +31,7 @@ async function quotasOf(
   return { quotas: createQuotas({ config, store, onEvent: (event) => events.push(event) }), events };
 }
 
-test('what no budget concerns is not limited', async (t) => {
+test('usage without any budget is not limited', async (t) => {
   const { quotas } = await quotasOf(t);
   t.ok(quotas.isLimited('characters', 'web'));
   t.ok(quotas.isLimited('characters', 'ios'), 'by the budget of the account');
@@ -41,7 +41,7 @@ test('what no budget concerns is not limited', async (t) => {
   t.notOk(quotas.isLimited('characters', 'nobody'));
 });
 
-test('a subject, its client app and the account have budgets, and a refusal says whose is spent', async (t) => {
+test('a subject, its client app and the account have budgets, and the event of a refusal says which is spent', async (t) => {
   const { quotas, events } = await quotasOf(t);
   const book = (taker: typeof ANN, amount: number) => quotas.book('characters', taker, amount);
   const booking = book(ANN, 8);
@@ -53,7 +53,7 @@ test('a subject, its client app and the account have budgets, and a refusal says
     message: /^The budget of characters is spent\. The next one begins at \d{4}-\d\d-\d\dT00:00Z\.$/,
     details: { retryAfterSeconds: Number },
   });
-  t.throws(() => book(ANN, 0), { message: /is spent/ }, 'nothing asks whether something is left');
+  t.throws(() => book(ANN, 0), { message: /is spent/ }, 'an amount of 0 asks whether anything is left');
   t.throws(() => book(BOB, 6), { message: /^The budget of characters has less left than the 6 that this takes\. / });
   book(BOB, 5);
   t.throws(() => book(TIM, 6), { code: 'quota_exceeded' });
@@ -72,13 +72,13 @@ test('a subject, its client app and the account have budgets, and a refusal says
   ]);
 });
 
-test('what the account refuses the client app has back', async (t) => {
+test('a booking that the account refuses is returned to the client app', async (t) => {
   const { quotas } = await quotasOf(t);
   t.throws(() => quotas.book('audio_seconds', EVE, 8), { code: 'quota_exceeded', message: /seconds of audio/ });
   t.doesNotThrow(() => quotas.book('audio_seconds', EVE, 6));
 });
 
-test('thousandths count, and what was consumed beyond a booking is booked', async (t) => {
+test('thousandths count, and usage beyond a booking is booked', async (t) => {
   const { quotas, events } = await quotasOf(t);
   const first = await quotas.book('call_seconds', ANN, 0.5);
   first.settle(0.999);
@@ -90,7 +90,7 @@ test('thousandths count, and what was consumed beyond a booking is booked', asyn
   );
 });
 
-test('what is consumed already is booked whatever is left, and the end of the budget is told', async (t) => {
+test('past usage is booked even beyond the budget, and the end of the budget is reported', async (t) => {
   const { quotas, events } = await quotasOf(t);
   t.equal(await quotas.consume('characters', ANN, 10), null);
   t.match(await quotas.consume('characters', ANN, 7), { code: 'quota_exceeded', message: /is spent/ });
@@ -100,7 +100,7 @@ test('what is consumed already is booked whatever is left, and the end of the bu
   t.match(events.slice(0, 3), [{ amount: 10 }, { type: 'booked', amount: 7 }, { type: 'spent', budget: 'subject' }]);
 });
 
-/** A store elsewhere, which the test can take away. */
+/** A remote store that the test can make unreachable. */
 function remote() {
   const inner = createMemoryStore();
   const state: { away: 'no' | 'not sent' | 'not heard' } = { away: 'no' };
@@ -137,7 +137,7 @@ function remote() {
   return { store, state, calls, ids, renew };
 }
 
-test('a booking whose answer was lost is withdrawn when the store is back; one that was not sent is not', async (t) => {
+test('a booking whose response was lost is withdrawn once the store is back; one that was not sent is not', async (t) => {
   const { store, state, calls, renew } = remote();
   const { quotas, events } = await quotasOf(t, store);
   const book = async (amount: number) => quotas.book('characters', ANN, amount);
@@ -146,24 +146,24 @@ test('a booking whose answer was lost is withdrawn when the store is back; one t
   t.equal(quotas.owed, 0);
   state.away = 'not heard';
   await t.rejects(book(0), { code: 'store_unavailable' });
-  t.equal(quotas.owed, 0, 'a question has booked nothing');
+  t.equal(quotas.owed, 0, 'an amount of 0 has booked nothing');
   await t.rejects(book(1), { code: 'store_unavailable' });
   t.equal(quotas.owed, 2);
   await renew();
   t.strictSame([calls, quotas.owed, events], [['withdraw web', 'withdraw account'], 0, []]);
 });
 
-test('no two bookings have one name, and it says which replica has made it', async (t) => {
+test('every booking has a unique id that names its replica', async (t) => {
   const { store, ids } = remote();
   const { quotas } = await quotasOf(t, store);
   await quotas.book('characters', ANN, 1);
   await quotas.book('characters', ANN, 1);
   await quotas.consume('characters', ANN, 1);
-  t.equal(new Set(ids).size, 3, 'the store takes one for the other otherwise, and books it once');
+  t.equal(new Set(ids).size, 3, 'with equal ids the store would book only one of them');
   t.ok(ids.every((id) => id.startsWith(`${store.replica}/`)));
 });
 
-test('corrections and what was consumed reach a store that was away', async (t) => {
+test('settlements and past usage reach a store that was away', async (t) => {
   const { store, state, calls, renew } = remote();
   const { quotas, events } = await quotasOf(t, store);
   const booking = await quotas.book('characters', ANN, 8);
@@ -172,7 +172,7 @@ test('corrections and what was consumed reach a store that was away', async (t) 
   t.strictSame([calls, events.length], [[], 1], 'nothing to correct');
   state.away = 'not sent';
   booking.settle(2);
-  t.equal(await quotas.consume('characters', ANN, 4), null, 'what runs goes on');
+  t.equal(await quotas.consume('characters', ANN, 4), null, 'running work continues');
   await new Promise(setImmediate);
   t.equal(quotas.owed, 4);
   await renew();
@@ -188,7 +188,7 @@ const FILE = {
   clients: { web: { auth: { keys: [KEY_HASH] }, limits: { quota: { characters: { subject: '10/hour' } } } } },
 };
 
-test('the next budget begins when it does, also where the clock of the store is another by minutes', async (t) => {
+test("the start of the next budget is right even if the store's clock is minutes off", async (t) => {
   const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.json': JSON.stringify(FILE) })}/broker.json` });
   const nextHourMs = Math.ceil(Date.now() / HOUR_MS) * HOUR_MS;
   for (const aheadMs of [-600_000, -1_000, 0, 1_000, 600_000]) {

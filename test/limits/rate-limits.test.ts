@@ -5,7 +5,7 @@ import type { RateStore } from '../../src/store/rates.ts';
 import { storeKey } from '../../src/store/store-key.ts';
 
 const rate = { max: 6, windowMs: 60_000 };
-const request = {} as FastifyRequest; // nothing of it is read here
+const request = {} as FastifyRequest; // it is not read here
 const keyOf = (): string => 'ann';
 
 function alone(used: number): RateLimiter {
@@ -13,12 +13,12 @@ function alone(used: number): RateLimiter {
   return { check: async () => verdict };
 }
 
-test('where nobody counts together each counts alone', async (t) => {
+test('without a shared store each replica counts alone', async (t) => {
   const own = alone(1);
   t.equal(sharedLimiter(own, { name: 'address', rate, keyOf, shared: null }), own);
 });
 
-test('what all have counted decides', async (t) => {
+test('the shared count decides', async (t) => {
   const asked: unknown[] = [];
   let count = 0;
   const shared: RateStore = {

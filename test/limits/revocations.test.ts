@@ -22,11 +22,11 @@ const CASES: readonly [Revocation, readonly Caller[]][] = [
   [{ scope: 'everything' }, [ANN, BOB, EVE]],
   [{ scope: 'client', client: 'web' }, [ANN, BOB]],
   [{ scope: 'subject', client: 'web', subject: 'ann' }, [ANN]],
-  // A JWT's id is its issuer's: it may well be the same as that of one of our tokens.
+  // The id of a JWT is chosen by its issuer, so it may equal that of one of our tokens.
   [{ scope: 'token', token: 'one', untilMs: FAR }, [ANN]],
 ];
 
-test('who is shut out is refused, and nobody else, until it is let in again', async (t) => {
+test('exactly the revoked callers are refused, until they are restored', async (t) => {
   const { revocations, events } = revocationsOf(t, createMemoryStore());
   await revocations.known;
   for (const [one, shutOut] of CASES) {
@@ -46,7 +46,7 @@ test('who is shut out is refused, and nobody else, until it is let in again', as
   );
 });
 
-test('a caller is told whether it or its token alone is refused', async (t) => {
+test('a caller is told whether it or only its token was revoked', async (t) => {
   const { revocations } = revocationsOf(t, createMemoryStore());
   await revocations.add({ scope: 'token', token: 'one', untilMs: FAR });
   t.match(revocations.refusalOf(ANN), { message: 'The access token has been revoked.' });
@@ -54,7 +54,7 @@ test('a caller is told whether it or its token alone is refused', async (t) => {
   t.match(revocations.refusalOf(EVE), { message: 'The operator has shut this caller out.' });
 });
 
-/** A list elsewhere, whose answers the test gives. */
+/** A remote list, whose answers the test controls. */
 function remote() {
   const listeners: Partial<StoreEvents>[] = [];
   const list: Revocation[] = [];
@@ -91,7 +91,7 @@ function remote() {
   const tell = (what: 'onRevocations' | 'onRenewed'): void => {
     for (const one of listeners) one[what]?.();
   };
-  /** Resolves when it is asked for its version. */
+  /** Resolves when the version is next asked for. */
   const looked = (): Promise<void> =>
     new Promise((resolve) => {
       look = resolve;
@@ -101,16 +101,16 @@ function remote() {
 
 const turn = (): Promise<void> => new Promise(setImmediate);
 
-test('while nobody can say who is shut out nobody is let in, and what runs goes on', async (t) => {
+test('while the revocations are unknown nobody is let in, and running work continues', async (t) => {
   const { store, state, tell } = remote();
   const { revocations } = revocationsOf(t, store);
   const unavailable = { code: 'store_unavailable', details: { retryAfterSeconds: 1 } };
-  t.throws(() => revocations.check(ANN), unavailable, 'the list was never seen');
+  t.throws(() => revocations.check(ANN), unavailable, 'the list has never been loaded');
   t.equal(revocations.refusalOf(ANN), null);
   state.isFailing = true;
   tell('onRenewed');
   await turn();
-  t.throws(() => revocations.check(ANN), unavailable, 'nor this time');
+  t.throws(() => revocations.check(ANN), unavailable, 'still not loaded');
   await t.rejects(revocations.add({ scope: 'everything' }), { code: 'store_unavailable' });
   state.isFailing = false;
   tell('onRenewed');
@@ -121,7 +121,7 @@ test('while nobody can say who is shut out nobody is let in, and what runs goes 
   t.equal(revocations.refusalOf(ANN), null);
 });
 
-test('a change that comes while the list is loaded is seen, and all are told once it is known', async (t) => {
+test('a change that arrives while the list is loading is seen, and listeners are called once it is known', async (t) => {
   const { store, list, asked, state, tell } = remote();
   const { revocations } = revocationsOf(t, store);
   let told = 0;
@@ -141,12 +141,12 @@ test('a change that comes while the list is loaded is seen, and all are told onc
   t.throws(() => revocations.check(ANN), { code: 'token_revoked' });
 });
 
-test('a change of which no word came is found within a second, and only changes are loaded', async (t) => {
+test('a change without a notification is found within a second, and only changes are loaded', async (t) => {
   const { store, state, tell, looked } = remote();
   const { revocations } = revocationsOf(t, store);
   tell('onRevocations');
   await revocations.known;
-  const awake = setInterval(() => {}, 1_000); // its own clock keeps no process alive
+  const awake = setInterval(() => {}, 1_000); // the poll timer does not keep the process alive
   await looked();
   await turn();
   t.equal(state.lists, 1);

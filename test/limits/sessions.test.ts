@@ -12,7 +12,7 @@ interface SetUp {
   readonly sessions: Sessions;
   readonly revocations: Revocations;
   readonly events: LimitEvent[];
-  /** What each session was ended with. */
+  /** The problem that each session was ended with. */
   readonly cuts: (readonly [string, Problem])[];
   readonly open: (id: string, client: string, subject: string, rest?: Partial<Session['principal']>) => () => void;
 }
@@ -39,7 +39,7 @@ function setUp(t: Test): SetUp {
   };
 }
 
-test('what is open is listed until it is over, with the id of its token where it has one of ours', async (t) => {
+test('a session is listed until it ends, with the id of its token if that is one of ours', async (t) => {
   const { sessions, open } = setUp(t);
   const startedMs = performance.now();
   const end = open('1', 'web', 'ann');
@@ -60,10 +60,10 @@ test('what is open is listed until it is over, with the id of its token where it
   end();
   end();
   t.equal(sessions.open, 2);
-  t.notOk(sessions.kill('1'), 'it is over');
+  t.notOk(sessions.kill('1'), 'it has ended');
 });
 
-test('a session is ended by its id, and no other', async (t) => {
+test('a session is ended by its id, and no other is', async (t) => {
   const { sessions, open, cuts, events } = setUp(t);
   open('1', 'web', 'ann');
   open('2', 'web', 'ann');
@@ -73,7 +73,7 @@ test('a session is ended by its id, and no other', async (t) => {
   t.strictSame(events, [{ type: 'cut', client: 'web', reason: 'killed' }]);
 });
 
-test('whoever is shut out is stopped at once, and nobody else', async (t) => {
+test('sessions of a revoked caller end at once, and no others do', async (t) => {
   const { revocations, open, cuts, events } = setUp(t);
   open('1', 'web', 'ann');
   open('2', 'web', 'bob');
@@ -83,7 +83,7 @@ test('whoever is shut out is stopped at once, and nobody else', async (t) => {
   t.strictSame(events, [{ type: 'cut', client: 'web', reason: 'revoked' }]);
 });
 
-test('of all replicas: who fits is listed, and at most a thousand of each', async (t) => {
+test('across replicas: sessions are filtered, and at most a thousand per replica are listed', async (t) => {
   const { sessions, open } = setUp(t);
   const all = createAllSessions(sessions, createMemoryPeers('here'));
   open('1', 'web', 'ann');
@@ -101,7 +101,7 @@ test('of all replicas: who fits is listed, and at most a thousand of each', asyn
   t.strictSame([many.length, leftOut], [1_000, 2]);
 });
 
-test('of all replicas: whoever carries a session ends it, and the silent are counted', async (t) => {
+test('across replicas: a session is ended by the replica that carries it, and silent replicas are counted', async (t) => {
   const [mine, theirs] = [setUp(t), setUp(t)];
   const asked: string[] = [];
   const answers: ((question: string) => string)[] = [];
@@ -124,7 +124,7 @@ test('of all replicas: whoever carries a session ends it, and the silent are cou
     leftOut: 0,
     silent: 3,
   });
-  t.strictSame(await all.kill('1'), { killed: true, silent: 0 }, 'nobody has to be asked');
+  t.strictSame(await all.kill('1'), { killed: true, silent: 0 }, 'found on this replica, so no other is asked');
   t.equal(asked.length, 1);
   t.strictSame(await all.kill('2'), { killed: true, silent: 3 });
   t.strictSame(await all.kill('none'), { killed: false, silent: 3 });

@@ -1,4 +1,4 @@
-// What an orchestrator is told, on the public listener and on the operator's.
+// What the probes answer on the public listener, and with details on the operator's.
 import Fastify from 'fastify';
 import { type Test, test } from 'tap';
 import { errors } from '../../src/errors/plugin.ts';
@@ -22,7 +22,7 @@ async function setUp(t: Test, details?: () => ProbeDetails) {
   return { app, readiness };
 }
 
-test('a replica wants traffic when it is ready and has no trouble', async (t) => {
+test('a replica is ready once it has started and while it is neither strained nor draining', async (t) => {
   for (const shown of [null, DETAILS]) {
     const { app, readiness } = await setUp(t, shown === null ? undefined : () => shown);
     const ask = async (url: string) => {
@@ -41,7 +41,7 @@ test('a replica wants traffic when it is ready and has no trouble', async (t) =>
         [said.upstream, said.store],
         shown === null ? [undefined, undefined] : [shown.upstream, shown.store],
       );
-      t.strictSame(await ask('/livez'), { status: 200, said: { status: 'live', ...shown } }, 'it lives all the same');
+      t.strictSame(await ask('/livez'), { status: 200, said: { status: 'live', ...shown } }, 'it is still live');
     };
     await refused('overloaded', 'This replica is still starting.');
     readiness.set('ready');
@@ -57,7 +57,7 @@ test('a replica wants traffic when it is ready and has no trouble', async (t) =>
   }
 });
 
-test('the operator of a replica that waits for Redis is told so', async (t) => {
+test('the operator is told that a starting replica waits for Redis', async (t) => {
   for (const [store, message] of [
     ['starting', 'This replica is still starting. Redis has not been reached yet.'],
     ['away', 'This replica is still starting.'],

@@ -2,7 +2,7 @@ import { test } from 'tap';
 import type { Grant } from '../../src/config/grant.ts';
 import { allowsEndpoint } from '../../src/policy/endpoint.ts';
 
-test('an endpoint with a grant is open to who has it by policy and by credential', async (t) => {
+test('an endpoint with a grant is open if both policy and credential include the grant', async (t) => {
   const cases: readonly [Grant, readonly Grant[], readonly Grant[] | null, boolean][] = [
     ['tts', ['tts'], null, true],
     ['tts', ['tts', 'stt'], ['tts'], true],
@@ -20,7 +20,7 @@ test('an endpoint with a grant is open to who has it by policy and by credential
   }
 });
 
-test('an endpoint without a grant is open where the client app may read, to any credential of it', async (t) => {
+test('an endpoint without a grant is open if the client app may read, to any of its credentials', async (t) => {
   for (const limit of [null, [], ['tts']] as const) {
     t.equal(allowsEndpoint({ grant: null }, { grants: [], reads: true }, limit), true);
     t.equal(allowsEndpoint({ grant: null }, { grants: ['tts', 'stt', 'agent'], reads: false }, limit), false);

@@ -19,19 +19,19 @@ const AUDIO: ContentWish = {
   transcript: null,
 };
 
-/** `null` = allowed, else the message. */
+/** The message of the refusal; `null` = allowed. */
 function judged(wish: Partial<ContentWish>, rules: Partial<ContentRules>, base = SPEECH): string | null {
   const decision = checkContent({ ...base, ...wish }, { ...FREE, ...rules });
   return decision.outcome === 'allowed' ? null : decision.message;
 }
 
-test('without rules, and with empty ones, everything is allowed', async (t) => {
+test('without rules, or with empty ones, everything is allowed', async (t) => {
   t.equal(judged({}, {}), null);
   t.equal(judged({ model: null, voice: null, language: null, container: null, encoding: null }, {}), null);
   t.equal(judged({ model: null, voice: null }, { models: [], voices: [], languages: [], formats: [] }), null);
 });
 
-test('each rule, for speech', async (t) => {
+test('each rule applies to speech', async (t) => {
   const cases: readonly [Partial<ContentWish>, Partial<ContentRules>, string | null][] = [
     [{}, { models: ['sonic-3', 'sonic-2'] }, null],
     [{ model: 'sonic-3.6' }, { models: ['sonic-3'] }, 'This caller may not use this model.'],
@@ -63,7 +63,7 @@ test('each rule, for speech', async (t) => {
   }
 });
 
-test('of rules about speech, transcription knows models and languages', async (t) => {
+test('only the rules on models and languages apply to transcription', async (t) => {
   const rules = { voices: ['v1'], formats: ['wav'], maxTranscript: 1 };
   t.equal(judged({}, rules, AUDIO), null);
   t.equal(judged({}, { ...rules, models: ['ink-whisper'], languages: ['en'] }, AUDIO), null);

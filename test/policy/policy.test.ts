@@ -17,15 +17,19 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { name: 'nothing asked gives the default grants and the default life', wish: {}, grants: ['tts'], seconds: 300 },
-  { name: 'null is nothing asked', wish: { grants: null, expiresInSeconds: null }, grants: ['tts'], seconds: 300 },
-  { name: 'an object of nulls is nothing asked', wish: { grants: { tts: null, stt: null } }, grants: ['tts'] },
-  { name: 'an empty object is nothing asked', wish: { grants: {} }, grants: ['tts'] },
-  { name: 'what is asked and allowed is granted, and no more', wish: { grants: { stt: true } }, grants: ['stt'] },
-  { name: 'grants come in one order', wish: { grants: { stt: true, tts: true } }, grants: ['tts', 'stt'] },
+  { name: 'an empty request gives the default grants and lifetime', wish: {}, grants: ['tts'], seconds: 300 },
+  { name: 'null counts as not asked', wish: { grants: null, expiresInSeconds: null }, grants: ['tts'], seconds: 300 },
+  { name: 'an object of nulls counts as not asked', wish: { grants: { tts: null, stt: null } }, grants: ['tts'] },
+  { name: 'an empty object counts as not asked', wish: { grants: {} }, grants: ['tts'] },
+  {
+    name: 'an allowed grant that is asked for is given, and no more',
+    wish: { grants: { stt: true } },
+    grants: ['stt'],
+  },
+  { name: 'grants always come in the same order', wish: { grants: { stt: true, tts: true } }, grants: ['tts', 'stt'] },
   { name: 'a grant beyond the policy is refused', wish: { grants: { agent: true } }, denied: 'grant_not_allowed' },
   {
-    name: 'one grant beyond the policy refuses the whole wish',
+    name: 'one grant beyond the policy refuses the whole request',
     wish: { grants: { tts: true, agent: true } },
     denied: 'grant_not_allowed',
   },
@@ -43,27 +47,31 @@ const CASES: readonly Case[] = [
   },
   { name: 'a credential that allows nothing gets nothing', wish: {}, limit: [], denied: 'grant_not_allowed' },
   {
-    name: 'defaults outside of what the credential allows are not granted',
+    name: 'default grants beyond the credential are not granted',
     wish: {},
     limit: ['stt'],
     denied: 'grant_not_allowed',
   },
   {
-    name: 'false takes a grant out of the defaults',
+    name: 'false removes a grant from the defaults',
     wish: { grants: { tts: false } },
     policy: { defaultGrants: ['tts', 'stt'] },
     grants: ['stt'],
   },
-  { name: 'false to every default is no wish', wish: { grants: { tts: false } }, denied: 'invalid_request' },
   {
-    name: 'who may have nothing is told so, whatever it declines',
+    name: 'declining every default is an invalid request',
+    wish: { grants: { tts: false } },
+    denied: 'invalid_request',
+  },
+  {
+    name: 'a caller that may have nothing is told so, whatever it declines',
     wish: { grants: { tts: false } },
     limit: [],
     denied: 'grant_not_allowed',
   },
-  { name: 'a shorter life is given as asked', wish: { expiresInSeconds: 1 }, seconds: 1 },
-  { name: 'the longest allowed life is given', wish: { expiresInSeconds: 900 }, seconds: 900 },
-  { name: 'a longer life is shortened', wish: { expiresInSeconds: 3600 }, seconds: 900 },
+  { name: 'a shorter lifetime is given as asked', wish: { expiresInSeconds: 1 }, seconds: 1 },
+  { name: 'the longest allowed lifetime is given', wish: { expiresInSeconds: 900 }, seconds: 900 },
+  { name: 'a longer lifetime is shortened', wish: { expiresInSeconds: 3600 }, seconds: 900 },
 ];
 
 test('a policy decides', async (t) => {
@@ -104,7 +112,7 @@ const policies: fc.Arbitrary<Policy> = fc
     ttl: { defaultSeconds: Math.min(a, b), maxSeconds: Math.max(a, b) },
   }));
 
-test('whatever is asked, nothing beyond policy and credential is ever granted, and never nothing', async (t) => {
+test('nothing beyond policy and credential is ever granted, and a grant is never empty', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -126,7 +134,7 @@ test('whatever is asked, nothing beyond policy and credential is ever granted, a
   );
 });
 
-test('a wish that is allowed is granted exactly as asked', async (t) => {
+test('an allowed request is granted exactly as asked', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(

@@ -1,4 +1,4 @@
-// What the broker really answers, held against what the document says it answers.
+// The broker's actual responses, compared with the OpenAPI document.
 import Cartesia from '@cartesia/cartesia-js';
 import { test } from 'tap';
 import { send } from '../e2e/carried-broker.ts';
@@ -10,20 +10,20 @@ import { ask, type Call, endpointOf, endpoints } from './described-answer.ts';
 const mint = endpointOf('mintAccessToken');
 
 const open = endpoints.filter(({ operation }) => operation.security.length === 0);
-// The watch on leaks takes the example token in the document for a real one, which the page then seems to leak: one broker each.
+// One broker each: the leak detector takes the document's example token for a real one, which the page would then seem to leak.
 const groups = [
   ['documents', open.filter(({ operation }) => operation.operationId !== 'referencePage')],
   ['pages', [endpointOf('referencePage')]],
 ] as const;
 for (const [name, group] of groups) {
-  test(`endpoints without a credential answer as described: ${name}`, async (t) => {
+  test(`endpoints without a credential answer as documented: ${name}`, async (t) => {
     const { broker } = await startRunningBroker(t);
     t.ok(group.length > 0);
     for (const endpoint of group) t.equal((await ask(t, broker.url, endpoint)).statusCode, 200);
   });
 }
 
-test('every request body of the document mints', async (t) => {
+test('every request body in the document mints a token', async (t) => {
   const { broker, appKey } = await startRunningBroker(t, { env: { GRANTS: 'tts,stt', MINT_RATE: '100/minute' } });
   const examples = Object.values(mint.operation.requestBody?.content['application/json']?.examples ?? {});
   t.equal(examples.length, 3);
@@ -35,7 +35,7 @@ test('every request body of the document mints', async (t) => {
   t.equal((await ask(t, broker.url, mint, byKeyHeader)).statusCode, 200);
 });
 
-test('both deliveries are answered as described', async (t) => {
+test('both deliveries answer as documented', async (t) => {
   const { broker, appKey } = await startRunningBroker(t, {
     env: { DELIVERY: 'proxied', TOKEN_SIGNING_SECRET: 'a-secret-for-this-test-only-of-32-bytes-and-more' },
   });
@@ -45,7 +45,7 @@ test('both deliveries are answered as described', async (t) => {
 
 const JSON_BODY = { 'content-type': 'application/json' };
 
-test('refusals are answered as described', async (t) => {
+test('refusals answer as documented', async (t) => {
   const { broker, appKey } = await startRunningBroker(t);
   const caller = { ...JSON_BODY, authorization: `Bearer ${appKey}` };
   const refusals: readonly [string, Call][] = [
@@ -62,7 +62,7 @@ test('refusals are answered as described', async (t) => {
   for (const [code, call] of refusals) t.equal((await ask(t, broker.url, mint, call)).code, code);
 });
 
-test('limits and troubles of upstream are answered as described', async (t) => {
+test('limits and upstream failures answer as documented', async (t) => {
   const limited = await startRunningBroker(t, { env: { MINT_RATE: '1/minute' } });
   const callOf = ({ appKey }: RunningBroker): Call => ({ headers: { ...JSON_BODY, 'x-api-key': appKey }, body: '{}' });
   t.equal((await ask(t, limited.broker.url, mint, callOf(limited))).code, null);
@@ -75,7 +75,7 @@ test('limits and troubles of upstream are answered as described', async (t) => {
   t.equal((await ask(t, rejected.broker.url, mint, callOf(rejected))).code, 'upstream_rejected');
 });
 
-test('whom the operator shuts out, and who comes while Redis is away, is answered as described', async (t) => {
+test('revoked callers, and callers while Redis is away, get the documented answer', async (t) => {
   const adminToken = 'an-admin-token-for-this-test-only-of-32-bytes';
   const redis = await redisServer(t);
   const { broker, appKey } = await startRunningBroker(t, {
@@ -92,19 +92,19 @@ test('whom the operator shuts out, and who comes while Redis is away, is answere
   await until(async () => (await ask(t, broker.url, mint, call)).code === 'store_unavailable');
 });
 
-test('a replica that shuts down says so as described', async (t) => {
+test('a draining replica answers as documented', async (t) => {
   const { broker } = await startRunningBroker(t);
   broker.readiness.set('draining');
   t.equal((await ask(t, broker.url, endpointOf('ready'))).code, 'draining');
 });
 
-test('the sample for the official SDK speaks', async (t) => {
+test('the code sample for the official SDK produces speech', async (t) => {
   const { broker, appKey } = await startRunningBroker(t);
   const sample = mint.operation['x-codeSamples']?.find(({ lang }) => lang === 'JavaScript')?.source ?? '';
   const [importLine = '', ...program] = sample.split('\n');
   t.equal(importLine, "import Cartesia from '@cartesia/cartesia-js';");
   const source = program.join('\n').replace('http://127.0.0.1:8080', broker.url);
-  t.not(source, program.join('\n'), 'the address of this broker is put in');
+  t.not(source, program.join('\n'), 'the address of this broker is inserted');
   const AsyncFunction = (async () => {}).constructor as new (
     ...parts: string[]
   ) => (...values: unknown[]) => Promise<Response>;

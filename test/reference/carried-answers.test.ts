@@ -1,4 +1,4 @@
-// What the broker answers on Cartesia's own paths, held against what the document says it answers.
+// The broker's responses on Cartesia's own paths, compared with the OpenAPI document.
 import { test } from 'tap';
 import { recordingForm, SPEECH, send, spokenWav, startCarrying, VOICE } from '../e2e/carried-broker.ts';
 import { until } from '../e2e/limits-answers.ts';
@@ -12,7 +12,7 @@ const working = carried.filter(({ method }) => method === 'POST');
 
 const JSON_BODY = { 'content-type': 'application/json' };
 
-/** What each endpoint takes, without a credential. */
+/** A valid request for each endpoint, without a credential. */
 function callOf({ path, method }: ResolvedEndpoint, wav: Buffer): Call {
   if (method === 'GET') return { path: path.replace('{id}', VOICE) };
   if (path.startsWith('/tts/')) return { headers: JSON_BODY, body: JSON.stringify(SPEECH) };
@@ -24,7 +24,7 @@ const by = (credential: string, call: Call, headers: Readonly<Record<string, str
   headers: { ...call.headers, authorization: `Bearer ${credential}`, ...headers },
 });
 
-test('what is carried is answered as described', async (t) => {
+test('carried requests answer as documented', async (t) => {
   const { broker, token, simulator } = await startCarrying(t);
   const wav = await spokenWav(simulator);
   t.equal(carried.length, 7);
@@ -33,7 +33,7 @@ test('what is carried is answered as described', async (t) => {
   }
 });
 
-test('refusals on the way in are answered as described, on every endpoint', async (t) => {
+test('refused requests answer as documented on every endpoint', async (t) => {
   const { broker, token, appKey, simulator } = await startCarrying(t, { client: { grants: ['tts'], reads: false } });
   const all = await startCarrying(t, { client: { content: { models: ['sonic-none'] } } });
   const wav = await spokenWav(simulator);
@@ -62,7 +62,7 @@ test('refusals on the way in are answered as described, on every endpoint', asyn
   }
 });
 
-test('what is used up is answered as described, on every endpoint that works', async (t) => {
+test('exhausted limits answer as documented on every POST endpoint', async (t) => {
   const full = await startCarrying(t, {
     env: { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' },
     file: { limits: { queue: { wait: 0 } } },
@@ -77,12 +77,12 @@ test('what is used up is answered as described, on every endpoint that works', a
     const two = await Promise.all([1, 2].map(() => ask(t, full.broker.url, endpoint, by(full.token, call))));
     t.strictSame(two.map(({ code }) => code).toSorted(), ['concurrency_limited', null]);
     const again = () => ask(t, poor.broker.url, endpoint, by(poor.token, call));
-    await again(); // a recording is measured while it runs: the budget ends behind the first one
+    await again(); // a recording is measured while it is carried, so the budget is spent only after the first one
     t.equal((await again()).code, 'quota_exceeded');
   }
 });
 
-test('who is shut out, and who comes while Redis is away, is answered as described, on every endpoint', async (t) => {
+test('revoked callers, and callers while Redis is away, get the documented answer on every endpoint', async (t) => {
   const redis = await redisServer(t);
   const adminToken = 'an-admin-token-for-this-test-only-of-32-bytes';
   const { broker, token, simulator } = await startCarrying(t, {
@@ -103,7 +103,7 @@ test('who is shut out, and who comes while Redis is away, is answered as describ
   }
 });
 
-test('troubles of Cartesia are answered as described, on every endpoint', async (t) => {
+test('upstream failures answer as documented on every endpoint', async (t) => {
   const { broker, token, simulator } = await startCarrying(t);
   const keyless = await startCarrying(t, { env: { CARTESIA_API_KEY: 'sk_car_not_the_one' } });
   const wav = await spokenWav(simulator);
@@ -120,7 +120,7 @@ test('troubles of Cartesia are answered as described, on every endpoint', async 
   }
 });
 
-test('a replica without memory says so as described, on every endpoint', async (t) => {
+test('a replica short of memory answers as documented on every endpoint', async (t) => {
   const { broker, token, simulator } = await startCarrying(t);
   const wav = await spokenWav(simulator);
   broker.readiness.setStrain('memory');

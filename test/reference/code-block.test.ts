@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { json, source } from '../../src/reference/code-block.ts';
 import { escapeHtml } from '../../src/reference/html.ts';
 
-test('an example is written the way a person would write it', async (t) => {
+test('an example is formatted as a person would write it', async (t) => {
   const value = { grants: { tts: true, stt: null }, expires_in: 300, list: [1, 'two'], none: {}, empty: [] };
   t.equal(
     textOf(json(value).text),
@@ -17,7 +17,7 @@ test('an example is written the way a person would write it', async (t) => {
   );
 });
 
-test('an object that is too long for a line is broken up', async (t) => {
+test('an object too long for a line is broken up', async (t) => {
   const long = 'a sentence that does not fit beside the others on a line';
   t.equal(
     textOf(json({ outer: { long, short: 1 } }).text),
@@ -25,7 +25,7 @@ test('an object that is too long for a line is broken up', async (t) => {
   );
 });
 
-test('a reader who copies an example from the page gets the same value', async (t) => {
+test('an example copied from the page has the same value', async (t) => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       t.strictSame(JSON.parse(textOf(json(value).text)), JSON.parse(JSON.stringify(value)));
@@ -34,7 +34,7 @@ test('a reader who copies an example from the page gets the same value', async (
   );
 });
 
-test('comments of a program are set back, and nothing of it is lost', async (t) => {
+test('comments in a program are marked, and no text is lost', async (t) => {
   const program = '# first\nrun "$A" <b\n\n  // last';
   const { text } = source(program);
   t.equal(textOf(text), program);
@@ -43,7 +43,7 @@ test('comments of a program are set back, and nothing of it is lost', async (t) 
   t.equal(text.match(/class="comment"/g)?.length, 2);
 });
 
-/** What a browser shows: only our own spans are tags. */
+/** The text that a browser shows: only our own spans are tags. */
 function textOf(markup: string): string {
   const bare = markup.replaceAll(/<span class="[a-z]+">|<\/span>/g, '');
   const characters = ['<', '>', '"', "'", '`', '&'];

@@ -1,4 +1,4 @@
-// An answer of a broker, held against what the document says of it.
+// Compares a response of the broker with the OpenAPI document.
 import type { Test } from 'tap';
 import { Errors } from 'typebox/schema';
 import { request } from 'undici';
@@ -16,11 +16,11 @@ export function endpointOf(operationId: string): ResolvedEndpoint {
 export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** Where the path of the document has a parameter. */
+  /** Replaces the document's path where that has a parameter. */
   readonly path?: string;
 }
 
-/** Asks, and fails the test where the answer is not one that the document describes. */
+/** Sends a request and fails the test unless the document describes the response. */
 export async function ask(t: Test, origin: string, endpoint: ResolvedEndpoint, call: Call = {}) {
   const { method, path, operation } = endpoint;
   const { statusCode, headers, body } = await request(`${origin}${call.path ?? path}`, {
@@ -44,26 +44,26 @@ export async function ask(t: Test, origin: string, endpoint: ResolvedEndpoint, c
   t.strictSame(
     ours.filter((header) => !(header in known)),
     [],
-    `${name}: no header that is not described`,
+    `${name}: no undocumented header`,
   );
   for (const [header, { schema }] of Object.entries(known)) {
     const value = headers[header];
-    if (value === undefined) t.ok(SOMETIMES.has(header), `${name}: ${header} is there`);
+    if (value === undefined) t.ok(SOMETIMES.has(header), `${name}: ${header} is present`);
     else t.strictSame(Errors(schema, schema.type === 'integer' ? Number(value) : value)[1], [], `${name}: ${header}`);
   }
   if (statusCode >= 400) {
     const { error_code: code, source } = answer as { error_code: string; source: string }; // it fits the schema
-    if (source === 'broker') t.ok(Object.hasOwn(media.examples ?? {}, code), `${name}: ${code} is described`);
+    if (source === 'broker') t.ok(Object.hasOwn(media.examples ?? {}, code), `${name}: ${code} is documented`);
     return { statusCode, code, answer };
   }
   return { statusCode, code: null, answer };
 }
 
-/** Of HTTP itself, of browsers' rules, and of the page's own policy. */
+/** Headers of HTTP itself, of CORS and caching rules, and of the page's own policy. */
 const TRANSPORT = new Set(
   'content-type content-length transfer-encoding date connection keep-alive vary content-security-policy'.split(' '),
 );
-/** Described as there in some cases only. */
+/** Documented headers that are present only in some cases. */
 const SOMETIMES = new Set(
   'cartesia-request-id ratelimit-limit ratelimit-remaining ratelimit-reset retry-after cache-control'.split(' '),
 );

@@ -27,12 +27,12 @@ const types: readonly [Schema, string][] = [
   [{}, 'any'],
 ];
 for (const [schema, name] of types) {
-  test(`a type is called what a reader calls it: ${name}`, async (t) => {
+  test(`a type is named as a reader would name it: ${name}`, async (t) => {
     t.equal(typeName(DOCUMENT, schema), name);
   });
 }
 
-test('the fields of a request say what has to be there, those of an answer what may be missing', async (t) => {
+test('request fields are marked if required, answer fields if they may be missing', async (t) => {
   const schema: Schema = { properties: { here: { type: 'string' }, perhaps: { type: 'string' } }, required: ['here'] };
   t.strictSame(objectFields(DOCUMENT, schema, 'request').map(markOf), [
     ['here', 'required'],
@@ -44,7 +44,7 @@ test('the fields of a request say what has to be there, those of an answer what 
   ]);
 });
 
-test('plain members that are alike are named beside their object, others have lines of their own', async (t) => {
+test('members of one plain type are listed beside their object, others have their own lines', async (t) => {
   const flags: Schema = {
     anyOf: [{ properties: { a: { type: 'boolean' }, b: { type: 'boolean' } } }, { type: 'null' }],
   };
@@ -62,7 +62,7 @@ test('plain members that are alike are named beside their object, others have li
   );
 });
 
-test('a schema that holds itself ends', async (t) => {
+test('a recursive schema ends', async (t) => {
   const itself: Schema = {
     properties: { value: { type: 'string', description: 'V' }, next: { $ref: '#/components/schemas/Itself' } },
   };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import { escapeHtml, html } from '../../src/reference/html.ts';
 
-test('text put into a template is text in the page', async (t) => {
+test('text inserted into a template stays text in the page', async (t) => {
   const hostile = `<img src=x onerror=alert(1)> & "quoted" 'single' \`tick\``;
   t.equal(html`<p title="${hostile}">${hostile}</p>`.text.includes('<img'), false, 'no tag comes out of a text');
   t.equal(
@@ -11,21 +11,17 @@ test('text put into a template is text in the page', async (t) => {
   );
 });
 
-test('pieces are put together as they are meant', async (t) => {
-  t.equal(
-    html`<b>${html`<i>${'a<b'}</i>`}</b>`.text,
-    '<b><i>a&lt;b</i></b>',
-    'what is HTML already is not escaped again',
-  );
+test('values in a template are joined according to their type', async (t) => {
+  t.equal(html`<b>${html`<i>${'a<b'}</i>`}</b>`.text, '<b><i>a&lt;b</i></b>', 'HTML is not escaped again');
   t.equal(
     html`${['a', html`<br>`, 1, null, ['<']]}`.text,
     'a<br>1&lt;',
-    'lists are joined, numbers written, null is nothing',
+    'lists are joined, numbers are written, and null is nothing',
   );
   t.equal(html`nothing to put in`.text, 'nothing to put in');
 });
 
-test('whatever the text, the escaped one holds no character that HTML gives a meaning to', async (t) => {
+test('escaped text contains no character with a meaning in HTML', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(

@@ -21,13 +21,13 @@ const generated = [
   ['docs/endpoints.md', endpointsPage],
 ] as const;
 for (const [path, generate] of generated) {
-  test(`${path} is what npm run docs makes of the code now`, async (t) => {
+  test(`${path} is what npm run docs generates from the current code`, async (t) => {
     const file = await readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
     t.equal(file, await generate());
   });
 }
 
-test('the document is valid OpenAPI 3.1, and a broken one is told from it', async (t) => {
+test('the document is valid OpenAPI 3.1, and a broken one is rejected', async (t) => {
   const endpoints = await resolvedEndpoints(document);
   t.ok(endpoints.length >= 6);
   const broken = { ...document, paths: { '/access-token': { post: { responses: { 200: { content: {} } } } } } };
@@ -36,12 +36,12 @@ test('the document is valid OpenAPI 3.1, and a broken one is told from it', asyn
 
 const isHead = (route: string): boolean => route.startsWith('HEAD ');
 
-test('every route of the application is in the document, and nothing else is', async (t) => {
+test('the document has every route of the application and no others', async (t) => {
   const routes = [...(await routesOfApp())];
   const documented = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  // A HEAD goes without saying where its GET is said.
+  // A HEAD route is implied by its GET.
   const [heads, others] = [routes.filter(isHead), routes.filter((route) => !isHead(route))];
   t.strictSame(documented.toSorted(), others.toSorted());
   t.ok(heads.length > 0 && heads.every((head) => documented.includes(head.replace('HEAD', 'GET'))), heads.join(', '));
@@ -71,7 +71,7 @@ test('every example fits its schema', async (t) => {
   t.ok(seen.includes('direct') && seen.includes('proxied') && seen.includes('upstream_timeout'));
 });
 
-test('every way to fail is in the document, under the status it is answered with', async (t) => {
+test('every error code is in the document, under the status it is answered with', async (t) => {
   t.strictSame(Object.keys(document.components.examples), Object.keys(PROBLEMS));
   const media = (await resolvedEndpoints(document)).flatMap(({ operation }) =>
     Object.entries(operation.responses).flatMap(([status, { content = {} }]) =>
@@ -87,17 +87,17 @@ test('every way to fail is in the document, under the status it is answered with
 
 const introduction: Introduction = { info: document.info, servers: document.servers, tags: document.tags };
 
-test('a route that nobody wrote about stops the generator', async (t) => {
+test('a route without notes stops the generator', async (t) => {
   const paths = { '/new': { get: { operationId: 'fresh', responses: { 200: { description: '' } } } } };
   t.throws(() => describe(paths, {}, introduction), { message: 'no notes on operation fresh: GET /new' });
 });
 
-test('notes on a route that is gone stop the generator', async (t) => {
+test('notes on a route that does not exist stop the generator', async (t) => {
   const notes = { gone: { credential: 'none', answer: { description: '' } } } as const;
   t.throws(() => describe({}, notes, introduction), { message: 'notes on operations that no route has: gone' });
 });
 
-test('a header or a parameter that nobody described stops the generator', async (t) => {
+test('an undescribed header or parameter stops the generator', async (t) => {
   const paths = { '/': { get: { operationId: 'a', responses: { 200: { description: '' } } } } };
   const withHeader = { a: { credential: 'none', answer: { description: '', headers: ['x-nobody'] } } } as const;
   t.throws(() => describe(paths, withHeader, introduction), { message: 'components.headers has no x-nobody' });
@@ -105,7 +105,7 @@ test('a header or a parameter that nobody described stops the generator', async 
   t.throws(() => describe(paths, withParameter, introduction), { message: 'components.parameters has no Nobody' });
 });
 
-test('parameters of the path stand before those of the notes', async (t) => {
+test('path parameters come before those of the notes', async (t) => {
   const id = { name: 'id', in: 'path', required: true, description: 'Which one.', schema: { type: 'string' } } as const;
   const paths = { '/{id}': { get: { operationId: 'one', parameters: [id], responses: { 200: { description: '' } } } } };
   const notes = { one: { credential: 'none', parameters: ['CartesiaVersion'], answer: { description: '' } } } as const;
@@ -115,7 +115,7 @@ test('parameters of the path stand before those of the notes', async (t) => {
   ]);
 });
 
-/** As Fastify itself announces them, the preflight handler aside. */
+/** The routes that Fastify itself announces, except the preflight handler. */
 async function routesOfApp(): Promise<ReadonlySet<string>> {
   const routes = new Set<string>();
   const watch = (message: unknown): void => {

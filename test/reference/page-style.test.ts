@@ -4,7 +4,7 @@ import { PAGE_STYLE } from '../../src/reference/page-style.ts';
 const [light = '', dark = ''] = [...PAGE_STYLE.text.matchAll(/:root \{([^}]*)\}/g)].map(([, block]) => block);
 const schemes = { light: tokens(light), dark: tokens(dark) };
 
-/** Text on what it stands on. */
+/** Text colours and the backgrounds they are used on. */
 const pairs = [
   ['ink', 'paper'],
   ['ink', 'panel'],
@@ -25,7 +25,7 @@ const pairs = [
 ] as const;
 
 for (const [scheme, colours] of Object.entries(schemes)) {
-  test(`text can be read in the ${scheme} colours`, async (t) => {
+  test(`text is readable in the ${scheme} colours`, async (t) => {
     for (const [text, ground] of pairs) {
       const ratio = contrast(colours.get(text) ?? '', colours.get(ground) ?? '');
       t.ok(ratio >= 4.5, `${text} on ${ground}: ${ratio.toFixed(1)}`);
@@ -33,13 +33,13 @@ for (const [scheme, colours] of Object.entries(schemes)) {
   });
 }
 
-test('every colour that is used is there', async (t) => {
+test('every colour that is used is defined', async (t) => {
   const used = [...PAGE_STYLE.text.matchAll(/var\(--([a-z-]+)\)/g)].map(([, name = '']) => name);
   t.strictSame(
     used.filter((name) => !new RegExp(`--${name}:`).test(light)),
     [],
   );
-  for (const name of schemes.light.keys()) t.ok(schemes.dark.has(name), `${name} in the dark`);
+  for (const name of schemes.light.keys()) t.ok(schemes.dark.has(name), `${name} in the dark scheme`);
 });
 
 function tokens(block: string): ReadonlyMap<string, string> {

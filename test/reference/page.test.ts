@@ -8,7 +8,7 @@ import { referencePage } from '../../src/reference/page.ts';
 const document = await loadOpenApiDocument();
 const page = referencePage(document);
 
-/** Start tags as written: name and the rest. */
+/** Start tags as written: name and attributes. */
 const tags = (markup: string): readonly { name: string; attributes: string }[] =>
   [...markup.matchAll(/<([a-z][a-z0-9]*)([^>]*)>/g)].map(([, name = '', attributes = '']) => ({ name, attributes }));
 
@@ -27,14 +27,14 @@ test('the page has every endpoint, every error, and a way to the first token', a
   t.match(page, escapeHtml("import Cartesia from '@cartesia/cartesia-js';"));
 });
 
-test('the page holds no script and loads nothing', async (t) => {
+test('the page contains no script and loads nothing', async (t) => {
   const allowed = new Set(
     'html head meta title style body a nav p ul li span code main header h1 h2 h3 h4 section article dl div dt dd details summary figure figcaption pre table thead tbody tr th td'.split(
       ' ',
     ),
   );
   for (const { name, attributes } of tags(page)) {
-    if (!allowed.has(name)) t.fail(`<${name}> has no business here`);
+    if (!allowed.has(name)) t.fail(`<${name}> is not allowed here`);
     if (/\s(?:src|srcset|style|on[a-z]+|action|background)\s*=/i.test(attributes)) t.fail(`<${name}${attributes}>`);
   }
   const targets = [...page.matchAll(/href="([^"]*)"/g)].map(([, href = '']) => href);
@@ -48,7 +48,7 @@ test('the page holds no script and loads nothing', async (t) => {
   t.notMatch(style, /@import|url\(|expression|<\//);
 });
 
-test('every link on the page leads somewhere, and every place has one name', async (t) => {
+test('every link on the page has a target, and every id is unique', async (t) => {
   const names = ids(page);
   t.equal(new Set(names).size, names.length, 'ids are unique');
   const links = [...page.matchAll(/href="#([^"]*)"/g)].map(([, id = '']) => id);
@@ -58,7 +58,7 @@ test('every link on the page leads somewhere, and every place has one name', asy
   );
 });
 
-test('the page says its language, its title and how wide it is, and its headings go down one step at a time', async (t) => {
+test('the page has language, title and viewport, and its heading levels go down one step at a time', async (t) => {
   t.match(page, /^<!doctype html>\n<html lang="en">/);
   t.match(page, '<meta name="viewport" content="width=device-width, initial-scale=1">');
   t.match(page, `<title>${document.info.title}: reference</title>`);
@@ -69,7 +69,7 @@ test('the page says its language, its title and how wide it is, and its headings
   });
 });
 
-test('what is opened on the page is closed, in order', async (t) => {
+test('every element that is opened is closed, in order', async (t) => {
   const open: string[] = [];
   for (const [, slash, name = ''] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)[^>]*>/g)) {
     if (name === 'meta') continue;
@@ -79,18 +79,18 @@ test('what is opened on the page is closed, in order', async (t) => {
   t.strictSame(open, []);
 });
 
-test('a document full of hostile text makes the same page with other words', async (t) => {
+test('a document full of hostile text gives the same page with other words', async (t) => {
   const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>\`</style>`;
   const dangerous = referencePage(poison(document, hostile));
-  t.ok(dangerous.split(escapeHtml('<script>alert(1)</script>')).length > 200, 'the text is there, to be read');
+  t.ok(dangerous.split(escapeHtml('<script>alert(1)</script>')).length > 200, 'the text is there, readable');
   t.notMatch(dangerous, /<script|<img|onerror=alert\(1\)>/);
-  const harmless = referencePage(poison(document, 'x`')); // a backtick too: it makes code of what follows
+  const harmless = referencePage(poison(document, 'x`')); // a backtick too: it turns the text after it into code
   const shapeOf = (markup: string) =>
     tags(markup).map(({ name, attributes }) => [name, attributes.match(/ [a-z]+="/g) ?? []]);
   t.strictSame(shapeOf(dangerous), shapeOf(harmless));
 });
 
-/** Puts the hostile text behind every text, name and path that a reader sees; what holds the document together stays. */
+/** Appends the hostile text to every text, name and path that a reader sees; the structure of the document stays. */
 function poison<T>(value: T, hostile: string, place?: string): T;
 function poison(value: unknown, hostile: string, place = ''): unknown {
   if (typeof value === 'string') return SHOWN.has(place) ? value + hostile : value;

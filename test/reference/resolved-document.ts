@@ -1,4 +1,4 @@
-// docs/openapi.json as tests look at it: every reference followed.
+// docs/openapi.json for tests, with every reference resolved.
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type {
   Example,
@@ -31,7 +31,7 @@ export interface ResolvedEndpoint {
   readonly operation: ResolvedOperation;
 }
 
-/** @throws Error for a document that is no OpenAPI 3.1 */
+/** @throws Error for a document that is not OpenAPI 3.1 */
 export async function resolvedEndpoints(document: OpenApiDocument): Promise<readonly ResolvedEndpoint[]> {
   const validator = new Validator();
   const { valid, errors } = await validator.validate(structuredClone({ ...document }));

@@ -16,7 +16,7 @@ test('GET /openapi.json serves the document without a credential', async (t) => 
   }
 });
 
-test('GET /docs serves the page, with leave to do nothing at all', async (t) => {
+test('GET /docs serves the page, with a content security policy that forbids everything but inline styles', async (t) => {
   const app = await buildApp(appParts());
   t.teardown(() => app.close());
   for (const round of ['first', 'second']) {
@@ -33,7 +33,7 @@ test('GET /docs serves the page, with leave to do nothing at all', async (t) => 
   }
 });
 
-test('the contract is bytes, made once: to ask for it again and again keeps nobody else waiting', async (t) => {
+test('document and page are serialized once, so that repeated requests delay nobody', async (t) => {
   const app = await buildApp(appParts());
   t.teardown(() => app.close());
   const payloads: unknown[] = [];
@@ -50,7 +50,7 @@ test('the contract is bytes, made once: to ask for it again and again keeps nobo
   }
 });
 
-test('the contract is for reading only', async (t) => {
+test('document and page are read-only', async (t) => {
   const app = await buildApp(appParts());
   t.teardown(() => app.close());
   for (const url of ['/openapi.json', '/docs']) {

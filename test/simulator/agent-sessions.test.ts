@@ -8,7 +8,7 @@ test('a session token opens one call of its agent', async (t) => {
   const token = sessions.create(SESSION);
   t.equal(sessions.take(token, 'agent_2', 0), null, 'not another agent');
   t.strictSame(sessions.take(token, 'agent_1', 999), SESSION);
-  t.equal(sessions.take(token, 'agent_1', 999), null, 'once');
+  t.equal(sessions.take(token, 'agent_1', 999), null, 'only once');
   t.equal(sessions.take('ast_other', 'agent_1', 0), null);
 });
 

@@ -1,11 +1,11 @@
-// What the tests of the simulator send: plain requests with a key and a version.
+// Sends the simulator plain requests with a key and a version.
 
 import type { Test } from 'tap';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts';
 
 export const VOICE = 'a0e99841-438c-4a64-b679-ae501e7d6091';
 
-/** A simulator that ends with its test. */
+/** A simulator that stops with its test. */
 export async function simulatorFor(t: Test, options: SimulatorOptions = {}): Promise<Simulator> {
   const simulator = await startSimulator({ tlsPort: null, ...options });
   t.teardown(() => simulator.close());
@@ -30,11 +30,11 @@ export interface Answer {
   readonly headers: Headers;
   readonly bytes: Buffer;
   readonly text: string;
-  /** The body as JSON, undefined where it is none. */
+  /** The body as JSON; undefined if it is not JSON. */
   readonly json: unknown;
 }
 
-/** One request and its whole answer. */
+/** Sends one request and reads its whole response. */
 export async function call(simulator: Simulator, target: string, options: CallOptions = {}): Promise<Answer> {
   const response = await open(simulator, target, options);
   const bytes = Buffer.from(await response.arrayBuffer());
@@ -42,7 +42,7 @@ export async function call(simulator: Simulator, target: string, options: CallOp
   return { status: response.status, headers: response.headers, bytes, text, json: jsonOf(text) };
 }
 
-/** One request, answered as far as its headers. `target`: `METHOD /path`. */
+/** Sends one request and resolves once the response headers arrive. `target`: `METHOD /path`. */
 export function open(simulator: Simulator, target: string, options: CallOptions = {}): Promise<Response> {
   const { credential = simulator.apiKey, version = '2026-08-14', json, signal } = options;
   const [method = 'GET', path = '/'] = target.split(' ');
@@ -73,7 +73,7 @@ export function generation(changes: Readonly<Record<string, unknown>> = {}): Rea
   };
 }
 
-/** Speech of the simulator as a WAV file. */
+/** Speech synthesized by the simulator, as a WAV file. */
 export async function recording(simulator: Simulator, transcript: string): Promise<Buffer<ArrayBuffer>> {
   const output_format = { container: 'wav', encoding: 'pcm_s16le', sample_rate: 16_000 };
   const answer = await call(simulator, 'POST /tts/bytes', { json: generation({ transcript, output_format }) });
@@ -81,7 +81,7 @@ export async function recording(simulator: Simulator, transcript: string): Promi
   return Buffer.from(answer.bytes);
 }
 
-/** A form with files where the value is bytes. */
+/** A form; byte values become files. */
 export function form(fields: Readonly<Record<string, string | Uint8Array<ArrayBuffer> | readonly string[]>>): FormData {
   const data = new FormData();
   for (const [name, value] of Object.entries(fields)) {

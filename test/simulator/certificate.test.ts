@@ -26,7 +26,7 @@ test('two certificates share neither key nor serial number', async (t) => {
   t.not(first?.fingerprint256, second?.fingerprint256);
 });
 
-test('a client that trusts the certificate gets through, by name and by address; another does not', async (t) => {
+test('a client that trusts the certificate can connect by name and by address; another cannot', async (t) => {
   const simulator = await startSimulator({ port: null });
   t.teardown(() => simulator.close());
   const { port } = new URL(simulator.tlsUrl);
@@ -44,7 +44,7 @@ test('a client that trusts the certificate gets through, by name and by address;
   t.equal(await status('localhost'), 'DEPTH_ZERO_SELF_SIGNED_CERT');
 });
 
-test('a certificate can be brought along', async (t) => {
+test('a certificate may be supplied', async (t) => {
   const tls = createCertificate(Date.now());
   const simulator = await startSimulator({ port: null, tls });
   t.teardown(() => simulator.close());

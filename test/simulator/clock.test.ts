@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { Clock } from '../../src/simulator/clock.ts';
 
-test('the clock is its source plus what it was moved', async (t) => {
+test('the clock is its source plus the time it was advanced', async (t) => {
   const clock = new Clock(() => 1_000);
   clock.advance(500);
   clock.advance(-100);
@@ -9,7 +9,7 @@ test('the clock is its source plus what it was moved', async (t) => {
   t.equal(clock.offsetMs, 400);
 });
 
-test('moving the clock fires the timers that became due, in order, and no others', async (t) => {
+test('advancing the clock fires the timers that are due, in order, and no others', async (t) => {
   const clock = new Clock();
   t.teardown(() => clock.stop());
   const fired: string[] = [];
@@ -22,7 +22,7 @@ test('moving the clock fires the timers that became due, in order, and no others
   t.strictSame(fired, ['one minute', 'five minutes']);
 });
 
-test('a timer that was cancelled, or a stopped clock, stays silent', async (t) => {
+test('a cancelled timer does not fire, nor does any on a stopped clock', async (t) => {
   const clock = new Clock();
   let fired = 0;
   const cancel = clock.after(10, () => {
@@ -38,7 +38,7 @@ test('a timer that was cancelled, or a stopped clock, stays silent', async (t) =
   t.equal(fired, 0);
 });
 
-test('a timer also fires by itself when its time comes', async (t) => {
+test('a timer also fires on its own when it is due', async (t) => {
   const clock = new Clock();
   // The timer of the clock does not keep the process alive, so something else has to.
   const alive = setInterval(() => {}, 1_000);
@@ -46,7 +46,7 @@ test('a timer also fires by itself when its time comes', async (t) => {
   await t.resolves(new Promise<void>((resolve) => void clock.after(1, resolve)), 'fired');
 });
 
-test('a timer may start another one while the clock is being moved', async (t) => {
+test('a timer may start another one while the clock is being advanced', async (t) => {
   const clock = new Clock();
   t.teardown(() => clock.stop());
   const fired: string[] = [];

@@ -13,7 +13,7 @@ function collector() {
   return { io: { stdout: stream, stderr: stream }, text: () => text };
 }
 
-test('the command says where it listens, which key it takes, and how to try it', async (t) => {
+test('the command prints where it listens, which key it accepts, and how to try it', async (t) => {
   const { io, text } = collector();
   const file = join(t.testdir(), 'ca.pem');
   const argv = [
@@ -69,17 +69,17 @@ test('the printed examples work', async (t) => {
   }
   t.match(JSON.parse(outputs[0] ?? ''), { ok: true });
   t.match(JSON.parse(outputs[1] ?? ''), { token: /^ey/ });
-  t.match(JSON.parse(outputs[3] ?? ''), { text: 'Hello.' }, 'what was spoken is heard');
+  t.match(JSON.parse(outputs[3] ?? ''), { text: 'Hello.' }, 'the spoken text is transcribed');
 });
 
-test('help starts nothing', async (t) => {
+test('--help starts nothing', async (t) => {
   const { io, text } = collector();
   const simulator = await runSimulate(['--help'], io);
   await simulator.close();
   t.equal(text(), SIMULATE_USAGE);
 });
 
-test('wrong usage is told apart from failure, and starts nothing', async (t) => {
+test('wrong usage is distinguished from failure, and starts nothing', async (t) => {
   const cases: readonly [argv: string[], message: RegExp][] = [
     [['--plan', 'gold'], /^--plan must be one of free, pro, startup, scale\n\nUsage: /],
     [['--port', 'x'], /^--port must be a port from 0 to 65535\n/],
@@ -106,8 +106,8 @@ test('a port in use is a failure, not wrong usage', async (t) => {
   await t.rejects(runSimulate(['--port', port, '--tls-port', '0'], io), { code: 'EADDRINUSE' });
 });
 
-test('several at a time need no port for TLS named', async (t) => {
-  // The usual one is in use now, whoever has it.
+test('several simulators can run at once without naming a TLS port', async (t) => {
+  // The default port is now in use, whoever has it.
   const other = createServer().listen(8788, '127.0.0.1');
   await once(other, 'listening').catch(() => {});
   t.teardown(() => other.close());
@@ -118,10 +118,10 @@ test('several at a time need no port for TLS named', async (t) => {
   t.match(port, /^\d+$/);
   t.not(port, '8788');
   const named = ['--port', '0', '--tls-port', String(port)];
-  await t.rejects(runSimulate(named, io), { code: 'EADDRINUSE' }, 'one that is named is that one or none');
+  await t.rejects(runSimulate(named, io), { code: 'EADDRINUSE' }, 'a named port is used or the command fails');
 });
 
-test('a certificate that cannot be written ends the command, and nothing goes on listening', async (t) => {
+test('a certificate that cannot be written ends the command, and nothing keeps listening', async (t) => {
   const argv = ['simulate', '--port', '0', '--tls-port', '0', '--ca-file', `${t.testdir({})}/none/ca.pem`];
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], {

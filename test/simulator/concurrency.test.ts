@@ -7,13 +7,13 @@ test('slots are granted up to the limit, which may change at any time', async (t
   const first = concurrency.take('tts');
   t.ok(first);
   t.equal(concurrency.take('tts'), null);
-  t.ok(concurrency.take('stt'), 'kinds are counted apart');
+  t.ok(concurrency.take('stt'), 'kinds are counted separately');
   limits.tts = 2;
   t.ok(concurrency.take('tts'));
   t.strictSame(concurrency.counters().tts, { active: 2, highWater: 2, granted: 2, refused: 1 });
 });
 
-test('releasing a slot twice frees one', async (t) => {
+test('releasing a slot twice frees only one', async (t) => {
   const concurrency = new Concurrency(() => ({ tts: 2, stt: 0, agents: 0, ttsSockets: 0 }));
   const first = concurrency.take('tts');
   concurrency.take('tts');
@@ -22,7 +22,7 @@ test('releasing a slot twice frees one', async (t) => {
   t.equal(concurrency.counters().tts.active, 1);
 });
 
-test('a reset forgets the past and keeps what is open', async (t) => {
+test('a reset clears the history and keeps what is open', async (t) => {
   const concurrency = new Concurrency(() => ({ tts: 2, stt: 0, agents: 0, ttsSockets: 0 }));
   concurrency.take('tts');
   concurrency.take('tts')?.release();

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { call, generation, simulatorFor } from './call.ts';
 
-test('a key counts in either header, in any case', async (t) => {
+test('a key is accepted in either header, in any case', async (t) => {
   const simulator = await simulatorFor(t, { apiKeys: ['sk_car_one', 'sk_car_two.secret'] });
   const headers: readonly Record<string, string>[] = [
     { authorization: 'Bearer sk_car_one' },
@@ -16,7 +16,7 @@ test('a key counts in either header, in any case', async (t) => {
   }
 });
 
-test('a credential in the query, in another scheme or of an unknown key does not count', async (t) => {
+test('a credential in the query, in another scheme or with an unknown key is refused', async (t) => {
   const simulator = await simulatorFor(t);
   const cases: readonly [target: string, headers: Record<string, string>][] = [
     ['GET /voices?api_key=sk_car_simulated', {}],
@@ -36,7 +36,7 @@ test('a credential in the query, in another scheme or of an unknown key does not
   }
 });
 
-test('two credentials that differ are refused, or the first counts: a setting', async (t) => {
+test('two different credentials are refused, or the first is used, depending on a setting', async (t) => {
   const simulator = await simulatorFor(t);
   const headers = { 'x-api-key': simulator.apiKey };
   const both = () =>
@@ -55,7 +55,7 @@ test('admin keys and standard keys are not interchangeable', async (t) => {
   t.equal((await call(simulator, 'POST /tts/bytes', { ...admin, json: generation() })).status, 403);
 });
 
-test('a key that is withdrawn while it runs counts no more', async (t) => {
+test('a key withdrawn at run time is no longer accepted', async (t) => {
   const simulator = await simulatorFor(t);
   t.equal((await call(simulator, 'GET /voices')).status, 200);
   simulator.settings.apiKeys = ['sk_car_next'];

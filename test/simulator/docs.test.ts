@@ -1,4 +1,4 @@
-// docs/simulator.md says what is there, and nothing else.
+// docs/simulator.md must list exactly what the simulator has.
 
 import { readFileSync } from 'node:fs';
 import { test } from 'tap';
@@ -55,7 +55,7 @@ test('every option is listed', async (t) => {
   t.strictSame(listed.sort(), [...SIMULATE_USAGE.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, option]) => option).sort());
 });
 
-test('every endpoint that is named exists', async (t) => {
+test('every endpoint named in the document exists', async (t) => {
   const known = new Set(ROUTES.map(({ method, path }) => `${method} ${path}`));
   const named = [...section('What it does').matchAll(/`((?:GET|POST) \/[\w/{}-]*)`/g)].map(
     ([, endpoint = '']) => endpoint,
@@ -64,7 +64,7 @@ test('every endpoint that is named exists', async (t) => {
   for (const endpoint of named) t.ok(known.has(endpoint), endpoint);
 });
 
-test('every WebSocket that is named asks for a credential', async (t) => {
+test('every WebSocket named in the document requires a credential', async (t) => {
   const simulator = await simulatorFor(t);
   const rows = section('What it does').match(/^\| `WS .*$/gm) ?? [];
   const paths = rows.flatMap((row) => [...row.matchAll(/`(?:WS )?(\/[\w/{}-]+)`/g)].map(([, path = '']) => path));

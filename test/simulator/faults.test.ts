@@ -7,7 +7,7 @@ import { exchange, head } from './raw-client.ts';
 
 const STATUS_BODY = '{"ok":true,"version":"2026-08-14"}';
 
-test('the first rule that matches applies, as often as it may', async (t) => {
+test('the first matching rule applies, as often as it may', async (t) => {
   const faults = new Faults();
   const once_ = faults.add({ match: { path: '/a' }, times: 1, action: { type: 'hang' } });
   const posts = faults.add({ match: { method: 'POST' }, action: { type: 'refuse' } });
@@ -26,7 +26,7 @@ test('the first rule that matches applies, as often as it may', async (t) => {
   t.strictSame(faults.list(), []);
 });
 
-test('rules for connections do not touch requests, and the other way round', async (t) => {
+test('rules for connections do not affect requests, and vice versa', async (t) => {
   const faults = new Faults();
   faults.add({ match: {}, action: { type: 'refuse', at: 'accept' } });
   t.equal(faults.takeForRequest({ method: 'GET', path: '/' }), null);
@@ -37,7 +37,7 @@ test('rules for connections do not touch requests, and the other way round', asy
 });
 
 for (const secure of [false, true]) {
-  const name = secure ? 'over TLS' : 'in the clear';
+  const name = secure ? 'over TLS' : 'without TLS';
 
   test(`every way a connection can fail, ${name}`, async (t) => {
     const simulator = await simulatorFor(t, { tlsPort: 0 });
@@ -72,7 +72,7 @@ for (const secure of [false, true]) {
     t.match(await fail({ type: 'garbage', bytes: new Uint8Array([0x15, 0x03]) }), { text: '\x15\x03', end: 'FIN' });
   });
 
-  test(`a dripping answer is the whole answer, byte by byte, ${name}`, async (t) => {
+  test(`a dripping response is the whole response, byte by byte, ${name}`, async (t) => {
     const simulator = await simulatorFor(t, { tlsPort: 0 });
     for (const part of ['headers', 'body'] as const) {
       simulator.faults.add({ match: {}, times: 1, action: { type: 'drip', part, intervalMs: 1 } });
@@ -88,7 +88,7 @@ for (const secure of [false, true]) {
   });
 }
 
-test('a request that hangs is never answered, until its client leaves', async (t) => {
+test('a request that hangs is never answered, and ends when its client leaves', async (t) => {
   const simulator = await simulatorFor(t);
   simulator.faults.add({ match: { path: '/' }, action: { type: 'hang' } });
   const controller = new AbortController();
@@ -101,7 +101,7 @@ test('a request that hangs is never answered, until its client leaves', async (t
   t.match(ended, { outcome: 'aborted', status: null });
 });
 
-test('a connection that hangs at accept does not even greet', async (t) => {
+test('a connection that hangs at accept sends nothing at all', async (t) => {
   const simulator = await simulatorFor(t, { tlsPort: 0 });
   simulator.faults.add({ match: {}, times: 1, action: { type: 'hang', at: 'accept' } });
   const socket = connect(Number(new URL(simulator.tlsUrl).port), '127.0.0.1');
@@ -116,7 +116,7 @@ test('a connection that hangs at accept does not even greet', async (t) => {
   t.equal(heard, 0);
 });
 
-test('a late answer is the ordinary one', async (t) => {
+test('a delayed response is the ordinary one', async (t) => {
   const simulator = await simulatorFor(t, { settings: { latency: { connectMs: 20 } } });
   simulator.faults.add({ match: {}, times: 1, action: { type: 'delay', ms: 30 } });
   const began = performance.now();
@@ -124,7 +124,7 @@ test('a late answer is the ordinary one', async (t) => {
   t.ok(performance.now() - began >= 49);
 });
 
-test('an answer can be anything with a status, in the form of the version', async (t) => {
+test('an answer fault can send any status, in the error form of the version', async (t) => {
   const simulator = await simulatorFor(t);
   simulator.faults.add({
     match: {},
@@ -149,7 +149,7 @@ test('an answer can be anything with a status, in the form of the version', asyn
   t.equal(legacy.headers.get('content-type'), 'text/plain; charset=utf-8');
 });
 
-test("an answer can be a load balancer's page, or any body", async (t) => {
+test("an answer fault can send a load balancer's page, or any body", async (t) => {
   const simulator = await simulatorFor(t);
   simulator.faults.add({
     match: {},
@@ -163,7 +163,7 @@ test("an answer can be a load balancer's page, or any body", async (t) => {
   t.strictSame((await call(simulator, 'POST /access-token')).json, { token: 7 });
 });
 
-test('fields can be added to an error and taken away', async (t) => {
+test('error fields can be added and removed', async (t) => {
   const simulator = await simulatorFor(t);
   const fields = { request_id: undefined, error_code: 'some_future_code', extra_field: { a: 1 } };
   simulator.faults.add({ match: {}, action: { type: 'answer', status: 400, title: 'T', message: 'M', fields } });
@@ -175,7 +175,7 @@ test('fields can be added to an error and taken away', async (t) => {
   });
 });
 
-test('an error can repeat the credential, to test what leaks', async (t) => {
+test('an error can echo the credential, for tests of leaks', async (t) => {
   const simulator = await simulatorFor(t);
   simulator.faults.add({ match: {}, action: { type: 'answer', status: 401, echoAuthorization: true } });
   const answer = await call(simulator, 'GET /');
@@ -185,7 +185,7 @@ test('an error can repeat the credential, to test what leaks', async (t) => {
   t.equal(keyed.headers.get('x-echo-authorization'), 'sk_car_k');
 });
 
-test('a redirect and a huge header', async (t) => {
+test('an answer can be a redirect, or have a huge header', async (t) => {
   const simulator = await simulatorFor(t);
   simulator.faults.add({ match: {}, times: 1, action: { type: 'redirect', location: 'http://127.0.0.1:9/' } });
   const redirect = await call(simulator, 'POST /access-token');
@@ -195,7 +195,7 @@ test('a redirect and a huge header', async (t) => {
   t.equal((await call(simulator, 'GET /')).headers.get('x-big')?.length, 9_000);
 });
 
-test('a fault in the middle of a chunked body cannot be taken for its end', async (t) => {
+test('a fault in the middle of a chunked body is not mistaken for its end', async (t) => {
   const simulator = await simulatorFor(t);
   for (const action of [
     { type: 'half_close', at: 'body', afterBodyBytes: 1_000 },

@@ -1,5 +1,4 @@
-// Every published payload of HTTP and SSE is produced or accepted by the simulator, in the versions it belongs to.
-// The payloads of WebSockets have their own test.
+// The simulator sends or accepts every published HTTP and SSE payload in its versions. WebSocket payloads have their own test.
 
 import { readFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
@@ -17,7 +16,7 @@ interface Fixture {
   readonly version_below: string | null;
 }
 
-/** How to make the simulator answer with a fixture. */
+/** How to make the simulator send a fixture. */
 interface Scenario {
   readonly settings?: SettingsPatch;
   readonly fault?: FaultRule;
@@ -30,10 +29,10 @@ const { fixtures } = JSON.parse(readFileSync(new URL('index.json', FOLDER), 'utf
   fixtures: readonly Fixture[];
 };
 
-/** Published versions, one that is no date, and none at all. */
+/** The published versions, one that is not a date, and none. */
 const VERSIONS = ['2024-06-10', '2024-11-13', '2025-04-16', '2025-11-04', '2026-03-01', '2026-08-14', 'latest', null];
 
-/** Whether a fixture belongs to a version; what names no date counts as older than all. */
+/** Whether a fixture belongs to a version; a version that is not a date counts as the oldest. */
 function belongs({ version_min: from, version_below: below }: Fixture, version: string | null): boolean {
   const date = version === null || version === 'latest' ? '0000-00-00' : version;
   return (from === null || date >= from) && (below === null || date < below);
@@ -59,7 +58,7 @@ const UNEXPECTED = {
   message: 'An unexpected error occurred, please contact support@cartesia.ai if the problem persists.',
 };
 
-/** What causes each error, whatever its form. */
+/** What causes each error, in any form. */
 const ERRORS: Readonly<Record<string, Scenario>> = {
   concurrency_limited: { ...speech(), settings: { limits: { tts: 0 } } },
   quota_exceeded: { ...speech(), settings: { credits: 0 } },
@@ -167,7 +166,7 @@ const ANSWERS: Readonly<Record<string, Scenario>> = {
   },
 };
 
-/** Where the index says less than the payload does: the answer of /stt changed its shape. */
+/** The index says less than the payload for /stt, whose response changed its shape. */
 const ONLY_IN: Readonly<Record<string, (version: string | null) => boolean>> = {
   'http.stt.response.json': (version) => version === null || version >= '2026-03-01',
   'http.stt.response.no-type.json': (version) => version !== null && version < '2026-03-01',
@@ -188,7 +187,7 @@ async function answerOf(t: Test, scenario: Scenario, version: string | null): Pr
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
-/** A JSON value whose ids, audio and times are replaced by their kind, so that only form and wording remain. */
+/** A JSON value with ids, audio and times replaced by their types, so that only form and wording remain. */
 function withoutChance(key: string, value: unknown): unknown {
   if (key === 'token' && typeof value === 'string') return tokenForm(value);
   if (key === 'data' && typeof value === 'string') return 'base64';
@@ -200,7 +199,7 @@ function withoutChance(key: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutChance(name, item)]));
 }
 
-/** The kind of a list's items: how many there are depends on the text that is spoken. */
+/** The distinct types of a list's items; the number of items depends on the spoken text. */
 function kindsOf(value: unknown): unknown {
   if (!Array.isArray(value) || value.length === 0) return value;
   const kinds = value.map((item: unknown) =>
@@ -209,7 +208,7 @@ function kindsOf(value: unknown): unknown {
   return [...new Set(kinds)];
 }
 
-/** Names of the claims and the life, not their values. */
+/** The names of the claims and the lifetime, without the claims' values. */
 function tokenForm(token: string): unknown {
   const [header, claims] = token.split('.').map((part, index) => {
     if (index > 1) return {};
@@ -227,7 +226,7 @@ function tokenForm(token: string): unknown {
   };
 }
 
-/** An event stream as the lines around its events and the events themselves; repeated chunks count once. */
+/** An event stream as its events and the text around them; repeated chunks are counted once. */
 function streamForm(text: string): unknown {
   const parts = text.split(/(?<=\r?\n\r?\n)/).map((part) => {
     const match = /^((?:event: \w+\r?\n)?data: )(.*?)((?:\r?\n)+)$/s.exec(part);
@@ -241,7 +240,7 @@ function streamForm(text: string): unknown {
 const answered = fixtures.filter(({ transport, direction }) => transport !== 'ws' && direction === 'server');
 const accepted = fixtures.filter(({ transport, direction }) => transport !== 'ws' && direction === 'client');
 
-test('all 49 payloads of HTTP and SSE are looked at', async (t) => {
+test('all 49 HTTP and SSE payloads are checked', async (t) => {
   t.equal(answered.length + accepted.length, 49);
   t.strictSame(
     answered.filter(({ file }) => scenarioOf(file) === undefined),
@@ -251,7 +250,7 @@ test('all 49 payloads of HTTP and SSE are looked at', async (t) => {
 
 for (const fixture of answered) {
   const { file } = fixture;
-  test(`${file} is what the simulator answers`, async (t) => {
+  test(`${file} is what the simulator sends`, async (t) => {
     const expected = readFileSync(new URL(file, FOLDER), 'utf8');
     const scenario = scenarioOf(file);
     if (scenario === undefined) throw new Error('there is no scenario');
@@ -268,7 +267,7 @@ for (const fixture of answered) {
   });
 
   if (fixture.version_min === null && fixture.version_below === null) continue;
-  test(`${file} is not answered in versions it does not belong to`, async (t) => {
+  test(`${file} is not sent in versions to which it does not belong`, async (t) => {
     const scenario = scenarioOf(file);
     if (scenario === undefined) throw new Error('there is no scenario');
     for (const version of VERSIONS.filter((candidate) => !belongs(fixture, candidate))) {

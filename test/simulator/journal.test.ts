@@ -15,7 +15,7 @@ const ARRIVAL = {
   headers: {},
 } as const;
 
-test('a request is noted with all that a test could ask for', async (t) => {
+test('a request is recorded with everything that a test may need', async (t) => {
   const simulator = await simulatorFor(t, { now: () => 1_000 });
   const json = generation();
   await call(simulator, 'POST /tts/bytes?a=1&a=2&b=%20', { json, headers: { 'X-Custom': 'One' } });
@@ -35,7 +35,7 @@ test('a request is noted with all that a test could ask for', async (t) => {
     body: JSON.stringify(json),
     bytesIn: JSON.stringify(json).length,
   });
-  t.ok(entry?.rawHeaders.includes('X-Custom'), 'names as they were sent');
+  t.ok(entry?.rawHeaders.includes('X-Custom'), 'names as sent');
   t.ok((entry?.bytesOut ?? 0) > 10_000);
   t.strictSame(simulator.journal.entries({ path: '/stt' }), []);
   simulator.journal.clear();
@@ -51,7 +51,7 @@ test('requests on one connection carry its number', async (t) => {
   t.not(first, third);
 });
 
-test('the oldest entries make room', async (t) => {
+test('the oldest entries are dropped', async (t) => {
   const journal = new Journal(() => LIMITS);
   for (const url of ['/1', '/2', '/3', '/4']) journal.open({ ...ARRIVAL, url });
   t.strictSame(
@@ -60,7 +60,7 @@ test('the oldest entries make room', async (t) => {
   );
 });
 
-test('frames are kept with their kind and cut text, or only counted', async (t) => {
+test('frames are kept with their kind and truncated text, or only counted', async (t) => {
   const limits = { ...LIMITS };
   const journal = new Journal(() => limits);
   const entry = journal.open({ ...ARRIVAL, url: '/' });
@@ -78,7 +78,7 @@ test('frames are kept with their kind and cut text, or only counted', async (t) 
   t.strictSame([entry.bytesIn, entry.bytesOut], [110, 8]);
 });
 
-test('a long body is cut, and its length still known', async (t) => {
+test('a long body is truncated, but its full length is counted', async (t) => {
   const journal = new Journal(() => LIMITS);
   const entry = journal.open({ ...ARRIVAL, url: '/' });
   journal.received(entry, Buffer.from('12345'));
@@ -87,14 +87,14 @@ test('a long body is cut, and its length still known', async (t) => {
   t.strictSame([entry.body, entry.bytesIn], ['12345678', 14]);
 });
 
-test('an entry can be waited for, before and after it came', async (t) => {
+test('an entry can be waited for before and after it arrives', async (t) => {
   const journal = new Journal(() => LIMITS);
   const coming = journal.waitFor({ path: '/x' });
   const entry = journal.open({ ...ARRIVAL, url: '/x?y=1' });
   journal.update(entry, { status: 101 });
   journal.update(entry, { outcome: 'completed' });
   journal.update(entry, { outcome: 'aborted' });
-  t.equal((await coming).outcome, 'completed', 'the first outcome stands');
+  t.equal((await coming).outcome, 'completed', 'the first outcome is kept');
   t.equal((await journal.waitFor({ method: 'GET', path: '/x' })).status, 101);
   await t.rejects(
     journal.waitFor({ path: '/never' }, undefined, { timeoutMs: 5 }),
@@ -102,7 +102,7 @@ test('an entry can be waited for, before and after it came', async (t) => {
   );
 });
 
-test('a target is split into path and query, whatever its form', async (t) => {
+test('a target of any form is split into path and query', async (t) => {
   t.strictSame(splitTarget('/a/b?c=d?e'), ['/a/b', 'c=d?e']);
   t.strictSame(splitTarget('/'), ['/', '']);
   t.strictSame(splitTarget('?x=1'), ['/', 'x=1']);
@@ -111,7 +111,7 @@ test('a target is split into path and query, whatever its form', async (t) => {
   t.strictSame(splitTarget('//host/a'), ['//host/a', '']);
 });
 
-test('frames beyond the memory they may take push out the oldest', async (t) => {
+test('frames beyond the memory limit push out the oldest', async (t) => {
   const journal = new Journal(() => ({ ...LIMITS, frameBytes: 1_000 }));
   const [first, second] = ['/first', '/second'].map((url) => journal.open({ ...ARRIVAL, url }));
   if (first === undefined || second === undefined) throw new Error('two entries were opened');
@@ -120,7 +120,7 @@ test('frames beyond the memory they may take push out the oldest', async (t) => 
   t.strictSame(
     first.frames.map(({ at }) => at),
     [2, 3],
-    'the older half of the oldest entry made room',
+    "the older half of the oldest entry's frames was dropped",
   );
   t.equal(second.frames.length, 2);
 });

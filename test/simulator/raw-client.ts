@@ -1,4 +1,4 @@
-// A client without a library, for tests that look at bytes and at how a connection ends.
+// A client without an HTTP library, for tests of bytes and of how a connection ends.
 
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -7,11 +7,11 @@ import type { Simulator } from '../../src/simulator/simulator.ts';
 export interface RawAnswer {
   /** Everything received, as Latin-1. */
   readonly text: string;
-  /** How it ended: FIN, or the code of the error. */
+  /** How the connection ended: FIN, or the error code. */
   readonly end: string;
 }
 
-/** Sends a request head as it is, and collects what comes until the connection ends. */
+/** Sends a raw request head and collects the response until the connection ends. */
 export function exchange(
   simulator: Simulator,
   head: string,

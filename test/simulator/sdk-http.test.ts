@@ -1,4 +1,4 @@
-// The official SDKs against the simulator over HTTP: nothing but their base URL is changed.
+// The official SDKs against the simulator over HTTP, with only their base URL changed.
 
 import { APIConnectionError, APIError, Cartesia } from '@cartesia/cartesia-js';
 import { APIError as APIError3, Cartesia as Cartesia3 } from 'cartesia-js-3';
@@ -12,7 +12,7 @@ import { recording, simulatorFor, VOICE } from './call.ts';
 
 const SDKS = [
   { name: '4.2.0', Client: Cartesia, SdkError: APIError, version: '2026-08-14', structured: true },
-  // Its methods used here are those of 4.2.0; only its types of voices and models are other unions.
+  // The methods used here are those of 4.2.0; only its union types of voices and models differ.
   {
     name: '3.5.1',
     Client: Cartesia3 as unknown as typeof Cartesia,
@@ -33,7 +33,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     credential: { apiKey?: string; token?: string } = { apiKey: simulator.apiKey },
   ) => new Client({ baseURL: simulator.url, maxRetries: 0, ...credential });
 
-  test(`${name}: a key mints a token, and the token speaks`, async (t) => {
+  test(`${name}: a key mints a token, and the token can synthesize speech`, async (t) => {
     const simulator = await simulatorFor(t);
     const { token } = await clientOf(simulator).accessToken.create({ grants: { tts: true }, expires_in: 60 });
     const response = await clientOf(simulator, { token }).tts.generate({ ...SPEECH, output_format: WAV });
@@ -41,11 +41,11 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     const heard = await readRecording(Buffer.from(await response.arrayBuffer()));
     t.equal(heard && transcribe(heard.samples, heard.sampleRate).text, TEXT);
     const [minted, spoken] = simulator.journal.entries();
-    t.equal(minted?.headers['cartesia-version'], version, 'the version the SDK sends');
+    t.equal(minted?.headers['cartesia-version'], version, 'the version that the SDK sends');
     t.match(spoken?.headers, { authorization: `Bearer ${token}`, accept: 'audio/wav' });
   });
 
-  test(`${name}: speech as events, with the times of words`, async (t) => {
+  test(`${name}: speech arrives as events with word times`, async (t) => {
     const simulator = await simulatorFor(t);
     const stream = await clientOf(simulator).tts.generateSSE({ ...SPEECH, output_format: RAW, add_timestamps: true });
     const audio: Buffer[] = [];
@@ -74,7 +74,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     }
   });
 
-  test(`${name}: an error in the middle of events is an event, not an exception`, async (t) => {
+  test(`${name}: an error during the events is an event, not an exception`, async (t) => {
     const simulator = await simulatorFor(t);
     simulator.faults.add({ match: {}, action: { type: 'error_event', afterEvents: 1, problem: 'unexpected' } });
     const events = [];
@@ -85,7 +85,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.match(events[1], structured ? { type: 'error', status_code: 500, title: 'Unexpected error' } : legacy);
   });
 
-  test(`${name}: a recording becomes text`, async (t) => {
+  test(`${name}: a recording is transcribed`, async (t) => {
     const simulator = await simulatorFor(t);
     const file = new File([await recording(simulator, TEXT)], 'hello.wav');
     const { token } = await clientOf(simulator).accessToken.create({ grants: { stt: true }, expires_in: 60 });
@@ -102,7 +102,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     );
   });
 
-  test(`${name}: raw audio becomes text where its encoding is named`, async (t) => {
+  test(`${name}: raw audio is transcribed if its encoding is given`, async (t) => {
     const simulator = await simulatorFor(t);
     const response = await clientOf(simulator).tts.generate({ ...SPEECH, output_format: RAW });
     const file = new File([Buffer.from(await response.arrayBuffer())], 'hello.raw');
@@ -123,7 +123,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.equal((await clientOf(simulator).voices.get(VOICE)).id, VOICE);
   });
 
-  test(`${name}: a recording is spoken again in another voice`, async (t) => {
+  test(`${name}: a recording is converted to another voice`, async (t) => {
     const simulator = await simulatorFor(t);
     const clip = new File([await recording(simulator, TEXT)], 'clip.wav');
     const wish = {
@@ -140,7 +140,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.equal(heard && transcribe(heard.samples, heard.sampleRate).text, TEXT);
   });
 
-  test(`${name}: each status becomes its class, with the message of the version's form`, async (t) => {
+  test(`${name}: each status becomes its error class, with the message of the version's form`, async (t) => {
     const simulator = await simulatorFor(t);
     const cases = [
       [400, 'BadRequestError'],
@@ -176,7 +176,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     }
   });
 
-  test(`${name}: real refusals arrive as such`, async (t) => {
+  test(`${name}: the simulator's own refusals arrive with their status`, async (t) => {
     const simulator = await simulatorFor(t);
     const speak = (client: Cartesia) => client.tts.generate({ ...SPEECH, output_format: WAV });
     const statusOf = (result: Promise<unknown>) =>
@@ -193,7 +193,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.equal(await statusOf(speak(clientOf(simulator))), 429);
   });
 
-  test(`${name}: what is retried, and how often`, async (t) => {
+  test(`${name}: some statuses are retried twice, and x-should-retry overrides the choice`, async (t) => {
     const simulator = await simulatorFor(t);
     const triesFor = async (action: Partial<AnswerFault>) => {
       simulator.journal.clear();
@@ -212,7 +212,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.strictSame(counts, ['0', '1', '2']);
   });
 
-  test(`${name}: a broken connection is retried, and then an error of its own`, async (t) => {
+  test(`${name}: a broken connection is retried, and then becomes an APIConnectionError`, async (t) => {
     const simulator = await simulatorFor(t);
     simulator.faults.add({ match: { path: '/access-token' }, times: 1, action: { type: 'refuse' } });
     const client = new Client({ apiKey: simulator.apiKey, baseURL: simulator.url, maxRetries: 1 });
@@ -224,7 +224,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
     t.equal((error as Error).constructor.name, APIConnectionError.name);
   });
 
-  test(`${name}: a page of a load balancer is the message, not an object`, async (t) => {
+  test(`${name}: a load balancer's page becomes the message, without an error object`, async (t) => {
     const simulator = await simulatorFor(t);
     simulator.faults.add({ match: {}, action: { type: 'answer', status: 502, html: true, title: 'Bad Gateway' } });
     const error = await clientOf(simulator)
@@ -234,7 +234,7 @@ for (const { name, Client, SdkError, version, structured } of SDKS) {
   });
 }
 
-test('4.2.0: with a key and a token HTTP sends the key', async (t) => {
+test('4.2.0: given a key and a token, HTTP sends the key', async (t) => {
   const simulator = await simulatorFor(t);
   const client = new Cartesia({ baseURL: simulator.url, apiKey: simulator.apiKey, token: 'x.y.z' });
   await client.voices.list();

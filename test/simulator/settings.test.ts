@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { configure, defaultSettings, PLAN_LIMITS, PLANS, SettingsError } from '../../src/simulator/settings.ts';
 
-test('each plan has the published limits, and ten sockets for each generation', async (t) => {
+test('each plan has the published limits, and ten sockets per generation', async (t) => {
   t.strictSame(
     PLANS.map((plan) => [plan, PLAN_LIMITS[plan].tts, PLAN_LIMITS[plan].stt]),
     [
@@ -14,7 +14,7 @@ test('each plan has the published limits, and ten sockets for each generation', 
   for (const plan of PLANS) t.equal(PLAN_LIMITS[plan].ttsSockets, PLAN_LIMITS[plan].tts * 10);
 });
 
-test('a plan sets its limits, and a limit in the same patch wins', async (t) => {
+test('a plan sets its limits, and a limit in the same patch takes precedence', async (t) => {
   const settings = defaultSettings('free');
   configure(settings, { plan: 'scale', limits: { stt: 7 } });
   t.strictSame(settings.limits, { tts: 15, stt: 7, agents: 10, ttsSockets: 150 });
@@ -33,7 +33,7 @@ test('a patch changes what it names and nothing else', async (t) => {
   t.equal(settings.credits, null);
 });
 
-test('settings of one simulator are not those of another', async (t) => {
+test('simulators do not share settings', async (t) => {
   const first = defaultSettings();
   first.limits.tts = 0;
   first.apiKeys.push('sk_car_other');
@@ -41,7 +41,7 @@ test('settings of one simulator are not those of another', async (t) => {
   t.strictSame(defaultSettings().apiKeys, ['sk_car_simulated']);
 });
 
-test('a wrong patch is refused as a whole and names what is wrong', async (t) => {
+test('an invalid patch is refused as a whole and names the fault', async (t) => {
   const cases: readonly [patch: unknown, message: string][] = [
     [null, 'settings must be an object'],
     [[], 'settings must be an object'],
@@ -64,5 +64,5 @@ test('a wrong patch is refused as a whole and names what is wrong', async (t) =>
   }
   const settings = defaultSettings();
   t.throws(() => configure(settings, { credits: 5, sse: { framing: 'xml' } }), SettingsError);
-  t.equal(settings.credits, null, 'the good part is not applied either');
+  t.equal(settings.credits, null, 'the valid part is not applied either');
 });

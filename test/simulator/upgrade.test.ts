@@ -3,7 +3,7 @@ import type { FaultAction } from '../../src/simulator/faults.ts';
 import { simulatorFor } from './call.ts';
 import { exchange, upgradeHead } from './raw-client.ts';
 
-test('an upgrade to nowhere is an HTTP error in the form of its version', async (t) => {
+test('an upgrade of an unknown path is an HTTP error in the form of its version', async (t) => {
   const simulator = await simulatorFor(t);
   const structured = await exchange(
     simulator,
@@ -27,7 +27,7 @@ test('an upgrade to nowhere is an HTTP error in the form of its version', async 
   ]);
 });
 
-test('a fault can meet an upgrade before it is accepted', async (t) => {
+test('a fault can hit an upgrade before it is accepted', async (t) => {
   const simulator = await simulatorFor(t);
   const cases: readonly [action: FaultAction, answer: { text: string | RegExp; end: string }, outcome: string][] = [
     [{ type: 'refuse' }, { text: '', end: 'ECONNRESET' }, 'faulted'],
@@ -79,7 +79,7 @@ test('an upgrade can be answered late', async (t) => {
   t.ok(performance.now() - began >= 29);
 });
 
-test('faults that shape an ordinary answer leave upgrades alone', async (t) => {
+test('faults that shape ordinary responses leave upgrades alone', async (t) => {
   const simulator = await simulatorFor(t);
   const shaping: readonly FaultAction[] = [
     { type: 'drip', part: 'body', intervalMs: 1 },

@@ -31,7 +31,7 @@ test('whether a request without a version gets structured errors is a setting', 
   t.strictSame(version, { date: null, structured: true });
 });
 
-test('a version is before a date only when it is known', async (t) => {
+test('only a known version can be before a date', async (t) => {
   t.equal(isBefore({ date: '2025-04-16', structured: false }, '2026-08-14'), true);
   t.equal(isBefore({ date: '2026-08-14', structured: true }, '2026-08-14'), false);
   t.equal(isBefore({ date: null, structured: false }, '2026-08-14'), false);

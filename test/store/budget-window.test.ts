@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { windowOf } from '../../src/store/budget-window.ts';
 
-test('windows are hours, days and months of the calendar, in UTC', async (t) => {
+test('windows are calendar hours, days and months in UTC', async (t) => {
   const cases = [
     ['hour', '2026-11-22T09:30:00.001Z', '2026-11-22T09:00Z', '2026-11-22T10:00Z'],
     ['hour', '2026-11-22T10:00:00.000Z', '2026-11-22T10:00Z', '2026-11-22T11:00Z'],

@@ -12,7 +12,7 @@ const line = (name: string, limit: number, window: BudgetLine['window'] = 'day')
 });
 
 let made = 0;
-/** Under an id of its own. */
+/** With an id of its own. */
 function asking(lines: readonly BudgetLine[], amount: number, subject = 'ann'): BudgetAsk {
   made += 1;
   return { id: `booking ${made}`, lines, subject, amount };
@@ -20,7 +20,7 @@ function asking(lines: readonly BudgetLine[], amount: number, subject = 'ann'): 
 
 const STORES = everyStore(t);
 
-/** Only there an answer can be lost. */
+/** For what only Redis can do: lose a response. */
 function inRedis(own: Test): Promise<StoreUnderTest> {
   const kind = STORES.find(({ name }) => name === 'Redis');
   if (kind === undefined) throw new TypeError('there is no Redis');
@@ -28,7 +28,7 @@ function inRedis(own: Test): Promise<StoreUnderTest> {
 }
 
 for (const { name, make } of STORES) {
-  test(`${name}: a budget is spent to its last unit and not beyond`, async (t) => {
+  test(`${name}: a budget can be spent to its last unit and not beyond`, async (t) => {
     const { budgets } = (await make(t)).store;
     const lines = [line('characters', 10)];
     t.match(await budgets.book('web', asking(lines, 6)), { outcome: 'booked' });
@@ -38,28 +38,40 @@ for (const { name, make } of STORES) {
     t.match(await budgets.book('ios', asking(lines, 10)), { outcome: 'booked' }, 'another client app has its own');
   });
 
-  test(`${name}: all lines or none, and the first that does not cover it is named`, async (t) => {
+  test(`${name}: all lines are booked or none, and the first one exceeded is named`, async (t) => {
     const { budgets } = (await make(t)).store;
     const [mine, all] = [line('subject', 5, 'hour'), line('client', 8, 'month')];
     await budgets.book('web', asking([all], 6));
     const answer = await budgets.book('web', asking([mine, all], 3));
     t.match(answer, { outcome: 'exceeded', line: 1 });
-    t.match(await budgets.book('web', asking([mine], 5)), { outcome: 'booked' }, 'nothing was booked on the other');
+    t.match(
+      await budgets.book('web', asking([mine], 5)),
+      { outcome: 'booked' },
+      'nothing was booked on the other line',
+    );
   });
 
-  test(`${name}: each subject has its own line, and no name makes two of them one`, async (t) => {
+  test(`${name}: each subject has its own line, and no two names collide`, async (t) => {
     const { budgets } = (await make(t)).store;
     const own = { ...line('characters', 10), isOfSubject: true };
     const lines = [own, line('all', 25)];
     for (const subject of ['ann', '3:ann3:day'])
       t.match(await budgets.book('web', asking(lines, 10, subject)), { outcome: 'booked' }, subject);
     t.match(await budgets.book('web', asking(lines, 1, 'ann')), { outcome: 'exceeded', line: 0 });
-    t.match(await budgets.book('web', asking(lines, 6, 'bob')), { outcome: 'exceeded', line: 1 }, 'of all');
+    t.match(
+      await budgets.book('web', asking(lines, 6, 'bob')),
+      { outcome: 'exceeded', line: 1 },
+      'the line for all subjects',
+    );
     t.match(await budgets.book('web', asking([own], 10, 'bob')), { outcome: 'booked' });
-    t.match(await budgets.book('web', asking([{ ...own, isOfSubject: false }], 10)), { outcome: 'booked' }, "nobody's");
+    t.match(
+      await budgets.book('web', asking([{ ...own, isOfSubject: false }], 10)),
+      { outcome: 'booked' },
+      'the line without a subject',
+    );
   });
 
-  test(`${name}: a window says when it ends`, async (t) => {
+  test(`${name}: an exceeded budget says when its window ends`, async (t) => {
     const { budgets } = (await make(t)).store;
     for (const window of ['hour', 'day', 'month'] as const) {
       const before = windowOf(window, Date.now());
@@ -68,7 +80,7 @@ for (const { name, make } of STORES) {
       const ends = answer.outcome === 'exceeded' ? answer.endsInMs : 0;
       t.ok(ends > 0 && ends <= before.endMs - before.startMs, window);
       if (name === 'Redis' && before.endMs === after.endMs) {
-        t.ok(Math.abs(Date.now() + ends - before.endMs) < 5_000, `${window} of the calendar`);
+        t.ok(Math.abs(Date.now() + ends - before.endMs) < 5_000, `${window}: a calendar window`);
       }
     }
   });
@@ -85,11 +97,11 @@ for (const { name, make } of STORES) {
     await budgets.settle('web', 'two', counters, 100);
     t.match(await budgets.book('web', asking(lines, 0)), { outcome: 'exceeded' });
     await budgets.settle('web', 'three', counters, -1_000);
-    t.match(await budgets.book('web', asking(lines, 10)), { outcome: 'booked' }, 'never less than nothing');
+    t.match(await budgets.book('web', asking(lines, 10)), { outcome: 'booked' }, 'never below zero');
     t.match(await budgets.book('web', asking(lines, 1)), { outcome: 'exceeded' });
   });
 
-  test(`${name}: what is consumed is booked whatever is left`, async (t) => {
+  test(`${name}: consumption is booked even beyond the budget`, async (t) => {
     const { budgets } = (await make(t)).store;
     const lines = [line('characters', 10), line('all', 100)];
     t.match(await budgets.consume('web', asking(lines, 10)), { outcome: 'booked' });
@@ -100,7 +112,7 @@ for (const { name, make } of STORES) {
     t.match(await budgets.book('web', asking([line('all', 20)], 1)), { outcome: 'exceeded' });
   });
 
-  test(`${name}: many at once do not overspend`, async (t) => {
+  test(`${name}: concurrent bookings do not overspend`, async (t) => {
     const { budgets } = (await make(t)).store;
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => budgets.book('web', asking([line('x', 100)], 7))),
@@ -108,7 +120,7 @@ for (const { name, make } of STORES) {
     t.equal(answers.filter(({ outcome }) => outcome === 'booked').length, 14);
   });
 
-  test(`${name}: a name is good once`, async (t) => {
+  test(`${name}: a name can be used once`, async (t) => {
     const { singleUse } = (await make(t)).store;
     const until = Date.now() + 60_000;
     t.strictSame(await Promise.all([singleUse.use('a', 'one', until), singleUse.use('a', 'one', until)]), [
@@ -117,14 +129,14 @@ for (const { name, make } of STORES) {
     ]);
     t.equal(await singleUse.use('b', 'one', until), true);
     await singleUse.giveBack('a', 'two');
-    t.equal(await singleUse.use('a', 'two', until), false, 'only who has used it can give it back');
+    t.equal(await singleUse.use('a', 'two', until), false, 'only its user can give it back');
     await singleUse.giveBack('a', 'one');
     t.equal(await singleUse.use('a', 'two', until), true);
     await singleUse.giveBack('a', 'one');
     t.equal(await singleUse.use('a', 'three', until), false, 'and only its own use');
   });
 
-  test(`${name}: what is revoked is listed until it is restored, and all are told`, async (t) => {
+  test(`${name}: a revocation is listed until removed, and every change is announced`, async (t) => {
     const { store } = await make(t);
     const { revocations } = store;
     let told = 0;
@@ -155,21 +167,21 @@ for (const { name, make } of STORES) {
   });
 }
 
-test('Redis: what was booked under an id is not booked again, however often it is asked', async (t) => {
+test('Redis: booking again under the same id changes nothing and gives the same answer', async (t) => {
   const { budgets } = (await inRedis(t)).store;
   const lines = [line('characters', 10), line('all', 100, 'month')];
   for (const how of ['book', 'consume'] as const) {
     const ask = asking(lines, 5);
     const first = await budgets[how]('web', ask);
     t.match(first, { outcome: 'booked' });
-    t.strictSame(await budgets[how]('web', ask), first, 'it has the same answer');
+    t.strictSame(await budgets[how]('web', ask), first, 'the same answer');
   }
-  t.match(await budgets.book('web', asking(lines, 1)), { outcome: 'exceeded', line: 0 }, 'both were booked once');
+  t.match(await budgets.book('web', asking(lines, 1)), { outcome: 'exceeded', line: 0 }, 'each was booked once');
   t.match(await budgets.book('web', asking([line('all', 11, 'month')], 1)), { outcome: 'booked' });
   t.match(await budgets.book('web', asking([line('all', 11, 'month')], 1)), { outcome: 'exceeded' });
 });
 
-test('Redis: a booking whose answer was not heard is withdrawn, also where it comes after its withdrawal', async (t) => {
+test('Redis: a booking whose answer was lost can be withdrawn, even before it arrives', async (t) => {
   const { budgets } = (await inRedis(t)).store;
   const lines = [line('characters', 10), line('all', 10, 'hour')];
   const [made, late] = [asking(lines, 6), asking(lines, 10)];
@@ -182,7 +194,7 @@ test('Redis: a booking whose answer was not heard is withdrawn, also where it co
   t.match(await budgets.book('web', asking(lines, 1)), { outcome: 'exceeded' });
 });
 
-test('windows follow each other without a gap', async (t) => {
+test('windows follow each other without gaps', async (t) => {
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(

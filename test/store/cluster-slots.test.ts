@@ -1,4 +1,4 @@
-// Redis Cluster runs a script only where all of its keys are in one slot. The server itself is asked: it is one node of a cluster.
+// Redis Cluster runs a script only if all its keys are in one slot. Checked against a real server that is a cluster node.
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { test } from 'tap';
@@ -6,13 +6,13 @@ import { createRedisStore } from '../../src/store/redis/redis-store.ts';
 import { ask, pool } from './lease-ask.ts';
 import { redisServer } from './redis-server.ts';
 
-test('every call of the store is one that a cluster takes: its keys are in one slot', async (t) => {
+test('every call of the store works in a cluster: its keys are in one slot', async (t) => {
   const server = await redisServer(t, { isCluster: true });
   const operator = new Redis(server.url.reveal());
   t.teardown(() => operator.disconnect());
   await operator.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
   while (!String(await operator.call('CLUSTER', 'INFO')).includes('cluster_state:ok'));
-  await t.rejects(operator.mset('a', '1', 'b', '2'), /CROSSSLOT/, 'it does refuse keys of different slots');
+  await t.rejects(operator.mset('a', '1', 'b', '2'), /CROSSSLOT/, 'the server refuses keys of different slots');
 
   const failed: string[] = [];
   const calls = new Set<string>();
@@ -72,6 +72,6 @@ test('every call of the store is one that a cluster takes: its keys are in one s
       ...['peer_ask', 'presence', 'rate_hit', 'revocation_change', 'revocation_list', 'revocation_version'],
       ...['single_use', 'single_use_back', 'usage_add', 'usage_list'],
     ],
-    'all that the metrics know',
+    'every call known to the metrics',
   );
 });

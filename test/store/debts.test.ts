@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { createDebts } from '../../src/store/debts.ts';
 
-test('what has failed is said again, and what was heard is not', async (t) => {
+test('a failed call is repeated, a successful one is not', async (t) => {
   const debts = createDebts();
   let isAway = true;
   const heard: string[] = [];
@@ -23,9 +23,9 @@ test('what has failed is said again, and what was heard is not', async (t) => {
   t.strictSame([heard, debts.open], [['one', 'two'], 0]);
 });
 
-test('nobody has to ask for it: it is said again by itself', async (t) => {
+test('failed calls are repeated without being asked to', async (t) => {
   const debts = createDebts();
-  const awake = setInterval(() => {}, 1_000); // its own clock keeps no process alive
+  const awake = setInterval(() => {}, 1_000); // the timer of the debts does not keep the process alive
   for (const which of ['one debt', 'and one that came after all were paid']) {
     const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
     let times = 0;
@@ -41,7 +41,7 @@ test('nobody has to ask for it: it is said again by itself', async (t) => {
   clearInterval(awake);
 });
 
-test('while the store has not answered it is not told again', async (t) => {
+test('a call is not repeated while it is still unanswered', async (t) => {
   const debts = createDebts();
   const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
   let said = 0;
@@ -58,7 +58,7 @@ test('while the store has not answered it is not told again', async (t) => {
   t.strictSame([said, debts.open], [1, 0]);
 });
 
-test('a store that is back is told a hundred at a time, and no more than that while it fails', async (t) => {
+test('calls are repeated a hundred at a time, and no more than that while the store fails', async (t) => {
   const debts = createDebts();
   let said = 0;
   let isAway = true;
@@ -73,12 +73,12 @@ test('a store that is back is told a hundred at a time, and no more than that wh
   isAway = false;
   debts.pay();
   await new Promise(setImmediate);
-  t.strictSame([said, debts.open], [350, 0], 'then all of it, without a pause');
+  t.strictSame([said, debts.open], [350, 0], 'then all of them, without a pause');
 });
 
-test('however many there are, each is said again once at a time', async (t) => {
+test('each debt has at most one call in progress', async (t) => {
   const debts = createDebts({ againMs: 20 });
-  const awake = setInterval(() => {}, 1_000); // its own clock keeps no process alive
+  const awake = setInterval(() => {}, 1_000); // the timer of the debts does not keep the process alive
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const said = [0, 0, 0];
   for (const which of said.keys())

@@ -1,9 +1,9 @@
-// Questions to a pool of leases, as tests write them.
+// Builds lease requests and pool rules for tests.
 import type { LeaseAsk, PoolRules } from '../../src/store/lease-rules.ts';
 
 let made = 0;
 
-/** An ask of `client/subject` that may wait for a minute, under a name of its own unless told. */
+/** A request of `client/subject` that may wait for a minute, with an id of its own by default. */
 export function ask(who: string, given: Partial<LeaseAsk> = {}): LeaseAsk {
   const [client = '', subject = client] = who.split('/');
   made += 1;

@@ -1,4 +1,4 @@
-// What a pool does in the course of time, to the millisecond.
+// How a lease pool behaves over time, to the millisecond.
 import { test } from 'tap';
 import type { LeaseTimes } from '../../src/store/lease-rules.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
@@ -13,7 +13,7 @@ function setUp(times: Partial<LeaseTimes> = {}) {
   return { clock, store, leases, holders };
 }
 
-test('each lease that nobody confirms is free in its own time', async (t) => {
+test('each unconfirmed lease expires at its own time', async (t) => {
   const { clock, leases, holders } = setUp();
   const [first, second] = [ask('a'), ask('b')];
   await leases.acquire(pool(2), first);
@@ -27,7 +27,7 @@ test('each lease that nobody confirms is free in its own time', async (t) => {
   t.strictSame(await holders(2), []);
 });
 
-test('each that waits is out of the queue in its own time', async (t) => {
+test('each waiting request leaves the queue at its own time', async (t) => {
   const { clock, leases } = setUp({ ttlMs: 60_000 });
   await leases.acquire(pool(1), ask('x'));
   for (const waitMs of [200, 600]) await leases.acquire(pool(1), ask('a', { waitMs }));
@@ -38,7 +38,7 @@ test('each that waits is out of the queue in its own time', async (t) => {
   t.strictSame([await waiting(199), await waiting(200), await waiting(599), await waiting(600)], [2, 1, 1, 0]);
 });
 
-test('one that is granted past those who may not have it was asked for now, and lasts', async (t) => {
+test('a lease granted past blocked requests has its full lifetime', async (t) => {
   const { clock, leases, holders } = setUp();
   const own = { clientMax: 1 };
   const [held, passing] = [ask('a', own), ask('b')];
@@ -49,7 +49,7 @@ test('one that is granted past those who may not have it was asked for now, and 
   t.strictSame(await holders(2), [held.id, passing.id]);
 });
 
-test('whoever is served because somebody else asks is told, and who asks is not', async (t) => {
+test('a waiter served because of another request is notified; the requester is not', async (t) => {
   const { clock, store, leases } = setUp();
   const woken: string[] = [];
   store.listen({ onWake: (id) => void woken.push(id) });
@@ -61,7 +61,7 @@ test('whoever is served because somebody else asks is told, and who asks is not'
   t.strictSame([outcome, woken], ['queued', [waiting.id]]);
 });
 
-test('a refusal says when to ask again by how long leases were held, the newest for a tenth', async (t) => {
+test('retryAfterMs follows the average hold time, in which the newest lease counts for a tenth', async (t) => {
   const { clock, leases } = setUp({ ttlMs: 60_000 });
   const held = ask('a');
   await leases.acquire(pool(1), held);
@@ -69,7 +69,7 @@ test('a refusal says when to ask again by how long leases were held, the newest 
   t.equal(await leases.release(pool(1), [held.id]), 1_200);
 });
 
-test('what has expired is free for who waits as soon as anybody gives something back', async (t) => {
+test('an expired lease goes to the next waiter as soon as anything is released', async (t) => {
   const { clock, leases, holders } = setUp();
   const waiting = ask('b');
   for (const one of [ask('a'), waiting]) await leases.acquire(pool(1), one);
@@ -78,7 +78,7 @@ test('what has expired is free for who waits as soon as anybody gives something 
   t.strictSame(await holders(1), [waiting.id]);
 });
 
-test("upstream's refusal counts what is held by then, and leaves one", async (t) => {
+test('lowering after an upstream refusal counts the leases held at that moment, and leaves at least one', async (t) => {
   const { clock, leases } = setUp();
   for (const who of ['a', 'b', 'c']) await leases.acquire(pool(6), ask(who));
   clock.now = 400;

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { LeaseCounts } from '../../src/store/lease-counts.ts';
 
-test('subjects that have something are kept, whoever comes and goes beside them', async (t) => {
+test('counts of subjects with a lease or a queued request are kept, however many others pass by', async (t) => {
   const counts = new LeaseCounts();
   const holding = counts.of({ client: 'web', subject: 'holding' });
   const waiting = counts.of({ client: 'web', subject: 'waiting' });
@@ -11,11 +11,11 @@ test('subjects that have something are kept, whoever comes and goes beside them'
   for (let i = 0; i < 10_000; i += 1) counts.of({ client: 'web', subject: `passing-${i}` });
   t.equal(counts.of({ client: 'web', subject: 'holding' }).subject, holding.subject);
   t.equal(counts.of({ client: 'web', subject: 'waiting' }).subject, waiting.subject);
-  t.not(counts.of({ client: 'web', subject: 'idle' }).subject, idle.subject, 'who has nothing is forgotten');
+  t.not(counts.of({ client: 'web', subject: 'idle' }).subject, idle.subject, 'a subject with nothing is forgotten');
   t.equal(counts.of({ client: 'web', subject: 'idle' }).client, holding.client);
 });
 
-test('the same subject of two client apps is two', async (t) => {
+test('the same subject in two client apps is counted separately', async (t) => {
   const counts = new LeaseCounts();
   counts.of({ client: 'web', subject: 'ann' }).client.held += 1;
   t.equal(counts.heldBy('web'), 1);

@@ -1,4 +1,4 @@
-// The rules of a pool, under loads that nobody would think of.
+// Checks the rules of a lease pool with random histories of requests.
 import fc from 'fast-check';
 import { test } from 'tap';
 import { createLeaseTable, type LeaseTable } from '../../src/store/lease-entries.ts';
@@ -33,7 +33,7 @@ const rulesOf = fc.record({ limit: fc.integer({ min: 1, max: 6 }), reserve: fc.n
 const CLIENT_MAX = 4;
 const SUBJECT_MAX = 2;
 
-/** Runs the steps; `look` sees the table after each. */
+/** Runs the steps; `look` is called with the table after each. */
 function play(steps: readonly Step[], rules: PoolRules, look: (table: LeaseTable, now: number) => void): void {
   const table = createLeaseTable();
   let now = 0;
@@ -58,7 +58,7 @@ function play(steps: readonly Step[], rules: PoolRules, look: (table: LeaseTable
   }
 }
 
-test('never more than the limit, nor than any share; whoever could go is not kept waiting', async (t) => {
+test('the limit, shares, queue length and reserve are never exceeded', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -94,7 +94,7 @@ const WHOSE: readonly Whose[] = [0, 1, 2, 3].flatMap((client) =>
   [0, 1, 2, 3, 4].map((subject) => ({ client: `c${client}`, subject: `s${subject}` })),
 );
 
-test('counts are always those of the entries', async (t) => {
+test('the counts always match the entries', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -118,7 +118,7 @@ test('counts are always those of the entries', async (t) => {
   );
 });
 
-test('nobody starves: whoever waits is served before anybody has had two turns more', async (t) => {
+test('nobody starves: no waiter falls more than one turn behind', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -153,7 +153,7 @@ test('nobody starves: whoever waits is served before anybody has had two turns m
   );
 });
 
-test('who has waited and left is forgotten, also while others wait on', async (t) => {
+test('a subject that waited and left is forgotten, even while others still wait', async (t) => {
   const table = createLeaseTable();
   const rules = pool(1);
   const held = ask('a/holds');
@@ -165,7 +165,7 @@ test('who has waited and left is forgotten, also while others wait on', async (t
   }
   const names = (): unknown[] => [...(table.turns.subjects.get('a')?.taken.keys() ?? [])];
   t.strictSame(names(), ['waits']);
-  // Not what somebody has had and a newcomer has not: leaving the queue and coming back is no way to be first.
+  // Turns beyond a newcomer's are remembered, so that leaving the queue and coming back gives no advantage.
   release(table, rules, LEASE_TIMES, [held.id], 0, () => {});
   for (const who of ['a/waits', 'a/new']) acquire(table, rules, LEASE_TIMES, ask(who), 0, () => {});
   t.strictSame(names().sort(), ['new', 'waits']);

@@ -8,7 +8,7 @@ import { everyStore } from './stores.ts';
 const outcomeOf = async (leases: LeasePool, rules: PoolRules, one: LeaseAsk): Promise<string> =>
   (await leases.acquire(rules, one)).outcome;
 
-/** Names of those that hold a lease. */
+/** Ids of the leases held. */
 async function holders(leases: LeasePool, rules: PoolRules): Promise<string[]> {
   return (await leases.view(rules)).leases.map(({ id }) => id).sort();
 }
@@ -18,7 +18,7 @@ for (const { name, make } of everyStore(t)) {
     test(`${name}: ${what}`, async (t) => check(t, (await make(t)).store.leases('tts')));
   };
 
-  contract('as many as the limit, then a place in the queue, then a refusal', async (t, leases) => {
+  contract('requests are granted up to the limit, then queued, then refused', async (t, leases) => {
     const rules = pool(2, { queueMax: 1 });
     t.equal(await outcomeOf(leases, rules, ask('a')), 'granted');
     t.equal(await outcomeOf(leases, rules, ask('b')), 'granted');
@@ -30,7 +30,7 @@ for (const { name, make } of everyStore(t)) {
     t.equal(view.waiting, 1);
   });
 
-  contract('asking again with the same name changes nothing', async (t, leases) => {
+  contract('asking again with the same id changes nothing', async (t, leases) => {
     const rules = pool(1);
     const [first, second] = [ask('a'), ask('b')];
     t.equal(await outcomeOf(leases, rules, first), 'granted');
@@ -43,7 +43,7 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(await holders(leases, rules), [second.id]);
   });
 
-  contract('what is given back goes to who waits, and the replica is told', async (t, leases) => {
+  contract('a released lease goes to the next waiter, and its replica learns of it', async (t, leases) => {
     const rules = pool(1);
     const [first, second, third] = [ask('a'), ask('b'), ask('c')];
     for (const one of [first, second, third]) await leases.acquire(rules, one);
@@ -54,7 +54,7 @@ for (const { name, make } of everyStore(t)) {
     });
   });
 
-  contract('who no longer wants to wait leaves the queue', async (t, leases) => {
+  contract('a waiter that gives up leaves the queue', async (t, leases) => {
     const rules = pool(1);
     const [first, second, third] = [ask('a'), ask('b'), ask('c')];
     for (const one of [first, second, third]) await leases.acquire(rules, one);
@@ -63,18 +63,18 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(await holders(leases, rules), [third.id]);
   });
 
-  contract('nobody passes those who wait', async (t, leases) => {
+  contract('nobody overtakes waiting requests', async (t, leases) => {
     const rules = pool(2);
     const [first, waiting] = [ask('a', { clientMax: 1 }), ask('a', { clientMax: 1 })];
     await leases.acquire(rules, first);
     t.equal(await outcomeOf(leases, rules, waiting), 'queued');
-    t.equal(await outcomeOf(leases, rules, ask('b')), 'granted', 'unless those who wait may not have it');
+    t.equal(await outcomeOf(leases, rules, ask('b')), 'granted', 'unless those may not have the lease');
     await leases.release(rules, [first.id]);
     t.equal(await outcomeOf(leases, rules, ask('b')), 'queued');
     t.ok((await holders(leases, rules)).includes(waiting.id));
   });
 
-  contract('a client app has at most its share, a subject at most its own', async (t, leases) => {
+  contract('neither a client app nor a subject exceeds its share', async (t, leases) => {
     const rules = pool(10);
     const shares = { clientMax: 3, subjectMax: 2, waitMs: 0 };
     const outcomes: string[] = [];
@@ -83,7 +83,7 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(outcomes, ['granted', 'granted', 'refused', 'granted', 'refused', 'granted']);
   });
 
-  contract('a reserve is kept free for its client app, and for nobody else', async (t, leases) => {
+  contract('a reserve is kept free for its client app only', async (t, leases) => {
     const rules = pool(4, { reserved: new Map([['vip', 2]]) });
     const outcomes: string[] = [];
     for (const who of ['a', 'a', 'a', 'vip', 'vip', 'vip'])
@@ -91,23 +91,23 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(outcomes, ['granted', 'granted', 'refused', 'granted', 'granted', 'refused']);
   });
 
-  contract('where less is free than is kept, each has its own reserve all the same', async (t, leases) => {
+  contract('where less is free than is reserved, each client app still has its own reserve', async (t, leases) => {
     const rules = pool(3, { reserved: new Map(Object.entries({ a: 2, b: 2 })) });
     const outcomes: string[] = [];
     for (const who of ['a', 'a', 'b', 'b']) outcomes.push(await outcomeOf(leases, rules, ask(who, { waitMs: 0 })));
     t.strictSame(outcomes, ['granted', 'granted', 'granted', 'refused']);
   });
 
-  contract('without a limit only shares count', async (t, leases) => {
+  contract('without a limit only the shares apply', async (t, leases) => {
     const rules = pool(null);
     t.equal(await outcomeOf(leases, rules, ask('a', { subjectMax: 1 })), 'granted');
     t.equal(await outcomeOf(leases, rules, ask('a', { subjectMax: 1, waitMs: 0 })), 'refused');
     t.equal(await outcomeOf(leases, rules, ask('b', { subjectMax: 1 })), 'granted');
     const again = await leases.acquire(rules, ask('a', { subjectMax: 1, waitMs: 0 }));
-    t.strictSame(again, { outcome: 'refused', retryAfterMs: 500 }, 'two are held, for a second each');
+    t.strictSame(again, { outcome: 'refused', retryAfterMs: 500 }, 'two leases, held for a second each');
   });
 
-  contract('turns go round client apps by weight, and in them round subjects', async (t, leases) => {
+  contract('turns rotate over client apps by weight, and within them over subjects', async (t, leases) => {
     const rules = pool(1);
     const first = ask('x');
     await leases.acquire(rules, first);
@@ -128,45 +128,42 @@ for (const { name, make } of everyStore(t)) {
     ]);
   });
 
-  contract(
-    'who asks first is served first, and who begins to wait later is owed nothing for the time before',
-    async (t, leases) => {
-      const rules = pool(1);
-      for (const [early, late] of [
-        ['c/early', 'c/late'],
-        ['d', 'e'],
-      ] as const) {
-        const first = ask('x');
-        await leases.acquire(rules, first);
-        const waiting = Array.from({ length: 5 }, () => ask(early));
-        for (const one of waiting) await leases.acquire(rules, one);
-        const order: string[] = [];
-        let holding = first.id;
-        const serve = async (): Promise<void> => {
-          await leases.release(rules, [holding]);
-          [holding = ''] = await holders(leases, rules);
-          order.push(holding);
-        };
-        for (let i = 0; i < 3; i += 1) await serve();
-        const newcomers = [ask(late), ask(late), ask(late)];
-        for (const one of newcomers) await leases.acquire(rules, one);
-        for (let i = 0; i < 5; i += 1) await serve();
-        const [a, b, c, d, e] = waiting.map(({ id }) => id);
-        const [p, q, r] = newcomers.map(({ id }) => id);
-        t.strictSame(order, [a, b, c, p, d, q, e, r], `${early} and ${late}`);
+  contract('requests are served in order, and a latecomer gets no credit for the time before', async (t, leases) => {
+    const rules = pool(1);
+    for (const [early, late] of [
+      ['c/early', 'c/late'],
+      ['d', 'e'],
+    ] as const) {
+      const first = ask('x');
+      await leases.acquire(rules, first);
+      const waiting = Array.from({ length: 5 }, () => ask(early));
+      for (const one of waiting) await leases.acquire(rules, one);
+      const order: string[] = [];
+      let holding = first.id;
+      const serve = async (): Promise<void> => {
         await leases.release(rules, [holding]);
-      }
-    },
-  );
+        [holding = ''] = await holders(leases, rules);
+        order.push(holding);
+      };
+      for (let i = 0; i < 3; i += 1) await serve();
+      const newcomers = [ask(late), ask(late), ask(late)];
+      for (const one of newcomers) await leases.acquire(rules, one);
+      for (let i = 0; i < 5; i += 1) await serve();
+      const [a, b, c, d, e] = waiting.map(({ id }) => id);
+      const [p, q, r] = newcomers.map(({ id }) => id);
+      t.strictSame(order, [a, b, c, p, d, q, e, r], `${early} and ${late}`);
+      await leases.release(rules, [holding]);
+    }
+  });
 
-  contract('of those with as many turns, the one that holds less is next', async (t, leases) => {
+  contract('among subjects with equal turns, the one with fewer leases is next', async (t, leases) => {
     const rules = pool(4);
     const held = ['c/much', 'c/much', 'c/little', 'x'].map((who) => ask(who));
     for (const one of held) await leases.acquire(rules, one);
     const [much, little] = [ask('c/much'), ask('c/little')];
     for (const one of [much, little]) await leases.acquire(rules, one);
     await leases.release(rules, [held.at(-1)?.id ?? '']);
-    t.ok((await holders(leases, rules)).includes(little.id), 'although it has asked later');
+    t.ok((await holders(leases, rules)).includes(little.id), 'although it asked later');
   });
 
   contract('one subject cannot fill the queue', async (t, leases) => {
@@ -178,7 +175,7 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, rules, ask('a/modest')), 'queued');
   });
 
-  contract('nor can one client app, where there are others', async (t, leases) => {
+  contract('one client app cannot fill a queue that it shares', async (t, leases) => {
     const queueOf = async (isShared: boolean, users: readonly string[]): Promise<number> => {
       const rules = pool(0, { queueMax: 10, isShared });
       const waiting = users.map((who) => ask(who));
@@ -190,12 +187,12 @@ for (const { name, make } of everyStore(t)) {
     };
     const users = (client: string) => Array.from({ length: 20 }, (_, i) => `${client}/${i}`);
     t.equal(await queueOf(false, users('a')), 10, 'alone it has the whole queue');
-    t.equal(await queueOf(true, users('a')), 8, 'four times as many as places are left');
+    t.equal(await queueOf(true, users('a')), 8, 'four times the places left over');
     t.equal(await queueOf(true, [...users('a'), 'b/1', 'b/2']), 10);
     t.equal(await queueOf(true, [...users('a'), ...users('b'), 'c/1']), 10, 'and the last place is for the third');
   });
 
-  contract('a full queue is not in the way of who may have what those in it may not', async (t, leases) => {
+  contract('a full queue does not block a request that those in it could not use', async (t, leases) => {
     const rules = pool(6, { queueMax: 2, reserved: new Map([['kept', 1]]) });
     const shares = { clientMax: 2 };
     const held = [ask('a', shares), ask('a', shares)];
@@ -204,14 +201,14 @@ for (const { name, make } of everyStore(t)) {
     for (const one of waiting) t.equal(await outcomeOf(leases, rules, one), 'queued');
     t.equal(await outcomeOf(leases, rules, ask('a/3', shares)), 'refused', 'full');
     for (const waitMs of [60_000, 0]) t.equal(await outcomeOf(leases, rules, ask('b', { waitMs })), 'granted');
-    t.equal(await outcomeOf(leases, rules, ask('b', { subjectMax: 2 })), 'refused', 'has all that it may');
+    t.equal(await outcomeOf(leases, rules, ask('b', { subjectMax: 2 })), 'refused', 'has its whole share');
     t.equal(await outcomeOf(leases, rules, ask('c', { waitMs: 0 })), 'granted');
-    t.equal(await outcomeOf(leases, rules, ask('c')), 'refused', 'the rest is kept');
+    t.equal(await outcomeOf(leases, rules, ask('c')), 'refused', 'the rest is reserved');
     t.equal(await outcomeOf(leases, rules, ask('kept')), 'granted');
     t.equal(await outcomeOf(leases, rules, ask('kept')), 'refused');
     const { leases: open, waiting: left } = await leases.view(rules);
     t.equal(open.length, 6);
-    t.equal(left, 2, 'those who were there before wait on');
+    t.equal(left, 2, 'earlier waiters stay queued');
     await leases.release(rules, [held[0]?.id ?? '']);
     t.ok((await holders(leases, rules)).includes(waiting[0]?.id ?? ''));
   });
@@ -228,7 +225,7 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(waits, [1000, 2000, 3000]);
   });
 
-  contract("upstream's own refusal lowers the limit", async (t, leases) => {
+  contract('an upstream refusal lowers the limit', async (t, leases) => {
     const rules = pool(4);
     for (const who of ['a', 'b', 'c']) await leases.acquire(rules, ask(who));
     await leases.lower(rules);
@@ -236,7 +233,7 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, rules, ask('d', { waitMs: 0 })), 'refused');
   });
 
-  contract('a lease that the store has lost is entered again by its holder, whatever the limit', async (t, leases) => {
+  contract('a lease lost by the store is re-entered by its holder, regardless of the limit', async (t, leases) => {
     const rules = pool(1);
     await leases.acquire(rules, ask('a'));
     await leases.beat(rules, 'other', [{ id: 'kept', client: 'b', subject: 'b' }], []);
@@ -244,7 +241,7 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, pool(2), ask('c', { waitMs: 0 })), 'refused');
   });
 
-  contract('no name is taken for another: parts are told apart', async (t, leases) => {
+  contract('different names never collide: their parts are kept apart', async (t, leases) => {
     const rules = pool(10);
     const shares = { subjectMax: 1, waitMs: 0 };
     const [ab, a] = [ask('', shares), ask('', shares)].map((one, at) => ({
@@ -256,14 +253,14 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, rules, ask('ä/"\\\n'.replace('/', '/ü'), shares)), 'granted');
   });
 
-  test(`${name}: kinds are apart`, async (t) => {
+  test(`${name}: kinds have separate pools`, async (t) => {
     const { store } = await make(t);
     t.equal(await outcomeOf(store.leases('tts'), pool(1), ask('a')), 'granted');
     t.equal(await outcomeOf(store.leases('stt'), pool(1), ask('a', { waitMs: 0 })), 'granted');
-    t.equal(await outcomeOf(store.leases('tts'), pool(1), ask('b', { waitMs: 0 })), 'refused', 'one pool each');
+    t.equal(await outcomeOf(store.leases('tts'), pool(1), ask('b', { waitMs: 0 })), 'refused', 'one pool per kind');
   });
 
-  test(`${name}: a lease that nobody confirms is free again`, async (t) => {
+  test(`${name}: an unconfirmed lease expires`, async (t) => {
     const { store, pass } = await make(t, { ttlMs: 1_000 });
     const leases = store.leases('tts');
     const rules = pool(2);
@@ -277,7 +274,7 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, rules, ask('d', { waitMs: 0 })), 'refused');
   });
 
-  test(`${name}: one that was granted to a waiting ask and is not taken up, sooner`, async (t) => {
+  test(`${name}: a lease granted to a waiter that does not take it up expires sooner`, async (t) => {
     const { store, pass } = await make(t, { ttlMs: 60_000, offerMs: 300 });
     const leases = store.leases('tts');
     const rules = pool(1);
@@ -287,10 +284,10 @@ for (const { name, make } of everyStore(t)) {
     await pass(400);
     t.strictSame((await leases.beat(rules, 'replica', [], [third.id])).granted, [third.id]);
     await pass(400);
-    t.strictSame(await holders(leases, rules), [third.id], 'taken up, it lasts');
+    t.strictSame(await holders(leases, rules), [third.id], 'once taken up, it lasts');
   });
 
-  test(`${name}: a limit that was lowered is whole again after its time`, async (t) => {
+  test(`${name}: a lowered limit is restored after its time`, async (t) => {
     const { store, pass } = await make(t, { loweredMs: 300 });
     const leases = store.leases('tts');
     const rules = pool(4);
@@ -302,7 +299,7 @@ for (const { name, make } of everyStore(t)) {
     t.equal(await outcomeOf(leases, rules, ask('c', { waitMs: 0 })), 'granted');
   });
 
-  test(`${name}: who has waited long enough is out of the queue`, async (t) => {
+  test(`${name}: a request that waited its time leaves the queue`, async (t) => {
     const { store, pass } = await make(t);
     const leases = store.leases('tts');
     const rules = pool(1);
@@ -312,7 +309,7 @@ for (const { name, make } of everyStore(t)) {
     t.strictSame(await leases.beat(rules, 'replica', [first], [late.id]), { granted: [], lost: [late.id] });
   });
 
-  test(`${name}: the replica of a waiting ask is told of the grant`, async (t) => {
+  test(`${name}: the replica of a waiting request is notified of the grant`, async (t) => {
     const { store } = await make(t);
     const leases = store.leases('tts');
     const rules = pool(1);
@@ -324,7 +321,7 @@ for (const { name, make } of everyStore(t)) {
   });
 }
 
-test('memory: a holder in the same process cannot be lost, so nothing it holds or is offered expires', async (t) => {
+test('memory: a holder in the same process cannot be lost, so no lease or offer expires', async (t) => {
   let now = 0;
   const leases = createMemoryStore({ now: () => now }).leases('tts');
   const rules = pool(1);

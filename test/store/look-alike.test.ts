@@ -1,4 +1,4 @@
-// Whatever answers at Redis' address: nothing of it ends the process, and nothing of it is believed.
+// Whatever answers at Redis's address: no reply ends the process, and no odd reply is taken for an answer.
 import { test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { createLimits } from '../../src/limits/limits.ts';
@@ -27,7 +27,7 @@ const ODD = {
   'a web page': 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n',
 } as const;
 
-/** Where the odd answer comes. */
+/** Where the odd reply occurs. */
 const PLACES: Readonly<Record<string, (odd: string) => Answering>> = {
   'to everything': (odd) => () => odd,
   'to all but the greeting': (odd) => (command, args) => greeting(command, args) ?? odd,
@@ -43,7 +43,7 @@ const PLACES: Readonly<Record<string, (odd: string) => Answering>> = {
 
 const LINE = { name: 'characters', isOfSubject: true, window: 'day', limit: 10 } as const;
 
-/** Everything that is asked of a store, with what came of it; what is done for itself and may fail in silence is left out. */
+/** Every store call with a result, and its outcome. Background calls that may fail silently are left out. */
 async function askAll(store: Store): Promise<ReadonlyMap<string, unknown>> {
   const rules = pool(1);
   const leases = store.leases('tts');
@@ -71,12 +71,12 @@ async function askAll(store: Store): Promise<ReadonlyMap<string, unknown>> {
 }
 
 for (const [place, answering] of Object.entries(PLACES)) {
-  test(`an odd answer ${place} ends no process`, async (t) => {
+  test(`an odd reply ${place} does not end the process`, async (t) => {
     const config = await configOf({ ...LEAST, TTS_CONCURRENCY: '1' });
     for (const [what, odd] of Object.entries(ODD)) {
       const server = await lookAlike(t, answering(odd));
       const store = await createRedisStore({ url: { current: new Secret(server.url) }, prefix: 'p' });
-      // Whatever it does by itself it does here too: beats, looks for revocations.
+      // Runs the background calls too: beats and polls of revocations.
       const limits = createLimits({ config, store });
       for (let round = 0; round < 5; round += 1) {
         for (const [name, answer] of await askAll(store)) {
@@ -87,7 +87,7 @@ for (const [place, answering] of Object.entries(PLACES)) {
           t.fail(`${what}: ${name} was taken for an answer: ${JSON.stringify(answer)}`);
         }
         t.match(await limits.allSessions.list({ client: null, subject: null }), { sessions: [], silent: 0 });
-        await new Promise((resolve) => setTimeout(resolve, 30)); // it connects anew
+        await new Promise((resolve) => setTimeout(resolve, 30)); // it reconnects
       }
       t.ok((store.rates?.replicas ?? 0) >= 1);
       await limits.close();

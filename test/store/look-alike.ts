@@ -1,20 +1,20 @@
-// Something that speaks as Redis does, as far as it is told to: what it answers is up to the test.
+// A server that speaks Redis's protocol; the test decides every reply.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 
-/** What is written for a command, byte for byte; its name is in small letters. `null` = nothing. */
+/** Returns the reply to a command, byte for byte, or `null` for none. The command's name is in lower case. */
 export type Answering = (command: string, args: readonly string[]) => string | null;
 
 export interface LookAlike {
   readonly url: string;
-  /** Counts for what comes from now on. */
+  /** Applies to commands from now on. */
   answer: Answering;
-  /** Connections so far. */
+  /** Number of connections so far. */
   readonly connections: number;
 }
 
-/** What a Redis says to a client that introduces itself, subscribes or asks whether it is there. */
+/** Redis's reply to a client that introduces itself, subscribes or checks whether Redis is up. */
 export function greeting(command: string, args: readonly string[]): string | null {
   switch (command) {
     case 'hello':
@@ -53,11 +53,18 @@ export async function lookAlike(t: Test, answer: Answering): Promise<LookAlike> 
     for (const socket of open) socket.destroy();
     server.close();
   });
-  state.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server has one
+  state.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server has a port
   return state;
 }
 
-/** `*2\r\n$3\r\nGET\r\n$1\r\na\r\n` and so on; `null` where it is not whole yet. */
+/**
+ * Parses one command, such as `*2\r
+ * $3\r
+ * GET\r
+ * $1\r
+ * a\r
+ * `; `null` if it is incomplete.
+ */
 function firstCommand(text: string): { readonly words: readonly string[]; readonly length: number } | null {
   const head = /^\*(\d+)\r\n/.exec(text);
   if (head === null) return null;

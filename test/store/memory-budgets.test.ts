@@ -1,4 +1,4 @@
-// What only a store with a clock of its own can show: windows end, and what is over is forgotten.
+// What only a store with a settable clock can show: windows end, and entries of past windows are forgotten.
 import { test } from 'tap';
 import type { BudgetAsk, BudgetLine } from '../../src/store/budgets.ts';
 import { createMemoryBudgets } from '../../src/store/memory-budgets.ts';
@@ -34,7 +34,7 @@ test('a budget is whole again when its window ends, and not before', async (t) =
   }
 });
 
-test('what was booked in one window is corrected in it, also when the next one has begun', async (t) => {
+test('a booking is settled in its own window, even after the next one has begun', async (t) => {
   const { clock, budgets } = setUp();
   const booked = await budgets.book('web', asking('hour', 10));
   clock.now += HOUR_MS;
@@ -44,7 +44,7 @@ test('what was booked in one window is corrected in it, also when the next one h
   t.match(budgets.book('web', asking('hour', 1)), { outcome: 'exceeded' });
 });
 
-test('thousands of others make nobody forget what was booked', async (t) => {
+test('a booking is not forgotten however many other subjects book', async (t) => {
   const { clock, budgets } = setUp();
   await budgets.book('web', asking('hour', 10));
   for (let i = 0; i < 20_000; i += 1) await budgets.book('web', asking('hour', 1, `passing-${i}`));

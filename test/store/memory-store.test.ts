@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { windowOf } from '../../src/store/budget-window.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
 
-test('memory is of one replica, and always there', async (t) => {
+test('memory serves a single replica and is always up', async (t) => {
   const store = createMemoryStore();
   t.match(store, { isShared: false, state: 'up', rates: null });
   await t.resolves(store.reached);
@@ -10,7 +10,7 @@ test('memory is of one replica, and always there', async (t) => {
   t.not(store.replica, createMemoryStore().replica);
 });
 
-test("its clock says the time of day, so that a budget's window is the calendar's", async (t) => {
+test('its clock is the time of day, so that budget windows follow the calendar', async (t) => {
   const lines = [{ name: 'x', isOfSubject: false, window: 'day', limit: 0 } as const];
   const answer = await createMemoryStore().budgets.book('web', { id: 'one', lines, subject: 'ann', amount: 1 });
   const endsAtMs = Date.now() + (answer.outcome === 'exceeded' ? answer.endsInMs : 0);

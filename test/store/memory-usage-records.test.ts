@@ -14,7 +14,7 @@ const record = (atMs: number): UsageRecord => ({
   callSeconds: 0,
 });
 
-test('the newest records are listed in the order of time; the oldest give way', async (t) => {
+test('the newest records are listed in order of time; the oldest are dropped', async (t) => {
   const records = createMemoryUsageRecords(3);
   const listed = async (count: number): Promise<number[]> => (await records.list(count)).map(({ atMs }) => atMs);
   t.strictSame(await listed(5), []);

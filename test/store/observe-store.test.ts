@@ -3,7 +3,7 @@ import { observeStore } from '../../src/store/observe-store.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
-test('calls that were made are timed, those that failed or were not made are counted, changes are lines', async (t) => {
+test('completed calls are timed, failed and skipped ones are counted, and condition changes are logged', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const logger = createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) });

@@ -6,7 +6,7 @@ import { redisServer } from './redis-server.ts';
 import { everyStore } from './stores.ts';
 
 for (const { name, make } of everyStore(t)) {
-  test(`${name}: a replica that is alone answers itself`, async (t) => {
+  test(`${name}: a lone replica answers itself`, async (t) => {
     const { store } = await make(t);
     store.peers.answer((question) => `${question}!`);
     t.strictSame(await store.peers.ask('who'), {
@@ -16,7 +16,7 @@ for (const { name, make } of everyStore(t)) {
   });
 }
 
-test('Redis: every replica is asked, each question has its own answers, and who has left is not waited for', async (t) => {
+test('Redis: every replica is asked, each question gets its own answers, and replicas that left are not waited for', async (t) => {
   const server = await redisServer(t);
   const prefix = randomUUID();
   const open = async () => {
@@ -28,7 +28,7 @@ test('Redis: every replica is asked, each question has its own answers, and who 
   };
   const stores = await Promise.all([open(), open(), open()]);
   const [first, second, third] = stores;
-  // Each hears when its second connection has subscribed.
+  // A replica hears questions once its second connection has subscribed.
   while ((await first.peers.ask('ready')).answers.length < 3);
   const [a, b] = await Promise.all([first.peers.ask('a'), second.peers.ask('b')]);
   for (const [question, { answers, silent }] of Object.entries({ a, b })) {
@@ -46,13 +46,13 @@ test('Redis: every replica is asked, each question has its own answers, and who 
   const startedMs = performance.now();
   const { answers } = await first.peers.ask('c');
   t.equal(answers.length, 2);
-  t.equal(answers[0]?.replica, first.replica, 'its own is the first');
+  t.equal(answers[0]?.replica, first.replica, 'its own answer comes first');
   t.ok(performance.now() - startedMs < 1_500);
   await server.kill();
   const alone = await first.peers.ask('d');
   t.strictSame(
     alone.answers.map(({ replica }) => replica),
     [first.replica],
-    'without Redis it answers for itself',
+    'without Redis it answers only itself',
   );
 });

@@ -1,4 +1,4 @@
-// Replicas whose clocks differ, and a Redis whose clock is another one still: what is good once is good once, and who is shut out stays so.
+// Replicas and a Redis whose clocks differ: single-use names stay single-use, and revocations stay in force.
 import { type Test, test } from 'tap';
 import { createRedisStore } from '../../src/store/redis/redis-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -6,12 +6,12 @@ import { type RedisServer, redisServer } from './redis-server.ts';
 
 const MINUTE_MS = 60_000;
 
-/** @param aheadMs of Redis' clock, which is the right one here */
+/** @param aheadMs how far its clock is ahead of Redis's, which is correct here */
 async function replica(t: Test, server: RedisServer, aheadMs: number): Promise<Store> {
   const store = await createRedisStore({
     url: { current: server.url },
     prefix: 'p',
-    commandTimeoutMs: 2_000, // a busy machine is not what is tested here
+    commandTimeoutMs: 2_000, // not a test of speed: the machine may be busy
     epochNow: () => Date.now() + aheadMs,
   });
   t.teardown(() => store.close());
@@ -22,17 +22,17 @@ async function replica(t: Test, server: RedisServer, aheadMs: number): Promise<S
 for (const aheadMs of [-60 * MINUTE_MS, -5 * MINUTE_MS, 5 * MINUTE_MS, 60 * MINUTE_MS]) {
   const name = `${aheadMs / MINUTE_MS} minutes from Redis' clock`;
 
-  test(`a name is good once on replicas that are ${name}`, async (t) => {
+  test(`a name can be used once across replicas that are ${name}`, async (t) => {
     const server = await redisServer(t);
     const [one, other] = await Promise.all([replica(t, server, aheadMs), replica(t, server, aheadMs)]);
-    const untilMs = Date.now() + aheadMs + MINUTE_MS; // of a token that one of them has made
+    const untilMs = Date.now() + aheadMs + MINUTE_MS; // expiry of a token made by one of them
     t.equal(await one.singleUse.use('name', 'first', untilMs), true);
     t.equal(await other.singleUse.use('name', 'second', untilMs), false);
     const operator = await replica(t, server, 0);
     t.equal(await operator.singleUse.use('name', 'third', untilMs), false);
   });
 
-  test(`a token that is shut out stays shut out for its own life on a replica that is ${name}`, async (t) => {
+  test(`a revoked token stays revoked for its whole lifetime on a replica that is ${name}`, async (t) => {
     const server = await redisServer(t);
     const [one, other] = await Promise.all([replica(t, server, aheadMs), replica(t, server, 0)]);
     const now = Date.now() + aheadMs;

@@ -1,4 +1,4 @@
-// Leases in a Redis to which something happens that memory knows nothing of.
+// Leases in Redis under events that the memory store cannot have.
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
@@ -12,9 +12,9 @@ const PREFIX = 'broker';
 const keyOf = (name: string): string => `${PREFIX}:{account}:tts:${name}`;
 
 interface Parts {
-  /** Who does to Redis what an operator may do. */
+  /** Does to Redis what an operator may do. */
   readonly operator: RedisLink;
-  /** One more replica. */
+  /** Opens one more replica. */
   readonly replica: (user?: string) => Promise<Store>;
 }
 
@@ -29,7 +29,7 @@ async function setUp(t: Test): Promise<Parts> {
       const store = await createRedisStore({
         url: { current: new Secret(`redis://${user}127.0.0.1:${server.port}`) },
         prefix: PREFIX,
-        commandTimeoutMs: 2_000, // a busy machine is not what is tested here
+        commandTimeoutMs: 2_000, // not a test of speed: the machine may be busy
         times: { warmMs: 0 },
       });
       t.teardown(() => store.close());
@@ -39,7 +39,7 @@ async function setUp(t: Test): Promise<Parts> {
   };
 }
 
-test('a Redis that has just become full does a call whole or not at all', async (t) => {
+test('a call to a Redis that has just become full takes effect completely or not at all', async (t) => {
   const { operator, replica } = await setUp(t);
   const leases = (await replica()).leases('tts');
   const rules = pool(10);
@@ -54,7 +54,7 @@ test('a Redis that has just become full does a call whole or not at all', async 
   t.equal(await operator.command('look', 'HGET', keyOf('counts'), 'ca'), null);
 });
 
-test('who has waited and left is forgotten, also while others wait on', async (t) => {
+test('a subject that waited and left is forgotten, even while others still wait', async (t) => {
   const { operator, replica } = await setUp(t);
   const leases = (await replica()).leases('tts');
   const rules = pool(1);
@@ -70,7 +70,7 @@ test('who has waited and left is forgotten, also while others wait on', async (t
   t.match(names, 'waits');
 });
 
-test('a clock that is set back by an hour keeps nothing for an hour', async (t) => {
+test("after Redis's clock is set back by an hour, nothing is held for an hour", async (t) => {
   const { operator, replica } = await setUp(t);
   const store = await replica();
   const leases = store.leases('tts');
@@ -80,7 +80,7 @@ test('a clock that is set back by an hour keeps nothing for an hour', async (t) 
   await leases.acquire(rules, waiting);
   await leases.lower(rules);
   await store.rates?.hit('name', 60_000);
-  // As Redis finds it when its clock goes back.
+  // As Redis finds it after its clock was set back.
   const hour = '3600000';
   for (const name of ['seen', 'low_until', 'warm'])
     await operator.command('shift', 'HINCRBY', keyOf('pool'), name, hour);
@@ -88,7 +88,7 @@ test('a clock that is set back by an hour keeps nothing for an hour', async (t) 
   await operator.command('shift', 'ZINCRBY', keyOf('queue'), hour, waiting.id);
   await operator.command('shift', 'PEXPIRE', `${PREFIX}:rate:name`, hour);
 
-  t.equal((await leases.acquire(rules, ask('c', { waitMs: 0 }))).outcome, 'refused', 'its holder may live');
+  t.equal((await leases.acquire(rules, ask('c', { waitMs: 0 }))).outcome, 'refused', 'its holder may be alive');
   const expiryOf = async (name: string, id: string): Promise<number> =>
     Number(await operator.command('look', 'ZSCORE', keyOf(name), id)) - Date.now();
   const [leasedMs, waitingMs] = [await expiryOf('leases', dead.id), await expiryOf('queue', waiting.id)];
@@ -103,7 +103,7 @@ test('a clock that is set back by an hour keeps nothing for an hour', async (t) 
   t.ok(Number((await store.rates?.hit('name', 60_000))?.resetMs) <= 60_000, 'rates');
 });
 
-test('a Redis that was emptied is told to all replicas by the first that finds it so', async (t) => {
+test('the first replica to find Redis emptied informs all the others', async (t) => {
   const { operator, replica } = await setUp(t);
   const [first, second] = await Promise.all([replica(), replica()]);
   const rules = pool(1);
@@ -117,7 +117,7 @@ test('a Redis that was emptied is told to all replicas by the first that finds i
   t.ok(told > 0);
 });
 
-test('a user that may not use channels gives back and waits as all do, and can shut out', async (t) => {
+test('a user without channel permissions can still release, wait and revoke', async (t) => {
   const { operator, replica } = await setUp(t);
   await operator.command('acl', 'ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', 'resetchannels', '+@all');
   const store = await replica('deaf:pw@');

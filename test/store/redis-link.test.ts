@@ -27,7 +27,7 @@ const ask = (link: RedisLink): Promise<string> =>
     (error: unknown) => (error instanceof Problem ? error.code : String(error)),
   );
 
-test('an answer that a busy process has not read yet is in time', async (t) => {
+test('an answer that arrived in time counts, even if a busy process reads it late', async (t) => {
   const server = await redisServer(t);
   const link = await linked(server.url.reveal());
   t.teardown(() => link.close());
@@ -37,7 +37,7 @@ test('an answer that a busy process has not read yet is in time', async (t) => {
   t.equal(await asked, 'answered');
 });
 
-test('what fails together is one failure; three after each other leave Redis alone for a moment', async (t) => {
+test('simultaneous failures count once; after three in a row Redis is left alone for a moment', async (t) => {
   const server = await redisServer(t);
   const way = await slowRelay(t, server.port);
   const outcomes: StoreCall['outcome'][] = [];
@@ -48,8 +48,8 @@ test('what fails together is one failure; three after each other leave Redis alo
   way.delayMs = 2 * TIMEOUT_MS;
   t.strictSame(new Set(await together()), new Set(['store_unavailable']));
   way.delayMs = 0;
-  await new Promise((resolve) => setTimeout(resolve, 2 * TIMEOUT_MS)); // nothing overtakes what is on its way
-  t.strictSame(new Set(await together()), new Set(['answered']), 'one hitch, and it goes on');
+  await new Promise((resolve) => setTimeout(resolve, 2 * TIMEOUT_MS)); // replies still in transit arrive first
+  t.strictSame(new Set(await together()), new Set(['answered']), 'after one hitch it goes on');
 
   way.delayMs = 2 * TIMEOUT_MS;
   outcomes.length = 0;
@@ -61,7 +61,7 @@ test('what fails together is one failure; three after each other leave Redis alo
   t.equal(await ask(link), 'answered');
 });
 
-/** What a link says of this Redis; it is closed with the test. */
+/** Collects the conditions that a link to this Redis reports. The link is closed with the test. */
 async function conditionsOf(t: Test, url: string): Promise<StoreCondition[]> {
   const conditions: StoreCondition[] = [];
   const link = await createRedisLink({
@@ -73,14 +73,14 @@ async function conditionsOf(t: Test, url: string): Promise<StoreCondition[]> {
   return conditions;
 }
 
-test('why Redis is not reached is told in a word, once for all attempts', async (t) => {
+test('the reason why Redis cannot be reached is reported as one word, once for all attempts', async (t) => {
   const open = await redisServer(t);
   const locked = await redisServer(t, { password: 'the-password' });
   const down = await redisServer(t, { isDown: true });
   const tls = createServer(createCertificate(Date.now())).listen(0, '127.0.0.1');
   t.teardown(() => tls.close());
   await once(tls, 'listening');
-  const { port: tlsPort } = tls.address() as AddressInfo; // a TCP server has one
+  const { port: tlsPort } = tls.address() as AddressInfo; // a TCP server has a port
   const cases: readonly (readonly [url: string, reason: string])[] = [
     [`redis://:wrong@127.0.0.1:${locked.port}`, 'WRONGPASS'],
     [`redis://127.0.0.1:${locked.port}`, 'NOAUTH'],
@@ -91,12 +91,12 @@ test('why Redis is not reached is told in a word, once for all attempts', async 
   for (const [url, reason] of cases) {
     const conditions = await conditionsOf(t, url);
     await until(() => conditions.length > 0);
-    await new Promise((resolve) => setTimeout(resolve, 300)); // further attempts
+    await new Promise((resolve) => setTimeout(resolve, 300)); // time for further attempts
     t.strictSame(conditions, [{ state: 'starting', reason }]);
   }
 });
 
-test('a user that may not subscribe is told once, and served', async (t) => {
+test('a user without permission to subscribe is reported once, and served', async (t) => {
   const server = await redisServer(t);
   const admin = await linked(server.url.reveal());
   t.teardown(() => admin.close());
@@ -117,7 +117,7 @@ test('a user that may not subscribe is told once, and served', async (t) => {
   t.notOk(conditions.some(({ state }) => state === 'away'));
 });
 
-test('a Redis that goes and comes back is told each time', async (t) => {
+test('each loss and return of Redis is reported', async (t) => {
   const server = await redisServer(t);
   const conditions = await conditionsOf(t, server.url.reveal());
   for (let times = 1; times <= 2; times += 1) {
@@ -133,7 +133,7 @@ test('a Redis that goes and comes back is told each time', async (t) => {
   }
 });
 
-test('a Redis that takes calls and does not answer is away, until it does', async (t) => {
+test('a Redis that accepts calls without answering is away until it answers', async (t) => {
   const server = await redisServer(t);
   const way = await slowRelay(t, server.port);
   const conditions: StoreCondition[] = [];
@@ -155,7 +155,7 @@ test('a Redis that takes calls and does not answer is away, until it does', asyn
   ]);
 });
 
-test('a Redis that was made a copy of another is left for what its address leads to now', async (t) => {
+test('a Redis demoted to a copy is left for whatever its address leads to now', async (t) => {
   const [old, next] = await Promise.all([redisServer(t), redisServer(t)]);
   const way = await slowRelay(t, old.port);
   const conditions: StoreCondition[] = [];
@@ -175,16 +175,20 @@ test('a Redis that was made a copy of another is left for what its address leads
       (error: unknown) => (error instanceof Problem ? error.code : String(error)),
     );
   t.equal(await write(), 'store_unavailable');
-  t.equal(link.state, 'up', 'what only reads is served');
+  t.equal(link.state, 'up', 'reads are still served');
   way.port = next.port;
   await until(async () => (await write()) === 'written');
   await until(async () => (await link.command('say', 'PUBLISH', 'news', 'moved')) === 1);
   await until(() => heard.includes('moved'));
-  t.equal(conditions.filter(({ reason }) => reason === 'READONLY').length, 1, 'told once, however often it says so');
+  t.equal(
+    conditions.filter(({ reason }) => reason === 'READONLY').length,
+    1,
+    'reported once, however often it is refused',
+  );
   t.strictSame(conditions.at(-1), { state: 'up', reason: null });
 });
 
-test('a Redis that is full is told once, however often it is asked, and once more when it is not', async (t) => {
+test('a full Redis is reported once, however often it is asked, and again when it has room', async (t) => {
   const server = await redisServer(t);
   const conditions: StoreCondition[] = [];
   const link = await createRedisLink({
@@ -211,7 +215,7 @@ test('a Redis that is full is told once, however often it is asked, and once mor
   }
 });
 
-test('the connection that hears is made anew where a network has forgotten it', async (t) => {
+test('the subscribing connection is reopened after the network has forgotten it', async (t) => {
   const server = await redisServer(t);
   const way = await slowRelay(t, server.port);
   const link = await linked(way.url);
@@ -232,7 +236,7 @@ test('the connection that hears is made anew where a network has forgotten it', 
   t.ok(heard > 0);
 });
 
-test('a database that is not there is not Redis: nothing is written to another', async (t) => {
+test('a database that does not exist counts as no Redis, and no other database is written to', async (t) => {
   const server = await redisServer(t);
   const link = await createRedisLink({ url: { current: new Secret(`${server.url.reveal()}/99`) } });
   t.teardown(() => link.close());

@@ -1,4 +1,4 @@
-// A real redis-server for a test: on a free port of its own, nothing on disk, ended with the test.
+// A real redis-server for a test: on its own free port, without persistence, stopped when the test ends.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -10,27 +10,27 @@ import { Secret } from '../../src/config/secret.ts';
 export interface RedisServer {
   readonly url: Secret;
   readonly port: number;
-  /** Where it speaks TLS and wants a certificate; 0 without `tls`. */
+  /** Port for TLS with client certificates; 0 without `tls`. */
   readonly tlsPort: number;
-  /** Stops the world for it. */
+  /** Suspends the process. */
   freeze(): void;
   resume(): void;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
-  /** Again on the same port, empty, by default with the same password; resolves when it takes connections. */
+  /** Starts again on the same port, empty, by default with the same password; resolves when it accepts connections. */
   start(password?: string): Promise<void>;
 }
 
 export interface RedisServerOptions {
-  /** Not started yet. */
+  /** Do not start it yet. */
   readonly isDown?: boolean;
-  /** What clients have to say. */
+  /** Password that clients have to give. */
   readonly password?: string;
-  /** PEM files, for TLS on a port beside the other: its own, and the authorities of its clients. Read at each start. */
+  /** PEM files for a second port with TLS: its own certificate and the CA of its clients. Read at each start. */
   readonly tls?: CertificateFiles & { readonly caFile: string };
-  /** Where it would write what it holds down. */
+  /** Where it would write its snapshot. */
   readonly directory?: string;
-  /** A node of a cluster that has no slots yet. */
+  /** Makes it a cluster node without any slots yet. */
   readonly isCluster?: boolean;
 }
 
@@ -59,9 +59,9 @@ export async function redisServer(
       '--appendonly',
       'no',
       '--dir',
-      directory, // a cluster's node writes down what it knows
+      directory, // a cluster node writes its state there
     ];
-    // Its second port is 10,000 above the first one unless told.
+    // The default cluster port is 10,000 above the client port.
     if (isCluster) {
       const clusterPort = String(await freePort());
       settings.push(
@@ -115,7 +115,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Resolves when it answers PING. */
+/** Resolves once it answers PING. */
 async function answering(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
@@ -125,7 +125,7 @@ async function answering(port: number): Promise<void> {
       const [answer] = await once(socket, 'data');
       if (/^\+PONG|^-NOAUTH/.test(String(answer))) return;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10)); // it is not there yet, and nobody tells when it is
+      await new Promise((resolve) => setTimeout(resolve, 10)); // it is not up yet, and nothing signals when it is
     } finally {
       socket.destroy();
     }

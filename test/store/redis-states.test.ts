@@ -1,4 +1,4 @@
-// States of Redis in which it is there and cannot be asked, or not for everything: what is said of them, and how they are left.
+// States in which Redis is up but cannot answer some or all calls: how they are reported, and how they end.
 import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
@@ -36,7 +36,7 @@ const get = (link: RedisLink): Promise<string> =>
     (error: unknown) => (error instanceof Problem ? error.code : String(error)),
   );
 
-/** What Redis says while it is in a state; what it says of itself where it is asked, too. */
+/** Redis's replies in such a state; `info` is its reply to INFO. */
 const inState =
   (error: string, info = ''): Answering =>
   (command, args) => {
@@ -48,7 +48,7 @@ const well: Answering = (command, args) => greeting(command, args) ?? (command =
 const LOADING = inState('LOADING Redis is loading the dataset in memory', 'loading:1\r\nloading_eta_seconds:600\r\n');
 const BUSY = inState('BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.');
 
-test('a Redis that loads what it had written down, or runs a script, is told of by its word and found when it is done', async (t) => {
+test('a Redis that is loading its dataset or running a script is reported by its word, and used again once done', async (t) => {
   for (const [word, state, database] of [
     ['LOADING', LOADING, ''],
     ['BUSY', BUSY, ''],
@@ -75,13 +75,13 @@ test('a Redis that loads what it had written down, or runs a script, is told of 
       samples.add(link.state);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    t.strictSame([...samples], ['away'], 'also between two looks');
+    t.strictSame([...samples], ['away'], 'also between two checks');
     server.answer = well;
     await until(() => link.state === 'up');
   }
 });
 
-test('a copy that has lost its primary is left for what its address leads to now', async (t) => {
+test('a copy that has lost its primary is left for whatever its address leads to now', async (t) => {
   const [old, next] = await Promise.all([redisServer(t), redisServer(t)]);
   const way = await slowRelay(t, old.port);
   const { link, reasons } = await told(t, way.url);
@@ -95,7 +95,7 @@ test('a copy that has lost its primary is left for what its address leads to now
   await until(async () => (await get(link)) === 'answered');
 });
 
-test('a copy is left again and again, and each time found again as quickly as the first', async (t) => {
+test('a copy is left repeatedly, and each time reconnected as quickly as the first', async (t) => {
   const server = await redisServer(t);
   const { link } = await told(t, server.url.reveal());
   const operator = (await told(t, server.url.reveal())).link;
@@ -117,7 +117,7 @@ test('a copy is left again and again, and each time found again as quickly as th
   t.ok(Math.min(...awayMs.slice(3)) < 150, `away for ${shown} ms`); // a busy machine may lengthen one of them
 });
 
-/** A Redis that was told to write down what it holds, and cannot, or that has no memory left. */
+/** A Redis that cannot save its snapshot, or that has no memory left. */
 const FULL: readonly (readonly [
   reason: string,
   fill: (link: RedisLink, directory: string) => Promise<unknown>,
@@ -126,14 +126,14 @@ const FULL: readonly (readonly [
   [
     'MISCONF',
     async (link, directory) => {
-      await mkdir(join(directory, 'dump.rdb')); // what would be put in its place is a file
+      await mkdir(join(directory, 'dump.rdb')); // a directory is in the way of the snapshot
       await link.command('save', 'CONFIG', 'SET', 'save', '1 1');
       await link.command('snapshot', 'BGSAVE');
       await until(async () => /rdb_last_bgsave_status:err/.test(String(await link.command('look', 'INFO'))));
     },
     async (link, directory) => {
       await rmdir(join(directory, 'dump.rdb'));
-      // It tries by itself too, so that there may be one already.
+      // Redis also retries by itself, so one may already be running.
       await link.command('snapshot', 'BGSAVE').catch(() => {});
       await until(async () => /rdb_last_bgsave_status:ok/.test(String(await link.command('look', 'INFO'))));
     },
@@ -146,7 +146,7 @@ const FULL: readonly (readonly [
 ];
 
 for (const [reason, fill, empty] of FULL)
-  test(`${reason}: told once, whatever reads between what is refused, and once more when it is over`, async (t) => {
+  test(`${reason}: reported once, even with successful reads in between, and once more when it is over`, async (t) => {
     const directory = t.testdir({});
     const server = await redisServer(t, { directory });
     const operator = (await told(t, server.url.reveal())).link;
@@ -173,8 +173,8 @@ for (const [reason, fill, empty] of FULL)
     conditions.length = 0;
     for (let round = 0; round < 3; round += 1) {
       t.equal(await book(1), 'store_unavailable');
-      t.equal(await book(0), 'booked', 'whether anything is left');
-      t.equal(await book(1, 5), 'exceeded', 'nothing is');
+      t.equal(await book(0), 'booked', 'an amount of 0 only asks whether anything is left');
+      t.equal(await book(1, 5), 'exceeded', 'and a booking beyond the limit is refused');
       t.strictSame(await store.revocations.list(), []);
     }
     t.strictSame(conditions, [{ state: 'up', reason }]);
@@ -183,7 +183,7 @@ for (const [reason, fill, empty] of FULL)
     t.strictSame(conditions.slice(1), [{ state: 'up', reason: null }]);
   });
 
-test('a replica that says that it is there does not say that a full Redis takes what is written', async (t) => {
+test("announcing a replica's presence does not make a full Redis count as writable again", async (t) => {
   const server = await redisServer(t);
   const { link, conditions } = await told(t, server.url.reveal());
   const operator = (await told(t, server.url.reveal())).link;
@@ -194,12 +194,12 @@ test('a replica that says that it is there does not say that a full Redis takes 
   const presence = createRedisPresence({ ...link, onReady: (tell) => (present = tell) }, 'p', 'replica');
   t.teardown(() => presence.close());
   present();
-  await link.command('look', 'PING'); // answered after it
-  t.equal(await operator.command('look', 'ZCARD', presence.key), 1, 'it is there all the same');
+  await link.command('look', 'PING'); // answered after the presence call
+  t.equal(await operator.command('look', 'ZCARD', presence.key), 1, 'its presence is recorded all the same');
   t.strictSame(conditions.at(-1), { state: 'up', reason: 'OOM' });
 });
 
-test('what stands at the address and is no Redis, or says nothing, is told of as that', async (t) => {
+test('a server that is not Redis, or that never answers, is reported as such', async (t) => {
   for (const [reason, said] of [
     ['NOT_REDIS', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
     ['NOT_REDIS', '+OK\r\n'],
@@ -213,7 +213,7 @@ test('what stands at the address and is no Redis, or says nothing, is told of as
   }
 });
 
-test('a Redis that comes and goes many times a second fills no log', async (t) => {
+test('a Redis that comes and goes many times a second does not fill the log', async (t) => {
   const server = await lookAlike(t, (command, args) => `${greeting(command, args) ?? '+OK\r\n'}$-1\r\n`);
   const { conditions } = await told(t, server.url);
   await until(() => server.connections > 30);
@@ -222,7 +222,7 @@ test('a Redis that comes and goes many times a second fills no log', async (t) =
   await until(() => conditions.at(-1)?.state === 'up');
 });
 
-test('where one connection more is not to be had, the log says that replicas do not hear each other, and when they do', async (t) => {
+test('if the subscribing connection is refused, the log says that replicas do not hear each other, and when they do again', async (t) => {
   const server = await redisServer(t);
   const { link, conditions, reasons } = await told(t, server.url.reveal());
   const operator = (await told(t, server.url.reveal())).link;
@@ -246,7 +246,7 @@ test('where one connection more is not to be had, the log says that replicas do 
   t.equal(reasons().filter((reason) => reason === 'HEARING_LOST').length, 1);
 });
 
-test('what a user may not do is told once, the rest is served, and who is shut out stays so where the list cannot be read', async (t) => {
+test('a missing permission is reported once, all else is served, and nobody is let in while the revocations cannot be read', async (t) => {
   const server = await redisServer(t);
   const operator = (await told(t, server.url.reveal())).link;
   await operator.reached;
@@ -275,7 +275,7 @@ test('what a user may not do is told once, the rest is served, and who is shut o
     }
   };
   t.equal(checked(), 'let in');
-  t.strictSame(conditions, [{ state: 'up', reason: null }], 'no right is needed to find out whether it is there');
+  t.strictSame(conditions, [{ state: 'up', reason: null }], 'finding out whether Redis is up needs no permission');
   await rights('-get');
   await until(() => checked() === 'store_unavailable');
   for (let i = 0; i < 10; i += 1) await t.resolves(store.rates?.hit('name', 1_000) ?? Promise.reject());

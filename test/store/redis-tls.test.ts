@@ -1,4 +1,4 @@
-// A real Redis that speaks TLS and wants to know who its clients are.
+// A real Redis that speaks TLS and verifies its clients' certificates.
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
@@ -12,14 +12,14 @@ import { type Authority, createAuthority, type Identity } from '../upstream/cert
 import { type RedisWithTls, redisWithTls } from './redis-with-tls.ts';
 
 interface World extends RedisWithTls {
-  /** Whom Redis trusts from its next start on. */
+  /** Sets the authority that Redis trusts from its next start. */
   trust(authority: Authority): Promise<void>;
-  /** Puts a client's certificate into the files of `client`. */
+  /** Writes a client certificate into the files of `client`. */
   issue(identity: Identity): Promise<void>;
   readonly ofClients: Authority;
 }
 
-/** At once: a look finds the old file or the new one. */
+/** Atomically: a reader finds either the old file or the new one. */
 async function put(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text);
   await rename(`${file}.new`, file);
@@ -43,7 +43,7 @@ interface Linked {
   readonly link: RedisLink;
   readonly tls: RedisTls;
   readonly conditions: readonly StoreCondition[];
-  /** What is said of the files. */
+  /** What was reported about the files. */
   readonly said: string[];
 }
 
@@ -76,7 +76,7 @@ const answers = ({ link }: Linked): Promise<boolean> =>
     () => false,
   );
 
-test('Redis is trusted by the authority of a file, and is shown a certificate; both connections are', async (t) => {
+test('Redis is verified with the CA file and shown the client certificate, on both connections', async (t) => {
   const here = await world(t);
   const one = await linked(t, here, { caFile: here.caFile, certificate: here.client });
   const heard: string[] = [];
@@ -91,7 +91,7 @@ test('Redis is trusted by the authority of a file, and is shown a certificate; b
   t.strictSame(one.said, []);
 });
 
-test('without the right authority or the right certificate there is no connection, and the log says why', async (t) => {
+test('without the right authority or client certificate there is no connection, and the log says why', async (t) => {
   const here = await world(t);
   const [stranger, dir] = [await createAuthority('stranger'), t.testdirName];
   const unknown = await stranger.issue({ host: 'broker' });
@@ -121,7 +121,7 @@ test('without the right authority or the right certificate there is no connectio
   }
 });
 
-test('a renewed certificate, and a renewed authority, are used by the next connection; the open one goes on', async (t) => {
+test('a renewed certificate or authority is used by the next connection; the open one stays', async (t) => {
   const here = await world(t);
   const one = await linked(t, here, { caFile: here.caFile, certificate: here.client });
   await one.link.reached;
@@ -142,7 +142,7 @@ test('a renewed certificate, and a renewed authority, are used by the next conne
   await until(() => answers(one));
 });
 
-test('files that cannot be used change nothing, and are told of once', async (t) => {
+test('unusable files change nothing and are reported once', async (t) => {
   const here = await world(t);
   const one = await linked(t, here, { caFile: here.caFile, certificate: here.client });
   await one.link.reached;
@@ -170,14 +170,14 @@ test('files that cannot be used change nothing, and are told of once', async (t)
   await until(() => one.said.at(-1) === 'renewed');
 });
 
-test('there is no connection in the clear beside files for TLS, whatever a renewed URL says', async (t) => {
+test('with TLS files there is no plaintext connection, whatever a renewed URL says', async (t) => {
   const here = await world(t);
   const one = await linked(t, here, { caFile: here.caFile, certificate: here.client }, 'redis');
   await one.link.reached;
-  t.equal(await answers(one), true, 'the port speaks nothing but TLS');
+  t.equal(await answers(one), true, 'the port accepts only TLS');
 });
 
-test('where the files cannot be used at the start there is no store', async (t) => {
+test('unusable files at start are an error', async (t) => {
   const here = await world(t);
   await writeFile(here.caFile, 'nothing');
   await t.rejects(openRedisTls({ caFile: here.caFile, certificate: null }, UNHEARD));

@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { createRedisTrouble, reasonOf } from '../../src/store/redis/redis-trouble.ts';
 import type { StoreCondition } from '../../src/store/store-condition.ts';
 
-test('a connection that ends is told of where something was wrong beside it, and that is told again afterwards', async (t) => {
+test('a lost connection is reported after a lesser trouble, which is reported again afterwards', async (t) => {
   const conditions: StoreCondition[] = [];
   const trouble = createRedisTrouble(
     (condition) => conditions.push(condition),
@@ -21,7 +21,7 @@ test('a connection that ends is told of where something was wrong beside it, and
   }
 });
 
-test('what Redis refuses is told once, and again where it still does so after it was away', async (t) => {
+test('a refusal by Redis is reported once, and again if it persists after Redis was away', async (t) => {
   const conditions: StoreCondition[] = [];
   const trouble = createRedisTrouble(
     (condition) => conditions.push(condition),
@@ -43,7 +43,7 @@ test('what Redis refuses is told once, and again where it still does so after it
   ]);
 });
 
-test("a code of OpenSSL's is told of, a text that may quote what was sent is not", async (t) => {
+test('an OpenSSL code is reported; text that may quote what was sent is not', async (t) => {
   const coded = (code: unknown): Error => Object.assign(new Error('the-password'), { code });
   t.equal(reasonOf(coded('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE')), 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE');
   for (const code of ['the-password', 'A B', '/A', 7, undefined]) t.equal(reasonOf(coded(code)), 'OTHER');

@@ -1,4 +1,4 @@
-// What was consumed while Redis took no record of it.
+// Usage that was recorded while Redis accepted no records.
 import { type Test, test } from 'tap';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
 import { createRedisUsageRecords } from '../../src/store/redis/redis-usage-records.ts';
@@ -32,17 +32,17 @@ const record = (characters: number): UsageRecord => ({
   callSeconds: 0,
 });
 
-/** Ends it, and waits until that is noticed: what is sent on a connection that is about to break may have been done. */
+/** Kills Redis and waits until the link notices: a call sent on a breaking connection may have been executed. */
 async function kill({ redis, link }: World): Promise<void> {
   await redis.kill();
   await until(async () => link.state !== 'up');
 }
 
-/** In the order in which they stand there. */
+/** In stored order. */
 const charactersIn = async (records: UsageRecords, max = 20_000): Promise<readonly number[]> =>
   (await records.list(max)).map(({ characters }) => characters);
 
-test('what is consumed while Redis is away is recorded when it is back, once', async (t) => {
+test('usage recorded while Redis is away is stored once when it is back', async (t) => {
   const away = await world(t);
   const { redis, records } = away;
   await kill(away);
@@ -56,7 +56,7 @@ test('what is consumed while Redis is away is recorded when it is back, once', a
   );
 });
 
-test('what a full Redis has refused is recorded with the first record that it takes', async (t) => {
+test('records that a full Redis refused are stored along with the first one that it accepts', async (t) => {
   const { link, records } = await world(t);
   await records.add(record(1));
   await link.command('fill', 'CONFIG', 'SET', 'maxmemory', '1');
@@ -68,14 +68,14 @@ test('what a full Redis has refused is recorded with the first record that it ta
   t.strictSame(await charactersIn(records), [1, 4, 2, 3]);
 });
 
-test('a Redis that comes back and is still full takes them later, and none is lost', async (t) => {
+test('a Redis that comes back still full gets the records later, and none is lost', async (t) => {
   const { link, records } = await world(t);
   await records.add(record(1));
   await link.command('fill', 'CONFIG', 'SET', 'maxmemory', '1');
   for (const n of [2, 3]) await t.rejects(records.add(record(n)));
   const { promise: isBack, resolve: comeBack } = Promise.withResolvers<void>();
   link.onReady(comeBack);
-  await link.command('end', 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {}); // it may be cut before it is answered
+  await link.command('end', 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {}); // the connection may be cut before the reply
   await isBack;
   t.strictSame(await charactersIn(records), [1]);
   await link.command('empty', 'CONFIG', 'SET', 'maxmemory', '0');
@@ -84,7 +84,7 @@ test('a Redis that comes back and is still full takes them later, and none is lo
   t.strictSame(await charactersIn(records), [1, 4, 2, 3]);
 });
 
-test('of very many the newest are kept', async (t) => {
+test('of more than 10,000 pending records the newest are kept', async (t) => {
   const away = await world(t);
   const { redis, records } = away;
   await kill(away);
@@ -95,7 +95,7 @@ test('of very many the newest are kept', async (t) => {
   t.strictSame([first, others.at(-1)], [6, 10_005]);
 });
 
-test('what Redis was sent and did not answer is not said again: it may have been recorded', async (t) => {
+test('a record sent but not acknowledged is not sent again: it may have been stored', async (t) => {
   const { redis, link, records } = await world(t);
   redis.freeze();
   await t.rejects(records.add(record(1)));

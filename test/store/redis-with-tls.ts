@@ -1,4 +1,4 @@
-// A real Redis that speaks TLS and wants to know who its clients are, and the files of both sides.
+// A real Redis that speaks TLS and verifies its clients' certificates, with the files of both sides.
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { CertificateFiles } from '../../src/config/config.ts';
@@ -7,9 +7,9 @@ import { type RedisServer, redisServer } from './redis-server.ts';
 
 export interface RedisWithTls {
   readonly redis: RedisServer;
-  /** Its own, in one directory with the others. `caFile`: whom it trusts from its next start on. */
+  /** Redis's own files, in one directory with the others. `caFile`: the authority it trusts from its next start. */
   readonly files: CertificateFiles & { readonly caFile: string };
-  /** Who vouches for it. */
+  /** The authority of its certificate. */
   readonly caFile: string;
   readonly client: CertificateFiles;
 }
@@ -20,7 +20,7 @@ export interface RedisWithTlsOptions {
   readonly client: Identity;
 }
 
-/** It is reached as `localhost`. */
+/** Redis is reached as `localhost`. */
 export async function redisWithTls(t: Test, options: RedisWithTlsOptions): Promise<RedisWithTls> {
   const { ofServers, ofClients, client } = options;
   const server = await ofServers.issue({ host: 'localhost' });

@@ -1,4 +1,4 @@
-// Memory and Redis decide alike: the same questions, in the same order, have the same answers.
+// Memory and Redis decide alike: the same requests in the same order get the same answers.
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { test } from 'tap';
@@ -68,7 +68,7 @@ test('memory and Redis give the same answers', async (t) => {
             for (const one of questions) {
               if ('beats' in one) {
                 if (one.isLowered) await Promise.all(pools.map((leases) => leases.lower(rules)));
-                // Of one that was held before, whatever became of it: it is running.
+                // A lease asked for earlier, whatever became of it: its holder says that it is still running.
                 const held = one.beats && asked[0] !== undefined ? [holder(asked[0])] : [];
                 await both(async (leases) => leases.beat(rules, 'replica', held, asked));
               } else if ('end' in one) {

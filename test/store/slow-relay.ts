@@ -1,15 +1,15 @@
-// A way to a Redis that is long: what goes through takes a while, and nothing overtakes anything.
+// A slow network path to a Redis: everything is delayed, and the order is kept.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 
 export interface SlowRelay {
   readonly url: string;
-  /** There and back, milliseconds; 0 at first. Holds for what comes from now on. */
+  /** Round-trip delay in milliseconds; initially 0. Applies to data from now on. */
   delayMs: number;
-  /** Where connections lead that are made from now on. */
+  /** Target port of connections opened from now on. */
   port: number;
-  /** What is open swallows whatever comes, without a word: a network that has forgotten its connections. */
+  /** Silently drops all further data on open connections, like a network that has forgotten them. */
   forget(): void;
 }
 

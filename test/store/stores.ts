@@ -1,4 +1,4 @@
-// Every store there is, for the tests that hold for all of them.
+// Every kind of store, for tests that apply to all of them.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
@@ -10,17 +10,17 @@ import { type RedisServer, redisServer } from './redis-server.ts';
 
 export interface StoreUnderTest {
   readonly store: Store;
-  /** Lets time pass, by the store's clock. */
+  /** Lets time pass on the store's clock. */
   pass(ms: number): Promise<void>;
 }
 
 export interface StoreKind {
   readonly name: string;
-  /** Empty and ready. */
+  /** Makes an empty store that is up. */
   readonly make: (t: Test, times?: Partial<LeaseTimes>) => Promise<StoreUnderTest>;
 }
 
-/** @param t the file's own test: one redis-server serves it, under another prefix each time */
+/** @param t the file's own test: all its stores share one redis-server, each with its own prefix */
 export function everyStore(t: Test): readonly StoreKind[] {
   let server: Promise<RedisServer> | null = null;
   return [
@@ -44,12 +44,12 @@ export function everyStore(t: Test): readonly StoreKind[] {
         const store = await createRedisStore({
           url: { current: (await server).url },
           prefix: randomUUID(),
-          commandTimeoutMs: 2_000, // a busy machine is not what is tested here
+          commandTimeoutMs: 2_000, // not a test of speed: the machine may be busy
           times: { warmMs: 0, ...times },
         });
         own.teardown(() => store.close());
         await store.reached;
-        return { store, pass: (ms) => sleep(ms) }; // its clock cannot be set
+        return { store, pass: (ms) => sleep(ms) }; // Redis's clock cannot be set
       },
     },
   ];

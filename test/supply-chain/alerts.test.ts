@@ -1,4 +1,4 @@
-// deploy/prometheus/alerts.yaml and the alarms in docs/operation.md name what the broker really counts, in the way that it counts it.
+// deploy/prometheus/alerts.yaml and the alarms in docs/operation.md use metrics that the broker really has, according to their types.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
@@ -36,12 +36,12 @@ const kinds = new Map(
     .map((one) => [one.name, { type: String(one.type), labels: labelsOf(one) }]),
 );
 
-/** prom-client keeps them, its types do not say so. */
+/** prom-client keeps them, but its types do not declare them. */
 function labelsOf(metric: object): readonly string[] {
   return (metric as { readonly labelNames?: readonly string[] }).labelNames ?? [];
 }
 
-/** Every series that an expression asks for. */
+/** Every series that an expression uses. */
 function seriesIn(
   expr: string,
 ): { readonly name: string; readonly labels: readonly string[]; readonly over: string | null }[] {
@@ -54,9 +54,9 @@ function seriesIn(
   );
 }
 
-test('every rule asks for series that there are, by labels that they have', async (t) => {
+test('every rule uses existing series with labels that they have', async (t) => {
   t.ok(rules.length > 15);
-  t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length, 'by a name of its own');
+  t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length, 'every name is unique');
   for (const { alert, expr, labels, annotations } of rules) {
     const series = seriesIn(expr);
     t.ok(series.length > 0, alert);
@@ -83,7 +83,7 @@ test('every rule asks for series that there are, by labels that they have', asyn
   }
 });
 
-test('what the document calls worth an alarm has a rule, and what has a rule stands in the document', async (t) => {
+test('the alarms of the document and the alert rules use the same metrics', async (t) => {
   const text = readFileSync(path.join(ROOT, 'docs/operation.md'), 'utf8');
   const [section = ''] = /## Metrics worth an alarm\n[\s\S]*?(?=\n###? )/.exec(text) ?? [];
   const named = (of: string): Set<string> => new Set(seriesIn(of).map(({ name }) => name.replace(/_bucket$/, '')));

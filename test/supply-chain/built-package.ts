@@ -1,4 +1,4 @@
-// The package as `npm pack` would find it after a build: in a folder of the test's own, beside things that must not get into it.
+// Builds the package as `npm pack` finds it, in a folder of the test.
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import type { Test } from 'tap';
@@ -10,7 +10,7 @@ export interface BuiltPackage {
   readonly folder: string;
   /** The command line. */
   readonly main: string;
-  /** Files whose code is in the bundle, from the root of the repository. */
+  /** Files whose code is in the bundle, relative to the root of the repository. */
   readonly inputs: readonly string[];
 }
 

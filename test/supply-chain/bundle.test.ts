@@ -1,4 +1,4 @@
-// The bundle as it is shipped: everything in it works, and it starts lightly.
+// The bundle as it is shipped: every part of it works, and it loads no more than it needs.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { filesUnder, ROOT } from '../source-imports.ts';
 import { redisServer } from '../store/redis-server.ts';
 import { buildPackage } from './built-package.ts';
 
-test('a broker with everything on runs from the bundle', async (t) => {
+test('a broker with every feature enabled runs from the bundle', async (t) => {
   const { folder, main } = await buildPackage(t);
   const simulator = await startSimulator({ tlsPort: null });
   t.teardown(() => simulator.close());
@@ -125,7 +125,7 @@ test('the simulator runs from the bundle: sockets, uploads, MP3 both ways', asyn
   t.match(JSON.parse(message.toString()), { type: 'chunk', context_id: 'one' }, 'ws');
 });
 
-test('the bundle starts without what it does not need', async (t) => {
+test('the bundle does not load what it does not need', async (t) => {
   const { folder, main } = await buildPackage(t);
   const listModules = path.join(folder, 'list-modules.cjs');
   writeFileSync(
@@ -137,16 +137,16 @@ test('the bundle starts without what it does not need', async (t) => {
   const list = await new Promise<string[]>((resolve) => {
     lines.on('line', (line) => {
       const said = JSON.parse(line) as { msg: string; url: string; list: string[] };
-      // A mint that fails: everything on the way to Cartesia is loaded by then.
+      // A mint that fails; by then, everything on the path to Cartesia is loaded.
       if (said.msg === 'listening') void mint(said.url).then(() => broker.kill('SIGUSR2'));
       if (said.msg === 'modules') resolve(said.list);
     });
   });
   const loaded = new Set(list.map((name) => name.replace(/^NativeModule /, '')));
-  t.ok(loaded.has('http'), 'the list is one');
-  // Node's own fetch comes with a plain `import` of node:http, and is a quarter of all the memory of a start.
+  t.ok(loaded.has('http'), 'the list is valid');
+  // Node's own fetch is loaded by a plain `import` of node:http, and takes a quarter of the memory at start.
   t.notOk(loaded.has('internal/deps/undici/undici'), "Node's own fetch");
-  t.notOk(loaded.has('http2'), 'HTTP/2, which nothing here speaks');
+  t.notOk(loaded.has('http2'), 'HTTP/2, which the broker does not use');
 });
 
 test('SIGUSR1 does not open the inspector', async (t) => {
@@ -158,7 +158,7 @@ test('SIGUSR1 does not open the inspector', async (t) => {
   });
   const { url } = await listening(broker);
   broker.kill('SIGUSR1');
-  t.equal((await request(url)).statusCode, 200, 'it lives');
+  t.equal((await request(url)).statusCode, 200, 'it is still running');
   t.notMatch(stderr, /Debugger listening/);
   const control = spawn(
     process.execPath,
@@ -171,10 +171,10 @@ test('SIGUSR1 does not open the inspector', async (t) => {
   await once(control.stdout, 'data');
   control.kill('SIGUSR1');
   const [said] = (await once(control.stderr, 'data')) as [Buffer];
-  t.match(said.toString(), /Debugger listening/, 'a process that does not listen for it does open one');
+  t.match(said.toString(), /Debugger listening/, 'control: a process that does not handle the signal opens one');
 });
 
-test('the same source gives the same bytes, and no path of the machine is in them', async (t) => {
+test('the same source gives the same bytes, without any path of this machine', async (t) => {
   const folder = t.testdir({});
   const [one, two] = ['one', 'two'].map((name) => path.join(folder, name)) as [string, string];
   await bundle({ root: ROOT, outdir: one });
@@ -188,7 +188,7 @@ test('the same source gives the same bytes, and no path of the machine is in the
   }
 });
 
-test('the licence of every bundled package comes along', async (t) => {
+test('the licence of every bundled package is included', async (t) => {
   const { folder, inputs } = await buildPackage(t);
   const text = readFileSync(path.join(folder, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
   const packages = new Set(
@@ -198,7 +198,7 @@ test('the licence of every bundled package comes along', async (t) => {
   for (const name of packages) t.ok(text.includes(`${name} `), name);
 });
 
-test('a build is taken for stale as soon as a file it is made from is newer', async (t) => {
+test('a build is stale as soon as one of its source files is newer', async (t) => {
   const root = t.testdir({ src: { 'main.ts': '', deep: { 'part.ts': '' } }, dist: {} });
   const outdir = path.join(root, 'dist');
   t.notOk(isFresh(root, outdir), 'never built');
@@ -212,7 +212,7 @@ test('a build is taken for stale as soon as a file it is made from is newer', as
   t.notOk(isFresh(root, outdir));
 });
 
-test('the build reads no file that the image does not have', async (t) => {
+test('the build reads no file that the image lacks', async (t) => {
   const { inputs } = await buildPackage(t);
   const ours = inputs.filter((input) => !input.includes('node_modules/'));
   const allowed = new Set([...filesUnder('src', '.ts'), 'docs/openapi.json']);
@@ -233,13 +233,13 @@ async function mint(url: string): Promise<void> {
 
 const MINIMAL = {
   CARTESIA_API_KEY: 'sk_car_unused',
-  CARTESIA_BASE_URL: 'https://127.0.0.1:1', // nobody is there
+  CARTESIA_BASE_URL: 'https://127.0.0.1:1', // nothing listens there
   ALLOW_ANONYMOUS: 'true',
   PORT: '0',
   MANAGEMENT_PORT: '0',
 };
 
-/** Nothing of the environment that runs the tests. */
+/** Without the environment of the test runner. */
 function cleanEnvironment(): Record<string, string> {
   return { PATH: process.env['PATH'] ?? '' };
 }

@@ -1,4 +1,4 @@
-// The helper for apps as an app gets it: out of the tarball, with types, in each kind of module.
+// The helper for apps as an app gets it: from the tarball, with types, in every kind of module.
 import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { t as suite, type Test, test } from 'tap';
 import { minted, startScriptedBroker } from '../client/scripted-broker.ts';
 import { ROOT } from '../source-imports.ts';
 
-/** Nothing of the environment that runs the tests: its loaders are not the app's. */
+/** Without the environment of the test runner, whose loaders would affect the app. */
 const env = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
 
 const packed = mkdtempSync(path.join(tmpdir(), 'packed-'));
@@ -19,7 +19,7 @@ cpSync(path.join(ROOT, 'package.json'), path.join(packed, 'package.json'));
 execFileSync(process.execPath, [path.join(ROOT, 'scripts/build-client.ts'), path.join(packed, 'client')], { env });
 const tarball = execFileSync('npm', ['pack', '--ignore-scripts', '--silent'], { cwd: packed, env, encoding: 'utf8' });
 
-/** An app with the package among its own; nothing else is there to be found by mistake. */
+/** An app with only this package installed, so that nothing else can be found by mistake. */
 function installed(t: Test, files: Readonly<Record<string, string>>): string {
   const app = t.testdir({ 'package.json': '{ "name": "app" }', ...files });
   const target = path.join(app, 'node_modules/cartesia-broker');
@@ -56,7 +56,7 @@ for (const [name, file, options] of [
   ['nodenext, from CommonJS', 'app.cts', '--module nodenext --moduleResolution nodenext --types node'],
   ['bundler, for browsers', 'app.ts', '--module esnext --moduleResolution bundler --lib es2022,dom'],
 ] as const) {
-  test(`types are found and hold: ${name}`, async (t) => {
+  test(`types are found and correct: ${name}`, async (t) => {
     const app = installed(t, { [file]: TYPED });
     const tsc = path.join(ROOT, 'node_modules/typescript/lib/tsc.js');
     const typeRoots = path.join(ROOT, 'node_modules/@types');
@@ -80,7 +80,7 @@ for (const [name, file, options] of [
   });
 }
 
-test('Node takes it by import and by require', async (t) => {
+test('Node can import and require it', async (t) => {
   const use = `createTokenSource({ brokerUrl: process.argv[2] }).get().then(({ token }) => console.log(token));`;
   const app = installed(t, {
     'app.mjs': `import { createTokenSource } from 'cartesia-broker/client';\n${use}`,
@@ -94,7 +94,7 @@ test('Node takes it by import and by require', async (t) => {
   }
 });
 
-/** What React Native has of all that browsers and Node share. */
+/** The subset of browser and Node globals that React Native has. */
 const REACT_NATIVE = {
   fetch,
   AbortController,
@@ -103,7 +103,7 @@ const REACT_NATIVE = {
   performance: { now: () => performance.now() },
 };
 
-test('React Native takes it: bundled, and with no more than its engine has', async (t) => {
+test('it works in React Native: bundled, and with only the globals of its engine', async (t) => {
   const app = installed(t, {
     'app.js': `import { createTokenSource } from 'cartesia-broker/client';
 globalThis.mint = async (brokerUrl) => (await createTokenSource({ brokerUrl, credential: 'session' }).get()).token;`,

@@ -1,4 +1,4 @@
-// docker-compose.yml as a new operator meets it: followed by the letter, with the real broker, up to the container engine.
+// Follows docker-compose.yml to the letter as a new operator would, with the real broker but without a container engine.
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -46,10 +46,10 @@ const text = readFileSync(path.join(ROOT, 'docker-compose.yml'), 'utf8');
 const compose = parse(text) as Compose;
 const { broker, redis } = compose.services;
 
-/** `${NAME:-value}` as compose reads it where the operator has set nothing. */
+/** Resolves `${NAME:-value}` as compose does if NAME is not set. */
 const withDefaults = (value: string): string => value.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
 
-test('every variable of the broker is a setting, and whatever the shell may set has a default', async (t) => {
+test('every variable of the broker is a setting, and every shell variable has a default', async (t) => {
   const settings = Object.keys(broker.environment ?? {});
   t.ok(settings.length >= 3);
   const mentioned = [...settings, ...[...text.matchAll(/^\s+#\s+([A-Z_]+): /gm)].map(([, name]) => name ?? '')];
@@ -59,10 +59,10 @@ test('every variable of the broker is a setting, and whatever the shell may set 
     if (name.endsWith('_FILE') && !SETTING_BY_VARIABLE.has(name)) t.ok(setting?.isSecret, `${name} can be a file`);
   }
   const withoutDefault = [...text.matchAll(/\$\{(?!\w+:-)[^}]*\}|\$[A-Z_]+/g)].map(([found]) => found);
-  t.strictSame(withoutDefault, ['$APP_KEY'], 'that one is in a comment, for the shell');
+  t.strictSame(withoutDefault, ['$APP_KEY'], 'the one in a comment, meant for the shell');
 });
 
-test('secrets are files, declared where they are used, and in no variable', async (t) => {
+test('secrets are files, declared where they are used, and never variables', async (t) => {
   for (const name of broker.secrets ?? []) t.match(compose.secrets[name]?.file, /^\.\/secrets\//, name);
   for (const [name, value] of Object.entries(broker.environment ?? {})) {
     if (value.startsWith('/run/secrets/')) t.ok(broker.secrets?.includes(path.basename(value)), name);
@@ -71,7 +71,7 @@ test('secrets are files, declared where they are used, and in no variable', asyn
   t.match(readFileSync(path.join(ROOT, '.gitignore'), 'utf8'), /^secrets\/$/m);
 });
 
-test('both services are held short', async (t) => {
+test('both services have few privileges and limited resources', async (t) => {
   for (const [name, service] of Object.entries(compose.services)) {
     t.equal(service.read_only, true, name);
     t.strictSame(service.cap_drop, ['ALL'], name);
@@ -97,7 +97,7 @@ test('both services are held short', async (t) => {
   t.equal(broker.depends_on?.['redis']?.condition, 'service_healthy');
 });
 
-test('the grace period is longer than a drain may take', async (t) => {
+test('the grace period is longer than the longest drain', async (t) => {
   const { drainDelayMs, drainDeadlineMs } = (await configOf(LEAST)).listen;
   t.ok(Number.parseInt(broker.stop_grace_period ?? '', 10) * 1000 > drainDelayMs + drainDeadlineMs + 2000);
 });
@@ -113,19 +113,19 @@ test('following its first lines gives a healthy broker that mints for the app ke
   ]);
   const env = {
     ...(Object.fromEntries(asMounted) as Record<string, string>),
-    HOST: '0.0.0.0', // of the image
+    HOST: '0.0.0.0', // set by the image
     PORT: '0',
     MANAGEMENT_PORT: '0',
     CARTESIA_BASE_URL: simulator.url,
     CARTESIA_ALLOW_INSECURE: 'true',
-    REDIS_URL: redis.url.reveal(), // the compose network's name for it means nothing here
+    REDIS_URL: redis.url.reveal(), // Redis's name in the compose network does not resolve here
   };
   const loaded = await loadConfig(env);
   if (loaded.outcome === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
   t.notMatch(
     loaded.warnings.map(formatProblem).join('\n'),
     /MINT_RATE_PER_IP/,
-    'its users do not share the rate of one caller',
+    'its users do not share the rate of one address',
   );
   const running = await startBroker(loaded.config, createLogger('silent'));
   t.teardown(() => running.stop({ delayMs: 0 }));
@@ -146,12 +146,12 @@ test('following its first lines gives a healthy broker that mints for the app ke
   t.match(await body.json(), { delivery: 'direct', grants: { tts: true } });
 });
 
-test('the script keeps what is there, and shows the API key to nobody', async (t) => {
+test('the script keeps existing files, and does not show the API key', async (t) => {
   const { folder, output, appKey } = makeSecrets(t, 'sk_car_first');
   t.notMatch(output, /sk_car_first/);
   t.equal(readFileSync(path.join(folder, 'secrets/cartesia_api_key'), 'utf8'), 'sk_car_first\n');
   t.notMatch(readFileSync(path.join(folder, 'secrets/client_keys'), 'utf8'), appKey);
-  t.equal(statSync(path.join(folder, 'secrets')).mode & 0o777, 0o700, 'the folder is closed');
+  t.equal(statSync(path.join(folder, 'secrets')).mode & 0o777, 0o700, 'the folder is private');
   t.strictSame(readdirSync(path.join(folder, 'secrets')), ['cartesia_api_key', 'client_keys']);
   for (const name of readdirSync(path.join(folder, 'secrets'))) {
     t.equal(statSync(path.join(folder, 'secrets', name)).mode & 0o777, 0o644, `${name} is readable in the container`);
@@ -160,10 +160,10 @@ test('the script keeps what is there, and shows the API key to nobody', async (t
   t.equal(runScript(folder, { CARTESIA_API_KEY: 'sk_car_second' }), '');
   t.equal(readFileSync(path.join(folder, 'secrets/client_keys'), 'utf8'), before);
   t.equal(readFileSync(path.join(folder, 'secrets/cartesia_api_key'), 'utf8'), 'sk_car_first\n');
-  t.throws(() => runScript(t.testdir({ deploy: {} }), {}), 'not at a terminal, without a key: exit 1');
+  t.throws(() => runScript(t.testdir({ deploy: {} }), {}), 'without a terminal and a key it exits with 1');
 });
 
-test('who changes their mind at the question for the API key gets a terminal back that shows what is typed', async (t) => {
+test('interrupting the question for the API key restores the echo of the terminal', async (t) => {
   const folder = t.testdir({});
   copyScript(folder);
   const terminal = spawn('script', ['-qec', 'trap : INT; sh deploy/make-secrets.sh; stty -a', '/dev/null'], {
@@ -176,11 +176,11 @@ test('who changes their mind at the question for the API key gets a terminal bac
     shown += String(chunk);
     if (/\(not shown\): $/.test(shown)) terminal.stdin.write('\u0003');
   }
-  t.match(shown, /\secho\s/, 'what is typed is shown again');
-  t.strictSame(readdirSync(path.join(folder, 'secrets')), [], 'nothing is made');
+  t.match(shown, /\secho\s/, 'typed text is shown again');
+  t.strictSame(readdirSync(path.join(folder, 'secrets')), [], 'nothing is created');
 });
 
-/** As compose's `--wait` does. @throws when it is not ready within five seconds */
+/** Waits like compose's `--wait`. @throws if it is not ready within five seconds */
 async function untilReady(managementUrl: string): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
     const { statusCode, body } = await request(`${managementUrl}/readyz`);

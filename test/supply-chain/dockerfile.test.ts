@@ -1,4 +1,4 @@
-// The Dockerfile as text. What comes out of it is tested by `npm run test:image`.
+// The Dockerfile as text; `npm run test:image` tests the image built from it.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
@@ -15,7 +15,7 @@ const instructions = read('Dockerfile')
 const last = (name: string): string => instructions.findLast((line) => line.startsWith(`${name} `)) ?? '';
 const finalStage = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')));
 
-test('the one base image is pinned by digest, and is the Node that the tests run on', async (t) => {
+test('the only base image is pinned by digest, with the Node version of the tests', async (t) => {
   const [, version] =
     /^ARG NODE_IMAGE=docker\.io\/library\/node:([\d.]+)-bookworm-slim@sha256:[0-9a-f]{64}$/.exec(
       instructions[0] ?? '',
@@ -47,13 +47,13 @@ test('npm start runs Node with the options of the image, and reads .env', async 
   t.match(scripts['start'], `exec node ${options} --env-file-if-exists=.env dist/main.js serve`);
 });
 
-test('no package runs a script in the build, and no secret can get into it', async (t) => {
+test('the build runs no package scripts, and no secret can get into it', async (t) => {
   t.ok(instructions.some((line) => /^RUN npm ci .*--ignore-scripts/.test(line)));
   t.notOk(instructions.some((line) => /^(?:ENV|ARG) .*(?:KEY|TOKEN|SECRET|PASSWORD)/i.test(line)));
   t.notOk(instructions.some((line) => line.startsWith('ADD ') || /^COPY \. /.test(line)));
 });
 
-test('what it copies is there and is all that the context lets through', async (t) => {
+test('it copies existing files only, and the build context contains nothing else', async (t) => {
   const copied = instructions
     .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
     .flatMap((line) => line.split(/\s+/).slice(1, -1))
@@ -62,7 +62,7 @@ test('what it copies is there and is all that the context lets through', async (
   const [all, ...allowed] = read('.dockerignore')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
-  t.equal(all, '*', 'nothing gets in unless named');
+  t.equal(all, '*', 'everything is excluded unless named');
   const roots = (names: readonly string[]): string[] =>
     [...new Set(names.map((name) => name.split('/')[0] ?? ''))].sort();
   t.strictSame(roots(allowed.map((line) => line.replace(/^!/, ''))), roots(copied));

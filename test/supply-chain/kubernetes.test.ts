@@ -1,4 +1,4 @@
-// deploy/kubernetes as a new operator meets it: what Kubernetes takes, and what the real broker does with it.
+// The manifests in deploy/kubernetes as a new operator uses them: valid for Kubernetes, and working with the real broker.
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -30,7 +30,7 @@ const MOUNT = '/run/secrets/broker/';
 const manifests = new Map(readdirSync(FOLDER).map((name) => [name, readFileSync(path.join(FOLDER, name), 'utf8')]));
 const objects = new Map([...manifests].map(([name, text]) => [name, objectsIn(text)]));
 
-/** Where kubernetes-types keeps a kind; the group `core` has no name in `apiVersion`. */
+/** The module of kubernetes-types with this kind; in `apiVersion` the group `core` has no name. */
 function moduleOf({ apiVersion }: KubernetesObject): string {
   const [group = '', version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion];
   return `kubernetes-types/${group.replace(/\..*$/, '')}/${version}.js`;
@@ -53,7 +53,7 @@ function brokerIn(name: string): { readonly deployment: Deployment; readonly con
   return { deployment, container };
 }
 
-test('every field is one that Kubernetes knows, with a value that it takes', async (t) => {
+test('every field is known to Kubernetes and has a valid value', async (t) => {
   const sources = [...objects].flatMap(([name, ones]) =>
     ones.map((one, at) => ({
       file: `${name}-${at}.ts`,
@@ -75,7 +75,7 @@ test('every field is one that Kubernetes knows, with a value that it takes', asy
   const [control] = sources;
   if (control === undefined) throw new Error('none');
   writeFileSync(path.join(directory, 'control.ts'), control.text.replace('"readinessProbe"', '"readynessProbe"'));
-  t.match(await check(['control.ts']), /readynessProbe/, 'the control: a field that it does not know');
+  t.match(await check(['control.ts']), /readynessProbe/, 'control: an unknown field');
 });
 
 for (const name of manifests.keys()) {
@@ -93,17 +93,17 @@ for (const name of manifests.keys()) {
       const setting = SETTING_BY_VARIABLE.get(one) ?? SETTING_BY_VARIABLE.get(one.replace(/_FILE$/, ''));
       t.ok(setting, one);
       if (one.endsWith('_FILE') && !SETTING_BY_VARIABLE.has(one)) t.ok(setting?.isSecret, `${one} can be a file`);
-      t.notOk(SETTING_BY_VARIABLE.get(one)?.isSecret === true, `${one} is no secret in the clear`);
+      t.notOk(SETTING_BY_VARIABLE.get(one)?.isSecret === true, `${one} is not a secret in plain text`);
     }
     const [mount] = container.volumeMounts ?? [];
     t.match(mount, { mountPath: MOUNT.slice(0, -1), readOnly: true });
-    t.equal(mount?.subPath, undefined, 'so that a new one is seen');
+    t.equal(mount?.subPath, undefined, 'so that renewed files appear in the mount');
     const volume = pod?.volumes?.find((one) => one.name === mount?.name);
     t.match(text, new RegExp(`create secret generic ${volume?.secret?.secretName} --from-file=secrets/`));
     for (const { value = '' } of env.filter((one) => one.name.endsWith('_FILE'))) t.ok(value.startsWith(MOUNT), value);
   });
 
-  test(`${name}: the broker is held short, and has the time that its drain takes`, async (t) => {
+  test(`${name}: the broker has few privileges and limited resources, and enough time to drain`, async (t) => {
     const [, user] = /^USER (\d+):/m.exec(readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? [];
     t.match(container.securityContext, {
       runAsNonRoot: true,
@@ -119,7 +119,7 @@ for (const name of manifests.keys()) {
     t.match(container.image, new RegExp(`:${version}$`));
   });
 
-  test(`${name}: started with its variables the broker passes its probes and mints`, async (t) => {
+  test(`${name}: started with these variables, the broker passes its probes and mints`, async (t) => {
     const { folder, appKey } = makeSecrets(t, 'sk_car_simulated');
     const simulator = await startSimulator({ tlsPort: null });
     t.teardown(() => simulator.close());
@@ -127,16 +127,16 @@ for (const name of manifests.keys()) {
     writeFileSync(path.join(folder, 'secrets/redis_url'), redis.url.reveal());
     writeFileSync(path.join(folder, 'secrets/token_signing_secret'), 'f'.repeat(64));
     const loaded = await loadConfig({
-      HOST: '0.0.0.0', // of the image
+      HOST: '0.0.0.0', // set by the image
       ...Object.fromEntries(env.map((one) => [one.name, (one.value ?? '').replace(MOUNT, `${folder}/secrets/`)])),
-      ...(valueIn(env, 'TRUST_PROXY') === undefined ? {} : { TRUST_PROXY: '127.0.0.1' }), // we are the ingress
+      ...(valueIn(env, 'TRUST_PROXY') === undefined ? {} : { TRUST_PROXY: '127.0.0.1' }), // the test is the ingress
       PORT: '0',
       MANAGEMENT_PORT: '0',
       CARTESIA_BASE_URL: simulator.url,
       CARTESIA_ALLOW_INSECURE: 'true',
     });
     if (loaded.outcome === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
-    // The network policy holds it, or the operator's: probes and Prometheus come from outside.
+    // The network policy, ours or the operator's, restricts access: probes and Prometheus come from outside the pod.
     t.match(loaded.warnings.map(formatProblem), [/^MANAGEMENT_HOST: the management listener is reachable beyond/]);
     t.equal(loaded.warnings.length, 1);
     const broker = await startBroker(loaded.config, createLogger('silent'));

@@ -1,4 +1,4 @@
-// What is installed: which packages, which versions, from where.
+// Which packages are installed, in which versions, and from where.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -25,18 +25,18 @@ const read = (file: string): unknown => JSON.parse(readFileSync(path.join(ROOT, 
 const manifest = read('package.json') as Manifest;
 const lock = read('package-lock.json') as { readonly packages: Readonly<Record<string, LockEntry>> };
 
-/** Every installed copy of every package; the one of the empty path is ours. */
+/** Every installed copy of every package; the entry with the empty path is our own. */
 const installed = Object.entries(lock.packages)
   .filter(([folder]) => folder !== '')
   .map(([folder, entry]) => ({ ...entry, folder, name: folder.slice(folder.lastIndexOf('node_modules/') + 13) }));
 const shipped = installed.filter(({ dev }) => dev !== true);
 
-/** The first versions without the request smuggling, header injection and denial of service that were found in earlier ones. */
+/** The first versions with fixes for request smuggling, header injection and denial of service. */
 const LOWEST: Readonly<Record<string, string>> = { fastify: '5.12.8', undici: '8.12.0', ws: '8.23.0', jose: '6.2.0' };
 
 const FORBIDDEN = ['@fastify/reply-from', '@fastify/http-proxy', 'http-proxy', 'axios', 'jsonwebtoken'];
 
-/** By numbers, part for part. */
+/** Compares the parts numerically. */
 function isAtLeast(version: string, lowest: string): boolean {
   const [a, b] = [version, lowest].map((text) => text.split('.').map((part) => Number.parseInt(part, 10)));
   for (const [index, wanted] of (b ?? []).entries()) {
@@ -53,22 +53,22 @@ test('versions are compared by number', async (t) => {
   t.notOk(isAtLeast('5.12.7', '5.12.8'));
 });
 
-test('what ships is at least as new as the first sound version', async (t) => {
+test('shipped packages have at least the first fixed version', async (t) => {
   for (const [name, lowest] of Object.entries(LOWEST)) {
     const copies = shipped.filter((entry) => entry.name === name);
-    t.ok(copies.length > 0, `${name} is there`);
+    t.ok(copies.length > 0, `${name} is installed`);
     for (const { version, folder } of copies) t.ok(isAtLeast(version, lowest), `${folder} ${version} >= ${lowest}`);
   }
 });
 
-test('packages that carry traffic or tokens their own way are nowhere in the tree', async (t) => {
+test('packages with their own way of carrying traffic or tokens are nowhere in the tree', async (t) => {
   t.strictSame(
     installed.filter(({ name }) => FORBIDDEN.includes(name)).map(({ folder }) => folder),
     [],
   );
 });
 
-test('every package is fixed by its hash and comes from the npm registry', async (t) => {
+test('every package is pinned by its hash and comes from the npm registry', async (t) => {
   t.ok(installed.length > 100);
   t.strictSame(
     installed
@@ -95,16 +95,16 @@ test('every package is fixed by its hash and comes from the npm registry', async
   );
 });
 
-test('nothing that ships runs a script when it is installed', async (t) => {
+test('no shipped package runs a script on installation', async (t) => {
   t.strictSame(
     shipped.filter(({ hasInstallScript }) => hasInstallScript).map(({ folder }) => folder),
     [],
   );
   const scripted = installed.filter(({ hasInstallScript }) => hasInstallScript).map(({ name }) => name);
-  t.strictSame(scripted.sort(), Object.keys(manifest.allowScripts).sort(), 'and of the tools only those that are let');
+  t.strictSame(scripted.sort(), Object.keys(manifest.allowScripts).sort(), 'and of the tools, only the allowed ones');
 });
 
-test('every run-time dependency has its reason in the docs, and none more', async (t) => {
+test('docs/dependencies.md gives a reason for every run-time dependency, and lists no others', async (t) => {
   const document = readFileSync(path.join(ROOT, 'docs/dependencies.md'), 'utf8');
   const [, section = ''] = document.split(/^## .*$/m);
   const rows = [...section.matchAll(/^\| `([^`]+)` \| (.+) \|$/gm)].map(([, name = '', reason = '']) => ({
@@ -116,7 +116,7 @@ test('every run-time dependency has its reason in the docs, and none more', asyn
   for (const name of FORBIDDEN) t.match(document, `\`${name}\``, `${name}: the docs say why not`);
 });
 
-test('a release can list what it is made of', async (t) => {
+test('a release can list its components', async (t) => {
   const sbom = execFileSync('npm', ['sbom', '--sbom-format=cyclonedx', '--package-lock-only'], {
     cwd: ROOT,
     encoding: 'utf8',

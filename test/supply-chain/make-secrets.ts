@@ -1,4 +1,4 @@
-// deploy/make-secrets.sh, run as an operator runs it, in a folder of the test's own.
+// Runs deploy/make-secrets.sh as an operator would, in a folder of the test.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 import { ROOT } from '../source-imports.ts';
 
 export interface MadeSecrets {
-  /** `secrets/` is in it. */
+  /** Contains `secrets/`. */
   readonly folder: string;
   readonly output: string;
   readonly appKey: string;
@@ -19,7 +19,7 @@ export function makeSecrets(t: Test, apiKey: string): MadeSecrets {
   return { folder, output, appKey };
 }
 
-/** In a copy: the script works on the folder above its own. */
+/** Runs a copy, because the script works on the parent of its own folder. */
 export function runScript(folder: string, env: Readonly<Record<string, string>>): string {
   copyScript(folder);
   return execFileSync('sh', [path.join(folder, 'deploy/make-secrets.sh')], {

@@ -8,10 +8,10 @@ import { buildPackage } from './built-package.ts';
 
 const SECRET = 'sk_car_canary_in_the_working_tree';
 
-/** Not in the repository; made by the build. */
+/** Made by the build, so not in the repository. */
 const BUILT = ['dist', 'client'];
 
-/** Lie about in a working tree, and must stay there. */
+/** Files of a working tree that must not be packed. */
 const DECOYS = [
   '.env',
   '.env.local',
@@ -23,7 +23,7 @@ const DECOYS = [
   '.npmrc',
 ];
 
-test('the package holds the bundle and its documents, and nothing else', async (t) => {
+test('the package contains the bundle and its documents, and nothing else', async (t) => {
   const { folder } = await buildPackage(t);
   const { files, bin } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     readonly files: readonly string[];
@@ -31,7 +31,7 @@ test('the package holds the bundle and its documents, and nothing else', async (
   };
   const kept = files.filter((file) => !BUILT.includes(file)).map((file) => file.replace('/*.md', ''));
   for (const name of [...kept, 'README.md', 'LICENSE']) {
-    t.ok(existsSync(path.join(ROOT, name)), `${name} is there`);
+    t.ok(existsSync(path.join(ROOT, name)), `${name} exists`);
     cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   }
   for (const name of DECOYS) {
@@ -63,16 +63,16 @@ test('the package holds the bundle and its documents, and nothing else', async (
   ])
     t.ok(paths.includes(name), name);
   t.equal(bin['cartesia-broker'], 'dist/main.js');
-  t.equal(packed?.files.find((file) => file.path === 'dist/main.js')?.mode, 0o755, 'it can be run');
+  t.equal(packed?.files.find((file) => file.path === 'dist/main.js')?.mode, 0o755, 'it is executable');
 
   const everything = execFileSync('tar', ['-xzOf', path.join(folder, packed?.filename ?? '')], {
     maxBuffer: 64 * 1024 * 1024,
   });
   t.notOk(everything.includes(SECRET), 'no secret');
-  t.notOk(everything.includes('sourceMappingURL='), 'no map, so none with sources outside');
+  t.notOk(everything.includes('sourceMappingURL='), 'no source map, so none with outside sources');
 });
 
-test('a package is never made of an old build', async (t) => {
+test('a package is never made from an old build', async (t) => {
   const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     readonly scripts: Readonly<Record<string, string>>;
   };

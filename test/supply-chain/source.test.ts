@@ -1,17 +1,17 @@
-// Ways out of the process: what the source must not use, whatever is installed.
+// What the source must not use, whatever is installed: Node's own network clients, unverified certificates, undeclared packages.
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { test } from 'tap';
 import { codeOf, importsOf, ROOT, SOURCE_FILES } from '../source-imports.ts';
 
-/** These run elsewhere too, in browsers and phones, where the built-in ones are all there is. */
+/** These files also run in browsers and phones, where only the built-in clients exist. */
 const runsInBrowsers = (file: string): boolean => file.startsWith('src/client/');
 
-/** Globals of Node that talk to the network with a client of Node's own choosing. */
+/** Node's global network clients, whose implementation Node chooses. */
 const BUILT_IN_CLIENTS = ['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest'];
 
-/** Uses of a built-in client: called, constructed, taken from the global object, or handed on by name. */
+/** The built-in clients in this code: called, constructed, read from the global object, or passed on by name. */
 function builtInClients(code: string): string[] {
   return BUILT_IN_CLIENTS.filter((name) => {
     const isOwn = new RegExp(`\\b(?:import|const|let|function|class)\\b[^;=]*\\b${name}\\b`).test(code);
@@ -22,7 +22,7 @@ function builtInClients(code: string): string[] {
   });
 }
 
-test('the detector sees each way of using a built-in client, and no other thing of that name', async (t) => {
+test('the detector finds every use of a built-in client, and nothing else of that name', async (t) => {
   const used = [
     "await fetch('https://x');",
     "const s = new WebSocket('wss://x');",
@@ -43,14 +43,14 @@ test('the detector sees each way of using a built-in client, and no other thing 
   for (const code of unused) t.strictSame(builtInClients(code), [], code);
 });
 
-test('the broker never uses a client that Node has built in', async (t) => {
+test('the broker never uses a built-in client of Node', async (t) => {
   const wrong = SOURCE_FILES.filter((file) => !runsInBrowsers(file)).flatMap((file) =>
     builtInClients(codeOf(file)).map((name) => `${file}: ${name}`),
   );
   t.strictSame(wrong, []);
 });
 
-test('no line switches off the check of certificates', async (t) => {
+test('no line disables certificate verification', async (t) => {
   const wrong = SOURCE_FILES.filter((file) =>
     /rejectUnauthorized['"]?\s*:(?!\s*true\b)|checkServerIdentity|NODE_TLS_REJECT_UNAUTHORIZED['"]?\]?\s*=[^=]/.test(
       codeOf(file),
@@ -59,7 +59,7 @@ test('no line switches off the check of certificates', async (t) => {
   t.strictSame(wrong, []);
 });
 
-test('the source imports what package.json lists for run time; only the demo brings the SDK along', async (t) => {
+test('the source imports only run-time dependencies of package.json; only the demo imports the SDK', async (t) => {
   const { dependencies } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     readonly dependencies: Readonly<Record<string, string>>;
   };
@@ -74,7 +74,7 @@ test('the source imports what package.json lists for run time; only the demo bri
   t.strictSame(wrong, []);
 });
 
-test("Node's own modules are asked for by their full name", async (t) => {
+test("Node's own modules are imported with the node: prefix", async (t) => {
   const wrong = SOURCE_FILES.flatMap((file) =>
     importsOf(file)
       .filter(({ target }) => isBuiltin(target) && !target.startsWith('node:'))

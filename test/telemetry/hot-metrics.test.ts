@@ -1,4 +1,4 @@
-// What is counted the quick way reads as if prom-client had counted it.
+// Fast metrics must read exactly like those of prom-client.
 import fc from 'fast-check';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { test } from 'tap';
@@ -11,13 +11,13 @@ const labels = fc.record({
   client: fc.constantFrom('web', 'ios', 'a,b', '200'),
   status: fc.constantFrom(200, '200', 404, ''),
 });
-/** How much is counted for whom, in numbers whose sums do not depend on their order; `null`: somebody looks. */
+/** Amounts counted per label set, chosen so that their sums do not depend on order; `null` = a scrape. */
 const history = fc.array(
   fc.option(fc.record({ labels, amount: fc.constantFrom(0, 0.125, 0.25, 1, 3, 10, 11, 1e6) }), { freq: 5 }),
   { maxLength: 60 },
 );
 
-test('a counter reads as one of prom-client does, however often somebody looks', async (t) => {
+test("a counter reads like prom-client's, however often it is scraped", async (t) => {
   await t.resolves(
     fc.assert(
       fc.asyncProperty(history, async (steps) => {
@@ -39,7 +39,7 @@ test('a counter reads as one of prom-client does, however often somebody looks',
   );
 });
 
-test('a histogram reads as one of prom-client does', async (t) => {
+test("a histogram reads like prom-client's", async (t) => {
   await t.resolves(
     fc.assert(
       fc.asyncProperty(history, async (steps) => {
@@ -61,7 +61,7 @@ test('a histogram reads as one of prom-client does', async (t) => {
   );
 });
 
-test('what is counted often has one place, which is made when it comes for the first time', async (t) => {
+test('a label set gets its series once, on first use', async (t) => {
   const made = t.capture(Histogram.prototype, 'zero', Histogram.prototype.zero);
   const settings = { ...CONFIGURATION, labelNames: [...CONFIGURATION.labelNames], registers: [] };
   const histogram = hotHistogram({ ...settings, buckets: BUCKETS });
@@ -69,7 +69,7 @@ test('what is counted often has one place, which is made when it comes for the f
   t.equal(made().length, 2);
 });
 
-test('what is no amount is refused where it is counted, and not when somebody looks', async (t) => {
+test('an invalid amount is refused when it is counted, not when it is scraped', async (t) => {
   const counter = hotCounter({ ...CONFIGURATION, labelNames: ['client'], registers: [] });
   t.throws(() => counter.inc({ client: 'web' }, -1), TypeError);
   t.throws(() => counter.inc({ client: 'web' }, Number.NaN), TypeError);
@@ -77,7 +77,7 @@ test('what is no amount is refused where it is counted, and not when somebody lo
   t.match((await counter.get()).values, [{ labels: { client: 'web' }, value: 1 }]);
 });
 
-/** Series in no order: prom-client lists those that came first, and quick ones come when somebody looks. */
+/** The lines sorted: prom-client lists series by first use, and fast ones appear only when scraped. */
 async function lines(registry: Registry): Promise<string> {
   return (await registry.metrics()).split('\n').sort().join('\n');
 }

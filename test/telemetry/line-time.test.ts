@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import { createLineTime } from '../../src/telemetry/line-time.ts';
 
-test('a line says the time as Date does, whatever came before it', async () => {
+test('the time equals that of Date, whatever came before', async () => {
   let at = 0;
   const time = createLineTime(() => at);
   fc.assert(

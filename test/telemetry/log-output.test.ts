@@ -1,4 +1,4 @@
-// The output of a process of its own: what it wrote, in how many pieces, and whatever way it ended.
+// The log output of a real process: what it writes, in how many writes, and however the process ends.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ async function outputOf(script: string): Promise<{ text: string; code: number | 
   return { text, code };
 }
 
-test('lines are out at the end of their turn, in order', async (t) => {
+test('lines are written at the end of their turn, in order', async (t) => {
   const file = join(t.testdir(), 'log');
   const output = createLogOutput(openSync(file, 'a'));
   output.write('a\n');
@@ -34,7 +34,7 @@ test('lines are out at the end of their turn, in order', async (t) => {
   t.equal(readFileSync(file, 'utf8'), 'a\nb\nc\n');
 });
 
-test('more than a batch loses nothing', async (t) => {
+test('more lines than fit one batch are written without loss', async (t) => {
   const file = join(t.testdir(), 'log');
   const output = createLogOutput(openSync(file, 'a'));
   const lines = Array.from({ length: 2000 }, (_, i) => `${i} ${'x'.repeat(100)}\n`);
@@ -43,21 +43,21 @@ test('more than a batch loses nothing', async (t) => {
   t.equal(readFileSync(file, 'utf8'), lines.join(''));
 });
 
-test('a process that exits in the same turn has said everything', async (t) => {
+test('a process that exits in the same turn has written everything', async (t) => {
   t.strictSame(await outputOf(`output.write('last\\n'); process.exit(3);`), { text: 'last\n', code: 3 });
   const { text } = await outputOf(`output.write('last\\n'); throw new Error('bad');`);
   t.equal(text, 'last\n');
 });
 
-test('a reader that has gone away ends nothing', async (t) => {
+test('a reader that has gone away does not end the process', async (t) => {
   t.equal(await codeWithoutReader('setImmediate(() => setImmediate(() => process.exit(7)));'), 7);
 });
 
-test('a reader that has gone away keeps no process from its end', async (t) => {
-  t.equal(await codeWithoutReader('process.exit(7);'), 7, 'the first that cannot be written is what the exit flushes');
+test('a reader that has gone away does not keep the process from exiting', async (t) => {
+  t.equal(await codeWithoutReader('process.exit(7);'), 7, 'here the flush at exit is the first write that fails');
 });
 
-test('a full disk takes neither the memory of the process nor its end', async (t) => {
+test('a full disk neither fills the memory of the process nor ends it', async (t) => {
   const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
     const before = process.memoryUsage().heapUsed;
     for (let turn = 0; turn < 200; turn += 1) {
@@ -77,7 +77,7 @@ test('a full disk takes neither the memory of the process nor its end', async (t
   t.equal(code, 7);
 });
 
-test('a reader that is behind gets everything', async (t) => {
+test('a slow reader gets everything', async (t) => {
   const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
     for (let i = 0; i < 1000; i += 1) output.write('x'.repeat(999) + '\\n');`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -97,7 +97,7 @@ async function codeWithoutReader(then: string): Promise<number | null> {
   return ended;
 }
 
-/** A process that logs when it is told what to do after that. Whoever does not end is killed, and has no exit code. */
+/** Starts a process that logs a line and then runs the code it is sent. If it does not end it is killed, with no exit code. */
 function startLogging(): { child: ChildProcessByStdio<Writable, Readable, null>; ended: Promise<number | null> } {
   const source = `import { createLogOutput } from ${JSON.stringify(MODULE)}; const output = createLogOutput();
     process.stdin.on('data', (then) => { output.write('x'.repeat(1000)); (0, eval)(String(then)); });`;

@@ -3,7 +3,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { observeConnections } from '../../src/telemetry/observe-connections.ts';
 
-test('each client that is turned away is counted, and a line says so once a minute', async (t) => {
+test('each rejected client is counted, and logged at most once a minute', async (t) => {
   const clock = { now: 5_000 };
   t.intercept(performance, 'now', { value: () => clock.now });
   const lines: string[] = [];

@@ -3,7 +3,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { observeStrain } from '../../src/telemetry/observe-strain.ts';
 
-test('what is wrong is one, all else nought, from the start on; and the log says when it begins and ends', async (t) => {
+test('the metric is 1 for the current reason and 0 for all others, and the log says when strain begins and ends', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const observe = observeStrain(createLogger('info', { write: (line) => void lines.push(JSON.parse(line)) }), metrics);

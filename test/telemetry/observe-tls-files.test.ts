@@ -3,7 +3,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { observeTlsFiles } from '../../src/telemetry/observe-tls-files.ts';
 
-test('files for TLS that are renewed, cannot be used, and can again, are lines; whether they can is a metric', async (t) => {
+test('TLS files that are renewed, unusable or usable again are logged, and a metric shows whether they are usable', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const logger = createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) });

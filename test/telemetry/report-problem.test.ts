@@ -5,18 +5,18 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { reportProblem } from '../../src/telemetry/report-problem.ts';
 import { emptyRecord } from '../../src/telemetry/request-record.ts';
 
-/** What the request's own line will say, and the lines before it. */
+/** The outcome for the request's own log line, and the lines logged before it. */
 function report(problem: Problem) {
   const lines: Record<string, unknown>[] = [];
   const logger = createLogger('info', { write: (line) => void lines.push(JSON.parse(line)) });
-  const request = { id: 'id-1', record: emptyRecord() } as FastifyRequest; // it looks at nothing else
+  const request = { id: 'id-1', record: emptyRecord() } as FastifyRequest; // reportProblem reads nothing else
   reportProblem(logger)(problem, request);
   return { record: request.record, lines };
 }
 
 const cause = new TypeError('why');
 
-test('a fault of ours is an error with its cause, one of upstream a warning', async (t) => {
+test('an internal error is logged as an error with its cause, an upstream failure as a warning', async (t) => {
   const line = { request_id: 'id-1', err: { type: 'TypeError' }, msg: 'request failed' };
   const { lines, record } = report(new Problem('internal_error', undefined, { cause }));
   t.match(lines, [{ level: 'error', outcome: 'internal_error', ...line }]);
@@ -26,20 +26,20 @@ test('a fault of ours is an error with its cause, one of upstream a warning', as
   ]);
 });
 
-test('what is refused, or turned away on purpose, has its own line and no other', async (t) => {
+test('a refused or rejected request has only its own line', async (t) => {
   const refused = report(new Problem('invalid_request', undefined, { cause }));
   t.strictSame([refused.lines, refused.record.outcome], [[], 'invalid_request']);
   const turnedAway = report(new Problem('overloaded'));
   t.strictSame([turnedAway.lines, turnedAway.record.outcome], [[], 'overloaded']);
 });
 
-test("Cartesia's id of the request is kept where the problem has one", async (t) => {
+test("Cartesia's request id is recorded if the problem has one", async (t) => {
   const problem = new Problem('upstream_rejected', undefined, { upstreamRequestId: 'req-1' });
   t.equal(report(problem).record.upstreamRequestId, 'req-1');
   t.equal(report(new Problem('upstream_rejected')).record.upstreamRequestId, null);
 });
 
-test("an answer of Cartesia's that has no code is one word in the log", async (t) => {
+test('an upstream error without a code is logged as upstream_error', async (t) => {
   const upstream = { status: 418, errorCode: null, title: 'Teapot' };
   t.equal(report(new Problem('upstream_rejected', undefined, { upstream })).record.outcome, 'upstream_error');
 });

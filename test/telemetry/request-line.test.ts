@@ -1,4 +1,4 @@
-// The line of a request, read back as whoever collects the log reads it.
+// The log line of a request, parsed as a log collector parses it.
 import fc from 'fast-check';
 import { test } from 'tap';
 import { type RequestFacts, requestFields } from '../../src/telemetry/request-line.ts';
@@ -17,7 +17,7 @@ function lineOf(record: Partial<RequestRecord> = {}, facts: Partial<RequestFacts
   return JSON.parse(`{"first":0${requestFields({ ...FACTS, ...facts }, { ...emptyRecord(), ...record })}}`);
 }
 
-test('of a request whose caller nobody knows it says what was asked and what became of it, and no more', async (t) => {
+test('the line of an unidentified caller has the request and its outcome, and nothing else', async (t) => {
   const said = {
     first: 0,
     request_id: 'id-1',
@@ -30,14 +30,14 @@ test('of a request whose caller nobody knows it says what was asked and what bec
   t.strictSame(lineOf(), said);
 });
 
-test('it says who called, and what Cartesia had to do with it', async (t) => {
+test('the line has the caller, and the time and request id of the upstream call', async (t) => {
   const record = { client: 'web', subject: 'ann', method: 'jwt', upstreamMs: 7.06, upstreamRequestId: 'req-1' };
   const { subject, ...line } = lineOf(record, { subject: 'a-hash' });
-  t.equal(subject, 'a-hash', 'never in the clear');
+  t.equal(subject, 'a-hash', 'never in plain text');
   t.match(line, { client: 'web', auth: 'jwt', upstream_ms: 7.1, upstream_request_id: 'req-1' });
 });
 
-test('a mint, what was consumed and every kind of refusal are audited', async (t) => {
+test('mints, usage and every kind of refusal are audited', async (t) => {
   const mint = { grants: ['tts', 'stt'], expiresIn: 60, delivery: 'direct', reused: false };
   const minted = { audit: 'mint', grants: 'tts stt', expires_in: 60, delivery: 'direct' };
   const { first: _first, request_id: _id, route: _route, method: _method, status: _status, ...rest } = lineOf({ mint });
@@ -49,7 +49,7 @@ test('a mint, what was consumed and every kind of refusal are audited', async (t
   for (const status of [200, 400, 404, 499, 502]) t.notOk('audit' in lineOf({}, { status }), `${status}`);
 });
 
-test('whatever a caller or an issuer has put into it, it is one line of JSON that says the same', async () => {
+test('whatever text a caller or issuer supplies, the line is a single line of JSON with the same text', async () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const record = { client: text, reason: text, upstreamRequestId: text };

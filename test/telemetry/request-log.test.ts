@@ -1,4 +1,4 @@
-// One line and one set of counts for each request, over real connections.
+// One log line and one set of counts per request, over real connections.
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import Fastify from 'fastify';
@@ -11,7 +11,7 @@ import { createSubjectHash } from '../../src/telemetry/subject-hash.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** `record`: what is learnt of each request; `status`: its answer, `null` = none comes. */
+/** `record`: what is recorded for each request; `status`: the status of its response, `null` = no response. */
 async function setUp(
   t: Test,
   { record = {}, status = 200 }: { record?: Partial<RequestRecord>; status?: number | null },
@@ -30,7 +30,7 @@ async function setUp(
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
   return {
-    /** @returns its line */
+    /** @returns its log line */
     async ask(path: string): Promise<Line> {
       told = Promise.withResolvers();
       const socket = connect(port, '127.0.0.1');
@@ -47,7 +47,7 @@ async function setUp(
   };
 }
 
-test('a request is counted by its template, method and status, and its time in seconds', async (t) => {
+test('a request is counted by route template, method and status, and its time in seconds', async (t) => {
   const { ask, counted } = await setUp(t, {});
   const startedMs = performance.now();
   t.match(await ask('/things/7?a=b'), {
@@ -71,12 +71,12 @@ test('a request is counted by its template, method and status, and its time in s
     t.strictSame(await counted(bad), [], bad);
 });
 
-test('who has left before its answer began has no status, whatever else went wrong', async (t) => {
+test('a client that left before the response began is logged as 499 aborted, whatever else failed', async (t) => {
   const { ask } = await setUp(t, { status: null, record: { outcome: 'upstream_timeout' } });
   t.match(await ask('/things/7'), { status: 499, outcome: 'aborted' });
 });
 
-test('a good answer that ended badly is counted, under one word where the code is not of the catalogue', async (t) => {
+test('a 200 response that ended badly is counted, with codes outside the catalogue under one word', async (t) => {
   for (const [outcome, word] of [
     ['upstream_timeout', 'upstream_timeout'],
     ['voice_not_found', 'upstream_error'],
@@ -90,13 +90,13 @@ test('a good answer that ended badly is counted, under one word where the code i
   t.strictSame(await refused.counted('broker_answers_broken_off_total'), []);
 });
 
-test('probes are for who looks closely, until something is wrong with them', async (t) => {
+test('probes are logged at debug level unless they fail', async (t) => {
   t.match(await (await setUp(t, {})).ask('/livez'), { level: 'debug' });
   const { ask } = await setUp(t, { record: { outcome: 'overloaded' }, status: 503 });
   t.match(await ask('/livez'), { level: 'info' });
 });
 
-test('why a credential was refused is counted, and a rate is none', async (t) => {
+test('the reason of a refused credential is counted; a rate limit is not', async (t) => {
   const refused = await setUp(t, { record: { outcome: 'unauthenticated', reason: 'why' }, status: 401 });
   t.match(await refused.ask('/things/7'), { reason: 'why', audit: 'refusal' });
   t.strictSame(await refused.counted('broker_authentication_failures_total'), [[{ reason: 'why' }, 1]]);
@@ -105,7 +105,7 @@ test('why a credential was refused is counted, and a rate is none', async (t) =>
   t.strictSame(await limited.counted('broker_authentication_failures_total'), []);
 });
 
-test('what became of a mint is counted, also where nobody knows for whom', async (t) => {
+test('the outcome of a mint is counted, even for an unknown caller', async (t) => {
   const mint = { grants: ['tts'], expiresIn: 60, delivery: 'direct', reused: false };
   const cases: readonly [Partial<RequestRecord>, object][] = [
     [
@@ -123,11 +123,11 @@ test('what became of a mint is counted, also where nobody knows for whom', async
     await ask('/access-token');
     t.strictSame(await counted('broker_mints_total'), [[labels, 1]]);
     await ask('/things/7');
-    t.strictSame(await counted('broker_mints_total'), [[labels, 1]], 'of mints alone');
+    t.strictSame(await counted('broker_mints_total'), [[labels, 1]], 'only mints are counted');
   }
 });
 
-test('a subject is never in the clear', async (t) => {
+test('a subject is never logged in plain text', async (t) => {
   const { ask } = await setUp(t, { record: { client: 'web', subject: 'ann@example.com' } });
   t.match(await ask('/things/7'), { client: 'web', subject: /^[\w-]{16}$/ });
 });

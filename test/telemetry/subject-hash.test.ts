@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { createSubjectHash } from '../../src/telemetry/subject-hash.ts';
 
-test('the same subject is recognised, and cannot be read', async (t) => {
+test('the same subject always has the same hash, which does not reveal it', async (t) => {
   const hash = createSubjectHash();
   const one = hash('web', 'alice@example.com');
   t.match(one, /^[\w-]{16}$/);
@@ -10,19 +10,19 @@ test('the same subject is recognised, and cannot be read', async (t) => {
   t.not(hash('ios', 'alice@example.com'), one, 'a subject belongs to its client app');
 });
 
-test('two ways to cut one text into client app and subject are two subjects', async (t) => {
+test('no two pairs of client app and subject are joined into the same text', async (t) => {
   const hash = createSubjectHash();
   t.not(hash('a', 'bc'), hash('ab', 'c'));
   t.not(hash('1', '1:x'), hash('11', ':x'));
 });
 
-test('nobody can look a hash up in a list: another process has another key', async (t) => {
+test('a hash cannot be looked up in a table: every process has its own key', async (t) => {
   t.not(createSubjectHash()('web', 'alice'), createSubjectHash()('web', 'alice'));
   const key = Buffer.alloc(32, 7);
   t.equal(createSubjectHash(key)('web', 'alice'), createSubjectHash(key)('web', 'alice'));
 });
 
-test('what is remembered is bounded, and what was forgotten is the same again', async (t) => {
+test('the cache is bounded, and a forgotten subject gets the same hash again', async (t) => {
   const hash = createSubjectHash();
   const one = hash('web', 'alice');
   for (let i = 0; i < 10_001; i += 1) hash('web', `user-${i}`);

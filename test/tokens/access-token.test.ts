@@ -4,7 +4,7 @@ import { accessTokenAnswer, destination, secondsLeft } from '../../src/tokens/ac
 const made = { token: 'a-token', expiresAtMs: Date.UTC(2026, 10, 22, 9, 30), lifetimeSeconds: 300 };
 const at = (secondsBefore: number): number => made.expiresAtMs - secondsBefore * 1000;
 
-test('seconds that are left are whole ones, never more than the life and never less than nothing', async (t) => {
+test('the seconds left are whole, never above the lifetime and never below zero', async (t) => {
   for (const [before, left] of [
     [300, 300],
     [299.001, 300],
@@ -17,7 +17,7 @@ test('seconds that are left are whole ones, never more than the life and never l
     t.equal(secondsLeft(made, at(before)), left, `${before} s before its end`);
 });
 
-test('the answer says what was made, where it goes and when to ask again', async (t) => {
+test('the answer describes the token, where to use it and when to refresh it', async (t) => {
   const direct = destination('direct', 'https://api.cartesia.ai/');
   const answer = {
     token: 'a-token',
@@ -37,7 +37,7 @@ test('the answer says what was made, where it goes and when to ask again', async
     t.match(accessTokenAnswer(made, [], direct, '2026-03-01', at(left)), { expires_in: left, refresh_in: 1 });
 });
 
-test('a base URL has no slash at its end, and a twin for WebSockets', async (t) => {
+test('a base URL has no trailing slash, and a counterpart for WebSockets', async (t) => {
   const cases = [
     ['http://127.0.0.1:8080', 'http://127.0.0.1:8080', 'ws://127.0.0.1:8080'],
     ['https://h/a/b//', 'https://h/a/b', 'wss://h/a/b'],

@@ -11,7 +11,7 @@ interface Asked {
   fail(problem: Problem): void;
 }
 
-/** A way to Cartesia whose answers the test gives when it likes. The real one has its own tests. */
+/** A token client whose calls the test answers by hand. The real client has its own tests. */
 function askedByHand() {
   const asked: Asked[] = [];
   const client = {
@@ -19,13 +19,13 @@ function askedByHand() {
       new Promise<UpstreamToken>((resolve, reject) => {
         asked.push({ wish, answer: (token) => resolve({ token, requestId: 'req-1', upstreamMs: 7 }), fail: reject });
       }),
-  } as TokenClient; // the minter uses nothing else of it
+  } as TokenClient; // the minter uses nothing else
   return { client, asked };
 }
 
 const ORDER: MintOrder = { principal: principalOf(), grants: ['tts'], lifetimeSeconds: 300, version: '2026-03-01' };
 
-test('an expiry is counted from before upstream was asked', async (t) => {
+test('the lifetime counts from before the call to upstream', async (t) => {
   const { client, asked } = askedByHand();
   let now = 1_000_000;
   const minting = createDirectMinter({ client, reuse: false, now: () => now }).mint(ORDER);
@@ -42,7 +42,7 @@ test('an expiry is counted from before upstream was asked', async (t) => {
   t.strictSame(asked[0]?.wish, { grants: ['tts'], expiresInSeconds: 300, version: '2026-03-01' });
 });
 
-test('identical orders in flight are one call, and whatever changes the token makes another', async (t) => {
+test('identical orders in progress share one call, and any difference in the token makes another', async (t) => {
   const { client, asked } = askedByHand();
   const minter = createDirectMinter({ client, reuse: false, now: () => 0 });
   const same = [minter.mint(ORDER), minter.mint({ ...ORDER }), minter.mint(ORDER)];
@@ -52,25 +52,25 @@ test('identical orders in flight are one call, and whatever changes the token ma
     minter.mint({ ...ORDER, grants: ['stt'] }),
     minter.mint({ ...ORDER, lifetimeSeconds: 60 }),
     minter.mint({ ...ORDER, version: '2026-08-14' }),
-    // The parts of one key never read as those of another.
+    // Client and subject must not be confused when joined into one key.
     minter.mint({ ...ORDER, principal: principalOf({ client: 'we', subject: 'buser-1' }) }),
   ];
   t.equal(asked.length, 1 + others.length);
   const recalled = minter.recall(ORDER);
   for (const [i, one] of asked.entries()) one.answer(`token-${i}`);
-  t.match(await recalled, { token: 'token-0', isReused: true }, 'whoever asks what costs nothing has it too');
+  t.match(await recalled, { token: 'token-0', isReused: true }, 'recall() joins the call too');
   const [first, ...joined] = await Promise.all(same);
   t.match(first, { token: 'token-0', isReused: false, upstreamMs: 7 });
   for (const one of joined) t.match(one, { token: 'token-0', isReused: true, upstreamMs: null });
   t.equal(new Set((await Promise.all(others)).map(({ token }) => token)).size, others.length);
 
   const next = minter.mint(ORDER);
-  t.equal(asked.length, 2 + others.length, 'what is over is not handed out again');
+  t.equal(asked.length, 2 + others.length, 'a finished call is not shared');
   asked.at(-1)?.answer('fresh');
   t.equal((await next).token, 'fresh');
 });
 
-test('a failure reaches everyone who waits, and is not kept', async (t) => {
+test('a failure reaches all waiting orders, and is not cached', async (t) => {
   const { client, asked } = askedByHand();
   const minter = createDirectMinter({ client, reuse: true, now: () => 0 });
   const waiting = [minter.mint(ORDER), minter.mint(ORDER)];
@@ -81,7 +81,7 @@ test('a failure reaches everyone who waits, and is not kept', async (t) => {
   t.equal((await again).token, 'a-token');
 });
 
-test('with reuse a subject gets its token again while half of its life is left', async (t) => {
+test('with reuse a subject gets the same token while at least half of its lifetime is left', async (t) => {
   const { client, asked } = askedByHand();
   let now = 0;
   const minter = createDirectMinter({ client, reuse: true, now: () => now });
@@ -94,7 +94,7 @@ test('with reuse a subject gets its token again while half of its life is left',
   t.equal(asked.length, 1);
   t.equal(minter.recall({ ...ORDER, principal: principalOf({ subject: 'user-2' }) }), null);
   const other = minter.mint({ ...ORDER, principal: principalOf({ subject: 'user-2' }) });
-  t.equal(asked.length, 2, 'nobody else gets it');
+  t.equal(asked.length, 2, 'no other subject gets it');
   asked[1]?.answer('of user-2');
   t.equal((await other).token, 'of user-2');
 
@@ -105,7 +105,7 @@ test('with reuse a subject gets its token again while half of its life is left',
   t.match(await second, { token: 'second', isReused: false });
 });
 
-test('tokens kept for reuse are bounded: the oldest goes first', async (t) => {
+test('the number of tokens kept for reuse is bounded: the oldest is dropped first', async (t) => {
   const { client, asked } = askedByHand();
   const minter = createDirectMinter({ client, reuse: true, now: () => 0, reuseMax: 2 });
   const mint = async (subject: string): Promise<boolean> => {
@@ -122,7 +122,7 @@ test('tokens kept for reuse are bounded: the oldest goes first', async (t) => {
   t.equal(await mint('a'), true);
 });
 
-test('a token that was made anew counts as new', async (t) => {
+test('a token that was minted again counts as new', async (t) => {
   const { client, asked } = askedByHand();
   let now = 0;
   const minter = createDirectMinter({ client, reuse: true, now: () => now, reuseMax: 2 });
@@ -139,10 +139,10 @@ test('a token that was made anew counts as new', async (t) => {
   const renewed = await mint('a', 60);
   await mint('c');
   t.match(minter.recall(renewed), { token: 'a' });
-  t.equal(minter.recall(elder), null, 'the eldest has given way');
+  t.equal(minter.recall(elder), null, 'the oldest was dropped');
 });
 
-test('nobody in particular shares nothing: each stranger gets a token of his own', async (t) => {
+test('anonymous callers share no tokens: each gets their own', async (t) => {
   const { client, asked } = askedByHand();
   const minter = createDirectMinter({ client, reuse: true, now: () => 0 });
   const order = { ...ORDER, principal: principalOf({ method: 'anonymous', subject: 'guest' }) };
@@ -158,7 +158,7 @@ test('nobody in particular shares nothing: each stranger gets a token of his own
   t.equal(minter.recall(order), null);
 
   const ofUser = minter.mint({ ...ORDER, principal: principalOf({ subject: 'guest' }) });
-  t.equal(minter.recall(order), null, 'nor that of a user who is called like all of them');
+  t.equal(minter.recall(order), null, 'nor the token of a user with the same subject');
   asked.at(-1)?.answer('of the user');
   t.equal((await ofUser).token, 'of the user');
   t.equal(minter.recall(order), null);

@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { Problem } from '../../src/errors/problems.ts';
 import { readMintRequest } from '../../src/tokens/mint-request.ts';
 
-test('a mint request is read', async (t) => {
+test('a valid mint request is read', async (t) => {
   const nothing = { grants: null, expiresInSeconds: null, isSingleUse: false };
   t.strictSame(readMintRequest({}), nothing);
   t.strictSame(readMintRequest({ grants: null, expires_in: null, single_use: null }), nothing);
@@ -20,25 +20,25 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
   ['no body', undefined, /body/],
   ['null', null, /body/],
   ['an array', [], /body/],
-  ['a text', 'a', /body/],
+  ['text', 'a', /body/],
   ['true', true, /body/],
   ['a number as text', { expires_in: '60' }, /"expires_in"/],
-  ['true for a number', { expires_in: true }, /"expires_in"/],
+  ['true instead of a number', { expires_in: true }, /"expires_in"/],
   ['a fraction', { expires_in: 1.5 }, /"expires_in"/],
   ['zero', { expires_in: 0 }, /"expires_in"/],
-  ['a negative life', { expires_in: -1 }, /"expires_in"/],
+  ['a negative lifetime', { expires_in: -1 }, /"expires_in"/],
   ['more than an hour', { expires_in: 3601 }, /"expires_in"/],
   ['infinity', { expires_in: Number.POSITIVE_INFINITY }, /"expires_in"/],
   ['an unknown field', { ttl: 60 }, /"grants", "expires_in" and "single_use"/],
-  ['a text for single_use', { single_use: 'true' }, /"single_use"/],
+  ['text for single_use', { single_use: 'true' }, /"single_use"/],
   ['a number for single_use', { single_use: 1 }, /"single_use"/],
   ['a list of grants', { grants: ['tts'] }, /"grants"/],
   ['grants as text', { grants: 'tts' }, /"grants"/],
   ['an unknown grant', { grants: { voices: true } }, /"tts", "stt" and "agent"/],
-  ['a grant that is no boolean', { grants: { tts: 1 } }, /"grants.tts"/],
+  ['a grant that is not a boolean', { grants: { tts: 1 } }, /"grants.tts"/],
 ];
 
-test('a mint request is refused with the name of the field and without its value', async (t) => {
+test('an invalid mint request is refused with the name of the field and without its value', async (t) => {
   for (const [name, body, message] of REFUSED) {
     t.test(name, async (t) => {
       try {

@@ -1,4 +1,4 @@
-// Callers for tests.
+// Principals for tests.
 import type { Principal } from '../../src/identity/principal.ts';
 
 export function principalOf(overrides: Partial<Principal> = {}): Principal {

@@ -21,7 +21,7 @@ function authenticate(secrets: readonly Secret[], rawToken: string, now = NOW, c
   return authenticator.authenticate({ rawToken, place: 'authorization', connection: null });
 }
 
-test('a proxied token says whom it is for, what it opens and until when, and no more', async (t) => {
+test('a proxied token states its client app, subject, grants and lifetime, and nothing else', async (t) => {
   const secrets = [secret()];
   const minted = await createProxiedMinter({ keys: signingKeys(secrets), now: () => NOW }).mint(ORDER);
   t.equal(minted.expiresAtMs, 1_767_225_660_000, 'whole seconds, rounded down');
@@ -39,7 +39,7 @@ test('a proxied token says whom it is for, what it opens and until when, and no 
   });
 });
 
-test('a single-use token says so, and upstream had no part in it', async (t) => {
+test('a single-use token says so, and upstream is not involved', async (t) => {
   const minter = createProxiedMinter({ keys: signingKeys([secret()]), now: () => NOW });
   const { token, ...rest } = await minter.mint({ ...ORDER, isSingleUse: true });
   t.match(decodeJwt(token), { single_use: true });
@@ -53,12 +53,12 @@ test('a single-use token says so, and upstream had no part in it', async (t) => 
   t.equal(minter.recall(ORDER), null, 'none is handed out twice');
 });
 
-test('every replica, of whatever version, names a secret alike, and no name tells its secret', async (t) => {
+test('every replica of any version gives a secret the same key id, and the id does not reveal the secret', async (t) => {
   t.equal(signingKeys([new Secret('a-signing-secret-of-more-than-32-bytes-ä')]).signer.kid, 'DJ-CDDaR9KoN');
   t.throws(() => signingKeys([]), { message: 'signing needs a secret' });
 });
 
-test('what was signed is taken back until its last second', async (t) => {
+test('a token is accepted until its last second', async (t) => {
   const secrets = [secret()];
   const token = await mintWith(secrets);
   t.match(await authenticate(secrets, token, NOW + 59_000), {
@@ -74,7 +74,7 @@ test('what was signed is taken back until its last second', async (t) => {
   t.match(await authenticate(secrets, token, NOW + 60_000), { outcome: 'refused', code: 'token_expired' });
 });
 
-test('a token that was taken before is checked for its time and its every letter again', async (t) => {
+test('a token seen before is still checked for expiry and for every character', async (t) => {
   const secrets = [secret()];
   const token = await mintWith(secrets);
   let now = NOW;
@@ -86,14 +86,14 @@ test('a token that was taken before is checked for its time and its every letter
   const ask = (rawToken: string) => authenticator.authenticate({ rawToken, place: 'authorization', connection: null });
 
   const first = await ask(token);
-  t.equal(ask(token), first, 'at once, and the same answer');
+  t.equal(ask(token), first, 'synchronously, and the same answer');
   t.match(await ask(`${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`), { outcome: 'refused' });
   t.match(await ask(`${token}A`), { outcome: 'refused' });
   now = NOW + 60_000;
   t.match(await ask(token), { outcome: 'refused', code: 'token_expired' });
 });
 
-test('secrets rotate: the first signs, all verify, one that is gone verifies nothing', async (t) => {
+test('secrets rotate: the first signs, all verify, and a removed one verifies nothing', async (t) => {
   const [older, newer] = [secret(), secret()];
   const token = await mintWith([older]);
   t.match(await authenticate([newer, older], token), { outcome: 'authenticated' });
@@ -101,12 +101,12 @@ test('secrets rotate: the first signs, all verify, one that is gone verifies not
   t.match(await authenticate([newer], token), { outcome: 'refused', code: 'unauthenticated' });
 });
 
-test('a client app that was taken out of the configuration has no tokens', async (t) => {
+test('tokens of a client app that was removed from the configuration are refused', async (t) => {
   const secrets = [secret()];
   t.match(await authenticate(secrets, await mintWith(secrets), NOW, new Set(['ios'])), { outcome: 'refused' });
 });
 
-test('what is not one of ours is left to others', async (t) => {
+test('other tokens are left to other authenticators', async (t) => {
   const secrets = [secret()];
   const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const others = ['cb_key', 'a.b.c', '.', `${encode({ alg: 'HS256', typ: 'JWT' })}.e30.x`, `${'a'.repeat(300)}.b.c`];
@@ -115,7 +115,7 @@ test('what is not one of ours is left to others', async (t) => {
   t.match(none.authenticate(null), { outcome: 'not_responsible' });
 });
 
-test('the header of a key is read once, and whoever sends others makes us keep no more than a few', async (t) => {
+test('a token header is parsed once per key, and only a few foreign headers are remembered', async (t) => {
   const authenticator = createProxiedTokenAuthenticator({
     keys: signingKeys([secret()]),
     clients: CLIENTS,
@@ -131,10 +131,10 @@ test('the header of a key is read once, and whoever sends others makes us keep n
   for (let i = 0; i < 63; i += 1) t.equal(ask(`${i}`), 1);
   t.equal(ask('theirs'), 0);
   ask('one more');
-  t.equal(ask('theirs'), 1, 'forgotten, with all the others');
+  t.equal(ask('theirs'), 1, 'forgotten, along with all others');
 });
 
-test('what says it is ours and is not is refused', async (t) => {
+test('a forged token is refused', async (t) => {
   const one = secret();
   const token = await mintWith([one]);
   const [header = '', payload = '', signature = ''] = token.split('.');
@@ -146,7 +146,7 @@ test('what says it is ours and is not is refused', async (t) => {
   };
   const head = { alg: 'HS256', typ: 'cartesia-broker+jwt', kid };
   const claims = decodeJwt(token);
-  t.match(await authenticate([one], sign(head, claims)), { outcome: 'authenticated' }, 'the forger holds the secret');
+  t.match(await authenticate([one], sign(head, claims)), { outcome: 'authenticated' }, 'the forger has the secret');
 
   const { exp: _exp, ...forever } = claims;
   const forged: readonly [string, string][] = [
@@ -158,9 +158,9 @@ test('what says it is ours and is not is refused', async (t) => {
     ['another issuer', sign(head, { ...claims, iss: 'someone' })],
     ['no expiry', sign(head, forever)],
     ['no subject', sign(head, { ...claims, sub: undefined })],
-    ['a subject that is no text', sign(head, { ...claims, sub: 7 })],
+    ['a subject that is not text', sign(head, { ...claims, sub: 7 })],
     ['no client app', sign(head, { ...claims, client: undefined })],
-    ['grants that are no object', sign(head, { ...claims, grants: 'tts' })],
+    ['grants that are not an object', sign(head, { ...claims, grants: 'tts' })],
     ['no grants', sign(head, { ...claims, grants: null })],
     ['a critical extension', sign({ ...head, crit: ['x'], x: 1 }, claims)],
     ['five parts', `${token}.a.b`],
@@ -170,7 +170,7 @@ test('what says it is ours and is not is refused', async (t) => {
   }
 });
 
-test('a grant in a token that is not true, or that we do not know, opens nothing', async (t) => {
+test('a grant that is unknown or not true gives no access', async (t) => {
   const one = secret();
   const { kid } = decodeProtectedHeader(await mintWith([one]));
   const claims = { ...decodeJwt(await mintWith([one])), grants: { tts: 'yes', agent: 1, voices: true, stt: true } };
@@ -180,7 +180,7 @@ test('a grant in a token that is not true, or that we do not know, opens nothing
   t.match(await authenticate([one], token), { outcome: 'authenticated', principal: { grants: ['stt'] } });
 });
 
-test('secrets are renewed while tokens are out: the first signs, all verify, one that is gone verifies nothing', async (t) => {
+test('secrets renewed while tokens are in use: the first signs, all verify, and a removed one verifies nothing', async (t) => {
   const [first, second] = [secret(), secret()];
   const keys = signingKeys([first]);
   const minter = createProxiedMinter({ keys, now: () => NOW });
@@ -196,6 +196,6 @@ test('secrets are renewed while tokens are out: the first signs, all verify, one
   t.strictSame([await outcome(early), await outcome(late)], ['authenticated', 'authenticated']);
 
   keys.renew([second]);
-  t.equal(await outcome(early), 'refused', 'although it was taken before');
+  t.equal(await outcome(early), 'refused', 'although it was accepted before');
   t.equal(await outcome(late), 'authenticated');
 });

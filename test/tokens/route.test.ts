@@ -1,4 +1,4 @@
-// From an admitted request to an answer, with minters and a budget that the test looks into.
+// The mint route from an admitted request to its answer, with minters and budget of the test.
 import Fastify from 'fastify';
 import { type Test, test } from 'tap';
 import type { ClientConfig, Delivery } from '../../src/config/config.ts';
@@ -17,7 +17,7 @@ import { principalOf } from './principal.ts';
 interface Options {
   readonly principal?: Partial<Principal>;
   readonly client?: Partial<ClientConfig>;
-  /** What the minter makes of an order, or fails with. */
+  /** What the minter returns for an order, or the problem that it throws. */
   readonly minted?: Partial<Minted> | Problem;
   readonly recalled?: Partial<Minted> | null;
   readonly isLimited?: boolean;
@@ -70,9 +70,9 @@ async function setUp(t: Test, options: Options = {}) {
       ['direct', minter],
       ['proxied', minter],
     ]),
-    quotas: quotas as Quotas, // the route uses no more of it
+    quotas: quotas as Quotas, // the route uses nothing else
     revocations: { checkAgain: () => {} },
-    onUndelivered: () => t.fail('it was delivered'),
+    onUndelivered: () => t.fail('the answer was delivered'),
     destination: (delivery) => destination(delivery, 'https://voice.example.com'),
   });
   const mint = (payload?: object, headers: Record<string, string> = {}) =>
@@ -80,7 +80,7 @@ async function setUp(t: Test, options: Options = {}) {
   return { mint, orders, booked, records };
 }
 
-test('nothing asked is the default, and the answer is for nobody to keep', async (t) => {
+test('an empty request gets the defaults, and its answer must not be cached', async (t) => {
   const { mint, orders, booked, records } = await setUp(t);
   const response = await mint();
   t.equal(response.statusCode, 200);
@@ -98,12 +98,12 @@ test('nothing asked is the default, and the answer is for nobody to keep', async
     'cartesia-request-id': 'req-1',
   });
   t.match(orders, [{ grants: ['tts'], lifetimeSeconds: 300, isSingleUse: false, version: '2026-03-01' }]);
-  t.strictSame(booked, [], 'no budget concerns it');
+  t.strictSame(booked, [], 'no budget applies');
   const mintRecord = { grants: ['tts'], expiresIn: 300, delivery: 'direct', reused: false };
   t.match(records, [{ upstreamMs: 7, upstreamRequestId: 'req-1', mint: mintRecord }]);
 });
 
-test('what is asked is ordered; the version is the one that the client names', async (t) => {
+test('the requested grants and lifetime are minted, with the version that the client names', async (t) => {
   const { mint, orders } = await setUp(t, { client: { grants: ['tts', 'stt'] } });
   const headers = { 'cartesia-version': '2025-04-16' };
   const response = await mint({ grants: { stt: true }, expires_in: 60 }, headers);
@@ -114,7 +114,7 @@ test('what is asked is ordered; the version is the one that the client names', a
   t.match((await pinned.mint({}, headers)).json(), { cartesia_version: '2026-03-01' });
 });
 
-test('what may not be had is refused, and nobody is asked for it', async (t) => {
+test('a request beyond what is allowed is refused without minting', async (t) => {
   const cases: readonly [Options, object, object][] = [
     [{ principal: { method: 'access_token' } }, {}, { error_code: 'endpoint_not_allowed' }],
     [{}, { grants: { agent: true } }, { error_code: 'grant_not_allowed', message: /"agent"/ }],
@@ -135,7 +135,7 @@ test('what may not be had is refused, and nobody is asked for it', async (t) => 
   t.strictSame(orders, []);
 });
 
-test('a single-use token lives for a minute at most', async (t) => {
+test('a single-use token lives for at most a minute', async (t) => {
   for (const [seconds, expected] of [
     [300, 60],
     [30, 30],
@@ -146,7 +146,7 @@ test('a single-use token lives for a minute at most', async (t) => {
   }
 });
 
-test('a token that is made anew counts; one that was there, or was not made, does not', async (t) => {
+test('only a newly minted token is booked, not a shared, failed or reused one', async (t) => {
   const anew = await setUp(t, { isLimited: true });
   t.equal((await anew.mint()).statusCode, 200);
   t.strictSame(anew.booked, [['mints', 'web', 'user-1', 1]]);

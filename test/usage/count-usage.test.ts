@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { countUsage } from '../../src/usage/count-usage.ts';
 
-test('each unit is counted by client app and endpoint, and nothing is counted as zero', async (t) => {
+test('each unit is counted by client app and endpoint, and zero amounts create no series', async (t) => {
   const metrics = createMetrics();
   const count = countUsage(metrics);
   count('web', '/tts/bytes', { characters: 5, audioBytes: 100, audioSeconds: 0.5 });

@@ -9,7 +9,7 @@ const consumer = (path: string, concurrency: string) => ({
   endpoint: { path, concurrency },
 });
 
-test('a record says who has consumed what, where and when; seconds of audio are spoken or transcribed', async (t) => {
+test('a record has consumer, endpoint, amounts and time; audio seconds are either spoken or transcribed', async (t) => {
   const records = createMemoryUsageRecords();
   const before = Date.now();
   recordUsage(records, consumer('/tts/bytes', 'tts'), CONSUMED);
@@ -26,7 +26,7 @@ test('a record says who has consumed what, where and when; seconds of audio are 
   t.ok(kept.every(({ atMs }) => atMs >= before && atMs <= Date.now()));
 });
 
-test('records that cannot be kept disturb nobody', async (t) => {
+test('a record that cannot be stored disturbs nothing', async (t) => {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   const add = async (): Promise<void> => {
     ask();
@@ -34,5 +34,5 @@ test('records that cannot be kept disturb nobody', async (t) => {
   };
   recordUsage({ add, list: async () => [] }, consumer('/stt', 'stt'), CONSUMED);
   await t.resolves(asked);
-  await new Promise(setImmediate); // a rejection that nobody handles would end the process by now
+  await new Promise(setImmediate); // by now an unhandled rejection would have ended the process
 });

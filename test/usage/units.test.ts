@@ -23,7 +23,7 @@ test('a character is a code point', async (t) => {
   for (const [text, count] of cases) t.equal(countCharacters(text), count, JSON.stringify(text));
 });
 
-test('any text has as many characters as iterating it gives', async (t) => {
+test('any text has as many characters as its iteration yields', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -47,7 +47,7 @@ const format = (more: Partial<OutputFormat>): OutputFormat => ({
   ...more,
 });
 
-test('a second of audio has as many bytes as its format says', async (t) => {
+test('bytes per second of audio follow from its format', async (t) => {
   const cases: readonly [Partial<OutputFormat>, number | null][] = [
     [{ encoding: 'pcm_s16le', sampleRate: 24_000 }, 48_000],
     [{ encoding: 'pcm_f32le', sampleRate: 44_100 }, 176_400],
@@ -70,7 +70,7 @@ test('a second of audio has as many bytes as its format says', async (t) => {
   for (const [one, expected] of cases) t.equal(bytesPerSecond(format(one)), expected, JSON.stringify(one));
 });
 
-test('nothing used is nothing, each time anew', async (t) => {
+test('noUsage() is zero, and a new object each time', async (t) => {
   t.strictSame(noUsage(), { characters: 0, audioBytes: 0, audioSeconds: 0 });
   t.not(noUsage(), noUsage());
 });

@@ -9,7 +9,7 @@ import {
   timeComplaint,
 } from '../../../src/identity/jwt/claims.ts';
 
-test('a token lasts from nbf or iat, whichever is later, until exp', async (t) => {
+test('a token is valid from the later of nbf and iat until exp', async (t) => {
   const cases: [Record<string, unknown>, unknown][] = [
     [{ exp: 10 }, { expiresAt: 10, notBefore: Number.NEGATIVE_INFINITY }],
     [
@@ -43,7 +43,7 @@ test('a token lasts from nbf or iat, whichever is later, until exp', async (t) =
   for (const [claims, expected] of cases) t.strictSame(readValidity(claims), expected, JSON.stringify(claims));
 });
 
-test('the tolerance is given on both ends, to the second', async (t) => {
+test('the tolerance applies at both ends, to the second', async (t) => {
   const validity = { expiresAt: 1_000, notBefore: 900 };
   const cases: [number, number, string | null][] = [
     [950, 0, null],
@@ -80,10 +80,10 @@ test('one of the audiences must be ours', async (t) => {
   ]) {
     t.notOk(isForAudience({ aud }, ours), JSON.stringify(aud));
   }
-  t.notOk(isForAudience({ aud: 'voice' }, []), 'nothing configured, nothing accepted');
+  t.notOk(isForAudience({ aud: 'voice' }, []), 'no audience configured, none accepted');
 });
 
-test('a claim is found by its name, then by a path', async (t) => {
+test('a claim is found by its name first, then by its path', async (t) => {
   const claims = {
     plain: 1,
     realm_access: { roles: ['a'] },
@@ -152,10 +152,10 @@ test('every required claim must have one of its values', async (t) => {
   for (const require of unmet) t.notOk(meetsRequirements(claims, require), JSON.stringify(require));
 });
 
-test('grants come from a claim by a map, and a missing claim gives none', async (t) => {
+test('grants are mapped from a claim, and a missing claim gives none', async (t) => {
   const map = { speak: ['tts'], listen: ['stt'], all: ['tts', 'stt', 'agent'] } as const;
   const grants = (claims: Record<string, unknown>, claim = 'scope') => grantsFromClaims(claims, { claim, map });
-  t.equal(grantsFromClaims({ scope: 'speak' }, null), null, 'without a rule the token does not limit');
+  t.equal(grantsFromClaims({ scope: 'speak' }, null), null, 'without a rule the token does not limit grants');
   t.strictSame(grants({ scope: 'openid speak' }), ['tts']);
   t.strictSame(grants({ scope: 'listen speak listen' }), ['tts', 'stt']);
   t.strictSame(grants({ scope: ['all'] }), ['tts', 'stt', 'agent']);

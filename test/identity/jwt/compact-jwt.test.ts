@@ -10,7 +10,7 @@ const reasonOf = (rawToken: string) => {
   return decoding.outcome === 'malformed' ? decoding.reason : 'decoded';
 };
 
-test('a token is taken apart', async (t) => {
+test('a token is split into its parts', async (t) => {
   const rawToken = signJwt(key, claims);
   const input = rawToken.slice(0, rawToken.lastIndexOf('.'));
   t.strictSame(decodeJwt(rawToken), {
@@ -23,7 +23,7 @@ test('a token is taken apart', async (t) => {
   });
 });
 
-test('kinds of token that are meant for services pass, others do not', async (t) => {
+test('token types meant for services are accepted, others are not', async (t) => {
   for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt', 'application/at+jwt', 'Application/JWT']) {
     t.equal(reasonOf(withHeader({ typ })), 'decoded', String(typ));
   }
@@ -32,7 +32,7 @@ test('kinds of token that are meant for services pass, others do not', async (t)
   }
 });
 
-test('a header that asks for more than we do is refused', async (t) => {
+test('a header that demands unsupported processing is refused', async (t) => {
   t.equal(reasonOf(withHeader({ crit: ['exp'] })), 'jwt_crit');
   t.equal(reasonOf(withHeader({ crit: ['urn:x'], 'urn:x': true })), 'jwt_crit');
   t.equal(reasonOf(withHeader({ crit: [] })), 'jwt_crit');
@@ -46,11 +46,11 @@ test('a header that asks for more than we do is refused', async (t) => {
   t.equal(
     reasonOf(withHeader({ jwk: key.jwk, x5u: 'https://evil.example' })),
     'decoded',
-    'keys it brings along are not read',
+    'keys embedded in the header are ignored',
   );
 });
 
-test('only three parts of canonical base64url', async (t) => {
+test('only three parts of canonical base64url are accepted', async (t) => {
   const rawToken = signJwt(key, claims);
   const [header = '', payload = '', signature = ''] = rawToken.split('.');
   const jwe = `${rawToken}.${payload}.${signature}`;
@@ -77,7 +77,7 @@ test('only three parts of canonical base64url', async (t) => {
   for (const text of spellings) t.equal(reasonOf(text), 'jwt_base64url', text.slice(-20));
 });
 
-test('stray bits at the end of a part are refused, since they would make two tokens of one', async (t) => {
+test('stray bits at the end of a part are refused: they would give one token two spellings', async (t) => {
   const rawToken = signJwt(key, claims);
   const last = rawToken.slice(-1);
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

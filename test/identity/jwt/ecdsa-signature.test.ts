@@ -5,7 +5,7 @@ import { ecdsaSignatureToDer } from '../../../src/identity/jwt/ecdsa-signature.t
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
-test('numbers are written without leading zeros and never negative', async (t) => {
+test('integers are written without leading zeros and never as negative', async (t) => {
   const cases: [string, string][] = [
     ['01 02', '30 06 02 01 01 02 01 02'],
     ['00 00', '30 06 02 01 00 02 01 00'],
@@ -18,13 +18,13 @@ test('numbers are written without leading zeros and never negative', async (t) =
   for (const [raw, der] of cases) t.equal(ecdsaSignatureToDer(hex(raw)).toString('hex'), hex(der).toString('hex'), raw);
 });
 
-test('the long form of a length is used where it must be', async (t) => {
+test('the long form of a length is used where it is required', async (t) => {
   const der = ecdsaSignatureToDer(Buffer.alloc(132, 0xff));
   t.equal(der.subarray(0, 6).toString('hex'), '30818a024300');
   t.equal(der.length, 3 + 0x8a);
 });
 
-test('what is read back is what was written', async () => {
+test('reading back what was written gives the same integers', async () => {
   fc.assert(
     fc.property(fc.constantFrom(32, 48, 66), fc.infiniteStream(fc.nat(255)), fc.nat(40), (half, stream, zeros) => {
       const bytes = [...stream.take(half * 2)];
@@ -36,14 +36,14 @@ test('what is read back is what was written', async () => {
   );
 });
 
-test('real signatures of every curve verify, and agree with Node on broken ones', async (t) => {
+test('signatures of every curve give the same result as with Node, intact or damaged', async (t) => {
   const curves = { 'P-256': 'sha256', 'P-384': 'sha384', 'P-521': 'sha512' };
   for (const [namedCurve, digest] of Object.entries(curves)) {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
     for (let i = 0; i < 60; i += 1) {
       const data = Buffer.from(`message ${i}`);
       const signature = sign(digest, data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
-      // Every other one is spoilt: zeroed from somewhere on, so that r or s may become 0 or short.
+      // Damage every other one by zeroing its tail, so that r or s may become 0 or short.
       if (i % 2 === 1) signature.fill(0, i % 3 === 0 ? 0 : i % signature.length);
       const expected = verify(digest, data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
       const actual = verify(digest, data, publicKey, ecdsaSignatureToDer(signature));
@@ -57,7 +57,7 @@ function number(bytes: Buffer): bigint {
   return BigInt(`0x${bytes.toString('hex')}`);
 }
 
-/** A reader that knows nothing of the writer: lengths, tags and minimal integers as DER demands. */
+/** A reader independent of the writer: checks lengths, tags and minimal integers as DER requires. */
 function readDer(der: Buffer): { r: bigint; s: bigint } {
   let at = 0;
   const byte = () => {

@@ -1,4 +1,4 @@
-// An issuer's web server under the control of a test: what it publishes, how it misbehaves, what it was asked.
+// An issuer's web server under a test's control: what it publishes, how it misbehaves, and which paths were requested.
 import { EventEmitter, on, once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -7,18 +7,18 @@ import type { AddressInfo } from 'node:net';
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface IssuerServer {
-  /** Origin; also the issuer's name. */
+  /** Its origin, which is also the issuer's name. */
   readonly issuer: string;
   readonly jwksUrl: string;
-  /** Paths asked for, in order. */
+  /** Requested paths, in order. */
   readonly requests: readonly string[];
   /** Sets the keys that `/jwks` publishes. */
   publish(...jwks: readonly unknown[]): void;
-  /** Takes over a path; `null` gives it back. */
+  /** Handles a path instead of the default; `null` restores the default. */
   answer(path: string, handler: Handler | null): void;
-  /** Resolves when this path was asked for this many times in all. */
+  /** Resolves when this path has been requested this many times in total. */
   asked(path: string, times: number): Promise<void>;
-  /** Stops listening: connections are refused from then on. */
+  /** Stops listening; from then on connections are refused. */
   close(): Promise<void>;
   /** Listens again on the same port. */
   reopen(): Promise<void>;

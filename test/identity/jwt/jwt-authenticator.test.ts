@@ -12,7 +12,7 @@ const ec = createSigningKey('ES256');
 const stranger = createSigningKey('ES256');
 const asymmetric = ['RS256', 'ES256', 'EdDSA', 'PS256'];
 
-/** An issuer that publishes `rsa` and `ec`, and an authenticator whose clock stands at NOW. */
+/** An issuer that publishes `rsa` and `ec`, and an authenticator whose clock is fixed at NOW. */
 async function setUp(t: Test, jwt: Partial<JwtConfig> = {}, options: Partial<JwtAuthenticatorOptions> = {}) {
   const server = await startIssuerServer();
   t.teardown(() => server.close());
@@ -42,12 +42,12 @@ test('a good token names client app, subject, claims, grants and expiry', async 
   t.strictSame(await present(signJwt(rsa, full)), expected);
 });
 
-test('a token whose claims give no grants is let in with none', async (t) => {
+test('a token whose claims give no grants is accepted without grants', async (t) => {
   const { present, claims } = await setUp(t, { grantsFrom: { claim: 'scope', map: { speak: ['tts'] } } });
   t.match(await present(signJwt(ec, claims)), { outcome: 'authenticated', principal: { grants: [] } });
 });
 
-test('what is shared by requests cannot be changed by one of them', async (t) => {
+test('an answer shared by several requests cannot be changed by one of them', async (t) => {
   const { present, claims } = await setUp(t);
   const rawToken = signJwt(ec, { ...claims, realm_access: { roles: ['a'] } });
   const answer = await present(rawToken);
@@ -58,7 +58,7 @@ test('what is shared by requests cannot be changed by one of them', async (t) =>
   for (const part of [answer, principal, principal.claims, roles]) t.ok(Object.isFrozen(part));
 });
 
-test('tokens that were tampered with or forged', async (t) => {
+test('tampered and forged tokens are refused', async (t) => {
   const { present, claims, authenticator } = await setUp(t, {}, {});
   await authenticator.warm();
   const good = signJwt(ec, claims);
@@ -81,7 +81,7 @@ test('tokens that were tampered with or forged', async (t) => {
     ['signature of zeros', `${header}.${payload}.${'A'.repeat(86)}`, 'jwt_signature'],
     ['another payload', `${header}.${admin}.${signature}`, 'jwt_signature'],
     ['signed by a stranger under our kid', signJwt(stranger, claims, { kid: ec.kid }), 'jwt_signature'],
-    ['a key brought along', signJwt(stranger, claims, { kid: ec.kid, jwk: stranger.jwk }), 'jwt_signature'],
+    ['a key embedded in the header', signJwt(stranger, claims, { kid: ec.kid, jwk: stranger.jwk }), 'jwt_signature'],
     ['the kid of a key of another type', signJwt(ec, claims, { kid: rsa.kid }), 'jwt_key_unknown'],
     ['the alg of another key', signJwt(ec, claims, { kid: rsa.kid, alg: 'RS256' }), 'jwt_signature'],
     ['an algorithm that is not listed', signJwt(createSigningKey('ES384'), claims), 'jwt_alg'],
@@ -93,10 +93,10 @@ test('tokens that were tampered with or forged', async (t) => {
     ['a logout token', signJwt(ec, claims, { typ: 'logout+jwt' }), 'jwt_typ'],
   ];
   for (const [name, rawToken, reason] of cases) t.strictSame(await present(rawToken), refusal(reason), name);
-  t.match(await present(good), { outcome: 'authenticated' }, 'the good one still passes');
+  t.match(await present(good), { outcome: 'authenticated' }, 'the good one is still accepted');
 });
 
-test('tokens whose claims do not fit, though well signed', async (t) => {
+test('well-signed tokens with unacceptable claims are refused', async (t) => {
   const { present, claims, server } = await setUp(t, { toleranceSeconds: 60, require: { tier: ['pro'] } });
   const base = { ...claims, tier: 'pro' };
   const cases: [Record<string, unknown>, string][] = [
@@ -126,7 +126,7 @@ test('tokens whose claims do not fit, though well signed', async (t) => {
   for (const [change, reason] of cases) {
     t.strictSame(await present(signJwt(ec, { ...base, ...change })), refusal(reason), JSON.stringify(change));
   }
-  t.strictSame(server.requests, [], 'none of them made us fetch keys');
+  t.strictSame(server.requests, [], 'none of them caused a key fetch');
   for (const change of [
     {},
     { exp: NOW - 59 },
@@ -153,7 +153,7 @@ test('a token without a key id is verified with the only key of its algorithm', 
   t.strictSame(await present(signJwt(stranger, claims, { kid: undefined })), refusal('jwt_signature'));
 });
 
-test('which of several keys is meant is not guessed', async (t) => {
+test('with several matching keys, none is guessed', async (t) => {
   const { present, claims, server } = await setUp(t);
   server.publish(ec.jwk, stranger.jwk, rsa.jwk, { ...createSigningKey('RS256').jwk, kid: rsa.kid });
   t.strictSame(await present(signJwt(ec, claims, { kid: undefined })), refusal('jwt_key_ambiguous'), 'no key id');
@@ -161,7 +161,7 @@ test('which of several keys is meant is not guessed', async (t) => {
   t.match(await present(signJwt(ec, claims)), { outcome: 'authenticated' });
 });
 
-test('a token seen before expires all the same', async (t) => {
+test('a token seen before still expires', async (t) => {
   let now = NOW;
   const { present, claims } = await setUp(t, { toleranceSeconds: 10 }, { now: () => now * 1_000 });
   const rawToken = signJwt(ec, { ...claims, nbf: NOW });
@@ -176,7 +176,7 @@ test('a token seen before expires all the same', async (t) => {
   t.match(await present(rawToken), { outcome: 'authenticated' });
 });
 
-test('tokens of several issuers belong to their client apps', async (t) => {
+test('tokens of several issuers belong to the right client apps', async (t) => {
   const first = await startIssuerServer();
   const second = await startIssuerServer();
   t.teardown(() => Promise.all([first.close(), second.close()]));
@@ -211,7 +211,7 @@ test('tokens of several issuers belong to their client apps', async (t) => {
   );
 });
 
-test('what is no JWT is left to others, as is everything where no issuer is configured', async (t) => {
+test('a credential that is not a JWT is left to other authenticators, as is every credential without issuers', async (t) => {
   const { authenticator } = await setUp(t);
   const none = { outcome: 'not_responsible' };
   t.strictSame(authenticator.authenticate(null), none);

@@ -1,4 +1,4 @@
-// An authenticator over one real key-set endpoint, with the clock of its cool-downs in the hands of the test.
+// An authenticator over one real key-set endpoint; the test controls the clock of its cool-downs.
 import { EventEmitter, on } from 'node:events';
 import type { Test } from 'tap';
 import type { JwtConfig } from '../../../src/config/config.ts';
@@ -12,15 +12,15 @@ import { goodClaims, type SigningKey, signJwt } from './signing-key.ts';
 export interface KeySetHarness {
   readonly server: IssuerServer;
   readonly events: readonly KeySetEvent[];
-  /** Moves the clock of cool-down and stale time. */
+  /** Advances the clock of cool-down and stale time. */
   advance(ms: number): void;
-  /** A token that was never shown before, signed with this key. */
+  /** A new token signed with this key. */
   freshToken(key: SigningKey, header?: Record<string, unknown>): string;
   present(rawToken: string): Promise<Authentication>;
-  /** `authenticated` or the reason why not. */
+  /** `authenticated`, or the reason for the refusal. */
   verdict(rawToken: string): Promise<string>;
   fetches(): number;
-  /** Resolves with the first event from now on that fits. */
+  /** Resolves with the next event of this type. */
   next(event: KeySetEvent['event']): Promise<KeySetEvent>;
   warm(): Promise<void>;
   close(): Promise<void>;
@@ -31,9 +31,7 @@ export interface HarnessOptions extends Partial<JwtAuthenticatorOptions> {
   readonly server?: IssuerServerOptions;
 }
 
-/**
- * Background fetches never happen by themselves unless `timing` says so: their timers are longer than any test.
- */
+/** Background fetches never happen on their own unless `timing` says so: their timers outlast any test. */
 export async function createKeySetHarness(t: Test, options: HarnessOptions = {}): Promise<KeySetHarness> {
   const { jwt = (issuer: IssuerServer) => ({ jwksUrl: issuer.jwksUrl }), server: serverOptions, ...rest } = options;
   const server = await startIssuerServer(serverOptions);

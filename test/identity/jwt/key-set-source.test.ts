@@ -9,7 +9,7 @@ const key = createSigningKey();
 const byDiscovery = () => ({ jwksUrl: null });
 const DISCOVERY = '/.well-known/openid-configuration';
 
-test('keys are found by discovery, whose address is asked for once', async (t) => {
+test('keys are found by discovery, which is fetched only once', async (t) => {
   const harness = await createKeySetHarness(t, { jwt: byDiscovery });
   harness.server.publish(key.jwk);
   await harness.warm();
@@ -18,7 +18,7 @@ test('keys are found by discovery, whose address is asked for once', async (t) =
   t.equal(await harness.verdict(harness.freshToken(key)), 'authenticated');
 });
 
-test('an issuer may have a path, with a slash at its end or without', async (t) => {
+test('an issuer may have a path, with or without a trailing slash', async (t) => {
   const server = await startIssuerServer();
   t.teardown(() => server.close());
   server.publish(key.jwk);
@@ -32,7 +32,7 @@ test('an issuer may have a path, with a slash at its end or without', async (t) 
   }
 });
 
-test('a discovery document that is not of this issuer, or names no usable address, is not believed', async (t) => {
+test('a discovery document of another issuer, or without a usable address, is rejected', async (t) => {
   const cases: [string, (issuer: string) => unknown][] = [
     ['discovery_issuer_differs', (issuer) => ({ issuer: `${issuer}/`, jwks_uri: `${issuer}/jwks` })],
     ['discovery_issuer_differs', (issuer) => ({ issuer: 'https://evil.example', jwks_uri: `${issuer}/jwks` })],
@@ -51,11 +51,11 @@ test('a discovery document that is not of this issuer, or names no usable addres
     harness.server.answer(DISCOVERY, (_, response) => json(response, document(harness.server.issuer)));
     t.equal(await harness.verdict(harness.freshToken(key)), 'key_set_unavailable');
     t.match(harness.events, [{ event: 'key_set_failed', reason }]);
-    t.strictSame(harness.server.requests, [DISCOVERY], 'the keys were not asked for');
+    t.strictSame(harness.server.requests, [DISCOVERY], 'the keys were not requested');
   }
 });
 
-test('an issuer may move its keys', async (t) => {
+test('an issuer may move its keys to another address', async (t) => {
   const harness = await createKeySetHarness(t, { jwt: byDiscovery });
   const { server } = harness;
   server.publish(createSigningKey().jwk);
@@ -71,14 +71,14 @@ test('an issuer may move its keys', async (t) => {
   t.equal(await harness.verdict(harness.freshToken(key)), 'authenticated');
 });
 
-test('one deadline holds for discovery and keys together', async (t) => {
+test('one deadline covers discovery and keys together', async (t) => {
   const harness = await createKeySetHarness(t, { jwt: byDiscovery, timing: { deadlineMs: 150 } });
   harness.server.answer(DISCOVERY, () => {});
   t.equal(await harness.verdict(harness.freshToken(key)), 'key_set_unavailable');
   t.match(harness.events, [{ event: 'key_set_failed', reason: 'discovery_timeout' }]);
 });
 
-test('the reason tells which of the two documents could not be had', async (t) => {
+test('the reason says which of the two documents could not be fetched', async (t) => {
   const gone: Handler = (_, response) => response.writeHead(404).end();
   for (const [path, reason] of [
     [DISCOVERY, 'discovery_status_404'],
@@ -91,7 +91,7 @@ test('the reason tells which of the two documents could not be had', async (t) =
   }
 });
 
-test('keys come over HTTPS, or from this very machine', async (t) => {
+test('keys are fetched over HTTPS, or from this machine', async (t) => {
   const safe = [
     'https://login.example.com/jwks',
     'https://10.0.0.1/',
@@ -149,7 +149,7 @@ async function isRefused(t: Test, name: string, tls: Certificate, ca: string | u
   harness.server.publish(key.jwk);
   t.equal(await harness.verdict(harness.freshToken(key)), 'key_set_unavailable', name);
   t.match(harness.events, [{ event: 'key_set_failed', reason }], name);
-  t.strictSame(harness.server.requests, [], `${name}: nothing was asked for`);
+  t.strictSame(harness.server.requests, [], `${name}: no request arrived`);
 }
 
 async function certificate(name: string, life?: { readonly from: string; readonly to: string }): Promise<Certificate> {

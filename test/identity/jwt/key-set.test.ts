@@ -9,7 +9,7 @@ const { cooldownMs, staleMs } = KEY_SET_TIMING;
 const known = createSigningKey();
 const successor = createSigningKey();
 
-test('callers who come at the same time share one fetch', async (t) => {
+test('simultaneous callers share one fetch', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   const verdicts = await Promise.all(Array.from({ length: 100 }, () => harness.verdict(harness.freshToken(known))));
@@ -18,7 +18,7 @@ test('callers who come at the same time share one fetch', async (t) => {
   t.strictSame(harness.events, [{ event: 'key_set_loaded', issuer: harness.server.issuer, keys: 1, isNews: true }]);
 });
 
-test('a flood of unknown keys causes one fetch for each cool-down', async (t) => {
+test('a flood of unknown keys causes one fetch per cool-down', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   await harness.warm();
@@ -35,7 +35,7 @@ test('a flood of unknown keys causes one fetch for each cool-down', async (t) =>
   }
 });
 
-test('a key that is new right after the start is found at once', async (t) => {
+test('a new key right after start is found at once', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   await harness.warm();
@@ -43,19 +43,19 @@ test('a key that is new right after the start is found at once', async (t) => {
   t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
 });
 
-test('a key that is new right after the first caller is found at once, and the start has nothing to fetch then', async (t) => {
+test('a new key right after the first caller is found at once, and warm() then has nothing to fetch', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
-  t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated', 'before the start has come to the keys');
+  t.equal(await harness.verdict(harness.freshToken(known)), 'authenticated', 'before warm() is called');
   await harness.warm();
   t.equal(harness.fetches(), 1);
   harness.server.publish(successor.jwk, known.jwk);
   t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
   t.equal(await harness.verdict(harness.freshToken(createSigningKey())), 'jwt_key_unknown');
-  t.equal(harness.fetches(), 2, 'and from then on one for each cool-down');
+  t.equal(harness.fetches(), 2, 'and from then on one per cool-down');
 });
 
-test('a rotated key is found after the cool-down, and a dropped one is trusted no more', async (t) => {
+test('a rotated key is found after the cool-down, and a dropped one is no longer trusted', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   const seen = harness.freshToken(known);
@@ -71,11 +71,11 @@ test('a rotated key is found after the cool-down, and a dropped one is trusted n
   harness.server.publish(successor.jwk);
   harness.advance(cooldownMs);
   await harness.verdict(harness.freshToken(createSigningKey()));
-  t.equal(await harness.verdict(seen), 'jwt_key_unknown', 'a token verified before falls with its key');
+  t.equal(await harness.verdict(seen), 'jwt_key_unknown', 'a token verified before is refused once its key is gone');
   t.equal(await harness.verdict(harness.freshToken(known)), 'jwt_key_unknown');
 });
 
-test('a key id that now stands for another key does not keep its tokens alive', async (t) => {
+test('a key id that now belongs to another key does not keep old tokens valid', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   const seen = harness.freshToken(known);
@@ -85,7 +85,7 @@ test('a key id that now stands for another key does not keep its tokens alive', 
   t.equal(await harness.verdict(seen), 'jwt_signature');
 });
 
-test('a key that took the place of another without a new name is looked for as an unknown one is', async (t) => {
+test('a key replaced without a new key id is looked for like an unknown one', async (t) => {
   for (const kid of [undefined, known.kid]) {
     const harness = await createKeySetHarness(t);
     const nameless = (key: SigningKey) => ({ ...key.jwk, kid });
@@ -101,7 +101,7 @@ test('a key that took the place of another without a new name is looked for as a
   }
 });
 
-test('a flood of bad signatures causes one fetch for each cool-down, and is refused though the issuer is down', async (t) => {
+test('a flood of bad signatures causes one fetch per cool-down, and is refused even while the issuer is down', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   await harness.warm();
@@ -118,7 +118,7 @@ test('a flood of bad signatures causes one fetch for each cool-down, and is refu
   t.match(harness.events.at(-1), { event: 'key_set_failed' });
 });
 
-test('a key that is published twice is one key', async (t) => {
+test('a key published twice is one key', async (t) => {
   const harness = await createKeySetHarness(t);
   const { alg: _, ...anyUse } = known.jwk;
   harness.server.publish(known.jwk, successor.jwk, known.jwk, anyUse);
@@ -126,10 +126,10 @@ test('a key that is published twice is one key', async (t) => {
   t.match(harness.events, [{ event: 'key_set_loaded', keys: 2 }]);
   harness.server.publish({ ...successor.jwk, kid: known.kid }, known.jwk);
   t.equal(await harness.verdict(harness.freshToken(successor, { kid: 'other' })), 'jwt_key_unknown');
-  t.equal(await harness.verdict(harness.freshToken(known)), 'jwt_key_ambiguous', 'two keys of one name are two');
+  t.equal(await harness.verdict(harness.freshToken(known)), 'jwt_key_ambiguous', 'two keys with the same id are two');
 });
 
-test('news is what changes: the first load, each new trouble, the end of it', async (t) => {
+test('only changes are news: the first load, each new failure, and its end', async (t) => {
   const harness = await createKeySetHarness(t);
   const fail = (status: number) => harness.server.answer('/jwks', (_, response) => response.writeHead(status).end());
   const fetchAgain = async (): Promise<void> => {
@@ -206,9 +206,9 @@ const failures: { name: string; reason: string | RegExp; handler: Handler }[] = 
 ];
 
 for (const { name, reason, handler } of failures) {
-  // Long enough for the good answer that comes first, also on a busy machine.
+  // Long enough for the good response that comes first, even on a busy machine.
   const deadlineMs = reason === 'timeout' ? 1_000 : KEY_SET_TIMING.deadlineMs;
-  test(`while the endpoint is ${name}, known keys go on and unknown ones are unavailable`, async (t) => {
+  test(`while the endpoint is ${name}, known keys stay in use and unknown ones are unavailable`, async (t) => {
     const harness = await createKeySetHarness(t, { timing: { deadlineMs } });
     harness.server.publish(known.jwk);
     const seen = harness.freshToken(known);
@@ -232,7 +232,7 @@ for (const { name, reason, handler } of failures) {
   });
 }
 
-test('known keys serve for the stale time and no longer while the issuer is down', async (t) => {
+test('while the issuer is down, known keys stay in use for the stale time and no longer', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.publish(known.jwk);
   const seen = harness.freshToken(known);
@@ -261,10 +261,10 @@ test('redirects are not followed', async (t) => {
     t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
     t.match(harness.events, [{ event: 'key_set_failed', reason: `status_${status}` }]);
   }
-  t.strictSame(other.requests, [], 'the other host sees nothing');
+  t.strictSame(other.requests, [], 'the other host receives no request');
 });
 
-test('the body of a failure is not waited for', async (t) => {
+test('the body of an error response is not waited for', async (t) => {
   const harness = await createKeySetHarness(t, { timing: { deadlineMs: 600_000 } });
   const cut = Promise.withResolvers<void>();
   harness.server.answer('/jwks', (_, response) => {
@@ -299,7 +299,7 @@ test('an endless document is cut off', async (t) => {
   t.ok(sent < total, `${sent} bytes were sent`);
 });
 
-test('an issuer that is down at the start is found when it comes up, without a caller', async (t) => {
+test('an issuer that is down at start is found once it comes up, without a caller', async (t) => {
   const harness = await createKeySetHarness(t, { timing: { retryMs: 5 } });
   harness.server.publish(known.jwk);
   await harness.server.close();
@@ -318,14 +318,14 @@ test('keys are refreshed in the background', async (t) => {
   await harness.next('key_set_loaded');
   t.equal(await harness.verdict(seen), 'authenticated');
   harness.server.publish(successor.jwk);
-  // The fetch that is under way may still carry the old set; the one after it cannot.
+  // The fetch in progress may still carry the old set; the one after it cannot.
   await harness.next('key_set_loaded');
   await harness.next('key_set_loaded');
-  t.equal(await harness.verdict(seen), 'jwt_key_unknown', 'dropped, though nobody asked for an unknown key');
+  t.equal(await harness.verdict(seen), 'jwt_key_unknown', 'dropped although nobody presented an unknown key');
   t.equal(await harness.verdict(harness.freshToken(successor)), 'authenticated');
 });
 
-test('closing ends a fetch that is under way, and starts no other', async (t) => {
+test('closing aborts a fetch in progress and starts no other', async (t) => {
   const harness = await createKeySetHarness(t);
   harness.server.answer('/jwks', () => {});
   const waiting = harness.verdict(harness.freshToken(known));
@@ -335,7 +335,7 @@ test('closing ends a fetch that is under way, and starts no other', async (t) =>
   harness.advance(staleMs);
   t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
   t.equal(harness.fetches(), 1);
-  t.strictSame(harness.events, [], 'and has nothing more to say');
+  t.strictSame(harness.events, [], 'and no event follows');
 });
 
 function drip(_: unknown, response: Parameters<Handler>[1]): void {

@@ -1,4 +1,4 @@
-// Key pairs of an issuer, and tokens signed with them: by node:crypto, so that also what no library would sign can be made.
+// An issuer's key pairs and tokens signed with them, made with node:crypto so that invalid tokens can be signed too.
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export interface SigningKey {
@@ -6,7 +6,7 @@ export interface SigningKey {
   readonly alg: string;
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
-  /** As it stands in a key set. */
+  /** Its entry in a key set. */
   readonly jwk: Readonly<Record<string, unknown>>;
 }
 
@@ -20,12 +20,12 @@ export function createSigningKey(alg = 'ES256', overrides: Readonly<Record<strin
   return { kid, alg, privateKey, publicKey, jwk };
 }
 
-/** Claims that are good from `nowSeconds` on for five minutes. */
+/** Claims valid for five minutes from `nowSeconds`. */
 export function goodClaims(issuer: string, nowSeconds = Math.floor(Date.now() / 1_000)): Record<string, unknown> {
   return { iss: issuer, aud: 'voice', sub: 'user-1', iat: nowSeconds, exp: nowSeconds + 300 };
 }
 
-/** A compact JWT; `header` members override the usual ones, `undefined` leaves one out. */
+/** A compact JWT; members of `header` override the default ones, and `undefined` omits one. */
 export function signJwt(
   key: SigningKey,
   claims: object | string,
@@ -35,7 +35,7 @@ export function signJwt(
   return signParts(key, head, encode(typeof claims === 'string' ? claims : JSON.stringify(claims)));
 }
 
-/** Signs two encoded parts as they are. */
+/** Signs two encoded parts unchanged. */
 export function signParts(key: SigningKey, header: string, payload: string): string {
   const input = `${header}.${payload}`;
   return `${input}.${signature(key, Buffer.from(input)).toString('base64url')}`;

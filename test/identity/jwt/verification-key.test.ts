@@ -33,17 +33,17 @@ test('each supported algorithm verifies its own signatures and nothing else', as
   }
 });
 
-test('a signature of RSA that begins with a zero is none without it', async (t) => {
+test('an RSA signature that begins with a zero byte is invalid without it', async (t) => {
   const signing = createSigningKey('PS256');
   const [key] = importVerificationKeys([signing.jwk]);
   for (let tries = 0; tries < 10_000; tries += 1) {
-    const [data, signature] = partsOf(signJwt(signing, { sub: 'a' })); // another one each time
+    const [data, signature] = partsOf(signJwt(signing, { sub: 'a' })); // a different signature each time
     if (signature[0] !== 0) continue;
     t.ok(key?.verify(data, signature));
     t.notOk(key?.verify(data, signature.subarray(1)));
     return;
   }
-  t.fail('one in 256 does');
+  t.fail('one signature in 256 begins with a zero byte');
 });
 
 test('a key serves the algorithms of its type, or the one it names', async (t) => {
@@ -66,7 +66,7 @@ test('keys for other uses are ignored', async (t) => {
   t.strictSame(algorithms({ ...ec.jwk, use: undefined, key_ops: ['verify'] }), ['ES256']);
 });
 
-test('weak, symmetric, private and broken keys are ignored, the rest of the set is not', async (t) => {
+test('weak, symmetric, private and malformed keys are ignored, and the rest of the set is used', async (t) => {
   const weak = (modulusLength: number) =>
     generateKeyPairSync('rsa', { modulusLength }).publicKey.export({ format: 'jwk' });
   const ed448 = generateKeyPairSync('ed448').publicKey.export({ format: 'jwk' });
@@ -80,7 +80,7 @@ test('weak, symmetric, private and broken keys are ignored, the rest of the set 
     { ...ec.jwk, crv: 'P-384', alg: 'ES384' },
     { ...ec.jwk, x: undefined },
     { ...rsa.jwk, n: '' },
-    { ...rsa.jwk, e: 'AQ' }, // 1: the signature is the padded hash itself, anybody can write it
+    { ...rsa.jwk, e: 'AQ' }, // 1: the signature is the padded hash itself, so anybody can write it
     { ...rsa.jwk, e: 'AA' },
     { ...rsa.jwk, e: 'AQAA' }, // 65536
     { ...rsa.jwk, e: 'AQAAAAAAAAAB' }, // 2^64 + 1
@@ -99,11 +99,11 @@ test('weak, symmetric, private and broken keys are ignored, the rest of the set 
   );
 });
 
-test('small odd exponents are sound', async (t) => {
+test('small odd exponents are accepted', async (t) => {
   for (const e of ['Aw', 'EQ', 'AQAB']) t.strictSame(algorithms({ ...rsa.jwk, e }), ['RS256'], e);
 });
 
-test('an HMAC over the public key is no signature', async (t) => {
+test('an HMAC keyed with the public key is not a signature', async (t) => {
   const [key] = importVerificationKeys([rsa.jwk]);
   const data = Buffer.from('header.payload');
   const { publicKey } = rsa;
@@ -115,7 +115,7 @@ test('an HMAC over the public key is no signature', async (t) => {
   for (const secret of secrets) t.equal(key?.verify(data, createHmac('sha256', secret).update(data).digest()), false);
 });
 
-test('a key keeps its id, and differs from every other', async (t) => {
+test('a key keeps its id, and its id differs from every other', async (t) => {
   const ids = (jwk: unknown) => importVerificationKeys([jwk]).map((key) => key.id);
   t.strictSame(ids(ec.jwk), ids({ ...ec.jwk, use: undefined, x5t: 'abc' }));
   t.notSame(ids(ec.jwk), ids({ ...ec.jwk, kid: 'other' }));
@@ -125,5 +125,5 @@ test('a key keeps its id, and differs from every other', async (t) => {
     importVerificationKeys([nameless]).map((key) => key.kid),
     [undefined],
   );
-  t.strictSame(ids(nameless), ids({ ...nameless, kid: 7 }), 'a malformed id is none');
+  t.strictSame(ids(nameless), ids({ ...nameless, kid: 7 }), 'a malformed kid counts as none');
 });

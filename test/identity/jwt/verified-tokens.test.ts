@@ -15,7 +15,7 @@ function token(name: string, change: Partial<VerifiedToken> = {}): VerifiedToken
 
 const presented = (rawToken: string) => ({ rawToken, connection: null });
 
-test('a token is recalled as the same answer, and by its whole text only', async (t) => {
+test('a token is recalled with the same answer, and only by its exact text', async (t) => {
   const verified = createVerifiedTokens();
   const rawToken = randomBytes(300).toString('base64url');
   const one = token('one');
@@ -26,7 +26,7 @@ test('a token is recalled as the same answer, and by its whole text only', async
   }
 });
 
-test('time is looked at on every recall', async (t) => {
+test('validity is checked on every recall', async (t) => {
   const verified = createVerifiedTokens();
   verified.remember(presented('a'), token('a'));
   t.ok(verified.recall(presented('a'), NOW + 309), 'within the tolerance');
@@ -36,7 +36,7 @@ test('time is looked at on every recall', async (t) => {
   t.equal(verified.recall(presented('b'), NOW - 21), undefined, 'not yet valid, on a clock that was set back');
 });
 
-test('a token falls with the key that it was verified with', async (t) => {
+test('a token is forgotten once its verification key is no longer trusted', async (t) => {
   let isTrusted = true;
   const verified = createVerifiedTokens();
   verified.remember(presented('a'), token('a', { isTrusted: () => isTrusted }));
@@ -44,10 +44,10 @@ test('a token falls with the key that it was verified with', async (t) => {
   isTrusted = false;
   t.equal(verified.recall(presented('a'), NOW), undefined);
   isTrusted = true;
-  t.equal(verified.recall(presented('a'), NOW), undefined, 'for good');
+  t.equal(verified.recall(presented('a'), NOW), undefined, 'permanently');
 });
 
-test('never more than the limit is kept, and what is in use stays', async (t) => {
+test('the limit is never exceeded, and tokens in use are kept', async (t) => {
   const verified = createVerifiedTokens({ maxEntries: 100 });
   verified.remember(presented('in use'), token('in use'));
   for (let i = 0; i < 1_000; i += 1) {

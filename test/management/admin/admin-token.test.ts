@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { Secret } from '../../../src/config/secret.ts';
 import { createAdminToken } from '../../../src/management/admin/admin-token.ts';
 
-test('the token opens, whole and as a bearer token, and a new one takes its place', async (t) => {
+test('only the exact bearer token is accepted, and a renewed token replaces it', async (t) => {
   const token = createAdminToken(new Secret('open sesame'));
   t.ok(token.isIn('Bearer open sesame') && token.isIn('bearer open sesame'));
   const others = [undefined, '', 'open sesame', 'Bearer', 'Bearer ', 'Bearer open', 'Bearer open  sesame'];

@@ -5,7 +5,7 @@ import { readRevocation, requireKnownClient } from '../../../src/management/admi
 const NOW = 1_000_000;
 const TOKEN = randomUUID();
 
-test('each scope has its fields, and a token is shut out for as long as it could live', async (t) => {
+test('each scope has its own fields, and a token is revoked for as long as it could live', async (t) => {
   const taken: readonly [body: object, expected: object][] = [
     [{ scope: 'everything' }, { scope: 'everything' }],
     [
@@ -24,7 +24,7 @@ test('each scope has its fields, and a token is shut out for as long as it could
   for (const [body, expected] of taken) t.strictSame(readRevocation(body, NOW), expected);
 });
 
-test('what would shut out nobody, or somebody else, is refused by its field', async (t) => {
+test('a body that would revoke nobody, or the wrong caller, is refused by its field', async (t) => {
   const refused: readonly [body: unknown, message: RegExp][] = [
     ['everything', /^The body must be a JSON object\.$/],
     [null, /^The body must be a JSON object\.$/],
@@ -49,7 +49,7 @@ test('what would shut out nobody, or somebody else, is refused by its field', as
     t.throws(() => readRevocation(body, NOW), { code: 'invalid_request', message }, JSON.stringify(body));
 });
 
-test('a slip in the name of a client app is no revocation', async (t) => {
+test('a misspelt client app is refused', async (t) => {
   const known = ['web', 'ios'];
   for (const revocation of [
     { scope: 'client', client: 'Web' },

@@ -1,14 +1,14 @@
 import { test } from 'tap';
 import { readSessionFilter } from '../../../src/management/admin/session-filter.ts';
 
-test('sessions are chosen by client app, by subject, by both or not at all', async (t) => {
+test('sessions are filtered by client app, by subject, by both or not at all', async (t) => {
   t.strictSame(readSessionFilter({}), { client: null, subject: null });
   t.strictSame(readSessionFilter({ client: 'web' }), { client: 'web', subject: null });
   t.strictSame(readSessionFilter({ subject: 'ann' }), { client: null, subject: 'ann' });
   t.strictSame(readSessionFilter({ client: 'web', subject: 'ann' }), { client: 'web', subject: 'ann' });
 });
 
-test('a choice that would show everybody, or is none, is refused by its name', async (t) => {
+test('a filter that would show everybody, or is invalid, is refused by name', async (t) => {
   const refused: readonly [query: object, message: RegExp][] = [
     [{ clients: 'web' }, /by "client" and "subject" only/],
     [{ client: '' }, /"client" must be a text, given once/],

@@ -19,7 +19,7 @@ const used = (atMs: number, client: string, subject: string, more: Partial<Usage
   ...more,
 });
 
-test('a line for each day, client app and subject, in their order, with all that was used', async (t) => {
+test('there is one line per day, client app and subject, in that order, with everything used', async (t) => {
   const records = [
     used(MORNING, 'web', 'bob', { characters: 1 }),
     used(EVENING + 1, 'web', 'ann', { characters: 7 }),
@@ -52,11 +52,11 @@ test('a line for each day, client app and subject, in their order, with all that
   ]);
 });
 
-test('names that run into each other are not one line', async (t) => {
+test('names with commas do not merge lines', async (t) => {
   t.equal(summarise([used(MORNING, 'a', 'b,c'), used(MORNING, 'a,b', 'c')], NO_PRICES).length, 2);
 });
 
-test('a cost is that of what has a price', async (t) => {
+test('the cost counts only what has a price', async (t) => {
   const record = used(MORNING, 'web', 'ann', {
     characters: 200_000,
     spokenSeconds: 9,

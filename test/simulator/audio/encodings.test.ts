@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { decodeSamples, encodeSamples } from '../../../src/simulator/audio/encodings.ts';
 import { readWav } from '../../../src/simulator/audio/wav.ts';
 
-test('samples become the bytes that the standards name', (t) => {
+test('samples are encoded to the bytes that the standards define', (t) => {
   const samples = Float32Array.from([0, 1, -1, 0.5, -0.5, 2, -2]);
   t.same(
     [...new Int16Array(encodeSamples(samples, 'pcm_s16le').slice().buffer)],
@@ -22,16 +22,16 @@ test('every G.711 byte decodes to a value that encodes to the same byte', (t) =>
       decodeSamples(all, encoding).map((sample) => (sample * 32_768) / 32_767),
       encoding,
     );
-    // Mu-law has two zeros; the negative one is written as the positive.
+    // Mu-law has two zeros; the negative one is encoded as the positive one.
     const expected = all.map((byte) => (encoding === 'pcm_mulaw' && byte === 0x7f ? 0xff : byte));
     t.same(again, expected, encoding);
   }
   t.end();
 });
 
-test('32-bit integers and half floats are read, and what is no number is silence', (t) => {
+test('32-bit integers and half floats are decoded, and values that are not finite become silence', (t) => {
   t.same([...decodeSamples(Buffer.from('000000800000004000000000ffffff7f', 'hex'), 'pcm_s32le')], [-1, 0.5, 0, 1]);
-  // 1, -2, the smallest subnormal, infinity, NaN; the last byte is no whole sample.
+  // 1, -2, the smallest subnormal, infinity, NaN; the last byte is not a whole sample.
   t.same(
     [...decodeSamples(Buffer.from('003c00c00100007c017eff', 'hex'), 'pcm_f16le')],
     [1, -2, Math.fround(2 ** -24), 0, 0],
@@ -40,7 +40,7 @@ test('32-bit integers and half floats are read, and what is no number is silence
   t.end();
 });
 
-test('WAV files of the usual kinds are read and mixed to one channel', (t) => {
+test('WAV files of the usual formats are read and mixed to one channel', (t) => {
   const wav = (format: { tag: number; channels: number; bits: number }, data: Buffer) => {
     const head = Buffer.alloc(24 + 12);
     head.write('RIFF', 0, 'latin1');

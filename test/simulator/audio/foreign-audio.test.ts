@@ -6,7 +6,7 @@ import { createTranscriber, transcribe } from '../../../src/simulator/audio/tran
 
 const EMPTY = { text: '', words: [] };
 
-test('silence, noise, tones, telephone dialling and vowels are no text', (t) => {
+test('silence, noise, tones, telephone dialling and vowels contain no text', (t) => {
   const sampleRate = 16_000;
   const seconds = 5;
   let seed = 1;
@@ -41,7 +41,7 @@ test('silence, noise, tones, telephone dialling and vowels are no text', (t) => 
   t.end();
 });
 
-test('random bytes in every encoding, at every rate, are no text and no crash', (t) => {
+test('random bytes in any encoding at any rate contain no text and cause no crash', (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -58,7 +58,7 @@ test('random bytes in every encoding, at every rate, are no text and no crash', 
   t.end();
 });
 
-test('nonsense rates are survived', (t) => {
+test('nonsensical sample rates cause no crash', (t) => {
   for (const sampleRate of [0, -1, 1, 49, Number.NaN, Number.POSITIVE_INFINITY, 1e12]) {
     const transcriber = createTranscriber(sampleRate);
     transcriber.push(new Float32Array(1_000).fill(0.5));
@@ -67,7 +67,7 @@ test('nonsense rates are survived', (t) => {
   t.end();
 });
 
-test('files that are damaged or of another kind are undefined or empty, never a crash', async (t) => {
+test('damaged or foreign files give nothing or no text, never a crash', async (t) => {
   const junk = fc.uint8Array({ maxLength: 300 });
   const prefixes = fc.constantFrom<readonly number[]>(
     [],

@@ -26,7 +26,7 @@ const voices = fc.record({
   volume: fc.double({ min: 0.5, max: 2, noNaN: true }),
 });
 
-test('what the voice says, the ear reads back: any text, voice, pace, volume, rate and encoding', (t) => {
+test('speech is transcribed back to its text, with any text, voice, speed, volume, rate and encoding', (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -48,7 +48,7 @@ test('what the voice says, the ear reads back: any text, voice, pace, volume, ra
   t.end();
 });
 
-test('the same request gives the same bytes, whether read at once or in pieces', (t) => {
+test('the same request gives the same bytes, read at once or in pieces', (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -79,7 +79,7 @@ test('the same request gives the same bytes, whether read at once or in pieces',
   t.end();
 });
 
-test('a stream cut anywhere, even inside a sample, is heard as well as the whole', (t) => {
+test('a stream cut anywhere, even inside a sample, is transcribed like the whole', (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -131,7 +131,7 @@ test('MP3 of every rate and bit rate carries the text', async (t) => {
   }
 });
 
-test('WAV of every encoding carries the text, and says that its length is not known', async (t) => {
+test('WAV in every encoding carries the text, and declares its length as unknown', async (t) => {
   const transcript = 'Streamed files have no length.';
   for (const sampleRate of SAMPLE_RATES) {
     for (const encoding of OUTPUT_ENCODINGS) {
@@ -152,7 +152,7 @@ test('WAV of every encoding carries the text, and says that its length is not kn
   }
 });
 
-test('utterances played one after the other without a pause are all heard', (t) => {
+test('utterances played back to back without a pause are all transcribed', (t) => {
   const one = synthesise({ transcript: 'hello', voiceId: 'a', sampleRate: 24_000 }).samples;
   const two = synthesise({ transcript: 'olleh', voiceId: 'b', sampleRate: 24_000 }).samples;
   const both = new Float32Array(one.length + two.length);
@@ -162,7 +162,7 @@ test('utterances played one after the other without a pause are all heard', (t) 
   t.end();
 });
 
-test('audio that was resampled on its way is still understood', (t) => {
+test('resampled audio is still transcribed', (t) => {
   const transcript = 'From 44.1 kHz to 16 kHz and 8 kHz.';
   const { samples } = synthesise({ transcript, voiceId: 'any', sampleRate: 44_100 });
   for (const sampleRate of [16_000, 8_000, 48_000]) {

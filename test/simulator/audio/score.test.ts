@@ -3,7 +3,7 @@ import { scoreOf } from '../../../src/simulator/audio/score.ts';
 import { createSpeech, synthesise } from '../../../src/simulator/audio/synthesiser.ts';
 import { pitchOf } from '../../../src/simulator/audio/voice-pitch.ts';
 
-test('words keep their punctuation, and both words and phonemes have times inside the audio', (t) => {
+test('words keep their punctuation, and words and phonemes have times within the audio', (t) => {
   const { words, phonemes, samples } = synthesise({ transcript: 'Hello, world! ', voiceId: 'any', sampleRate: 24_000 });
   t.same(
     words.map(({ word }) => word),
@@ -24,7 +24,7 @@ test('words keep their punctuation, and both words and phonemes have times insid
   t.end();
 });
 
-test('a character outside the small alphabets takes two signs, and its word as long', (t) => {
+test('a character outside the small alphabets takes two signs, and lengthens its word accordingly', (t) => {
   t.same(scoreOf('語', 0, 0.06).signs.length, 2);
   t.same(scoreOf('日本 é', 1, 0.1).words, [
     { word: '日本', start: 1, end: 1.4 },
@@ -33,7 +33,7 @@ test('a character outside the small alphabets takes two signs, and its word as l
   t.end();
 });
 
-test('times go on from one part of a speech to the next', (t) => {
+test('times continue from one part of a speech to the next', (t) => {
   const speech = createSpeech({ voiceId: 'any', sampleRate: 16_000, encoding: 'pcm_s16le' });
   t.same(speech.say('ab ').words, [{ word: 'ab', start: 0.03, end: 0.15 }]);
   t.same(speech.say('c').words, [{ word: 'c', start: 0.21, end: 0.27 }]);
@@ -41,7 +41,7 @@ test('times go on from one part of a speech to the next', (t) => {
   t.end();
 });
 
-test('the voice sets the pitch, the pace the length, and nothing clips or clicks', (t) => {
+test('the voice sets the pitch, the speed sets the length, and nothing clips or clicks', (t) => {
   const say = (settings: { voiceId?: string; speed?: number; volume?: number }) =>
     synthesise({ transcript: 'Hello', voiceId: 'a', sampleRate: 24_000, ...settings }).samples;
   const pitches = new Set(Array.from({ length: 50 }, (_, n) => pitchOf(`voice-${n}`)));
@@ -49,7 +49,7 @@ test('the voice sets the pitch, the pace the length, and nothing clips or clicks
   t.not(pitchOf('a'), pitchOf('b'));
   t.notOk(Buffer.from(say({ voiceId: 'a' }).buffer).equals(Buffer.from(say({ voiceId: 'b' }).buffer)));
   t.ok(say({ speed: 1.5 }).length < say({}).length && say({}).length < say({ speed: 0.6 }).length);
-  t.equal(say({ speed: 100 }).length, say({ speed: 1.5 }).length, 'a pace beyond the range is clamped');
+  t.equal(say({ speed: 100 }).length, say({ speed: 1.5 }).length, 'a speed beyond the range is clamped');
   const samples = say({ volume: 2 });
   t.ok(samples.every((sample) => Math.abs(sample) <= 1));
   const step = samples.reduce((largest, sample, n) => Math.max(largest, Math.abs(sample - (samples[n - 1] ?? 0))), 0);

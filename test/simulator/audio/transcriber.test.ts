@@ -5,7 +5,7 @@ import { createTranscriber, transcribe } from '../../../src/simulator/audio/tran
 const SAMPLE_RATE = 16_000;
 const FRAME = SAMPLE_RATE / 10;
 
-test('words are heard when they were said, to within two hundredths of a second', (t) => {
+test('words are timed to within two hundredths of a second', (t) => {
   for (const sampleRate of [8_000, 11_025, 22_050, 24_000, 44_100]) {
     const said = synthesise({ transcript: 'How are you  doing today? 元気 ですか', voiceId: 'any', sampleRate });
     const heard = transcribe(said.samples, sampleRate);
@@ -21,7 +21,7 @@ test('words are heard when they were said, to within two hundredths of a second'
   t.end();
 });
 
-test('partial results grow frame by frame, and none is ever taken back', (t) => {
+test('partial results grow frame by frame, and are never taken back', (t) => {
   const { samples } = synthesise({ transcript: 'Partial results grow.', voiceId: 'any', sampleRate: SAMPLE_RATE });
   const transcriber = createTranscriber(SAMPLE_RATE);
   const partials: string[] = [];
@@ -38,7 +38,7 @@ test('partial results grow frame by frame, and none is ever taken back', (t) => 
   t.end();
 });
 
-test('what is taken is not told again, and times go on from the start of the audio', (t) => {
+test('text that was taken is not returned again, and times count from the start of the audio', (t) => {
   const first = synthesise({ transcript: 'One two', voiceId: 'any', sampleRate: SAMPLE_RATE });
   const second = synthesise({ transcript: ' three', voiceId: 'any', sampleRate: SAMPLE_RATE });
   const transcriber = createTranscriber(SAMPLE_RATE);

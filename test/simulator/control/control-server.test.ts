@@ -27,7 +27,7 @@ test('settings are read and changed', async (t) => {
   });
 });
 
-test('faults are added, listed and taken away', async (t) => {
+test('faults are added, listed and removed', async (t) => {
   const simulator = await simulatorFor(t, { controlPort: 0 });
   const rule = { match: { path: '/' }, times: 2, action: { type: 'answer', status: 503, retryAfter: 1 } };
   t.strictSame(await control(simulator, 'POST /faults', rule), { status: 201, json: { id: 1 } });
@@ -58,7 +58,7 @@ test('the journal and the counters are read and cleared', async (t) => {
   t.match((await control(simulator, 'GET /counters')).json, { tts: { highWater: 0, granted: 0 }, creditsSpent: 0 });
 });
 
-test('the clock is moved, and tokens are handed out', async (t) => {
+test('the clock is advanced, and tokens are minted', async (t) => {
   const simulator = await simulatorFor(t, { controlPort: 0, now: () => 0 });
   const { json } = await control(simulator, 'POST /tokens', { grants: { tts: true }, seconds: 10 });
   const credential = (json as { token: string }).token;
@@ -69,7 +69,7 @@ test('the clock is moved, and tokens are handed out', async (t) => {
   t.equal((await call(simulator, 'POST /tts/bytes', { credential, json: generation() })).status, 401);
 });
 
-test('what cannot be done is said', async (t) => {
+test('an invalid request is answered with the reason', async (t) => {
   const simulator = await simulatorFor(t, { controlPort: 0 });
   t.strictSame(await control(simulator, 'PUT /settings', '{'), {
     status: 400,
@@ -89,7 +89,7 @@ test('what cannot be done is said', async (t) => {
   });
 });
 
-test('a page in a browser is turned away', async (t) => {
+test('a request from a web page is refused', async (t) => {
   const simulator = await simulatorFor(t, { controlPort: 0 });
   const answer = await control(simulator, 'DELETE /journal', undefined, { origin: 'https://evil.example' });
   t.equal(answer.status, 403);

@@ -41,7 +41,7 @@ test('every action can be written as JSON', async (t) => {
   t.strictSame(parseFaultRule({ action: { type: 'refuse' } }), { match: {}, action: { type: 'refuse' } });
 });
 
-test('a rule that cannot be carried out is refused with the name of the field', async (t) => {
+test('an invalid rule is refused with the name of the field', async (t) => {
   const cases: readonly [rule: unknown, message: string | RegExp][] = [
     [null, 'a fault rule is an object with match and action'],
     [{}, 'action is missing or not valid'],

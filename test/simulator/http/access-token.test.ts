@@ -12,12 +12,12 @@ function decoded(part: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>;
 }
 
-/** Something to send, where the method may send anything. */
+/** A body, unless the method is GET. */
 function bodyFor(target: string): { json?: unknown } {
   return target.startsWith('GET ') ? {} : { json: generation() };
 }
 
-test('a token has the published claims and the life that was asked for', async (t) => {
+test('a token has the published claims and the requested lifetime', async (t) => {
   const simulator = await simulatorFor(t, { now: () => NOW });
   const answer = await call(simulator, 'POST /access-token', {
     json: { grants: { tts: true, stt: true, agent: false }, expires_in: 60 },
@@ -39,7 +39,7 @@ test('a token has the published claims and the life that was asked for', async (
   );
 });
 
-test('what Cartesia leaves undocumented is a setting: life and grants where none were asked for', async (t) => {
+test('undocumented behaviour is a setting: lifetime and grants if the request has none', async (t) => {
   const simulator = await simulatorFor(t, {
     now: () => NOW,
     settings: { tokens: { defaultSeconds: 120, grantsWhenOmitted: { tts: true } } },
@@ -52,7 +52,7 @@ test('what Cartesia leaves undocumented is a setting: life and grants where none
   }
 });
 
-test('a request that is not right is refused and mints nothing', async (t) => {
+test('an invalid request is refused and mints nothing', async (t) => {
   const simulator = await simulatorFor(t);
   const cases: readonly unknown[] = [
     { expires_in: 3601, grants: { tts: true } },
@@ -74,7 +74,7 @@ test('a request that is not right is refused and mints nothing', async (t) => {
   t.equal(longest.status, 200);
 });
 
-test('a body that is no JSON, or far too long, is refused', async (t) => {
+test('a body that is not JSON, or too long, is refused', async (t) => {
   const simulator = await simulatorFor(t, { settings: { sizes: { jsonBytes: 100 } } });
   t.equal((await call(simulator, 'POST /access-token', { body: '{"grants":' })).status, 400);
   t.equal((await call(simulator, 'POST /access-token', { body: new Uint8Array([0x22, 0xff, 0x22]) })).status, 400);
@@ -83,7 +83,7 @@ test('a body that is no JSON, or far too long, is refused', async (t) => {
   t.match(long.json, { title: 'Invalid request', message: 'The body is too large.' });
 });
 
-test('only an API key mints', async (t) => {
+test('only an API key can mint', async (t) => {
   const simulator = await simulatorFor(t);
   const json = { grants: { tts: true }, expires_in: 60 };
   const cases: readonly [credential: string | null, status: number][] = [
@@ -99,7 +99,7 @@ test('only an API key mints', async (t) => {
   }
 });
 
-test('a grant opens its family of endpoints and no other', async (t) => {
+test('a grant gives access to its family of endpoints and no other', async (t) => {
   const simulator = await simulatorFor(t);
   const [tts, stt, agent] = (['tts', 'stt', 'agent'] as const).map((grant) =>
     simulator.mintToken({ grants: { [grant]: true } }),
@@ -112,7 +112,7 @@ test('a grant opens its family of endpoints and no other', async (t) => {
     t.equal(await statusOf(target, agent), 403);
   }
   for (const target of ['POST /stt', 'POST /audio/transcriptions']) {
-    t.equal(await statusOf(target, stt), 400, 'past the credential, where the form is missing');
+    t.equal(await statusOf(target, stt), 400, 'past the credential check, where the form is missing');
     t.equal(await statusOf(target, tts), 403);
   }
   for (const target of [
@@ -137,7 +137,7 @@ test('a token expires by the simulated clock', async (t) => {
   t.match(late.json, { title: 'Unauthorized', message: 'Invalid credentials.' });
 });
 
-test('a token that was tampered with, or is of another simulator, is no credential', async (t) => {
+test('a tampered token, or one of another simulator, is not accepted', async (t) => {
   const simulator = await simulatorFor(t);
   const [header = '', payload = '', signature = ''] = simulator.mintToken({ grants: { stt: true } }).split('.');
   const forged = Buffer.from(payload, 'base64url').toString().replace('"stt"', '"tts"');
@@ -155,7 +155,7 @@ test('a token that was tampered with, or is of another simulator, is no credenti
   }
 });
 
-test('minting takes as long as it is told to', async (t) => {
+test('minting takes as long as configured', async (t) => {
   const simulator = await simulatorFor(t, { settings: { latency: { mintMs: 30 } } });
   const began = performance.now();
   await call(simulator, 'POST /access-token', { json: { grants: { tts: true }, expires_in: 60 } });

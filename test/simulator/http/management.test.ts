@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { call, simulatorFor } from '../call.ts';
 
-/** Every endpoint that a broker must never let a client reach, with an id where the API wants one. */
+/** Every endpoint that a broker must never let a client reach, with an id where the API needs one. */
 const NEVER: readonly string[] = `
 POST /access-token
 POST /infill/bytes
@@ -111,7 +111,7 @@ function bodyOf(target: string): { readonly json?: unknown } {
   return /^(POST|PATCH)/.test(target) ? { json: {} } : {};
 }
 
-test('every management endpoint answers keys, and refuses tokens and strangers', async (t) => {
+test('every management endpoint answers keys, and refuses tokens and requests without a credential', async (t) => {
   const simulator = await simulatorFor(t);
   const token = simulator.mintToken();
   for (const target of NEVER) {
@@ -129,7 +129,7 @@ test('every management endpoint answers keys, and refuses tokens and strangers',
   }
 });
 
-test('admin endpoints want an admin key', async (t) => {
+test('admin endpoints require an admin key', async (t) => {
   const simulator = await simulatorFor(t);
   for (const target of ADMIN) {
     const answer = await call(simulator, target, { credential: 'sk_car_admin_simulated', ...bodyOf(target) });
@@ -138,7 +138,7 @@ test('admin endpoints want an admin key', async (t) => {
   }
 });
 
-test('what is not found is named by its kind', async (t) => {
+test('a missing resource is named by its kind', async (t) => {
   const simulator = await simulatorFor(t);
   const titleOf = async (target: string) => ((await call(simulator, target)).json as { title: string }).title;
   t.equal(await titleOf('GET /agents/calls/x'), 'Call not found');
@@ -150,13 +150,13 @@ test('what is not found is named by its kind', async (t) => {
   t.equal(await titleOf('GET /v1/agents/tools/x'), 'Tool not found');
 });
 
-test('templates of agents need no credential', async (t) => {
+test('agent templates need no credential', async (t) => {
   const simulator = await simulatorFor(t);
   const answer = await call(simulator, 'GET /agents/templates', { credential: null });
   t.strictSame([answer.status, answer.json], [200, { templates: [] }]);
 });
 
-test('a plan without training says so', async (t) => {
+test('a plan without training is refused', async (t) => {
   const simulator = await simulatorFor(t, { plan: 'free' });
   const train = () => call(simulator, 'POST /fine-tunes/', { json: {} });
   t.match(await train(), { status: 403, json: { error_code: 'plan_upgrade_required' } });
@@ -164,7 +164,7 @@ test('a plan without training says so', async (t) => {
   t.equal((await train()).status, 200);
 });
 
-test('paths are matched whole: case, slashes and prefixes count', async (t) => {
+test('paths are matched exactly: case, slashes and prefixes count', async (t) => {
   const simulator = await simulatorFor(t);
   for (const target of [
     'GET /voices/',
@@ -182,7 +182,7 @@ test('paths are matched whole: case, slashes and prefixes count', async (t) => {
   }
 });
 
-test('an agent session gets a token of its own', async (t) => {
+test('an agent session gets its own token', async (t) => {
   const simulator = await simulatorFor(t);
   const target = 'POST /v1/agents/websocket/agent_1/sessions';
   const answer = await call(simulator, target, { json: { dynamic_variables: { name: 'Ada' } } });
@@ -190,7 +190,7 @@ test('an agent session gets a token of its own', async (t) => {
   t.equal((await call(simulator, target, { json: { dynamic_variables: [] } })).status, 400);
 });
 
-test('pages of any origin may call, and ask before they do', async (t) => {
+test('pages of any origin may call, after a preflight', async (t) => {
   const simulator = await simulatorFor(t);
   const asked = 'authorization,cartesia-version';
   const preflight = await call(simulator, 'OPTIONS /tts/bytes', {

@@ -8,7 +8,7 @@ import { defaultSettings } from '../../../src/simulator/settings.ts';
 import { createWorld } from '../../../src/simulator/world.ts';
 import { call, simulatorFor } from '../call.ts';
 
-/** A server of these routes alone. */
+/** Starts a server with only these routes. */
 async function serve(t: Test, routes: readonly Route[]): Promise<string> {
   const world = createWorld(defaultSettings());
   const door = new FrontDoor(world, createServer(createRequestHandler(world, routes)));
@@ -16,16 +16,16 @@ async function serve(t: Test, routes: readonly Route[]): Promise<string> {
   return `http://127.0.0.1:${await door.listen('127.0.0.1', 0)}`;
 }
 
-test('a pattern matches whole paths, and gives the decoded parts', async (t) => {
+test('a pattern matches whole paths, and returns the decoded parameters', async (t) => {
   const match = pathMatcher('/v1/{a}/x.y/{b}');
   t.strictSame(match('/v1/one/x.y/two'), { a: 'one', b: 'two' });
-  t.strictSame(match('/v1/%C3%BC%2F/x.y/%zz'), { a: 'ü/', b: '%zz' }, 'what cannot be decoded stays');
+  t.strictSame(match('/v1/%C3%BC%2F/x.y/%zz'), { a: 'ü/', b: '%zz' }, 'undecodable text stays as it is');
   for (const path of ['/v1/one/xzy/two', '/v1/one/x.y/two/', '/v1//x.y/two', '/v1/a/b/x.y/two', 'x/v1/one/x.y/two']) {
     t.equal(match(path), null, path);
   }
 });
 
-test('a bug of the simulator is a 500 that says so, or a cut where the answer had begun', async (t) => {
+test('a bug in the simulator is a 500 with its message, or a cut connection once the response has begun', async (t) => {
   const fail = (start: boolean): Route => ({
     method: 'GET',
     path: start ? '/late' : '/early',
@@ -47,7 +47,7 @@ test('a bug of the simulator is a 500 that says so, or a cut where the answer ha
   t.type(late, Error);
 });
 
-test('a client that leaves in the middle of its upload is noticed', async (t) => {
+test('a client that leaves during its upload is noticed', async (t) => {
   const simulator = await simulatorFor(t);
   const socket = connect(Number(new URL(simulator.url).port), '127.0.0.1');
   socket.write(
@@ -56,10 +56,10 @@ test('a client that leaves in the middle of its upload is noticed', async (t) =>
   await simulator.journal.waitFor({ path: '/access-token' }, () => true);
   socket.destroy();
   t.match(await simulator.journal.waitFor({ path: '/access-token' }), { outcome: 'aborted', status: null });
-  t.equal((await call(simulator, 'GET /')).status, 200, 'and harms nobody else');
+  t.equal((await call(simulator, 'GET /')).status, 200, 'and other clients are not affected');
 });
 
-test('an answer that came before the body was read does not stop the next request on its connection', async (t) => {
+test('a response sent before the body was read does not block the next request on the connection', async (t) => {
   const simulator = await simulatorFor(t);
   const client = new Client(simulator.url, { headersTimeout: 2_000 });
   t.teardown(() => client.destroy());

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { call, form, generation, open, recording, simulatorFor } from '../call.ts';
 
-test('speech of the simulator comes back as its text, with the times of its words', async (t) => {
+test('speech of the simulator is transcribed with the times of its words', async (t) => {
   const simulator = await simulatorFor(t);
   const file = await recording(simulator, 'How are you doing today?');
   const body = form({ file, model: 'ink-whisper', language: 'en', 'timestamp_granularities[]': ['word'] });
@@ -17,7 +17,7 @@ test('speech of the simulator comes back as its text, with the times of its word
   );
 });
 
-test('MP3 and raw audio are heard too', async (t) => {
+test('MP3 and raw audio are transcribed too', async (t) => {
   const simulator = await simulatorFor(t);
   const spoken = async (output_format: Record<string, unknown>) =>
     Buffer.from((await call(simulator, 'POST /tts/bytes', { json: generation({ output_format }) })).bytes);
@@ -33,14 +33,14 @@ test('MP3 and raw audio are heard too', async (t) => {
   t.match(unnamed.json, { error_code: 'unsupported_audio_format' });
 });
 
-test('older versions answer without a type, and words only where asked for', async (t) => {
+test('older versions answer without a type, and with words only if requested', async (t) => {
   const simulator = await simulatorFor(t);
   const body = form({ file: await recording(simulator, 'Hi.'), model: 'ink-whisper' });
   const answer = await call(simulator, 'POST /stt', { version: '2025-04-16', body });
   t.strictSame(Object.keys(answer.json as object), ['text', 'language', 'duration']);
 });
 
-test('what is wrong with a form is named', async (t) => {
+test('the fault in an invalid form is named', async (t) => {
   const simulator = await simulatorFor(t);
   const file = await recording(simulator, 'Hi.');
   const cases: readonly [body: FormData | string, status: number, match: Record<string, unknown>][] = [
@@ -59,7 +59,7 @@ test('what is wrong with a form is named', async (t) => {
   t.equal(simulator.counters().stt.active, 0);
 });
 
-test('a form that breaks off or is none is refused', async (t) => {
+test('a truncated form, or a body that is not a form, is refused', async (t) => {
   const simulator = await simulatorFor(t);
   const headers = { 'content-type': 'multipart/form-data; boundary=x' };
   const head = '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n';
@@ -78,14 +78,14 @@ test('an upload beyond the limit is 413', async (t) => {
   t.match(answer.json, { error_code: 'file_too_large' });
 });
 
-test('seconds are paid for, and a slot is held while the upload lasts', async (t) => {
+test('each second is charged, and the upload holds a slot', async (t) => {
   const simulator = await simulatorFor(t, { settings: { limits: { stt: 1 } } });
   const file = await recording(simulator, 'Hi.');
   simulator.resetCounters();
   const body = () => form({ file, model: 'ink-whisper' });
   const answer = await call(simulator, 'POST /stt', { body: body() });
   const { duration } = answer.json as { duration: number };
-  t.ok(Math.abs(simulator.counters().creditsSpent - duration / 2) < 0.01, 'half a credit a second');
+  t.ok(Math.abs(simulator.counters().creditsSpent - duration / 2) < 0.01, 'half a credit per second');
   const controller = new AbortController();
   const endless = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(Buffer.from('--x\r\n')) });
   const headers = { 'content-type': 'multipart/form-data; boundary=x' };
@@ -99,7 +99,7 @@ test('seconds are paid for, and a slot is held while the upload lasts', async (t
   t.equal((await call(simulator, 'POST /stt', { body: body() })).status, 402);
 });
 
-test("OpenAI's names answer in OpenAI's forms", async (t) => {
+test("OpenAI's endpoints answer in OpenAI's formats", async (t) => {
   const simulator = await simulatorFor(t);
   const file = await recording(simulator, 'Hello there.');
   const ask = (fields: Record<string, string | string[]>) =>

@@ -4,7 +4,7 @@ import { transcribe } from '../../../src/simulator/audio/transcriber.ts';
 import { PLAN_LIMITS, PLANS } from '../../../src/simulator/settings.ts';
 import { call, generation, open, simulatorFor, VOICE } from '../call.ts';
 
-test('speech comes in every container, and says what was asked for', async (t) => {
+test('speech in every container contains the requested text', async (t) => {
   const simulator = await simulatorFor(t);
   const cases: readonly [format: Record<string, unknown>, contentType: string][] = [
     [{ container: 'wav', encoding: 'pcm_s16le', sample_rate: 16_000 }, 'audio/wav'],
@@ -28,7 +28,7 @@ test('speech comes in every container, and says what was asked for', async (t) =
   }
 });
 
-test('raw audio has the length of its encoding', async (t) => {
+test('the length of raw audio depends on its encoding', async (t) => {
   const simulator = await simulatorFor(t);
   const lengthOf = async (encoding: string) => {
     const output_format = { container: 'raw', encoding, sample_rate: 8_000 };
@@ -49,7 +49,7 @@ test('a request without a content type is read as JSON, as some clients send it'
   t.equal(simulator.journal.entries()[0]?.headers['content-type'], undefined);
 });
 
-test('the same request gives the same bytes, another voice others', async (t) => {
+test('the same request gives the same bytes, another voice gives others', async (t) => {
   const simulator = await simulatorFor(t);
   const speak = async (voice: string) =>
     (await call(simulator, 'POST /tts/bytes', { json: generation({ voice }) })).bytes;
@@ -58,7 +58,7 @@ test('the same request gives the same bytes, another voice others', async (t) =>
   t.notOk(first.equals(await speak('694f9389-aac1-45b6-b726-9d9369183238')));
 });
 
-test('the version decides which forms of a voice are read', async (t) => {
+test('the version decides which forms of a voice are accepted', async (t) => {
   const simulator = await simulatorFor(t);
   const cases: readonly [version: string | null, voice: unknown, status: number][] = [
     ['2026-08-14', VOICE, 200],
@@ -77,7 +77,7 @@ test('the version decides which forms of a voice are read', async (t) => {
   }
 });
 
-test('what is wrong with a request is named', async (t) => {
+test('the fault in an invalid request is named', async (t) => {
   const simulator = await simulatorFor(t);
   const raw = { container: 'raw', encoding: 'pcm_s16le', sample_rate: 16_000 };
   const cases: readonly [changes: Record<string, unknown>, title: string, message: string | RegExp][] = [
@@ -118,7 +118,7 @@ test('what is wrong with a request is named', async (t) => {
   t.equal(simulator.counters().creditsSpent, 0, 'a refusal costs nothing');
 });
 
-test('models disappear on their day', async (t) => {
+test('a model becomes unavailable on its sunset date', async (t) => {
   let now = Date.parse('2026-10-20T12:00:00Z');
   const simulator = await simulatorFor(t, { now: () => now });
   const speak = () => call(simulator, 'POST /tts/bytes', { json: generation({ model_id: 'sonic-2' }) });
@@ -127,7 +127,7 @@ test('models disappear on their day', async (t) => {
   t.equal((await speak()).status, 400);
 });
 
-test('any UUID is a voice unless the settings say otherwise', async (t) => {
+test('any UUID is a voice unless the settings forbid it', async (t) => {
   const simulator = await simulatorFor(t);
   const json = generation({ voice: '00000000-0000-4000-8000-000000000000' });
   t.equal((await call(simulator, 'POST /tts/bytes', { json })).status, 200);
@@ -136,7 +136,7 @@ test('any UUID is a voice unless the settings say otherwise', async (t) => {
 });
 
 for (const plan of PLANS) {
-  test(`the ${plan} plan speaks ${PLAN_LIMITS[plan].tts} requests at once and refuses the next`, async (t) => {
+  test(`the ${plan} plan serves ${PLAN_LIMITS[plan].tts} requests at once and refuses the next`, async (t) => {
     const simulator = await simulatorFor(t, { plan, settings: { latency: { firstByteMs: 60_000 } } });
     const controller = new AbortController();
     const { tts } = PLAN_LIMITS[plan];
@@ -153,7 +153,11 @@ for (const plan of PLANS) {
     await simulator.journal.waitFor({ path: '/tts/bytes' }, (entry) => entry.outcome === 'aborted');
     while (simulator.counters().tts.active > 0) await new Promise(setImmediate);
     simulator.configure({ latency: { firstByteMs: 0 } });
-    t.equal((await call(simulator, 'POST /tts/bytes', { json: generation() })).status, 200, 'those who left made room');
+    t.equal(
+      (await call(simulator, 'POST /tts/bytes', { json: generation() })).status,
+      200,
+      'clients that left made room',
+    );
   });
 }
 
@@ -164,10 +168,10 @@ test('a client that has read to the end finds its slot free', async (t) => {
   }
 });
 
-test('characters are paid for until the credits are used up', async (t) => {
+test('characters are charged until the credits are used up', async (t) => {
   const simulator = await simulatorFor(t, { settings: { credits: 13 } });
   const speak = (transcript: string) => call(simulator, 'POST /tts/bytes', { json: generation({ transcript }) });
-  t.equal((await speak('Hello 🌍.')).status, 200, 'a sign outside the basic plane is one character');
+  t.equal((await speak('Hello 🌍.')).status, 200, 'a character outside the basic plane counts as one');
   t.equal(simulator.settings.credits, 5);
   const refused = await speak('Too long.');
   t.equal(refused.status, 402);

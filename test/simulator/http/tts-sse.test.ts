@@ -5,12 +5,12 @@ import { call, generation, simulatorFor } from '../call.ts';
 
 type Event = Record<string, unknown>;
 
-/** The JSON of each `data:` line. */
+/** The parsed JSON of each `data:` line. */
 function eventsOf(text: string): Event[] {
   return [...text.matchAll(/^data: (.*?)\r?$/gm)].map(([, json = '']) => JSON.parse(json) as Event);
 }
 
-test('speech comes as chunks and a done, each an event of one line', async (t) => {
+test('speech comes as chunks and a done event, each on one line', async (t) => {
   const simulator = await simulatorFor(t);
   const answer = await call(simulator, 'POST /tts/sse', { json: generation({ context_id: 'teal-otter-walks' }) });
   t.equal(answer.status, 200);
@@ -32,7 +32,7 @@ test('speech comes as chunks and a done, each an event of one line', async (t) =
   t.strictSame(events.at(-1), { type: 'done', done: true, status_code: 206, context_id: 'teal-otter-walks' });
   const audio = Buffer.concat(chunks.map(({ data }) => Buffer.from(String(data), 'base64')));
   t.equal(transcribe(decodeSamples(audio, 'pcm_s16le'), 16_000).text.trim(), 'Hello there.');
-  t.equal(Buffer.from(String(chunks[0]?.['data']), 'base64').length, 16_384, 'the size seen on the real service');
+  t.equal(Buffer.from(String(chunks[0]?.['data']), 'base64').length, 16_384, 'the size observed on the real service');
 });
 
 test('without a context id none is invented', async (t) => {
@@ -41,7 +41,7 @@ test('without a context id none is invented', async (t) => {
   t.ok(events.every((event) => !Object.hasOwn(event, 'context_id')));
 });
 
-test('timestamps come for words and phonemes where asked for', async (t) => {
+test('word and phoneme timestamps are sent if requested', async (t) => {
   const simulator = await simulatorFor(t);
   const json = generation({ add_timestamps: true, add_phoneme_timestamps: true });
   const events = eventsOf((await call(simulator, 'POST /tts/sse', { json })).text);
@@ -65,14 +65,14 @@ test('containers other than raw cannot be streamed as events', async (t) => {
   }
 });
 
-test('an error before the first event is an ordinary answer', async (t) => {
+test('an error before the first event is an ordinary response', async (t) => {
   const simulator = await simulatorFor(t);
   const answer = await call(simulator, 'POST /tts/sse', { json: generation({ model_id: 'none' }) });
   t.equal(answer.status, 400);
   t.match(answer.json, { error_code: 'model_not_found' });
 });
 
-test('the framing is a setting: event lines, and either line end', async (t) => {
+test('framing is a setting: event lines, and either line ending', async (t) => {
   const simulator = await simulatorFor(t, { settings: { sse: { framing: 'event', lineEnd: 'crlf' } } });
   const named = (await call(simulator, 'POST /tts/sse', { json: generation() })).text;
   t.match(named, /^(event: (chunk|done)\r\ndata: \{[^\r\n]*\}\r\n\r\n)+$/);
@@ -82,7 +82,7 @@ test('the framing is a setting: event lines, and either line end', async (t) => 
   t.match(failed, /^data: \{[^\n]*\}\n\nevent: error\ndata: \{[^\n]*\}\n\n$/);
 });
 
-test('credits and concurrency count here as they do for bytes', async (t) => {
+test('credits and concurrency are counted as for bytes', async (t) => {
   const simulator = await simulatorFor(t, { settings: { limits: { tts: 1 }, credits: 30 } });
   for (let round = 0; round < 2; round += 1) {
     t.equal((await call(simulator, 'POST /tts/sse', { json: generation() })).status, 200);
@@ -92,7 +92,7 @@ test('credits and concurrency count here as they do for bytes', async (t) => {
   t.equal((await call(simulator, 'POST /tts/sse', { json: generation() })).status, 429);
 });
 
-test('a stream can end too early, at an event or inside one', async (t) => {
+test('a stream can be truncated, between events or inside one', async (t) => {
   const simulator = await simulatorFor(t);
   const speak = () => call(simulator, 'POST /tts/sse', { json: generation() });
   simulator.faults.add({ match: {}, times: 1, action: { type: 'truncate_events', afterEvents: 1 } });

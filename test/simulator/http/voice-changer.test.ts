@@ -14,7 +14,7 @@ async function textOf(bytes: Buffer): Promise<string | undefined> {
   return heard && transcribe(heard.samples, heard.sampleRate).text.trim();
 }
 
-test('a recording is spoken again in another voice', async (t) => {
+test('a recording is converted to another voice', async (t) => {
   const simulator = await simulatorFor(t);
   const clip = await recording(simulator, 'Say it again.');
   simulator.resetCounters();
@@ -25,10 +25,10 @@ test('a recording is spoken again in another voice', async (t) => {
   const first = await changed(VOICE);
   t.equal(await textOf(first), 'Say it again.');
   t.notOk(first.equals(await changed('694f9389-aac1-45b6-b726-9d9369183238')));
-  t.ok(simulator.counters().creditsSpent > 15, '15 credits a second');
+  t.ok(simulator.counters().creditsSpent > 15, '15 credits per second');
 });
 
-test('its events have no type', async (t) => {
+test('events of the voice changer have no type', async (t) => {
   const simulator = await simulatorFor(t);
   const clip = await recording(simulator, 'Again.');
   const body = form({ clip, 'voice[id]': VOICE, ...FORMAT, 'output_format[container]': 'raw' });
@@ -42,7 +42,7 @@ test('its events have no type', async (t) => {
   t.ok(events.every((event) => !Object.hasOwn(event, 'type')));
 });
 
-test('a text is spoken between two recordings', async (t) => {
+test('text is spoken between two recordings', async (t) => {
   const simulator = await simulatorFor(t);
   const left_audio = await recording(simulator, 'Before.');
   simulator.resetCounters();
@@ -59,7 +59,7 @@ test('a text is spoken between two recordings', async (t) => {
   t.equal(simulator.counters().creditsSpent, 308);
 });
 
-test('what is wrong is named, and nothing stays booked', async (t) => {
+test('the fault in an invalid request is named, and no slot stays taken', async (t) => {
   const simulator = await simulatorFor(t);
   const clip = await recording(simulator, 'Hi.');
   const cases: readonly [target: string, body: FormData | string, match: Record<string, unknown>][] = [

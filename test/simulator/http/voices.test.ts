@@ -9,7 +9,7 @@ interface Page {
 
 const idsOf = (page: unknown) => (page as Page).data.map(({ id }) => id);
 
-test('voices have the shape of the version', async (t) => {
+test('voices have the fields of the version', async (t) => {
   const simulator = await simulatorFor(t);
   const keysIn = async (version: string) => {
     const { json } = await call(simulator, 'GET /voices', { version });
@@ -48,14 +48,14 @@ test('voices can be searched', async (t) => {
   t.equal(await found('q=nothing'), 0);
 });
 
-test('one voice, or none', async (t) => {
+test('a voice can be read by id; an unknown id is a 404', async (t) => {
   const simulator = await simulatorFor(t);
   t.match(await call(simulator, `GET /voices/${VOICE}`), { status: 200, json: { id: VOICE, language: 'en' } });
   const missing = await call(simulator, 'GET /voices/00000000-0000-4000-8000-000000000000');
   t.match(missing, { status: 404, json: { title: 'Voice not found' } });
 });
 
-test('a preview is shown where asked for, and needs the key to be played', async (t) => {
+test('a preview is included if requested, and needs the key to be played', async (t) => {
   const simulator = await simulatorFor(t);
   t.notOk(Object.hasOwn((await call(simulator, `GET /voices/${VOICE}`)).json as object, 'preview_file_url'));
   const { json } = await call(simulator, `GET /voices/${VOICE}?expand[]=preview_file_url`);
@@ -67,7 +67,7 @@ test('a preview is shown where asked for, and needs the key to be played', async
   t.ok(((await readRecording(played.bytes))?.samples.length ?? 0) > 24_000);
 });
 
-test('the accents', async (t) => {
+test('accents are listed in order', async (t) => {
   const simulator = await simulatorFor(t);
   const { accents } = (await call(simulator, 'GET /accents')).json as { accents: { id: string }[] };
   t.match(accents[0], { id: 'british', locale: 'en-GB', language: 'en', name: 'British', is_localizable: true });

@@ -23,7 +23,7 @@ const hear = async (client: SocketClient, text: string, format = S16_16K) => {
   return heard;
 };
 
-test('a call: ack, the introduction, and an answer to what the user says', async (t) => {
+test('a call starts with ack and introduction, and the agent answers the user', async (t) => {
   const simulator = await simulatorFor(t, { settings: { agents: { introduction: 'Hi.' } } });
   const client = await connect(t, simulator, PATH, { version: '2025-04-16' });
   client.send(START);
@@ -39,7 +39,7 @@ test('a call: ack, the introduction, and an answer to what the user says', async
   t.equal(simulator.counters().agents.active, 1);
 });
 
-test('the client may override voice and introduction, and choose every format', async (t) => {
+test('the client may override voice and introduction, and choose any format', async (t) => {
   const simulator = await simulatorFor(t, { plan: 'scale' });
   const formats = {
     mulaw_8000: { encoding: 'pcm_mulaw', sampleRate: 8_000 },
@@ -58,7 +58,7 @@ test('the client may override voice and introduction, and choose every format', 
   }
 });
 
-test('interruptions, keys, custom events, transfers and both ways to hang up', async (t) => {
+test('interruptions, keys, custom events, transfers and both ways to hang up work', async (t) => {
   const simulator = await simulatorFor(t, { settings: { agents: { introduction: 'I talk and talk. '.repeat(20) } } });
   const client = await connect(t, simulator, PATH);
   client.send(START);
@@ -91,7 +91,7 @@ test('interruptions, keys, custom events, transfers and both ways to hang up', a
   t.equal(simulator.counters().agents.active, 0);
 });
 
-test('the first message must be a start with a known format; later nonsense is ignored', async (t) => {
+test('the first message must be a start with a known format; invalid messages after it are ignored', async (t) => {
   const simulator = await simulatorFor(t, { settings: { agents: { introduction: '' } } });
   for (const first of [
     'no json',

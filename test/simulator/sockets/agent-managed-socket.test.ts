@@ -17,7 +17,7 @@ const say = (client: SocketClient, text: string) => {
     client.send({ type: 'audio_input', audio: Buffer.from(frame).toString('base64') });
 };
 
-test('a call: ready, the introduction, what the user says, and the answer to it', async (t) => {
+test('a call starts with ready and introduction, and has a turn for the user and one for the answer', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   client.send(CREATE);
@@ -71,10 +71,10 @@ test('at speaking pace a user can interrupt', async (t) => {
   const rest = await client.until(({ type, role }) => type === 'turn_ended' && role === 'assistant');
   const cut = rest.at(-1) ?? {};
   t.equal(cut['interrupted'], true);
-  t.ok(String(cut['text']).length < 100, 'only what was said counts');
+  t.ok(String(cut['text']).length < 100, 'only spoken text counts');
 });
 
-test('keys, tools, breakdown and the end of a call can be reached by talking', async (t) => {
+test('talking can trigger keys, tools, a breakdown and the end of a call', async (t) => {
   const simulator = await simulatorFor(t, { plan: 'scale', settings: { agents: { introduction: '' } } });
   const client = await connect(t, simulator, PATH);
   client.send(CREATE);
@@ -98,7 +98,7 @@ test('keys, tools, breakdown and the end of a call can be reached by talking', a
     tool_calls: [{ name: 'lookup_customer', arguments: { phone: '+15550100' }, result: 'Ada', id }],
   });
 
-  // A tool that never answers does not hold up the call.
+  // A tool call that is never answered does not block the call.
   say(client, 'Please look me up');
   await client.next('client_tool_call');
   say(client, 'goodbye');
@@ -112,7 +112,7 @@ test('keys, tools, breakdown and the end of a call can be reached by talking', a
   t.equal((await broken.closed).code, 1011);
 });
 
-test('events that are not valid are ignored and named, and the call goes on', async (t) => {
+test('invalid events are ignored and reported, and the call continues', async (t) => {
   const simulator = await simulatorFor(t, { settings: { agents: { introduction: '' } } });
   const client = await connect(t, simulator, PATH);
   const bad: readonly (object | string | Uint8Array)[] = [
@@ -140,12 +140,12 @@ test('events that are not valid are ignored and named, and the call goes on', as
   }
   client.send({ type: 'audio_input', audio: 'AAAA' });
   client.send(CREATE);
-  t.equal((await client.next())['type'], 'session_ready', 'audio before the session is dropped without a word');
+  t.equal((await client.next())['type'], 'session_ready', 'audio before the session is dropped silently');
   client.send(CREATE);
   t.match(await client.next(), { code: 'invalid_event', fatal: false, message: /exists already/ });
 });
 
-test('the first message has to come within ten seconds', async (t) => {
+test('the first message must arrive within ten seconds', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   client.send({ type: 'audio_input', audio: 'AAAA' });
@@ -170,7 +170,7 @@ async function variablesAnswer(
   return answer;
 }
 
-test('dynamic variables: from a key only, within their rules, all that are required', async (t) => {
+test('dynamic variables need a key, must follow their rules, and must include the required ones', async (t) => {
   const simulator = await simulatorFor(t, {
     plan: 'scale',
     settings: { agents: { introduction: '', requiredVariables: ['customer_name'] } },
@@ -197,7 +197,7 @@ test('dynamic variables: from a key only, within their rules, all that are requi
   t.match(await variablesAnswer(t, simulator, good, token), { code: 'dynamic_variables_not_allowed', fatal: true });
 });
 
-test('a session token opens one call of its agent, with what the server has fixed', async (t) => {
+test('a session token opens one call of its agent, with the settings fixed by the server', async (t) => {
   const simulator = await simulatorFor(t, {
     plan: 'scale',
     settings: { agents: { requiredVariables: ['customer_name'] } },
@@ -215,6 +215,6 @@ test('a session token opens one call of its agent, with what the server has fixe
   client.send(CREATE);
   await client.next('session_ready');
   t.equal(audioIn(await client.until('turn_ended')), 'Hello Ada.');
-  await t.rejects(connect(t, simulator, `${PATH}?access_token=${token}`, browser), /401/, 'once');
+  await t.rejects(connect(t, simulator, `${PATH}?access_token=${token}`, browser), /401/, 'only once');
   t.match(await variablesAnswer(t, simulator, { x: 1 }, await create()), { code: 'dynamic_variables_not_allowed' });
 });

@@ -1,4 +1,4 @@
-// 10,000 random messages for each kind of socket: nothing crashes, nothing is left behind, and the socket still works.
+// 10,000 random messages for each kind of socket: nothing crashes, nothing leaks, and the socket still works.
 
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -15,18 +15,18 @@ const MESSAGES = 100;
 
 type Sent = string | Uint8Array;
 
-/** Any of these values where a message has a field of that meaning, and now and then anything else. */
+/** One of these values, or now and then any other. */
 const field = (...values: readonly unknown[]): fc.Arbitrary<unknown> =>
   fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...values) }, { weight: 1, arbitrary: fc.jsonValue() });
 
 const text = fc.oneof(fc.lorem({ maxCount: 3 }), fc.string({ unit: 'binary', maxLength: 20 }), fc.constant(''));
 
-/** Bytes as from a generator of random numbers, which fast-check would take far longer to choose one by one. */
+/** Pseudo-random bytes from a seed, because fast-check would take far longer to choose them one by one. */
 const noise = fc
   .tuple(fc.nat(), fc.nat(4_000))
   .map(([seed, length]) => Uint8Array.from({ length }, (_, n) => Math.imul(seed + n, 0x9e3779b1) >>> 24));
 
-/** Messages of a protocol with fields missing, doubled in meaning, or replaced; and things that are no message at all. */
+/** Messages of a protocol with missing or replaced fields, truncated ones, and data that is no message at all. */
 function messages(...shapes: readonly fc.Arbitrary<unknown>[]): fc.Arbitrary<Sent> {
   const meant = fc.oneof(...shapes).map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
   return fc.oneof(
@@ -42,7 +42,7 @@ const PROTO = { requiredKeys: [] as [] };
 
 const contextIds = fc.constantFrom(...Array.from({ length: 40 }, (_, n) => `context-${n}`));
 
-/** A generation that is good, apart from at most one field. */
+/** A valid generation, with at most one field spoilt. */
 const generation = fc
   .record(
     {
@@ -72,7 +72,7 @@ const generation = fc
 
 const tts = messages(generation, generation, fc.record({ context_id: contextIds, cancel: fc.constant(true) }));
 
-/** Real speech is named while messages are made, so that a counterexample can be read, and put in when they are sent. */
+/** Real speech is a placeholder in generated messages, so that counterexamples stay readable, and is inserted when they are sent. */
 const SPEECH = ['Hi', 'transfer', 'goodbye', 'look me up', 'press 5', ''].map((words) =>
   Buffer.concat(spoken(words, 0.9)),
 );
@@ -211,7 +211,7 @@ for (const { path, message, works } of KINDS) {
     };
     const isQuiet = () =>
       Object.values(simulator.counters()).every((counter) => typeof counter === 'number' || counter.active === 0);
-    /** Contexts end by themselves, also on a socket that stays open: within the longest delay and the expiry after it. */
+    /** Contexts end on their own even while the socket stays open, within the longest delay and the expiry after it. */
     const contextsEnd = async () => {
       for (let n = 0; n < 5_000 && simulator.counters().tts.active > 0; n += 1) {
         if (n % 50 === 49) simulator.clock.advance(1_000);
@@ -228,7 +228,7 @@ for (const { path, message, works } of KINDS) {
           if (socket.readyState !== socket.OPEN) socket = await open();
           socket.send(withSpeech(item));
           sent += 1;
-          // Now and then the server may answer, so that closes and errors come in the middle of a batch.
+          // Now and then the server gets a turn, so that closes and errors also occur within a batch.
           if (sent % 7 === 0) await turn();
         }
         if (socket.readyState === socket.OPEN) {
@@ -249,7 +249,7 @@ for (const { path, message, works } of KINDS) {
     );
     t.ok(sent >= RUNS * MESSAGES, `${sent} messages`);
     const { tts: contexts } = simulator.counters();
-    if (path === '/tts/websocket') t.ok(contexts.granted > 500, `${contexts.granted} contexts were among them`);
-    await t.resolves(works(await connect(t, simulator, path)), 'and it still works');
+    if (path === '/tts/websocket') t.ok(contexts.granted > 500, `including ${contexts.granted} contexts`);
+    await t.resolves(works(await connect(t, simulator, path)), 'it still works');
   });
 }

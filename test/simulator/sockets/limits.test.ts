@@ -18,17 +18,17 @@ const LIMITED = { title: 'Too many concurrent requests', message: "You have exce
 for (const plan of PLANS) {
   const limits = PLAN_LIMITS[plan];
 
-  test(`${plan}: contexts are counted over all sockets; the one too many hears 429, the others go on`, async (t) => {
+  test(`${plan}: contexts are counted across all sockets; the one too many gets 429, the others continue`, async (t) => {
     const simulator = await simulatorFor(t, { plan });
     const clients = [await connect(t, simulator, TTS), await connect(t, simulator, TTS)];
     for (let n = 0; n < limits.tts; n += 1) {
       clients[n % 2]?.send({ ...REQUEST, context_id: `open-${n}`, transcript: 'Held', continue: true });
-      // More text for a context that is open is free.
+      // More text for an open context takes no further slot.
       clients[n % 2]?.send({ ...REQUEST, context_id: `open-${n}`, transcript: ' back', continue: true });
     }
     const [first, second] = clients;
     if (first === undefined || second === undefined) throw new Error('two clients');
-    // An answer on each socket shows that all before it was taken.
+    // A response on each socket shows that everything before it was processed.
     for (const client of clients) {
       client.send('{}');
       await client.next('error');
@@ -43,17 +43,17 @@ for (const plan of PLANS) {
     t.same(simulator.counters().tts, { active: limits.tts, highWater: limits.tts, granted: limits.tts, refused: 1 });
     first.send({ ...REQUEST, context_id: 'open-0', transcript: ' no more.' });
     await first.until('done');
-    // The slot was free before `done` was sent.
+    // The slot was freed before `done` was sent.
     first.send({ ...REQUEST, context_id: 'now-there-is-room', transcript: 'x' });
     await first.until('done');
     for (const { socket } of clients) socket.terminate();
     for (const { id } of simulator.journal.entries({ path: TTS })) {
       await simulator.journal.waitFor({ path: TTS }, (entry) => entry.id === id && entry.outcome !== 'open');
     }
-    t.equal(simulator.counters().tts.active, 0, 'sockets that are cut give their contexts back');
+    t.equal(simulator.counters().tts.active, 0, 'cut sockets release their contexts');
   });
 
-  test(`${plan}: ${limits.ttsSockets} TTS sockets, and HTTP 429 for the next`, async (t) => {
+  test(`${plan}: ${limits.ttsSockets} TTS sockets may be open, and the next gets HTTP 429`, async (t) => {
     const simulator = await simulatorFor(t, { plan });
     const clients = await Promise.all(Array.from({ length: limits.ttsSockets }, () => connect(t, simulator, TTS)));
     const { status, body, headers } = await refused(simulator, TTS);
@@ -74,7 +74,7 @@ for (const plan of PLANS) {
     t.equal(socket.readyState, socket.OPEN, 'a closed socket makes room');
   });
 
-  test(`${plan}: ${limits.stt} STT sockets of both kinds, idle ones too, and HTTP 429 for the next`, async (t) => {
+  test(`${plan}: ${limits.stt} STT sockets of both kinds may be open, even idle, and the next gets HTTP 429`, async (t) => {
     const simulator = await simulatorFor(t, { plan });
     await Promise.all(Array.from({ length: limits.stt }, (_, n) => connect(t, simulator, n % 2 === 0 ? STT : TURNS)));
     for (const path of [STT, TURNS]) {
@@ -85,10 +85,10 @@ for (const plan of PLANS) {
     t.same(simulator.counters().stt, { active: limits.stt, highWater: limits.stt, granted: limits.stt, refused: 2 });
     const { status } = await refused(simulator, STT, { version: '2025-04-16' });
     t.equal(status, 429);
-    t.equal(simulator.counters().tts.active, 0, 'STT and TTS are counted apart');
+    t.equal(simulator.counters().tts.active, 0, 'STT and TTS are counted separately');
   });
 
-  test(`${plan}: ${limits.agents} agent calls, and HTTP 429 for the next`, async (t) => {
+  test(`${plan}: ${limits.agents} agent calls may be open, and the next gets HTTP 429`, async (t) => {
     const simulator = await simulatorFor(t, { plan });
     const paths = ['/agents/stream/agent_1', '/v1/agents/websocket/agent_1'] as const;
     await Promise.all(
@@ -99,7 +99,7 @@ for (const plan of PLANS) {
   });
 }
 
-test('an STT socket too many can be told by an event instead, in the form of its version', async (t) => {
+test('an STT socket too many can be refused with an event instead, in the form of its version', async (t) => {
   const simulator = await simulatorFor(t, { settings: { limits: { stt: 0 }, sockets: { sttLimit: 'event' } } });
   for (const path of [STT, TURNS]) {
     const client = await connect(t, simulator, path);
@@ -120,7 +120,7 @@ test('an STT socket too many can be told by an event instead, in the form of its
   t.equal(simulator.counters().stt.active, 0);
 });
 
-test('credentials: none, wrong, of the wrong kind, without the grant, expired', async (t) => {
+test('missing, wrong, unsuitable and expired credentials are refused on every socket', async (t) => {
   const simulator = await simulatorFor(t, { plan: 'scale' });
   const sockets = [
     { path: TTS, grant: 'tts' },
@@ -154,7 +154,7 @@ test('credentials: none, wrong, of the wrong kind, without the grant, expired', 
     t.equal(
       (await refused(simulator, path, { headers: { 'X-API-Key': 'sk_car_other' } })).status,
       400,
-      'two that differ',
+      'two different credentials',
     );
   }
   const text = await refused(simulator, TTS, { credential: null, version: '2025-04-16' });
@@ -162,7 +162,7 @@ test('credentials: none, wrong, of the wrong kind, without the grant, expired', 
   t.equal(text.body, 'Unauthorized: Missing credentials.');
 });
 
-test('a bad credential can be told by an event instead', async (t) => {
+test('a bad credential can be refused with an event instead', async (t) => {
   const simulator = await simulatorFor(t, { settings: { sockets: { badCredential: 'event' } } });
   for (const path of [TTS, STT, TURNS]) {
     const client = await connect(t, simulator, path, { credential: null });
@@ -180,7 +180,7 @@ test('a bad credential can be told by an event instead', async (t) => {
   );
 });
 
-test('paths that are no sockets are refused with 404', async (t) => {
+test('paths that are not sockets are refused with 404', async (t) => {
   const simulator = await simulatorFor(t);
   for (const path of [
     '/tts/websocket/',
@@ -194,7 +194,7 @@ test('paths that are no sockets are refused with 404', async (t) => {
   }
 });
 
-test('a token is checked when the socket opens; the socket outlives it', async (t) => {
+test('a token is checked when the socket opens; the socket may outlive it', async (t) => {
   const simulator = await simulatorFor(t);
   const token = simulator.mintToken({ grants: { tts: true }, seconds: 5 });
   const client = await connect(t, simulator, `${TTS}?access_token=${token}`, { credential: null });

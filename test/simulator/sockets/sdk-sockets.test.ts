@@ -1,4 +1,4 @@
-// The official SDKs over WebSockets: nothing but their base URL is changed, and what anybody has to do about a certificate.
+// The official SDKs over WebSockets, with only their base URL changed and the simulator's certificate trusted.
 
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
@@ -18,8 +18,8 @@ const { Cartesia: NodeCartesia } = require('@cartesia/cartesia-js') as { Cartesi
 const { Cartesia: NodeCartesia3 } = require('cartesia-js-3') as { Cartesia: Client };
 
 /**
- * The CommonJS build finds `ws` and sends headers. The ES module build finds no `require`, so it does what it does in a browser:
- * it opens a standard WebSocket, with credential and version in the query.
+ * The CommonJS build finds `ws` and sends headers. The ES module build finds no `require` and behaves as in a browser:
+ * it opens a standard WebSocket with credential and version in the query.
  */
 const SDKS = [
   { name: '4.2.0 in Node', Client: NodeCartesia, version: '2026-08-14', isWeb: false, structured: true },
@@ -40,7 +40,7 @@ const RAW = { container: 'raw', encoding: 'pcm_s16le', sample_rate: 16_000 } as 
 const CONTEXT = { model_id: 'sonic-3', voice: { mode: 'id', id: VOICE }, output_format: RAW } as const;
 const AUDIO = { model: 'ink-2', encoding: 'pcm_s16le', sample_rate: 16_000 } as const;
 
-/** The SDK forces `wss` for TTS, so the simulator speaks TLS, and its certificate is trusted as a user would. */
+/** The SDK forces `wss` for TTS, so the simulator serves TLS, and its certificate is trusted as a user would do it. */
 async function simulatorWithTls(t: Test, options: SimulatorOptions = {}): Promise<Simulator> {
   const simulator = await startSimulator({ port: null, ...options });
   t.teardown(() => simulator.close());
@@ -60,7 +60,7 @@ async function openTts(t: Test, sdk: Sdk, simulator: Simulator, credential?: obj
   return { socket, errors };
 }
 
-/** The SDK offers no moment to bind an error listener before it connects. The runner's own listeners would fail the test. */
+/** The SDK gives no chance to attach an error listener before it connects. The runner's own listeners would fail the test. */
 async function nextUnhandledRejection(): Promise<unknown> {
   const others = process.rawListeners('unhandledRejection');
   process.removeAllListeners('unhandledRejection');
@@ -104,7 +104,7 @@ for (const sdk of SDKS) {
     const [entry] = simulator.journal.entries();
     t.equal(entry?.secure, true);
     const named = isWeb ? entry?.query['cartesia_version'] : entry?.headers['cartesia-version'];
-    t.equal(named, version, 'the version the SDK sends');
+    t.equal(named, version, 'the version that the SDK sends');
     const credential = isWeb ? entry?.query['api_key'] : entry?.headers['authorization']?.slice('Bearer '.length);
     t.equal(credential, simulator.apiKey);
     t.same(simulator.counters().tts, { active: 0, highWater: 8, granted: 8, refused: 0 });
@@ -120,7 +120,7 @@ for (const sdk of SDKS) {
     t.equal(isWeb ? entry?.query['access_token'] : entry?.headers['authorization'], isWeb ? token : `Bearer ${token}`);
   });
 
-  test(`${name}: flush, timestamps of words and phonemes`, async (t) => {
+  test(`${name}: flushes and timestamps of words and phonemes arrive`, async (t) => {
     const simulator = await simulatorWithTls(t);
     const { socket } = await openTts(t, sdk, simulator);
     const context = socket.context({ ...CONTEXT, add_timestamps: true, add_phoneme_timestamps: true });
@@ -144,7 +144,7 @@ for (const sdk of SDKS) {
     t.strictSame([...flushIds], [1, 'done 1', 2]);
   });
 
-  test(`${name}: cancel ends the context at once; late chunks disturb nobody`, async (t) => {
+  test(`${name}: cancel ends the context at once, and late chunks do no harm`, async (t) => {
     const simulator = await simulatorWithTls(t, { settings: { latency: { perChunkMs: 10 } } });
     const { socket, errors } = await openTts(t, sdk, simulator);
     const context = socket.context(CONTEXT);
@@ -165,19 +165,19 @@ for (const sdk of SDKS) {
     t.equal(simulator.counters().tts.active, 0);
   });
 
-  test(`${name}: an error with a context rejects its reader, in the words of the version`, async (t) => {
+  test(`${name}: an error with a context rejects its reader, with the message of the version`, async (t) => {
     const simulator = await simulatorWithTls(t, { settings: { limits: { tts: 0 } } });
     const { socket, errors } = await openTts(t, sdk, simulator);
     const context = socket.context({ ...CONTEXT, timeout: 5_000 });
     await context.push({ transcript: 'Too many.' });
-    // 3.5 sends a version with older errors, and reads fields that they do not have.
+    // 3.5 requests a version with older errors, but reads fields that those do not have.
     const message = structured ? "You have exceeded your plan's concurrency limit." : 'Unknown server error';
     await t.rejects(heard(context.receive()), { message });
-    t.equal(errors.length, 1, 'the error listener hears it too');
+    t.equal(errors.length, 1, 'the error listener gets it too');
     await t.rejects(heard(socket.generate({ ...CONTEXT, transcript: 'Too many.' })), /concurrency/);
   });
 
-  test(`${name}: an error without a context, and a close in the middle, leave the reader waiting`, async (t) => {
+  test(`${name}: an error without a context, or a close in the middle, leaves the reader waiting`, async (t) => {
     for (const action of [
       { type: 'garbage_socket', as: 'text', bytes: '{"type":"error","status_code":500,"done":true}', afterFrames: 1 },
       { type: 'close_socket', code: 1011, reason: 'gone', afterFrames: 1 },
@@ -188,23 +188,23 @@ for (const sdk of SDKS) {
       const { socket } = await openTts(t, sdk, simulator);
       const context = socket.context({ ...CONTEXT, timeout: 100 });
       await context.push({ transcript: 'A sentence with more than one chunk, so that it stays unfinished.' });
-      // A name instead of the class, because each build has its own.
+      // Matched by message, because each build has its own error class.
       await t.rejects(heard(context.receive()), /timed? ?out|100/i, action.type);
     }
   });
 
-  test(`${name}: a refused upgrade rejects, and is also a rejection that nobody can handle`, async (t) => {
+  test(`${name}: a refused upgrade rejects, and also causes a rejection that nobody can handle`, async (t) => {
     const simulator = await simulatorWithTls(t, { settings: { limits: { ttsSockets: 0 } } });
     const unhandled = nextUnhandledRejection();
     const opening = clientOf(sdk, simulator).tts.websocket({ ca: simulator.certificate });
-    // Only Node sees the status; a browser is told nothing.
+    // Only Node sees the status; a browser does not.
     const told = isWeb ? /WebSocket error/ : /Unexpected server response: 429/;
     await t.rejects(opening);
     t.match(String(await unhandled), told);
     t.equal(simulator.journal.entries({ path: '/tts/websocket' })[0]?.status, 429);
   });
 
-  test(`${name}: realtime transcription, turns ended by the client`, async (t) => {
+  test(`${name}: realtime transcription works with turns ended by the client`, async (t) => {
     const simulator = await simulatorWithTls(t);
     const { token } = await clientOf(sdk, simulator).accessToken.create({ grants: { stt: true }, expires_in: 60 });
     const socket = clientOf(sdk, simulator, { token }).stt.manualFinalize.websocket(AUDIO, {
@@ -231,7 +231,7 @@ for (const sdk of SDKS) {
     t.equal(simulator.counters().stt.active, 0);
   });
 
-  test(`${name}: realtime transcription, turns found by the model`, async (t) => {
+  test(`${name}: realtime transcription works with turns detected by the model`, async (t) => {
     const simulator = await simulatorWithTls(t);
     const socket = clientOf(sdk, simulator).stt.autoFinalize.websocket(AUDIO, { ca: simulator.certificate });
     const seen: string[] = [];
@@ -250,7 +250,7 @@ for (const sdk of SDKS) {
     t.strictSame(seen, ['connected', 'turn.start', 'turn.update', 'turn.eager_end', 'turn.end']);
   });
 
-  test(`${name}: STT errors reach the stream; it reconnects after 1012, never after 1008`, async (t) => {
+  test(`${name}: STT errors reach the stream; it reconnects after 1012 and never after 1008`, async (t) => {
     const simulator = await simulatorWithTls(t);
     const client = clientOf(sdk, simulator);
     const reconnect = { initialDelay: 1, onReconnecting: () => undefined };

@@ -1,4 +1,4 @@
-// A plain WebSocket client that keeps what it is told, for the tests of the simulator's sockets.
+// A plain WebSocket client that keeps all messages, for tests of the simulator's sockets.
 
 import type { IncomingMessage } from 'node:http';
 import type { Test } from 'tap';
@@ -17,12 +17,12 @@ export interface ConnectOptions {
 
 export interface SocketClient {
   readonly socket: WebSocket;
-  /** The answered header `cartesia-request-id`. */
+  /** The response header `cartesia-request-id`. */
   readonly requestId: string;
   /** All messages so far. */
   readonly messages: readonly Message[];
   send(message: object | string | Uint8Array): void;
-  /** The messages not yet read, up to the first that fits, included. Rejects when the socket closes before. */
+  /** The unread messages up to and including the first match. Rejects if the socket closes first. */
   until(fits: string | ((message: Message) => boolean)): Promise<readonly Message[]>;
   /** The last of {@link until}. */
   next(fits?: string | ((message: Message) => boolean)): Promise<Message>;
@@ -49,7 +49,7 @@ export async function connect(
   return { ...client, requestId };
 }
 
-/** Tries to open a socket that is to be refused. */
+/** Tries to open a socket that should be refused. */
 export async function refused(
   simulator: Simulator,
   path: string,

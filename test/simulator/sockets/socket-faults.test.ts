@@ -19,7 +19,7 @@ async function faulty(t: Parameters<typeof simulatorFor>[0], action: FaultAction
   return { simulator, client: await connect(t, simulator, PATH) };
 }
 
-test('an upgrade is refused with any status', async (t) => {
+test('an upgrade can be refused with any status', async (t) => {
   const simulator = await simulatorFor(t);
   for (const status of [401, 403, 404, 429, 500, 503]) {
     simulator.faults.add({ match: { path: PATH }, times: 1, action: { type: 'answer', status, retryAfter: 7 } });
@@ -30,7 +30,7 @@ test('an upgrade is refused with any status', async (t) => {
   await connect(t, simulator, PATH);
 });
 
-test('the server closes with any code after so many frames', async (t) => {
+test('the server can close with any code after a number of frames', async (t) => {
   for (const [code, afterFrames] of [
     [1000, 0],
     [1001, 1],
@@ -49,7 +49,7 @@ test('the server closes with any code after so many frames', async (t) => {
   }
 });
 
-test('a code that cannot be sent ends the connection without a close frame, and a long reason is cut', async (t) => {
+test('a code that cannot be sent ends the connection without a close frame, and a long reason is truncated', async (t) => {
   for (const code of [1005, 1006, 1015, 2000]) {
     const { client } = await faulty(t, { type: 'close_socket', code, afterFrames: 1 });
     client.send(REQUEST);
@@ -59,18 +59,18 @@ test('a code that cannot be sent ends the connection without a close frame, and 
   t.same(await client.closed, { code: 4999, reason: 'x'.repeat(123) });
 });
 
-test('the connection is reset after so many frames', async (t) => {
+test('the connection can be reset after a number of frames', async (t) => {
   const { simulator, client } = await faulty(t, { type: 'reset_socket', afterFrames: 2 });
   client.send(REQUEST);
   t.equal((await client.closed).code, 1006);
-  // A reset may overtake what the client has not read yet.
+  // A reset may overtake data that the client has not read yet.
   t.ok(client.messages.length <= 2);
   const [entry] = simulator.journal.entries({ path: PATH });
   t.equal(entry?.frames.filter(({ from }) => from === 'server').length, 2);
   t.equal(simulator.counters().tts.active, 0);
 });
 
-test('the server falls silent, and does not even answer pings', async (t) => {
+test('the server can fall silent, without even answering pings', async (t) => {
   const { simulator, client } = await faulty(t, { type: 'hang_socket', afterFrames: 1 });
   client.send(REQUEST);
   await client.next('chunk');
@@ -80,7 +80,7 @@ test('the server falls silent, and does not even answer pings', async (t) => {
   });
   client.socket.ping();
   client.send({ ...REQUEST, context_id: 'b' });
-  // A second socket shows that the server itself goes on.
+  // A second socket shows that the server itself is still running.
   const other = await connect(t, simulator, PATH);
   other.send(REQUEST);
   await other.until('done');
@@ -90,7 +90,7 @@ test('the server falls silent, and does not even answer pings', async (t) => {
   await simulator.journal.waitFor({ path: PATH }, ({ outcome }) => outcome === 'faulted');
 });
 
-test('garbage comes as a message, or as bytes that are no frame', async (t) => {
+test('garbage can come as a message, or as bytes that are not a frame', async (t) => {
   const text = await faulty(t, {
     type: 'garbage_socket',
     as: 'text',
@@ -110,7 +110,7 @@ test('garbage comes as a message, or as bytes that are no frame', async (t) => {
   t.equal(raw.client.messages.length, 1);
 });
 
-test('an error event comes after so many frames and ends the context; STT goes on', async (t) => {
+test('an error event after a number of frames ends the context; STT continues', async (t) => {
   const { simulator, client } = await faulty(t, { type: 'error_event', afterEvents: 1, problem: 'unexpected' });
   client.send(REQUEST);
   const messages = await client.until('error');
@@ -132,7 +132,7 @@ test('an error event comes after so many frames and ends the context; STT goes o
   await stt.until('done');
 });
 
-test('latency: the first chunk and those after it come later', async (t) => {
+test('latency delays the first chunk and each one after it', async (t) => {
   const simulator = await simulatorFor(t, { settings: { latency: { firstByteMs: 60_000, perChunkMs: 60_000 } } });
   const client = await connect(t, simulator, PATH);
   client.send(REQUEST);
@@ -146,7 +146,7 @@ test('latency: the first chunk and those after it come later', async (t) => {
   }
 });
 
-test('a message beyond the size limit closes with 1009, and permessage-deflate is never agreed to', async (t) => {
+test('a message beyond the size limit closes with 1009, and permessage-deflate is never negotiated', async (t) => {
   const simulator = await simulatorFor(t, { settings: { sizes: { messageBytes: 1_000 } } });
   const client = await connect(t, simulator, PATH);
   t.equal(client.socket.extensions, '');

@@ -1,4 +1,4 @@
-// Every published payload of the WebSockets is produced or accepted by the simulator, in the versions it belongs to.
+// The simulator sends or accepts every published WebSocket payload in its versions.
 
 import { readFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
@@ -21,11 +21,11 @@ interface Fixture {
 }
 
 interface Scenario {
-  /** Default: the fixture's endpoint with what its query needs. */
+  /** Settings of the simulator; default: none. */
   readonly settings?: SettingsPatch;
   readonly fault?: FaultAction;
   readonly credential?: (simulator: Simulator) => string;
-  /** Narrower than the index, where it names no version for a payload that is told to be older. */
+  /** Narrower than the index, which names no version for some payloads described as older. */
   readonly only?: (version: string | null) => boolean;
   readonly play: (client: SocketClient, payload: string) => Promise<unknown> | unknown;
 }
@@ -34,10 +34,10 @@ const FOLDER = new URL('../../fixtures/cartesia/', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, FOLDER), 'utf8');
 const { fixtures } = JSON.parse(read('index.json')) as { fixtures: readonly Fixture[] };
 
-/** Published versions, one that is no date, and none at all. */
+/** The published versions, one that is not a date, and none. */
 const VERSIONS = ['2024-06-10', '2024-11-13', '2025-04-16', '2025-11-04', '2026-03-01', '2026-08-14', 'latest', null];
 
-/** Whether a fixture belongs to a version; what names no date counts as older than all. */
+/** Whether a fixture belongs to a version; a version that is not a date counts as the oldest. */
 function belongs({ version_min: from, version_below: below }: Fixture, version: string | null): boolean {
   const date = version === null || version === 'latest' ? '0000-00-00' : version;
   return (from === null || date >= from) && (below === null || date < below);
@@ -70,7 +70,7 @@ const heard = (wanted: string, first: (client: SocketClient) => unknown) => asyn
   await first(client);
   return client.next(wanted);
 };
-/** Sends the fixture, after a beginning, and waits for the answer that shows that it was understood. */
+/** Sends the fixture after the `beginning`, and waits for the answer that shows it was understood. */
 const answered =
   (wanted: string, beginning: readonly Message[] = []) =>
   async (client: SocketClient, payload: string) => {
@@ -92,7 +92,7 @@ const line = (text: string) => async (client: SocketClient) => {
 const SESSION_CREATE = JSON.parse(read('ws.agent-managed.client.session-create.json')) as Message;
 const LINE_START = JSON.parse(read('ws.agent-line.client.start.json')) as Message;
 const LINE_INTRODUCTION = JSON.parse(read('ws.agent-line.client.start.overrides.json')) as Message;
-/** For payloads that only a fault rule can make the server say, because they are no ordinary answer of it. */
+/** For payloads that the server never sends by itself, so that a fault has to inject them. */
 const asGarbage = (file: string, play: Scenario['play']): Scenario => ({
   fault: { type: 'garbage_socket', as: 'text', bytes: JSON.stringify(JSON.parse(read(file))), afterFrames: 0 },
   play,
@@ -307,7 +307,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
 };
 
-/** What is compared by value; everything else by its type, because ids, audio and texts of the fixtures are invented. */
+/** Compared by value. Everything else is compared by type, because ids, audio and texts of the fixtures are invented. */
 const EXACT = new Set([
   'type',
   'event',
@@ -357,7 +357,7 @@ async function prove(
     credential: credential?.(simulator) ?? simulator.apiKey,
   });
   const payload = read(fixture.file);
-  // The wire form of JSON is one line; text fixtures are sent as they are.
+  // JSON is sent on one line; text fixtures are sent unchanged.
   await play(client, fixture.file.endsWith('.json') ? JSON.stringify(JSON.parse(payload)) : payload);
   const label = `${fixture.file} in ${version}`;
   if (fixture.direction === 'client') {
@@ -369,7 +369,7 @@ async function prove(
     const expected = shapeOf(JSON.parse(payload));
     const isIt = (message: Message) => JSON.stringify(shapeOf(message)) === JSON.stringify(expected);
     if (!client.messages.some(isIt)) {
-      // What a fault or a refusal sends comes by itself.
+      // Messages caused by a fault or a refusal arrive on their own.
       await client.until(isIt).catch(() =>
         t.strictSame(
           client.messages.map((message) => shapeOf(message)),
@@ -393,7 +393,7 @@ async function prove(
 
 const socketFixtures = fixtures.filter(({ transport, kind }) => transport === 'ws' && kind !== 'table');
 
-test('there is a scenario for every published payload of the sockets, and none without', (t) => {
+test('there is exactly one scenario for every published socket payload', (t) => {
   t.strictSame(Object.keys(SCENARIOS).sort(), socketFixtures.map(({ file }) => file).sort());
   t.ok(Object.keys(SCENARIOS).length > 70);
   t.end();

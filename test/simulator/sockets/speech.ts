@@ -1,4 +1,4 @@
-// Audio as clients send it, and the text in audio that they receive.
+// Makes audio as clients send it, and transcribes audio that they receive.
 
 import { decodeSamples, encodeSamples, type OutputEncoding } from '../../../src/simulator/audio/encodings.ts';
 import { synthesise } from '../../../src/simulator/audio/synthesiser.ts';
@@ -13,7 +13,7 @@ export interface AudioFormat {
 
 export const S16_16K: AudioFormat = { encoding: 'pcm_s16le', sampleRate: 16_000 };
 
-/** A spoken text in frames of 100 ms, followed by silence. */
+/** Spoken text in frames of 100 ms, followed by silence. */
 export function spoken(
   text: string,
   silenceSeconds = 0,
@@ -28,7 +28,7 @@ export function spoken(
   return frames;
 }
 
-/** The text in pieces of base64 audio. */
+/** The text in several pieces of base64 audio. */
 export function heardIn(pieces: readonly unknown[], { encoding, sampleRate }: AudioFormat = S16_16K): string {
   const bytes = Buffer.concat(pieces.map((piece) => Buffer.from(String(piece), 'base64')));
   return transcribe(decodeSamples(bytes, encoding), sampleRate).text;

@@ -6,7 +6,7 @@ import { spoken } from './speech.ts';
 const QUERY = 'model=ink-2&encoding=pcm_s16le&sample_rate=16000';
 const PATH = '/stt/websocket';
 
-test('partial results grow, finalize gives the final text with word times, close ends with done', async (t) => {
+test('partial results grow, finalize gives the final text with word times, and close ends with done', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, `${PATH}?${QUERY}`);
   for (const frame of spoken('How are you doing today?')) client.send(frame);
@@ -36,13 +36,13 @@ test('partial results grow, finalize gives the final text with word times, close
   for (const frame of spoken(' And you?')) client.send(frame);
   client.send('close');
   const rests = await client.until('done');
-  t.equal(rests.at(-2)?.['text'], ' And you?', 'a final text is what came since the last, untrimmed');
+  t.equal(rests.at(-2)?.['text'], ' And you?', 'a final text has everything since the last one, untrimmed');
   t.same(rests.at(-1), { type: 'done', request_id: client.requestId });
   t.equal((await client.closed).code, 1000);
   t.equal(simulator.counters().stt.active, 0);
 });
 
-test('done is the older name of close, and older versions have the older field', async (t) => {
+test('done is the older name of close, and older versions get the older field', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, `${PATH}?${QUERY}`, { version: '2025-04-16' });
   client.send('finalize');
@@ -52,7 +52,7 @@ test('done is the older name of close, and older versions have the older field',
   t.equal((await client.closed).code, 1000);
 });
 
-test('every encoding of TTS is understood, cut anywhere', async (t) => {
+test('every TTS encoding is transcribed, cut anywhere', async (t) => {
   const simulator = await simulatorFor(t);
   for (const encoding of ['pcm_s16le', 'pcm_f32le', 'pcm_mulaw', 'pcm_alaw'] as const) {
     const query = `model=ink-whisper&language=de&encoding=${encoding}&sample_rate=8000`;
@@ -64,7 +64,7 @@ test('every encoding of TTS is understood, cut anywhere', async (t) => {
   }
 });
 
-test('the older model finds pauses by itself when asked to', async (t) => {
+test('the older model detects pauses by itself if asked to', async (t) => {
   const simulator = await simulatorFor(t);
   const query = 'model=ink-whisper&encoding=pcm_s16le&sample_rate=16000&max_silence_duration_secs=0.5';
   const client = await connect(t, simulator, `${PATH}?${query}`);
@@ -72,7 +72,7 @@ test('the older model finds pauses by itself when asked to', async (t) => {
   t.match(await client.next(({ is_final: isFinal }) => isFinal === true), { text: 'One.' });
 });
 
-test('what is wrong with the query is told by an event, and then the socket closes', async (t) => {
+test('an invalid query is reported by an event, and then the socket closes', async (t) => {
   const simulator = await simulatorFor(t);
   const cases = [
     ['encoding=pcm_s16le&sample_rate=16000', { error_code: 'model_not_found' }],
@@ -101,7 +101,7 @@ test('what is wrong with the query is told by an event, and then the socket clos
   t.equal(simulator.counters().stt.active, 0);
 });
 
-test('an unknown command is an error, and the stream goes on', async (t) => {
+test('an unknown command is an error, and the stream continues', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, `${PATH}?${QUERY}`, { version: '2025-04-16' });
   client.send('{"type":"finalize"}');

@@ -10,7 +10,7 @@ const send = (client: SocketClient, text: string, silenceSeconds: number) => {
   for (const frame of spoken(text, silenceSeconds)) client.send(frame);
 };
 
-test('a turn starts, grows, and ends with its whole text; every event carries the request id', async (t) => {
+test('a turn starts, grows, and ends with its whole text; every event has the request id', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   t.same(await client.next(), { type: 'connected', request_id: client.requestId });
@@ -27,13 +27,13 @@ test('a turn starts, grows, and ends with its whole text; every event carries th
     'updates are cumulative',
   );
   send(client, 'Fine.', 1);
-  t.equal((await client.until('turn.end')).at(-1)?.['transcript'], 'Fine.', 'the next turn begins anew');
+  t.equal((await client.until('turn.end')).at(-1)?.['transcript'], 'Fine.', 'the next turn starts empty');
   client.send({ type: 'close' });
   t.equal((await client.closed).code, 1000);
   t.equal(simulator.counters().stt.active, 0);
 });
 
-test('a pause that was no end is taken back', async (t) => {
+test('a pause that did not end the turn is taken back', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   send(client, 'How are', 0.5);
@@ -44,7 +44,7 @@ test('a pause that was no end is taken back', async (t) => {
   t.equal(rest.at(-1)?.['transcript'], 'How are you?');
 });
 
-test('close tells what is left of the turn', async (t) => {
+test('close sends the rest of the turn', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   send(client, 'Cut off', 0);
@@ -75,7 +75,7 @@ test('thresholds come from the query and from config messages', async (t) => {
   t.match(await patient.next(), { type: 'error', status_code: 400, message: /turn/ });
 });
 
-test('other messages are errors, and the stream goes on', async (t) => {
+test('other messages are errors, and the stream continues', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   await client.next('connected');

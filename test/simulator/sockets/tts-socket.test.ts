@@ -16,7 +16,7 @@ const isDone = (contextId: string) => (message: Message) =>
 const say = (client: SocketClient, context_id: string, transcript: string, more: object = {}) =>
   client.send({ ...REQUEST, context_id, transcript, ...more });
 
-test('one message gives chunks, then done, and the audio says the transcript', async (t) => {
+test('one message gives chunks and done, and the audio contains the transcript', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   say(client, 'one', 'Hello, world!');
@@ -28,11 +28,11 @@ test('one message gives chunks, then done, and the audio says the transcript', a
     { ...chunk, data: typeof chunk['data'], step_time: typeof chunk['step_time'] },
     { type: 'chunk', data: 'string', done: false, status_code: 206, step_time: 'number', context_id: 'one' },
   );
-  t.equal(Buffer.from(String(chunk['data']), 'base64').length, 16_384, 'the chunk size that was observed upstream');
+  t.equal(Buffer.from(String(chunk['data']), 'base64').length, 16_384, 'the chunk size observed upstream');
   t.same(messages.at(-1), { type: 'done', done: true, status_code: 206, context_id: 'one' });
 });
 
-test('parts of a context are joined as they are, and spoken as one', async (t) => {
+test('parts of a context are joined unchanged, and spoken as one text', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   for (const part of ['Hel', 'lo, wor', 'ld! ', 'And ', 'more.']) say(client, 'parts', part, { continue: true });
@@ -54,7 +54,7 @@ test('many contexts speak at the same time, each in its own order', async (t) =>
   t.same(simulator.counters().tts, { active: 0, highWater: 15, granted: 15, refused: 0 });
 });
 
-test('timestamps tell of words and phonemes, in seconds of the context', async (t) => {
+test('timestamps list words and phonemes, in seconds of the context', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   const timed = { add_timestamps: true, add_phoneme_timestamps: true };
@@ -75,7 +75,7 @@ test('timestamps tell of words and phonemes, in seconds of the context', async (
   t.same(names, ['h', 'ə', 'l', 'oʊ', 'w', 'oʊ', 'ɹ', 'l', 'd']);
 });
 
-test('a flush speaks what is held, counts up, and leaves the context open', async (t) => {
+test('a flush speaks the held text, counts up, and leaves the context open', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   say(client, 'flushed', 'No end', { continue: true });
@@ -99,13 +99,13 @@ test('a flush speaks what is held, counts up, and leaves the context open', asyn
   t.equal(heardInChunks(client.messages, 'flushed'), 'No end in sight yet');
 });
 
-test('text without an end is held until the delay is over, counted from its first part', async (t) => {
+test('an unfinished text is held until the delay ends, counted from its first part', async (t) => {
   const simulator = await simulatorFor(t);
   const client = await connect(t, simulator, PATH);
   say(client, 'held', 'Wait', { continue: true, max_buffer_delay_ms: 5_000 });
   say(client, 'other', 'Now.');
   await client.until(isDone('other'));
-  t.equal(heardInChunks(client.messages, 'held'), '', 'nothing is said yet');
+  t.equal(heardInChunks(client.messages, 'held'), '', 'nothing is spoken yet');
   simulator.clock.advance(4_000);
   say(client, 'held', ' for it', { continue: true, max_buffer_delay_ms: 5_000 });
   say(client, 'third', 'Now.');
@@ -135,7 +135,7 @@ test('a context ends one second after its last audio, and its id cannot be used 
   const client = await connect(t, simulator, PATH);
   say(client, 'left', 'Hello. ', { continue: true });
   await client.until('chunk');
-  // Another context on the same socket shows that the first has come to rest.
+  // Another context on the same socket shows that the first one is idle.
   say(client, 'other', 'Short.');
   await client.until(isDone('other'));
   t.equal(simulator.counters().tts.active, 1);
@@ -150,7 +150,7 @@ test('a context ends one second after its last audio, and its id cannot be used 
   t.match(late, { status_code: 400, context_id: 'left', message: /cannot be used again/ });
 });
 
-test('a cancel drops what has not begun; some late chunks still come, then done', async (t) => {
+test('a cancel drops text not yet begun; some late chunks follow, and then done', async (t) => {
   const simulator = await simulatorFor(t, { settings: { latency: { perChunkMs: 20 } } });
   const client = await connect(t, simulator, PATH);
   say(client, 'gone', 'A long sentence that takes many chunks to say. '.repeat(5));
@@ -162,10 +162,10 @@ test('a cancel drops what has not begun; some late chunks still come, then done'
   client.send({ context_id: 'gone', cancel: true });
   client.send({ context_id: 'never', cancel: true });
   say(client, 'next', 'Still here.');
-  t.same(types(await client.until('done')).includes('error'), false, 'needless cancels are no errors');
+  t.same(types(await client.until('done')).includes('error'), false, 'needless cancels are not errors');
 });
 
-test('how a cancelled context ends can be set', async (t) => {
+test('the end of a cancelled context is configurable', async (t) => {
   const settings = { sockets: { chunksAfterCancel: 0, doneAfterCancel: false }, latency: { perChunkMs: 20 } };
   const simulator = await simulatorFor(t, { settings });
   const client = await connect(t, simulator, PATH);
@@ -178,7 +178,7 @@ test('how a cancelled context ends can be set', async (t) => {
   t.equal(simulator.counters().tts.active, 0);
 });
 
-test('what is wrong with a message is told in the form of the version, and ends only its own context', async (t) => {
+test('an invalid message is reported in the form of the version, and ends only its own context', async (t) => {
   const simulator = await simulatorFor(t, { settings: { credits: 100 } });
   const client = await connect(t, simulator, PATH);
   const cases: readonly (readonly [object | string | Uint8Array, object])[] = [
@@ -234,7 +234,7 @@ test('what is wrong with a message is told in the form of the version, and ends 
   );
 });
 
-test('older and unknown versions read older errors', async (t) => {
+test('older and unknown versions get older errors', async (t) => {
   const simulator = await simulatorFor(t);
   for (const version of ['2025-11-04', '2024-06-10', 'tomorrow', null]) {
     const client = await connect(t, simulator, PATH, { version });
@@ -256,7 +256,7 @@ test('older and unknown versions read older errors', async (t) => {
   }
   const client = await connect(t, simulator, `${PATH}?cartesia_version=2026-03-01`, { version: '2025-04-16' });
   client.send('x');
-  t.equal((await client.next())['title'], 'Invalid request', 'the query wins over the header');
+  t.equal((await client.next())['title'], 'Invalid request', 'the query takes precedence over the header');
 });
 
 test('a setting makes the context_id optional, as older documentation has it', async (t) => {
@@ -266,7 +266,7 @@ test('a setting makes the context_id optional, as older documentation has it', a
   t.equal((await client.until('done')).at(-1)?.['type'], 'done');
 });
 
-test('a client that does not read holds up its own audio and nobody else', async (t) => {
+test('a client that does not read delays only its own audio', async (t) => {
   const simulator = await simulatorFor(t);
   const slow = await connect(t, simulator, PATH);
   slow.socket.pause();
@@ -286,5 +286,5 @@ test('a client that does not read holds up its own audio and nobody else', async
     { path: PATH },
     (candidate) => candidate === entry && candidate.outcome === 'aborted',
   );
-  t.equal(simulator.counters().tts.active, 0, 'and gives everything back when it is cut off');
+  t.equal(simulator.counters().tts.active, 0, 'and it releases everything when it is cut off');
 });

@@ -12,7 +12,7 @@ const RULES: GenerationRules = {
   allowEmptyTranscript: false,
 };
 
-test('a request is read into what it asks for', async (t) => {
+test('a valid request is read', async (t) => {
   const body = generation({
     generation_config: { speed: 1.2, volume: 0.8, emotion: 'calm' },
     context_id: 'c1',
@@ -42,7 +42,7 @@ test('a request is read into what it asks for', async (t) => {
   });
 });
 
-test('what is not said has its default', async (t) => {
+test('omitted fields have defaults', async (t) => {
   const read = readGeneration(WORLD, generation(), RULES);
   t.match(read, {
     value: {
@@ -57,7 +57,7 @@ test('what is not said has its default', async (t) => {
   });
 });
 
-test('the older words for speed still count, unless a number is given', async (t) => {
+test('the older words for speed are still accepted, unless a number is given', async (t) => {
   const speedOf = (changes: Record<string, unknown>) => {
     const read = readGeneration(WORLD, generation(changes), RULES);
     return read.outcome === 'read' ? read.value.speed : read.problem.message;
@@ -68,12 +68,12 @@ test('the older words for speed still count, unless a number is given', async (t
   t.match(speedOf({ speed: 'sloth' }), /^✖ Invalid option: expected one of "slow"\|"normal"\|"fast"\n/);
 });
 
-test('a message of a running context may be empty', async (t) => {
+test('a message of an open context may have an empty transcript', async (t) => {
   const rules = { ...RULES, allowEmptyTranscript: true };
   t.equal(readGeneration(WORLD, generation({ transcript: '' }), rules).outcome, 'read');
 });
 
-test('whatever is sent is read or refused with 4xx, never a failure', async (t) => {
+test('any body is read or refused with 4xx, and never causes a failure', async (t) => {
   const known = fc.record(
     Object.fromEntries(
       [
