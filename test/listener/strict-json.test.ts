@@ -36,7 +36,7 @@ const REFUSED: readonly [string, Buffer][] = [
   ['a byte order mark', Buffer.from([0xef, 0xbb, 0xbf, 0x7b, 0x7d])],
 ];
 
-test('what could be read in two ways is refused', async (t) => {
+test('JSON that parsers may read in different ways is refused', async (t) => {
   for (const [name, body] of REFUSED) {
     t.test(name, async (t) => {
       try {
@@ -45,17 +45,20 @@ test('what could be read in two ways is refused', async (t) => {
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         t.equal(error.code, 'invalid_request');
-        t.notOk(error.message.includes('tts'), 'and says nothing of what it holds');
+        t.notOk(error.message.includes('tts'), 'and reveals nothing of the body');
       }
     });
   }
 });
 
-test('what is at the limits is taken', async (t) => {
+test('JSON at the limits is accepted', async (t) => {
   t.ok(parseStrictJson(bytes(nested(20))));
   t.ok(parseStrictJson(bytes(wide(100))));
   t.ok(parseStrictJson(bytes(`[${'0,'.repeat(9_999)}0]`)));
-  t.ok(parseStrictJson(bytes(`{"transcript":"${',{[\\"'.repeat(20_000)}"}`)), 'what stands in a text is no value');
+  t.ok(
+    parseStrictJson(bytes(`{"transcript":"${',{[\\"'.repeat(20_000)}"}`)),
+    'punctuation inside a string does not count',
+  );
   t.strictSame(parseStrictJson(bytes(' {"a" : "b\\"}{", "c":{"a":[]},"\\\\":"\\\\"}\n')), {
     a: 'b"}{',
     c: { a: [] },
@@ -66,10 +69,10 @@ test('what is at the limits is taken', async (t) => {
     b: { a: 1 },
     c: [{ a: 1 }, { a: 1 }],
   });
-  t.equal(parseStrictJson(bytes('"__proto__"')), '__proto__', 'as a value it is a text like any other');
+  t.equal(parseStrictJson(bytes('"__proto__"')), '__proto__', 'as a value it is an ordinary string');
 });
 
-test('whatever JSON.stringify writes is read back, and nothing ever throws anything but a Problem', async (t) => {
+test('whatever JSON.stringify writes is read back, and nothing but a Problem is ever thrown', async (t) => {
   const plain = fc
     .jsonValue({ maxDepth: 6 })
     .filter((value) => !/"(__proto__|constructor)":/.test(JSON.stringify(value)));
