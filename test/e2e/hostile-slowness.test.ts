@@ -40,19 +40,16 @@ test('headers that do not come, or only drop by drop: 408 at the limit', async (
     });
   }
 
-  await t.test(
-    'connect and silence: the connection ends without a response, which could cross with the first request',
-    async (t) => {
-      logs.length = 0;
-      const start = performance.now();
-      const connection = await openRaw(t, broker.url);
-      await connection.ended();
-      const took = performance.now() - start;
-      t.ok(took > SHORT.headersMs - 50 && took < SHORT.headersMs + LATE_MS, `ended after ${took} ms`);
-      t.equal(connection.rest(), '');
-      t.strictSame(logs, []);
-    },
-  );
+  await t.test('connect and silence: an end with no response, which could cross with the first request', async (t) => {
+    logs.length = 0;
+    const start = performance.now();
+    const connection = await openRaw(t, broker.url);
+    await connection.ended();
+    const took = performance.now() - start;
+    t.ok(took > SHORT.headersMs - 50 && took < SHORT.headersMs + LATE_MS, `ended after ${took} ms`);
+    t.equal(connection.rest(), '');
+    t.strictSame(logs, []);
+  });
 
   await t.test('the second request of a connection, after the first was served', async (t) => {
     const connection = await openRaw(t, broker.url);

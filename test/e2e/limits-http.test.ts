@@ -167,11 +167,7 @@ for (const [name, redis] of stores) {
     const hinted = simulator.faults.add({ match: { path: '/tts/bytes' }, action: { ...refusal, retryAfter: 7 } });
     simulator.journal.clear();
     const { status, headers } = await speak(running, 'a');
-    t.strictSame(
-      [status, headers.get('retry-after'), asked()],
-      [429, '7', 1],
-      'Cartesia’s own hint is longer than the wait',
-    );
+    t.strictSame([status, headers.get('retry-after'), asked()], [429, '7', 1], 'Cartesia’s hint exceeds the wait');
     hinted.remove();
     await until(() => running.broker.leases === 0);
 

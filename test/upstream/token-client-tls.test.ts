@@ -119,11 +119,7 @@ test('an upstream that never answers the handshake: 504 at the deadline, and not
   const tookMs = performance.now() - startedAt;
   t.equal(problem.code, 'upstream_timeout');
   t.ok(tookMs >= 390 && tookMs < 1_400, `after ${tookMs} ms`);
-  t.match(
-    events[0],
-    { type: 'retry', kind: 'connect_timeout' },
-    'after half the deadline another connection was tried',
-  );
+  t.match(events[0], { type: 'retry', kind: 'connect_timeout' }, 'at half the deadline a second one was tried');
   t.equal(connections, 2);
   const minting = problemOf(t, client.mint(WISH));
   await new Promise((resolve) => server.once('connection', resolve));
