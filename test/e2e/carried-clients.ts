@@ -57,7 +57,7 @@ export function testClients(transport: Transport): void {
   test('a client that leaves in any phase: upstream is told within 100 ms, and nothing is left', async (t) => {
     const phases = {
       'while Cartesia thinks': { settings: { latency: { firstByteMs: 60_000 } }, bodyBytes: 0 },
-      'behind the first piece': { settings: { latency: { perChunkMs: 60_000 } }, bodyBytes: 1 },
+      'after the first piece': { settings: { latency: { perChunkMs: 60_000 } }, bodyBytes: 1 },
       'inside the body': { settings: { latency: { perChunkMs: 20 } }, bodyBytes: 40_000 },
     } as const;
     for (const path of ['/tts/bytes', '/tts/sse']) {

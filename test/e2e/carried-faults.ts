@@ -62,7 +62,7 @@ const BROKEN: Readonly<Record<string, FaultAction>> = {
   garbage: { type: 'garbage', bytes: `${GARBAGE}\r\n\r\n` },
   'garbage on an open connection': { type: 'garbage', bytes: `${GARBAGE}\r\n\r\n`, keepOpen: true },
   'a bad status line': { type: 'garbage', bytes: `HTTP/1.1 2x0 ${GARBAGE}\r\nContent-Length: 0\r\n\r\n` },
-  'a protocol that is none': { type: 'garbage', bytes: `HTCPCP/1.0 200 OK\r\nX: ${GARBAGE}\r\n\r\n` },
+  'an unknown protocol': { type: 'garbage', bytes: `HTCPCP/1.0 200 OK\r\nX: ${GARBAGE}\r\n\r\n` },
   'two lengths': {
     type: 'garbage',
     bytes: `HTTP/1.1 200 OK\r\nX: ${GARBAGE}\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} `,
@@ -71,7 +71,7 @@ const BROKEN: Readonly<Record<string, FaultAction>> = {
     type: 'garbage',
     bytes: `HTTP/1.1 200 OK\r\nX: ${GARBAGE}\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
   },
-  'a length that is none': { type: 'garbage', bytes: `HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n{}` },
+  'an invalid length': { type: 'garbage', bytes: `HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n{}` },
   'bare LF': { type: 'garbage', bytes: `HTTP/1.1 200 OK\nX: ${GARBAGE}\nContent-Length: 2\n\n{}` },
   'a folded field': { type: 'garbage', bytes: `HTTP/1.1 200 OK\r\nX: a\r\n ${GARBAGE}\r\nContent-Length: 2\r\n\r\n{}` },
   'a head of 20 KB': { type: 'big_header', bytes: 20_000 },
@@ -216,10 +216,10 @@ export function testFaults(transport: Transport): void {
   test('broken inside the body: the client sees an aborted body, and what passed is counted', async (t) => {
     const AFTER = 40_000;
     const cuts: Readonly<Record<string, FaultAction>> = {
-      'RST behind the head': { type: 'reset', afterBodyBytes: 0 },
+      'RST after the head': { type: 'reset', afterBodyBytes: 0 },
       RST: { type: 'reset', afterBodyBytes: AFTER },
       'FIN, so that the last chunk is missing': { type: 'half_close', at: 'body', afterBodyBytes: AFTER },
-      'FIN behind the head': { type: 'half_close', at: 'body', afterBodyBytes: 0 },
+      'FIN after the head': { type: 'half_close', at: 'body', afterBodyBytes: 0 },
     };
     for (const [name, action] of Object.entries(cuts)) {
       await t.test(name, async (t) => {
@@ -413,7 +413,7 @@ export function testFaults(transport: Transport): void {
     await untilQuiet(running, 0);
   });
 
-  test('a 429 of Cartesia stays one, with its Retry-After bounded, or a default if it has none', async (t) => {
+  test('a 429 from Cartesia stays a 429, with a bounded Retry-After, or a default if it has none', async (t) => {
     const running = await start(t);
     for (const [retryAfter, expected] of [
       [7, '7'],

@@ -60,7 +60,7 @@ test('a message whose length is unclear is refused on a carried route, and the c
     'Content-Length with a minus': lengths(` -${n}`),
     'Content-Length in hexadecimal': lengths(` 0x${SIZE}`),
     'Content-Length with an underscore': lengths(` 0_${n}`),
-    'Content-Length with a letter behind it': lengths(` ${n}x`),
+    'Content-Length with a letter after it': lengths(` ${n}x`),
     'Content-Length empty': lengths(' '),
     'Content-Length of 24 digits': lengths(` ${String(n).padStart(24, '0')}`),
     'Transfer-Encoding gzip, chunked': speech({
@@ -127,7 +127,7 @@ test('an upload whose framing breaks is refused, and what had begun at Cartesia 
   const part = `--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n${piece}`;
   const begun = `${head('Transfer-Encoding: chunked')}${part.length.toString(16)}\r\n${part}\r\n`;
   for (const [name, rest] of Object.entries({
-    'a chunk size that is none': 'zz\r\nabc\r\n',
+    'an invalid chunk size': 'zz\r\nabc\r\n',
     'a chunk longer than it says': `1\r\n${piece}\r\n0\r\n\r\n`,
     'a chunk extension without end': `5;${'a'.repeat(20_000)}`,
     'a trailer with a length': '0\r\nContent-Length: 5\r\n\r\n',

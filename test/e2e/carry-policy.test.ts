@@ -37,7 +37,7 @@ test('content: each client app is held to its models, voices, languages, formats
   const refused: readonly [string, object][] = [
     ['another model', { model_id: 'sonic-2' }],
     ['no model', { model_id: undefined }],
-    ['a model that is no text', { model_id: ['sonic-3'] }],
+    ['a model that is not text', { model_id: ['sonic-3'] }],
     ['another voice', { voice: { id: 'a0e99841-438c-4a64-b679-ae501e7d6091' } }],
     ['another voice, bare', { voice: 'a0e99841-438c-4a64-b679-ae501e7d6091' }],
     ['an embedding', { voice: { mode: 'embedding', embedding: [0.1], id: VOICE } }],

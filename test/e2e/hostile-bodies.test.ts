@@ -190,7 +190,7 @@ test('no more of a long refused body is read, and after a short one the connecti
   }
 });
 
-test('beyond the policy, a grant is refused, and a longer lifetime is shortened and the answer says so', async (t) => {
+test('a grant beyond the policy is refused; a longer lifetime is shortened, and the answer says so', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t, { env: { TOKEN_TTL_MAX: '120' } });
   const connection = await openRaw(t, broker.url);
   connection.send(mintBytes({ credential, body: '{"grants":{"tts":true,"stt":true}}' }));

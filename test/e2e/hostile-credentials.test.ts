@@ -50,7 +50,7 @@ test('every bad credential gets the same 401', async (t) => {
     'an unknown key': bearer(unknownKey),
     'an unknown key as X-API-Key': [`X-API-Key: ${unknownKey}`],
     'the right prefix, a wrong rest': bearer(`${appKey.slice(0, -1)}${appKey.endsWith('A') ? 'B' : 'A'}`),
-    'a key with something behind it': bearer(`${appKey}x`),
+    'a key with something after it': bearer(`${appKey}x`),
     'a key with a space in it': bearer(`${appKey.slice(0, 9)} ${appKey.slice(9)}`),
     'a key in capitals': bearer(appKey.toUpperCase()),
     'the digest of a key': bearer(appKeyDigest(appKey)),

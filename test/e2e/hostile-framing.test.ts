@@ -47,7 +47,7 @@ test('a message whose length is unclear is refused, and the connection ends', as
     'Content-Length with a minus': lengths(' -2'),
     'Content-Length in hexadecimal': lengths(' 0x2'),
     'Content-Length with an underscore': lengths(' 0_2'),
-    'Content-Length with a letter behind it': lengths(' 2x'),
+    'Content-Length with a letter after it': lengths(' 2x'),
     'Content-Length of two numbers': lengths(' 2 2'),
     'Content-Length empty': lengths(' '),
     'Content-Length of 24 digits': lengths(` ${'9'.repeat(24)}`),
@@ -132,8 +132,8 @@ test('a malformed head is refused, and the connection ends', async (t) => {
     'a target with a control byte': mintBytes({ credential, target: '/access\x01token' }),
     'a target with a byte above ASCII': mintBytes({ credential, target: '/access\xfftoken' }),
     'a tab in the request line': mintBytes({ credential }).replace('/access-token ', '/access-token\t'),
-    'a method that is none': mintBytes({ credential, method: 'P\x80ST' }),
-    'a method that nobody knows': mintBytes({ credential, method: 'MINT' }),
+    'an invalid method': mintBytes({ credential, method: 'P\x80ST' }),
+    'an unknown method': mintBytes({ credential, method: 'MINT' }),
     'the protocol in lower case': mintBytes({ credential, version: 'http/1.1' }),
     'HTTP/1.2': mintBytes({ credential, version: 'HTTP/1.2' }),
     'HTTP/2.0 in an HTTP/1 request line': mintBytes({ credential, version: 'HTTP/2.0' }),
@@ -172,7 +172,7 @@ test('a head over the limits is refused with 431; one at the limits is served', 
     'a name of 17 KB': mintBytes({ credential, fields: [`${'a'.repeat(17 * 1024)}: x`] }),
     '101 fields': mintBytes({ credential, fields: many(97) }),
     '2100 fields': mintBytes({ credential, fields: many(2096) }),
-    '2100 fields with a length behind the 2000th': mintBytes({
+    '2100 fields with a length after the 2000th': mintBytes({
       credential,
       fields: many(2096),
       framing: ['Content-Length: 2'],
@@ -266,7 +266,7 @@ test('unusual but unambiguous requests are served', async (t) => {
     t.notOk(response.body.includes(credential));
   });
 
-  await t.test('an upgrade to h2c or WebSocket is ignored, and the client told that the rest is lost', async (t) => {
+  await t.test('an upgrade to h2c or WebSocket is ignored, and the connection closes after the answer', async (t) => {
     for (const fields of [
       ['Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'],
       [

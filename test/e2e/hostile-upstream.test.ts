@@ -162,7 +162,7 @@ test('an upstream that repeats our Authorization in body, header and reason phra
   t.strictSame(watch.leaks(), []);
 });
 
-test('a 429 of Cartesia stays one, with its Retry-After bounded, or a default if it has none', async (t) => {
+test('a 429 from Cartesia stays a 429, with a bounded Retry-After, or a default if it has none', async (t) => {
   for (const [retryAfter, expected] of [
     [7, '7'],
     [3600, '60'],

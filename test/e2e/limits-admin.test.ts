@@ -114,7 +114,7 @@ test('the admin API opens only to its token and only on the management listener,
 
 const OUTCOMES: Readonly<Record<number, string>> = { 200: 'ok', 201: 'ok', 400: 'invalid_request', 404: 'not_found' };
 
-test('an audit line names what the call was about, a subject in the same form as in all lines', async (t) => {
+test('an audit line names what the call was about, with the subject written as in all other lines', async (t) => {
   const running = await setUp(t);
   const token = randomUUID();
   await speak(running);
@@ -141,7 +141,7 @@ test('an audit line names what the call was about, a subject in the same form as
   );
 });
 
-test('a revocation that did not reach Redis is no success in the audit', async (t) => {
+test('a revocation that did not reach Redis is not audited as a success', async (t) => {
   const redis = await redisServer(t);
   const running = await setUp(t, { REDIS_URL: redis.url.reveal() });
   await redis.kill();

@@ -79,7 +79,7 @@ const stores: readonly (readonly [name: string, () => Promise<RedisServer | null
 ];
 
 for (const [name, redis] of stores) {
-  test(`${name}: more requests than the plan allows are served in turn, never more at once`, async (t) => {
+  test(`${name}: more requests than the plan allows are served in turn, never too many at once`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 2, firstByteMs: 20 });
     const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => speak(running, `user-${i}`)));
     t.strictSame(

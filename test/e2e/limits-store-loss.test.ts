@@ -10,7 +10,7 @@ import { deploy, readiness } from './limits-replicas.ts';
 /** The limit of a call to Redis, 100 ms, and some reserve. */
 const ANSWERED_MS = 150;
 
-test('Redis stalls for five seconds: refusals are quick, what runs goes on, and nothing is given out twice', async (t) => {
+test('Redis stalls for five seconds: refusals are quick, running streams go on, and nothing is given out twice', async (t) => {
   const limit = 2;
   const { simulator, redis, replicas, speak, begin } = await deploy(t, { limit });
   simulator.configure({ latency: { perChunkMs: 1_500 } });
@@ -84,7 +84,7 @@ test('Redis is missing at startup: the replica runs unready, and is ready within
   t.ok(performance.now() - startedMs < 2_000);
 });
 
-test('Redis is slow: what it answers in time is served, the rest is refused in time, and no lease is lost', async (t) => {
+test('Redis is slow: requests it answers in time are served, others refused in time, and no lease is lost', async (t) => {
   const limit = 5;
   const { promise: relayed, resolve: found } = Promise.withResolvers<SlowRelay>();
   const { replicas, speak, simulator, adminToken } = await deploy(t, {

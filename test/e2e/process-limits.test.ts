@@ -62,7 +62,7 @@ async function serve(t: Test, options: Partial<ServeOptions>): Promise<Served> {
 
 const readyz = async ({ managementUrl }: Served): Promise<number> => (await send(`${managementUrl}/readyz`)).status;
 
-test('a small heap, large bodies and stalled readers: 503 before the limit, no crash, and well again', async (t) => {
+test('a small heap, large bodies and stalled readers: 503 before the limit, no crash, then recovery', async (t) => {
   // Half of what the smallest container has: 350 bodies fill it, while a test machine would take long to send 1,000.
   const served = await serve(t, { nodeOptions: ['--max-old-space-size=128'] });
   const { simulator, ask, begin } = served;

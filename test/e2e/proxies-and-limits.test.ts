@@ -119,7 +119,7 @@ test('per address behind a trusted proxy: the address it names, IPv6 by its /64'
   for (const [name, one, same, other] of [
     ['IPv4', '203.0.113.1', '203.0.113.1', '203.0.113.2'],
     [
-      'IPv4 behind what the caller wrote itself',
+      'IPv4 appended to what the caller wrote itself',
       '203.0.113.1',
       '198.51.100.7, 203.0.113.1',
       '203.0.113.1, 203.0.113.2',

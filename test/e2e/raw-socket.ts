@@ -118,7 +118,7 @@ export async function openRawSocket(
     });
   }
 
-  /** Joins the pieces only when somebody looks, not for each piece that arrives. */
+  /** Joins the pieces only when they are read, not as each one arrives. */
   function gather(): void {
     if (arrived.length === 0) return;
     received = Buffer.concat([received, ...arrived]);

@@ -7,7 +7,7 @@ import type { OutputWatch } from '../canary/output-watch.ts';
 
 export interface ServeProcess {
   readonly child: ChildProcess;
-  /** Where it listens. Resolves once it logs this; rejects if it ends instead. */
+  /** Where it listens. Resolves once it logs that; rejects if it exits instead. */
   readonly listening: Promise<{ readonly url: string; readonly managementUrl: string }>;
   /** Exit code and signal. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;

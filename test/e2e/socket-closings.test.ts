@@ -54,7 +54,7 @@ test('a transcription or a call that ends normally ends with what Cartesia said,
   t.strictSame(
     events.filter(({ type }) => type === 'error'),
     [],
-    'an agent that hangs up is no error',
+    'an agent that hangs up is not an error',
   );
 });
 
@@ -126,7 +126,7 @@ test('Cartesia closes a speech socket: every open context is told, whatever the 
   }
 });
 
-test('a client breaks the protocol while it is spoken to: its readers get an error in the form of that socket', async (t) => {
+test('a client that breaks the protocol: each of its readers gets an error in the form of that socket', async (t) => {
   const { broker, headers } = await startSocketBroker(t, {
     simulator: { plan: 'scale', settings: { latency: { perChunkMs: 60_000 } } },
   });

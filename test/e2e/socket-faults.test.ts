@@ -12,7 +12,7 @@ import { startRawUpstream, switching } from './socket-upstream.ts';
 test('an upstream that does not open the socket properly: an error status, and the client never sees a 101', async (t) => {
   const refusals: readonly [string, (accept: string) => string, number][] = [
     ['another protocol', () => 'SSH-2.0-OpenSSH_9\r\n\r\n', 502],
-    ['another protocol, in lines of which none is empty', () => 'SSH-2.0-OpenSSH_9\r\n', 502],
+    ['another protocol, without an empty line', () => 'SSH-2.0-OpenSSH_9\r\n', 502],
     ['lines that end in line feeds', (accept) => switching(accept).replaceAll('\r\n', '\n'), 502],
     ['a bad status line', () => 'HTTP/1.1 101\x00\r\n\r\n', 502],
     ['a wrong accept', () => switching(acceptOf('x')), 502],
@@ -25,7 +25,7 @@ test('an upstream that does not open the socket properly: an error status, and t
     ['a folded header', (accept) => switching(accept, 'X-A: b\r\n c\r\n'), 502],
     ['a bare line feed', (accept) => switching(accept).replace('Upgrade: websocket\r\n', 'Upgrade: websocket\n'), 502],
     [
-      'a field of blanks, and then of what is none',
+      'a field of very many blanks and then a NUL byte',
       (accept) => switching(accept, `X-A:${' '.repeat(16_000)}\0\r\n`),
       502,
     ],
@@ -34,7 +34,7 @@ test('an upstream that does not open the socket properly: an error status, and t
     ['200', () => 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 502],
     ['204, which has no body', () => 'HTTP/1.1 204 No Content\r\n\r\n', 502],
     ['304, which has no body', () => 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n', 502],
-    ['a refusal behind a hint', () => 'HTTP/1.1 103 X\r\n\r\nHTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n', 503],
+    ['a refusal after early hints', () => 'HTTP/1.1 103 X\r\n\r\nHTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n', 503],
     ['a redirect', () => 'HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n', 502],
     ['401', () => 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n', 502],
     ['two lengths', () => 'HTTP/1.1 503 X\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 502],
@@ -162,8 +162,8 @@ const HOSTILE: readonly [string, Buffer][] = [
   ['a reserved bit', Buffer.from([0xc1, 0x02, 0x7b, 0x7d])],
   ['opcode 5', Buffer.from([0x85, 0x00])],
   ['a long ping', Buffer.concat([Buffer.from([0x89, 0x7e, 0x00, 0x7e]), Buffer.alloc(126)])],
-  ['text that is no UTF-8', makeFrame(OPCODE.text, Buffer.from([0xff]), false)],
-  ['large text that is no UTF-8', makeFrame(OPCODE.text, Buffer.alloc(200_000, 0xff), false)],
+  ['text that is not UTF-8', makeFrame(OPCODE.text, Buffer.from([0xff]), false)],
+  ['large text that is not UTF-8', makeFrame(OPCODE.text, Buffer.alloc(200_000, 0xff), false)],
   ['a message of 17 MB', Buffer.from([0x81, 0x7f, 0, 0, 0, 0, 0x01, 0x10, 0, 0])],
   ['a continuation of nothing', Buffer.from([0x80, 0x00])],
   ['close code 1005', makeCloseFrame(1005, '', false)],

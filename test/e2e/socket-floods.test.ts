@@ -17,13 +17,13 @@ function countTurns(): { readonly count: number; stop(): void } {
   return turns;
 }
 
-test('of thousands of frames only a few are handled per turn of the event loop, but all of them in the end', async (t) => {
+test('thousands of frames are handled a few per turn of the event loop, and all of them in the end', async (t) => {
   const { broker, headers } = await startSocketBroker(t);
   const token = frameOf(9, 'the last');
   for (const [name, path, frame, answered] of [
     ['pings', '/tts/websocket', frameOf(9), 2],
     ['messages that are refused', '/tts/websocket', frameOf(1), 100],
-    ['audio where none is taken', '/tts/websocket', frameOf(2), 100],
+    ['audio where none is accepted', '/tts/websocket', frameOf(2), 100],
     ['audio in crumbs', STT_PATH, frameOf(2, 'a'), 0],
   ] as const) {
     const socket = await openRawSocket(t, broker.url, path, headers);

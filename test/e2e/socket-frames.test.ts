@@ -23,16 +23,16 @@ const VIOLATIONS: readonly [string, readonly Buffer[], number][] = [
   ['a short length in two bytes', [frameOf(1, 'a', { lengthBytes: 2 })], 1002],
   ['a short length in eight bytes', [frameOf(1, 'a', { lengthBytes: 8 })], 1002],
   ['a length with the highest bit set', [Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4])], 1002],
-  ['text that is no UTF-8', [frameOf(1, Buffer.from([0xc3, 0x28]))], 1007],
+  ['text that is not UTF-8', [frameOf(1, Buffer.from([0xc3, 0x28]))], 1007],
   ['text with half a character at its end', [frameOf(1, Buffer.from([0x61, 0xe2, 0x82]))], 1007],
   ['a surrogate in UTF-8', [frameOf(1, Buffer.from([0xed, 0xa0, 0x80]))], 1007],
   [
-    'text that is no UTF-8 over two frames',
+    'text over two frames that is not UTF-8',
     [frameOf(1, Buffer.from([0xe2, 0x82]), { isFinal: false }), frameOf(0, Buffer.from([0x41]))],
     1007,
   ],
   ['a close frame of one byte', [frameOf(8, 'a')], 1002],
-  ['a close reason that is no UTF-8', [frameOf(8, Buffer.from([0x03, 0xe8, 0xff]))], 1007],
+  ['a close reason that is not UTF-8', [frameOf(8, Buffer.from([0x03, 0xe8, 0xff]))], 1007],
   ...[0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535].map((code): [string, Buffer[], number] => [
     `close code ${code}`,
     [closeFrameOf(code)],
@@ -78,7 +78,7 @@ test('a client that breaks the protocol and goes on sending learns why, and is n
   const { broker, headers } = await startSocketBroker(t);
   for (const [name, frame, code, errorCode] of [
     ['a message that is too long', frameOf(1, '', { length: 2 * 1024 * 1024 }), 1009, 'payload_too_large'],
-    ['text that is no UTF-8', frameOf(1, Buffer.from([0xc3, 0x28])), 1007, 'invalid_request'],
+    ['text that is not UTF-8', frameOf(1, Buffer.from([0xc3, 0x28])), 1007, 'invalid_request'],
     ['a reserved bit', frameOf(1, 'a', { reserved: 4 }), 1002, 'invalid_request'],
   ] as const) {
     await t.test(name, async (t) => {

@@ -63,11 +63,11 @@ test('invalid or disallowed handshakes are refused before any 101', async (t) =>
     ['two credentials that differ', open('/tts/websocket?access_token=other'), 400, 'invalid_request'],
     ['an unknown path', open('/tts/websockets'), 404, 'not_found'],
     ['sessions of an agent', open('/v1/agents/websocket/a/sessions'), 404, 'not_found'],
-    ['an agent id that is none', open('/agents/stream/a.b'), 404, 'not_found'],
+    ['an invalid agent id', open('/agents/stream/a.b'), 404, 'not_found'],
     ['a slash at the end', open('/tts/websocket/'), 404, 'not_found'],
     ['upper case', open('/TTS/websocket'), 404, 'not_found'],
     ['an encoded path', open('/tts%2fwebsocket'), 400, 'invalid_request'],
-    ['a version that is no date', open('/tts/websocket?cartesia_version=tomorrow'), 400, 'invalid_version'],
+    ['a version that is not a date', open('/tts/websocket?cartesia_version=tomorrow'), 400, 'invalid_version'],
     [
       'the version twice',
       open('/tts/websocket?cartesia_version=2026-03-01&cartesia_version=2026-03-01'),
@@ -304,7 +304,7 @@ test('a browser can read a refusal if the operator enables this', async (t) => {
   );
 });
 
-test('a refusal by Cartesia keeps its code where a browser reads it', async (t) => {
+test('a refusal by Cartesia keeps its code in the form that browsers can read', async (t) => {
   const origin = 'https://app.example.com';
   const { broker, headers, simulator } = await startSocketBroker(t, {
     file: (digest) => ({ ...clientOf(digest, { origins: [origin] }), sockets: { browser_refusals: 'event' } }),

@@ -43,7 +43,7 @@ test('a message outside the policy gets an error event for its context and is no
     ['letters that fold', { ...good, 'tran\u017fcript': 'a'.repeat(99) }, 'invalid_request'],
     ['another spelling inside', { ...good, voice: { id: VOICE, ID: 'other' } }, 'invalid_request'],
     ['a cancel with a passenger', { ...good, cancel: true }, 'invalid_request'],
-    ['a cancel that is none', { ...good, cancel: 'true' }, 'invalid_request'],
+    ['an invalid cancel', { ...good, cancel: 'true' }, 'invalid_request'],
     [
       'a field twice',
       JSON.stringify({ ...good, context_id: 'x' }).replace('{', '{"model_id":"sonic-2",'),
@@ -259,7 +259,7 @@ test('what was said and heard is counted, and reported in metrics and a log line
   for (let event = await socket.event(); event['type'] !== 'done'; event = await socket.event()) {
     bytes += Buffer.from(String(event['data']), 'base64').length;
   }
-  // Another format on the same socket: from here on each chunk counts by its own.
+  // Another format on the same socket: from here on each chunk counts by its own format.
   const mulaw = { container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8000 };
   socket.send(frameOf(1, speech('b', 'Hello there.', { output_format: mulaw })));
   let others = 0;

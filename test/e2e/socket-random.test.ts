@@ -1,5 +1,5 @@
 // Ten thousand random sequences of frames over live sockets, from a hostile client and a hostile upstream: the broker survives, valid
-// data arrives unchanged, whatever arrives is frames, and nothing is left behind.
+// data arrives unchanged, whatever arrives consists of frames, and nothing is left behind.
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
@@ -172,7 +172,7 @@ test('ten thousand random sequences from both sides do no harm', { timeout: 300_
     await play(one);
     const { client, upstream } = pair;
     if (kind === 'reset') pair[side].socket.resetAndDestroy();
-    else pair[side].socket.end(); // what was sent before it is handled before it
+    else pair[side].socket.end(); // everything sent before the end is handled first
     const controls = (): readonly string[] => read(client.received, false).controls;
     await until(() => client.isClosed || controls().some((text) => text.startsWith('8:')), 'the end of the client');
     client.socket.end();

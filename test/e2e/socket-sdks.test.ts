@@ -138,7 +138,7 @@ for (const [name, Sdk] of SDKS) {
     const { socket } = await opened(t, sides.carried, sides.running.simulator.certificate);
     const context = socket.context({ ...CONTEXT, timeout: 5000 });
     await context.push({ transcript: 'Too many.' });
-    // Better than at Cartesia: 3.5 asks for a version with older errors, and reads none of those there.
+    // Better than at Cartesia itself: 3.5 asks for a version with older errors, and there it reads none of them.
     await t.rejects(all(context.receive()), { message: "You have exceeded your plan's concurrency limit." });
     sides.running.simulator.configure({ limits: { tts: 5 } });
     t.ok((await all(socket.generate({ ...CONTEXT, transcript: 'Now.' }))).length > 1);

@@ -76,7 +76,7 @@ test('chunks of every size arrive unchanged, and an empty one does not end the a
   t.equal(isComplete, true);
 });
 
-test('data from one turn arrives in order, even if there is more than fits together', async (t) => {
+test('data from one turn arrives in order, even if it is more than one buffer holds', async (t) => {
   const { response, answer } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, false);

@@ -213,7 +213,7 @@ test('an answer that no client could read becomes a 502', async (t) => {
   const stream = (): EventStream =>
     new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
   for (const [what, events, status, head] of [
-    ['a status that is none', null, 600, []],
+    ['an invalid status', null, 600, []],
     ['a compressed body', null, 200, ['content-encoding', 'gzip']],
     ['a body compressed for its way', null, 200, ['transfer-encoding', 'gzip, chunked']],
     ['compressed, whatever else it says', null, 200, ['content-encoding', 'gzip', 'transfer-encoding', 'chunked']],

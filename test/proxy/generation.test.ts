@@ -65,7 +65,7 @@ test('no field that a rule concerns may come in another spelling', async (t) => 
     t.throws(() => readGeneration({ voice: { [name.toUpperCase()]: 'x' } }), { code: 'invalid_request' }, name);
 });
 
-test('a voice id is read in each of its forms, and only if it is what speaks', async (t) => {
+test('a voice id is read in each of its forms, but only if the id decides which voice speaks', async (t) => {
   const voiceOf = (voice: unknown): string | null => readGeneration({ voice }).wish.voice;
   t.equal(voiceOf('v1'), 'v1');
   t.equal(voiceOf({ id: 'v1' }), 'v1');

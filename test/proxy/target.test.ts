@@ -97,7 +97,7 @@ test('an ambiguous or malformed query is refused', async (t) => {
     'a broken escape in a name': 'a%zz=b',
     'a broken escape in a value': 'a=%zz',
     'an escape cut short': 'a=%4',
-    'an escape that is no UTF-8': 'a=%ff',
+    'an escape that is not UTF-8': 'a=%ff',
     'a semicolon, which some take for an ampersand': 'a=b;api_key=c',
     'a semicolon in a name': 'a;api_key=c',
     'a hash sign': 'a=b#api_key=c',

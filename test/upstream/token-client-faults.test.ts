@@ -133,7 +133,7 @@ const FAULTS: readonly Fault[] = [
   says('a space before the colon', `HTTP/1.1 200 OK\r\ncontent-length : 22\r\n\r\n${BODY.padEnd(22)}`),
   says('a header without a colon', `HTTP/1.1 200 OK\r\n${CANARY}\r\ncontent-length: 22\r\n\r\n${BODY.padEnd(22)}`),
   says('a NUL in a header', `HTTP/1.1 200 OK\r\nx: \u0000${CANARY}\r\ncontent-length: 22\r\n\r\n${BODY.padEnd(22)}`),
-  says('an answer of 100 that nobody asked for', `HTTP/1.1 100 Continue\r\n\r\n${tokenAnswer(CANARY)}`, 'cut'),
+  says('a 100 that nobody asked for', `HTTP/1.1 100 Continue\r\n\r\n${tokenAnswer(CANARY)}`, 'cut'),
   says(
     'a switch of protocols',
     `HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n${CANARY}`,

@@ -29,7 +29,7 @@ const tomorrow = new Date(Date.now() + 3_600_000);
 
 const REFUSED: Readonly<Record<string, () => Promise<TlsOptions>>> = {
   'a self-signed certificate': () => createCertificate({ host: 'localhost' }),
-  'a certificate of an authority that nobody trusts': () => stranger.issue({ host: 'localhost' }),
+  'a certificate of an untrusted authority': () => stranger.issue({ host: 'localhost' }),
   'a certificate for another name': () => authority.issue({ host: 'other.test' }),
   'a certificate for another name, over TLS 1.2': async () => ({
     ...(await authority.issue({ host: 'other.test' })),

@@ -35,7 +35,7 @@ async function setUp(
 /** Not valid responses. After each, the next request goes over a new connection and succeeds. */
 const REFUSED: Readonly<Record<string, string>> = {
   'no HTTP': 'nobody speaks like this\r\n\r\n',
-  'a status that is no number': 'HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n',
+  'a status that is not a number': 'HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n',
   'a status of two digits': 'HTTP/1.1 20 OK\r\ncontent-length: 0\r\n\r\n',
   'a status of four digits': 'HTTP/1.1 2000 OK\r\ncontent-length: 0\r\n\r\n',
   'two lengths that differ': 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} ',
@@ -57,14 +57,14 @@ const REFUSED: Readonly<Record<string, string>> = {
   'a field without a colon': 'HTTP/1.1 200 OK\r\nnocolon\r\ncontent-length: 2\r\n\r\n{}',
   'a head of 20 KB': `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}\r\ncontent-length: 2\r\n\r\n{}`,
   'a head of 20 KB without an end': `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}`,
-  'a chunk size that is no number': `${CHUNKED}g\r\n{}\r\n0\r\n\r\n`,
+  'a chunk size that is not a number': `${CHUNKED}g\r\n{}\r\n0\r\n\r\n`,
   'a chunk size with a prefix': `${CHUNKED}0x2\r\n{}\r\n0\r\n\r\n`,
   'a signed chunk size': `${CHUNKED}+2\r\n{}\r\n0\r\n\r\n`,
   'an empty chunk size': `${CHUNKED}\r\n{}\r\n0\r\n\r\n`,
   'a chunk size of 17 digits': `${CHUNKED}10000000000000002\r\n{}\r\n0\r\n\r\n`,
   'a chunk size line that ends in LF': `${CHUNKED}2\n{}\r\n0\r\n\r\n`,
   'a chunk extension without a name': `${CHUNKED}2;\r\n{}\r\n0\r\n\r\n`,
-  'a semicolon behind a chunk extension': `${CHUNKED}2;a;\r\n{}\r\n0\r\n\r\n`,
+  'a semicolon after a chunk extension': `${CHUNKED}2;a;\r\n{}\r\n0\r\n\r\n`,
   'a chunk that is longer than it says': `${CHUNKED}2\r\n{}x\r\n0\r\n\r\n`,
   'an upgrade that nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
 };

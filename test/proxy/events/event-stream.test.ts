@@ -153,8 +153,8 @@ test('a stream that announces its end gets no second end', async (t) => {
     'a done event with a long context id': done({ context_id: 'c'.repeat(3000) }),
     'a done event over lines': 'data: {"type":"done",\ndata: "done":true}\n\n',
     'a done event, then a comment': `${done()}: bye\n\n`,
-    'a done event behind many others': chunk(Buffer.alloc(100)).repeat(20) + done(),
-    'a done event behind the word error': `data: {"type":"timestamps","words":["error"]}\n\n${done({ context_id: 'c'.repeat(3000) })}`,
+    'a done event after many others': chunk(Buffer.alloc(100)).repeat(20) + done(),
+    'a done event after the word error': `data: {"type":"timestamps","words":["error"]}\n\n${done({ context_id: 'c'.repeat(3000) })}`,
   };
   for (const [name, text] of Object.entries(ends)) {
     t.equal(through(stream(), whole(text)), text, name);
@@ -232,7 +232,7 @@ for (const name of readdirSync(FIXTURES).filter((file) => /^sse\.tts\.error\..*t
   });
 }
 
-test('for errors in every form upstream uses, what is known of them is kept', async (t) => {
+test('errors in every form that upstream uses keep all that is known of them', async (t) => {
   const cases: Readonly<Record<string, [sent: string, expected: object]>> = {
     structured: [
       `data: ${JSON.stringify({
@@ -285,7 +285,7 @@ test('for errors in every form upstream uses, what is known of them is kept', as
       'data: {"type":"error","status_code":"500","title":7,"message":null,"error":{}}\n\n',
       { status_code: 500, title: 'Upstream error' },
     ],
-    'with a code that is none': [
+    'with an invalid code': [
       'data: {"type":"error","status_code":400,"title":"T","message":"M","error_code":"a\\",\\"outcome\\":\\"ok"}\n\n',
       { status_code: 400, title: 'T', error_code: null },
     ],
@@ -301,7 +301,7 @@ test('for errors in every form upstream uses, what is known of them is kept', as
       'event: error\r\ndata: {"type":"error","status_code":400,"title":"T","message":"M"}\r\n\r\n',
       { status_code: 400, title: 'T' },
     ],
-    'behind audio, in one piece': [
+    'after audio, in one piece': [
       `${chunk(Buffer.alloc(3))}data: {"type":"error","status_code":400,"title":"T","message":"M"}\n\n`,
       { status_code: 400, title: 'T' },
     ],

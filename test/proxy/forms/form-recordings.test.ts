@@ -51,7 +51,7 @@ test('no part of a form is free', async (t) => {
   t.ok((await secondsOf(Buffer.concat([asField, END]))) > 100, 'a file that claims to be a field');
   t.ok(
     (await secondsOf(Buffer.concat([file(wav(1)), END, randomBytes(416 * KIB)]))) > 100,
-    'what comes behind the end',
+    'data that follows its end',
   );
 });
 

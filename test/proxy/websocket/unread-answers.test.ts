@@ -16,7 +16,7 @@ test('waiting answers are bounded by their bytes, and by their number if they ha
   t.ok(most(2) > 65_536 / 6, 'as many as the pings that one read may bring are allowed');
 });
 
-test('answers that were taken do not count', async (t) => {
+test('answers that were sent no longer count', async (t) => {
   const answers = new UnreadAnswers();
   const frame = Buffer.alloc(300 * 1024);
   t.equal(answers.add(frame, true), false);

@@ -118,7 +118,7 @@ for (const size of [1, 7, 10_000]) {
   });
 }
 
-test('control frames end here, wherever they stand, and incomplete text waits', async (t) => {
+test('control frames end here, wherever they occur, and incomplete text waits', async (t) => {
   const walk = walker();
   const [first, last] = [frameOf(2, 'a', { isFinal: false }), frameOf(0, 'b')];
   const text = frameOf(1, 'some text');
@@ -133,15 +133,15 @@ test('control frames end here, wherever they stand, and incomplete text waits', 
 test('valid frames pass, and nothing from a violation on', async (t) => {
   for (const [name, broken, code] of [
     ['no mask', frameOf(1, 'a', { isMasked: false }), 1002],
-    ['an opcode that is none', frameOf(3, 'a'), 1002],
-    ['a control opcode that is none', frameOf(11, 'a'), 1002],
+    ['an unknown opcode', frameOf(3, 'a'), 1002],
+    ['an unknown control opcode', frameOf(11, 'a'), 1002],
     ['a short length in two bytes', frameOf(1, 'a'.repeat(125), { lengthBytes: 2 }), 1002],
     ['a short length in eight bytes', frameOf(2, Buffer.alloc(65_535), { lengthBytes: 8 }), 1002],
     ['a length with the highest bit set', Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 2, 0, 0, 1, 2, 3, 4]), 1002],
     ['a control frame that is too long', frameOf(9, 'a'.repeat(126)), 1002],
-    ['text that is no UTF-8', frameOf(1, Buffer.from([0xff])), 1007],
+    ['text that is not UTF-8', frameOf(1, Buffer.from([0xff])), 1007],
     [
-      'text that is none when it is whole',
+      'text that is not UTF-8 as a whole',
       Buffer.concat([frameOf(1, Buffer.from([0xc3]), { isFinal: false }), frameOf(0, 'a')]),
       1007,
     ],

@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { LARGE_BYTES, type Loan } from '../../../../src/proxy/websocket/frames/large-buffers.ts';
 import { ReadBuffer, SMALL_BYTES } from '../../../../src/proxy/websocket/frames/read-buffer.ts';
 
-/** Reads as a socket does: into the room given last. Whoever ends a read asks for the room of the next one. */
+/** Reads as a socket does, into the room it was given last; ending a read asks for the room of the next one. */
 class Reader {
   readonly buffer = new ReadBuffer();
   #room = this.buffer.room;

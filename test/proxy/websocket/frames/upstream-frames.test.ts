@@ -163,8 +163,8 @@ test('valid frames pass, and nothing from a violation on', async (t) => {
   for (const [name, broken, code] of [
     ['a mask', frameOf(1, 'a'), 1002],
     ['a continuation of nothing', frame(0, 'a'), 1002],
-    ['text that is no UTF-8', frame(1, Buffer.from([0xff])), 1007],
-    ['text that is none when it is whole', Buffer.concat([frame(1, Buffer.from([0xc3]), false), frame(0, 'a')]), 1007],
+    ['text that is not UTF-8', frame(1, Buffer.from([0xff])), 1007],
+    ['text that is not UTF-8 as a whole', Buffer.concat([frame(1, Buffer.from([0xc3]), false), frame(0, 'a')]), 1007],
     ['too long a message', frameOf(2, '', { isMasked: false, length: 16 * 1024 * 1024 + 1 }), 1009],
   ] as const) {
     const walk = walker();
