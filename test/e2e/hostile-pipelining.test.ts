@@ -138,7 +138,7 @@ test('fewer requests with long heads may wait; a client with few at a time may s
   }
 });
 
-test('what a client sends beyond a hundred waiting requests is read and discarded, never parsed', async (t) => {
+test('what a client sends beyond a hundred waiting requests is read and discarded rather than parsed', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 1000;
   let made = 0;
