@@ -1,4 +1,4 @@
-// A secret of a test that is searched for afterwards, in everything the broker has put out.
+// A random secret for a test; afterwards, everything the broker has put out is searched for it.
 import { randomBytes } from 'node:crypto';
 
 export interface Canary {
@@ -7,7 +7,7 @@ export interface Canary {
   readonly value: string;
 }
 
-/** @param prefix what secrets of this kind begin with, so that the real code takes it for one */
+/** @param prefix what secrets of this kind start with, so that the real code accepts it as one */
 export function makeCanary(name: string, prefix = ''): Canary {
   return { name, value: prefix + randomBytes(32).toString('base64url') };
 }

@@ -1,4 +1,4 @@
-// Every byte that servers of this process write to their clients, on given ports. Also what Node or a library writes by itself.
+// Records every byte that servers of this process write to their clients on given ports, including what Node or a library writes itself.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 
@@ -6,9 +6,9 @@ import type { Socket } from 'node:net';
 const CHANNELS = ['net.server.socket', 'http.server.request.start'];
 
 /**
- * @param ports ports to listen in on; more may be put in later
- * @param record called with each write, in the clear where the connection is TLS
- * @returns stops it
+ * @param ports ports to listen in on; more may be added later
+ * @param record called with each write, unencrypted even if the connection is TLS
+ * @returns a function that stops the recording
  */
 export function captureAnswers(ports: ReadonlySet<number>, record: (bytes: Uint8Array) => void): () => void {
   const seen = new WeakSet<Socket>();
@@ -29,7 +29,7 @@ function tap(socket: Socket, record: (bytes: Uint8Array) => void): void {
     const original = socket[method].bind(socket) as (...args: unknown[]) => never;
     const tapped = (...args: unknown[]): never => {
       const [chunk, encoding] = args;
-      // Below TLS nothing passes here: the TLS socket writes through the handle.
+      // Encrypted bytes do not pass here: the TLS socket writes through the handle.
       if (typeof chunk === 'string') record(Buffer.from(chunk, textEncoding(encoding)));
       else if (chunk instanceof Uint8Array) record(chunk);
       return original(...args);

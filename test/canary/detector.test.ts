@@ -42,7 +42,7 @@ function hex4(char: string): string {
   return char.charCodeAt(0).toString(16).padStart(4, '0');
 }
 
-test('a secret is found however it is written', async (t) => {
+test('a secret is found however it is encoded', async (t) => {
   for (const secret of [canary, password]) {
     const detector = new Detector();
     detector.add(secret);
@@ -76,7 +76,7 @@ test('any twelve characters of a secret are found, in the clear and encoded', as
   }
 });
 
-test('any twelve characters of a secret are found wherever they stand, to the last byte', async (t) => {
+test('any twelve characters of a secret are found at any position, up to the last byte', async (t) => {
   const detector = new Detector();
   detector.add(canary);
   for (let at = 0; at + 12 <= canary.value.length; at += 1) {
@@ -87,7 +87,7 @@ test('any twelve characters of a secret are found wherever they stand, to the la
   }
 });
 
-test('what is no secret is not found', async (t) => {
+test('what is not a secret is not found', async (t) => {
   const detector = new Detector();
   detector.add(canary, 'sk_car_'.length);
   t.strictSame(detector.search(`sk_car_simulated sk_car_ ${canary.value.slice(0, 11)} ${noise(5000)}`), []);

@@ -1,46 +1,46 @@
 // Finds a secret in any output, whole or in part, plain or encoded.
 //
-// Rather than writing the secret in every possible way, the output is read in every possible way: as it is, percent-decoded,
-// JSON-unescaped, and each run of hex or base64 digits decoded at every alignment. One decoding may hide another, so two in a
-// row are tried. What is searched for is any part of twelve characters.
+// Rather than encode the secret in every possible way, the detector decodes the output in every possible way: as it is,
+// percent-decoded, JSON-unescaped, and with each run of hex or base64 digits decoded at every alignment. Encodings may be nested, so
+// two in a row are undone. Any twelve-character part of a secret counts.
 import type { Canary } from './canary.ts';
 
-/** How the output had to be read for the secret to show. */
+/** How the output had to be decoded for the secret to show. */
 export type Form = 'raw' | 'percent' | 'json' | 'hex' | 'base64';
 
 export interface Finding {
   readonly canary: string;
-  /** Outermost first; empty = in the clear. */
+  /** Outermost first; empty if in the clear. */
   readonly forms: readonly Form[];
-  /** What stands before it. Not the secret: findings are printed. */
+  /** The text before it, never the secret itself: findings are printed. */
   readonly before: string;
 }
 
-/** Random parts of this length do not occur by chance, and what is shorter opens nothing. */
+/** Random parts of this length do not match by chance, and shorter parts are of no use to an attacker. */
 const WINDOW = 12;
-/** Wherever a window lies, this many of its bytes begin at a multiple of the stride. So a look at those few finds where it may be. */
+/** Every window contains this many bytes that start at a multiple of STRIDE, so probing only those places finds every candidate. */
 const PROBE = 4;
 const STRIDE = WINDOW - PROBE + 1;
 const SIGNED_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
 export class Detector {
   readonly #windows = new Map<string, string>();
-  /** By `hashOf`: 1 where some window has such bytes. */
+  /** Indexed by `hashOf`: 1 if bytes with that hash occur in some window. */
   readonly #probes = new Uint8Array(65_536);
   readonly #known = new Set<string>();
   readonly #depth: number;
 
-  /** @param depth how many encodings of one another are undone */
+  /** @param depth how many nested encodings are undone */
   constructor(depth = 2) {
     this.#depth = depth;
   }
 
-  /** Its first characters count only together with random ones: prefixes such as `sk_car_` are no secret. */
+  /** The first `prefixLength` characters count only together with random ones: a prefix such as `sk_car_` is not secret. */
   add({ name, value }: Canary, prefixLength = 0): void {
     if (this.#known.has(value)) return;
     this.#known.add(value);
     const bytes = Buffer.from(value, 'utf8');
-    // The head of a signed token is the same for all, and much of its claims is public: its signature is what makes it good.
+    // All signed tokens share the same header, and many of their claims are public; only the signature makes a token usable.
     const start = SIGNED_TOKEN.test(value) ? value.lastIndexOf('.') : Math.max(0, prefixLength - WINDOW + 4);
     for (let at = start; at + WINDOW <= bytes.length; at += 1) {
       this.#windows.set(bytes.toString('latin1', at, at + WINDOW), name);
@@ -89,7 +89,7 @@ export class Detector {
   }
 }
 
-/** Of the four bytes there; below 65,536. */
+/** Hash of the four bytes at that place; below 65,536. */
 function hashOf(bytes: Uint8Array, at: number): number {
   const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
   return Math.imul(a | (b << 8) | (c << 16) | (d << 24), 0x9e3779b1) >>> 16;
@@ -99,7 +99,7 @@ function percentDecoded(text: string): string {
   return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** Bytes again: `\u00e9` is the character whose UTF-8 the secret holds. */
+/** Returns bytes: `\u00e9` becomes the UTF-8 bytes of that character, as in the secret. */
 function jsonUnescaped(text: string): string {
   return text.replace(/\\(?:u([0-9a-f]{4})|(["\\/bfnrt]))/gi, (_, hex: string | undefined, char: string) => {
     if (hex !== undefined) return Buffer.from(String.fromCharCode(Number.parseInt(hex, 16)), 'utf8').toString('latin1');

@@ -1,4 +1,4 @@
-// Run by output-watch.test.ts: a test that leaks its app key on purpose, to the output that its argument names.
+// Run by output-watch.test.ts: a test that leaks its app key on purpose, to the output named by its argument.
 import { test } from 'tap';
 import { request } from 'undici';
 import { startRunningBroker } from '../e2e/running-broker.ts';

@@ -1,4 +1,4 @@
-// Positive controls of the harness itself: what leaks through any channel of a running broker is seen, and fails its test.
+// Positive controls for the harness itself: a leak through any channel of a running broker is seen and fails its test.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
@@ -8,7 +8,7 @@ import { startRunningBroker } from '../e2e/running-broker.ts';
 import { makeCanary } from './canary.ts';
 import { OutputWatch } from './output-watch.ts';
 
-test('a secret is reported with its source, its form and what stood before it', async (t) => {
+test('a secret is reported with its source, its form and the text before it', async (t) => {
   const watch = new OutputWatch();
   const secret = makeCanary('app key');
   watch.add(secret);
@@ -20,7 +20,7 @@ test('a secret is reported with its source, its form and what stood before it', 
   t.throws(() => watch.assertClean(), /app key in log \(hex\)/);
 });
 
-test('a secret that is cut in two by writes is found all the same', async (t) => {
+test('a secret split across two writes is still found', async (t) => {
   const watch = new OutputWatch();
   const secret = makeCanary('app key');
   watch.add(secret);
@@ -29,7 +29,7 @@ test('a secret that is cut in two by writes is found all the same', async (t) =>
   t.equal(watch.leaks().length, 1);
 });
 
-test('a minted token may stand in the answer that hands it out, and nowhere else', async (t) => {
+test('a minted token may appear in the answer that hands it out, and nowhere else', async (t) => {
   const watch = new OutputWatch();
   const { value: token } = makeCanary('token');
   const answer = `HTTP/1.1 200 OK\r\n\r\n{"token":"${token}","expires_in":60}`;
@@ -42,7 +42,7 @@ test('a minted token may stand in the answer that hands it out, and nowhere else
   t.match(twice.leaks(), [{ canary: 'minted token', source: 'answers' }]);
 });
 
-test('the answers of both listeners are recorded, those of Node and of the parser too', async (t) => {
+test('the answers of both listeners are recorded, including those of Node and of the parser', async (t) => {
   for (const tls of [false, true]) {
     const { broker, watch, certificate } = await startRunningBroker(t, { tls });
     t.equal(watch.sizes()['answers'], undefined);

@@ -14,12 +14,12 @@ export class OutputWatch {
   readonly #detector: Detector;
   readonly #outputs = new Map<string, Buffer[]>();
 
-  /** @param depth how many encodings of one another are undone; 2 is slow over megabytes */
+  /** @param depth how many nested encodings are undone; 2 is slow over megabytes */
   constructor(depth: 1 | 2 = 2) {
     this.#detector = new Detector(depth);
   }
 
-  /** @param prefixLength characters at the front that are no secret, such as those of `sk_car_` */
+  /** @param prefixLength leading characters that are not secret, such as those of `sk_car_` */
   add(canary: Canary, prefixLength = 0): void {
     this.#detector.add(canary, prefixLength);
   }
@@ -31,7 +31,7 @@ export class OutputWatch {
     else earlier.push(bytes);
   }
 
-  /** Bytes that went to a client. Tokens that it was given become secrets, which may stand there and nowhere else. */
+  /** Bytes sent to a client. The tokens it was given become secrets, which may appear there and nowhere else. */
   recordAnswer(source: string, output: string | Uint8Array): void {
     const text = Buffer.from(output as Uint8Array).toString('latin1');
     const without = text.replace(TOKEN_FIELD, (_, before: string, token: string, after: string) => {
@@ -41,12 +41,12 @@ export class OutputWatch {
     this.record(source, Buffer.from(without, 'latin1'));
   }
 
-  /** Sources and how much they put out, so that a test can tell a silent source from a clean one. */
+  /** How much each source put out, so that a test can tell a silent source from a clean one. */
   sizes(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#outputs].map(([source, parts]) => [source, Buffer.concat(parts).length]));
   }
 
-  /** At most one for each secret and source, in the plainest form it was found in. */
+  /** At most one leak for each secret and source, in the plainest form found. */
   leaks(): readonly Leak[] {
     return [...this.#outputs].flatMap(([source, parts]) => {
       const plainest = new Map<string, Leak>();

@@ -1,4 +1,4 @@
-// Every secret the minting service can have, and every output it has, searched for them.
+// Searches every output of the minting service for every secret it can have.
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import { OutputWatch } from './output-watch.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-test('a service with every kind of secret tells none of them to anybody', async (t) => {
+test('a service with every kind of secret reveals none of them', async (t) => {
   const issuer = await startIssuerServer();
   t.teardown(() => issuer.close());
   const key = createSigningKey();
@@ -170,7 +170,7 @@ test('the commands that print settings print no secret', async (t) => {
   t.strictSame(watch.leaks(), []);
 });
 
-test('the package holds no secret of the machine that packed it, and nothing but what it runs with', async (t) => {
+test('the package holds no secret of the machine that packed it, and only the files it needs', async (t) => {
   const watch = new OutputWatch(1); // five megabytes
   const inEnvironment = makeCanary('upstream key of the environment', 'sk_car_');
   const inFile = makeCanary('upstream key of a file', 'sk_car_');
@@ -190,7 +190,7 @@ test('the package holds no secret of the machine that packed it, and nothing but
   ])
     await cp(join(ROOT, entry), join(copy, entry), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  // As operators keep them beside a checkout.
+  // Secret files as operators keep them beside a checkout.
   await mkdir(join(copy, 'secrets'));
   for (const file of ['.env', 'secrets/cartesia_api_key', 'docs/.env', 'src/.env'])
     await writeFile(join(copy, file), `CARTESIA_API_KEY=${inFile.value}\n`);

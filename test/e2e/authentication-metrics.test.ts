@@ -1,11 +1,11 @@
-// Refused credentials, as GET /metrics and the log tell them.
+// Refused credentials in GET /metrics and in the log.
 import { randomBytes } from 'node:crypto';
 import { test } from 'tap';
 import { refused } from '../simulator/sockets/socket-client.ts';
 import { SPEECH, send, startCarrying } from './carried-broker.ts';
 import { metricsOf, until } from './limits-answers.ts';
 
-test('a refused credential is counted on every route, by a word', async (t) => {
+test('a refused credential is counted on every route, with its reason', async (t) => {
   const { broker, simulator, token, logs } = await startCarrying(t);
   const elsewhere = await startCarrying(t, { env: { TOKEN_SIGNING_SECRET: randomBytes(32).toString('hex') } });
   const upgrade = { ...simulator, url: broker.url };
@@ -24,7 +24,7 @@ test('a refused credential is counted on every route, by a word', async (t) => {
   ]);
 });
 
-test('an exceeded rate is no refused credential', async (t) => {
+test('an exceeded rate is not a refused credential', async (t) => {
   const { broker, logs } = await startCarrying(t, { env: { MINT_RATE_PER_IP: '1/hour' } });
   t.equal((await send(`${broker.url}/access-token`, { credential: 'nobody', json: {} })).status, 429);
   await until(() => logs.some(({ reason }) => reason === 'rate_of_address'));

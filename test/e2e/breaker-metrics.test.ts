@@ -1,11 +1,11 @@
-// The way to Cartesia, as GET /metrics and /livez tell it.
+// The circuit breaker towards Cartesia, in GET /metrics and /livez.
 import { test } from 'tap';
 import { FAILURES_TO_OPEN } from '../../src/upstream/circuit-breaker.ts';
 import { send } from './carried-broker.ts';
 import { metricsOf, until } from './limits-answers.ts';
 import { startRunningBroker } from './running-broker.ts';
 
-test('the breaker is told half open once it would try again, though nobody has asked since', async (t) => {
+test('the breaker reads as half open once it would try again, even if nobody has called since', async (t) => {
   const { broker, simulator, appKey } = await startRunningBroker(t, { env: { MINT_RATE: 'off' } });
   const state = async (): Promise<readonly unknown[]> => {
     const { upstream } = JSON.parse((await send(`${broker.managementUrl}/livez`)).body.toString());

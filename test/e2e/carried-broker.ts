@@ -1,4 +1,4 @@
-// A broker that carries Cartesia's paths, and what is sent through it.
+// Starts a broker that carries Cartesia's paths, and sends requests through it.
 import { randomBytes } from 'node:crypto';
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { request as requestTls, Agent as TlsAgent } from 'node:https';
@@ -17,7 +17,7 @@ export const SPEECH = {
 } as const;
 
 export interface CarryingBroker extends RunningBroker {
-  /** A proxied access token of `kiosk` for everything that it may have. */
+  /** A proxied access token of `kiosk` with every grant that it may have. */
   readonly token: string;
 }
 
@@ -29,11 +29,11 @@ export interface CarryingOptions extends Omit<RunningBrokerOptions, 'file'> {
   readonly client?: Readonly<Record<string, unknown>>;
   /** More of the configuration file. */
   readonly file?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** Default: that of the configuration. */
+  /** By default the one in the configuration. */
   readonly transport?: Transport;
 }
 
-/** As `startRunningBroker`, with a client app in proxied delivery that may speak, listen and read. */
+/** Like `startRunningBroker`, with a client app in proxied delivery that may speak, listen and read. */
 export async function startCarrying(t: Test, options: CarryingOptions = {}): Promise<CarryingBroker> {
   const { env = {}, client = {}, file = {}, transport, ...more } = options;
   const secret = randomBytes(32).toString('base64url');
@@ -71,7 +71,7 @@ export async function mintProxied(url: string, appKey: string): Promise<string> 
 }
 
 export interface SendOptions {
-  /** As a bearer. */
+  /** Sent as a bearer token. */
   readonly credential?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
@@ -82,26 +82,26 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A whole answer, and whether it was whole. */
+/** A response, and whether it is complete. */
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly body: Buffer;
-  /** `false`: the body broke off. */
+  /** `false` if the body broke off. */
   readonly isComplete: boolean;
   /** Milliseconds from the request to the end. */
   readonly ms: number;
 }
 
-/** One request on a connection of its own unless an agent is given. @throws when there is no answer at all */
+/** Sends one request, on a connection of its own unless an agent is given. @throws if there is no response at all */
 export async function send(url: string, options: SendOptions = {}): Promise<Answer> {
   const start = performance.now();
   const response = await open(url, options);
   const chunks: Buffer[] = [];
   await new Promise<void>((resolve) => {
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('error', () => {}); // `complete` tells
+    response.on('error', () => {}); // `complete` reports it
     response.on('close', resolve);
   });
   return {
@@ -114,7 +114,7 @@ export async function send(url: string, options: SendOptions = {}): Promise<Answ
   };
 }
 
-/** As far as its head; the caller reads or destroys it. */
+/** Resolves with the response head; the caller reads or destroys the body. */
 export function open(url: string, options: SendOptions = {}): Promise<IncomingMessage> {
   const isTls = url.startsWith('https:');
   const {
@@ -148,7 +148,7 @@ export function open(url: string, options: SendOptions = {}): Promise<IncomingMe
 /** The broker's certificate is made for the test. */
 const TRUSTING = { rejectUnauthorized: false };
 
-/** A recording: what the simulator says, as a WAV. */
+/** A recording: speech of the simulator as a WAV file. */
 export async function spokenWav({ url, apiKey }: Pick<CarryingBroker['simulator'], 'url' | 'apiKey'>): Promise<Buffer> {
   const json = { ...SPEECH, output_format: { ...SPEECH.output_format, container: 'wav' } };
   return (await send(`${url}/tts/bytes`, { credential: apiKey, json })).body;
@@ -167,7 +167,7 @@ export function recordingForm(wav: Uint8Array, fields: Readonly<Record<string, s
   };
 }
 
-/** What the metrics say was used, by unit. */
+/** Usage according to the metrics, by unit. */
 export async function usageOf(running: RunningBroker, endpoint: string): Promise<Record<string, number>> {
   const { values } = await running.broker.metrics.usage.get();
   return Object.fromEntries(
@@ -176,7 +176,7 @@ export async function usageOf(running: RunningBroker, endpoint: string): Promise
 }
 
 /**
- * Everything that was carried is over: no forwarding is open, and upstream has at most the connections that are kept for the next request.
+ * Waits until everything carried is over: no forwarding is open, and upstream has no more connections than are kept for the next request.
  * @throws after two seconds
  */
 export async function untilQuiet(running: RunningBroker, keptConnections: number): Promise<void> {
@@ -190,7 +190,7 @@ export async function untilQuiet(running: RunningBroker, keptConnections: number
   }
 }
 
-/** The log line of the newest request to a route. It comes when the connection of an answer that was cut has closed. */
+/** The log line of the newest request to a route; for a response that was cut, it comes once its connection has closed. */
 export async function lineOf(running: RunningBroker, route: string): Promise<Record<string, unknown>> {
   const deadline = performance.now() + 2000;
   for (;;) {

@@ -1,4 +1,4 @@
-// Clients that leave, that read slowly and that send badly, while a request is carried.
+// Clients that leave, read slowly or send badly while a request is carried.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,7 @@ import {
   usageOf,
 } from './carried-broker.ts';
 
-/** A request as bytes; `cut` of 1 is all of it. */
+/** A whole request as bytes. */
 function bytesOf(running: CarryingBroker, path: string, body: string | Buffer, type = 'application/json'): Buffer {
   const head = [
     `POST ${path} HTTP/1.1`,
@@ -37,7 +37,7 @@ async function connected(t: Test, running: CarryingBroker): Promise<Socket> {
   return socket;
 }
 
-/** The newest request that upstream has of a path, once it has so many bytes of it and has sent so many. */
+/** The newest open request for a path at upstream, once it has received and sent this many bytes. */
 function arrived(running: CarryingBroker, path: string, bytesIn = 1, bytesOut = 0) {
   const find = () => running.simulator.journal.entries({ path }).at(-1);
   return until(() => {
@@ -46,18 +46,18 @@ function arrived(running: CarryingBroker, path: string, bytesIn = 1, bytesOut = 
   }, `request for ${path}`);
 }
 
-/** The shortest of three: what a loaded machine adds is not ours. @param leave resolves with the milliseconds until upstream knew */
+/** The shortest of three runs: delays of a loaded machine are not ours. @param leave resolves with the milliseconds until upstream knew */
 async function atBest(leave: () => Promise<number>): Promise<number> {
   const times = [await leave(), await leave(), await leave()];
   return Math.min(...times);
 }
 
-/** The same for every transport. */
+/** The same tests for every transport. */
 export function testClients(transport: Transport): void {
   test('a client that leaves in any phase: upstream is told within 100 ms, and nothing is left', async (t) => {
     const phases = {
       'while Cartesia thinks': { settings: { latency: { firstByteMs: 60_000 } }, bodyBytes: 0 },
-      'behind the first piece': { settings: { latency: { perChunkMs: 60_000 } }, bodyBytes: 1 },
+      'after the first piece': { settings: { latency: { perChunkMs: 60_000 } }, bodyBytes: 1 },
       'inside the body': { settings: { latency: { perChunkMs: 20 } }, bodyBytes: 40_000 },
     } as const;
     for (const path of ['/tts/bytes', '/tts/sse']) {
@@ -111,7 +111,7 @@ export function testClients(transport: Transport): void {
       });
       t.ok(ms < 100, `${ms} ms`);
     });
-    await t.test('before its body is whole: Cartesia is never asked', async (t) => {
+    await t.test('before its body is complete: Cartesia is never asked', async (t) => {
       const running = await startCarrying(t, { transport });
       const whole = bytesOf(running, '/tts/bytes', JSON.stringify(SPEECH));
       for (const length of [10, 100, whole.length - 1]) {
@@ -125,7 +125,7 @@ export function testClients(transport: Transport): void {
     });
   });
 
-  test('1,000 clients that leave at 1,000 moments: no socket, no forwarding and no slot is left', async (t) => {
+  test('1,000 clients that leave at 1,000 moments leave no socket, no forwarding and no slot behind', async (t) => {
     const running = await startCarrying(t, {
       transport,
       simulator: { plan: 'scale', settings: { latency: { firstByteMs: 3, perChunkMs: 3 }, limits: { tts: 1000 } } },
@@ -151,7 +151,7 @@ export function testClients(transport: Transport): void {
           socket.on('close', () => {
             isOver = true;
           });
-          // A fifth leaves inside its request, a fifth soon after it, the others at some byte of the answer.
+          // A fifth leave within their request, a fifth soon after it, the others at some byte of the response.
           const kind = client % 5;
           socket.write(kind === 0 ? bytes.subarray(0, Math.floor((bytes.length * client) / 50)) : bytes);
           if (kind < 2) await sleep(round);
@@ -161,14 +161,14 @@ export function testClients(transport: Transport): void {
         }),
       );
     }
-    // What completed in time left a connection for the next one; everything else is closed.
+    // Requests that completed in time left a connection for the next one; all other connections are closed.
     await untilQuiet(running, 50);
     t.equal(running.simulator.counters().tts.active, 0);
     const answer = await send(`${running.broker.url}/tts/bytes`, { credential: running.token, body: short });
     t.equal(answer.status, 200);
     t.ok(answer.isComplete);
     const entries = running.simulator.journal.entries().filter(({ path }) => path.startsWith('/tts'));
-    // The last answer may have reached its reader before Cartesia has closed its books on it.
+    // The last response may have reached its client before the simulator closes the journal entry.
     await until(() => entries.every(({ outcome }) => outcome !== 'open'), 'the last entry');
     t.ok(entries.length > 500, `${entries.length} requests reached Cartesia`);
     t.strictSame([...new Set(entries.map(({ outcome }) => outcome))].sort(), ['aborted', 'completed']);
@@ -176,8 +176,8 @@ export function testClients(transport: Transport): void {
     await untilQuiet(running, 0);
   });
 
-  test('a slow reader of a fast upstream: upstream is slowed down, not stored', async (t) => {
-    const transcript = 'The quick brown fox jumps over the lazy dog. '.repeat(100); // minutes: tens of megabytes
+  test('a slow reader of a fast upstream: upstream is slowed down, not buffered', async (t) => {
+    const transcript = 'The quick brown fox jumps over the lazy dog. '.repeat(100); // minutes of speech: tens of megabytes
     for (const path of ['/tts/bytes', '/tts/sse']) {
       await t.test(path, async (t) => {
         const running = await startCarrying(t, {
@@ -193,16 +193,16 @@ export function testClients(transport: Transport): void {
         socket.pause();
         socket.write(bytesOf(running, path, JSON.stringify(json)));
         const entry = await arrived(running, path, 1, 1);
-        // Until nothing moves any more: then only buffers hold what upstream has sent.
+        // Wait until nothing moves any more; then only buffers hold what upstream has sent.
         let taken = -1;
         while (taken !== entry.bytesOut) {
           taken = entry.bytesOut;
           await sleep(100);
         }
-        const kernel = 2 * 6 * 1024 * 1024; // the most that two connections of Linux' defaults may hold
+        const kernel = 2 * 6 * 1024 * 1024; // the most that two connections hold by default on Linux
         t.ok(taken < 1024 * 1024 + kernel, `${taken} bytes were taken from upstream`);
         t.equal(entry.outcome, 'open');
-        // And a reader that takes nothing at all is cut.
+        // A reader that takes nothing at all is cut in the end.
         await until(() => entry.outcome === 'aborted', 'cut');
         await untilQuiet(running, 0);
         t.match(await lineOf(running, path), { outcome: 'aborted', status: 499 });
@@ -210,12 +210,12 @@ export function testClients(transport: Transport): void {
     }
   });
 
-  test('a reader of 1 KB a second is slow and no more, although for longer than upstream may be silent nothing seems to move', async (t) => {
+  test('a reader of 1 KB a second is only slow, even if nothing seems to move for longer than upstream may be silent', async (t) => {
     for (const path of ['/tts/bytes', '/tts/sse']) {
       await t.test(path, async (t) => {
         const running = await startCarrying(t, {
           transport,
-          seams: { carrying: { deadlines: { idleMs: 800 }, lookMs: 20 } }, // more than a busy machine is away for
+          seams: { carrying: { deadlines: { idleMs: 800 }, lookMs: 20 } }, // longer than a busy machine may pause
         });
         const json = { ...SPEECH, transcript: SPEECH.transcript.repeat(150) }; // more than the buffers of two connections hold
         const response = await open(`${running.broker.url}${path}`, { credential: running.token, json });
@@ -234,7 +234,7 @@ export function testClients(transport: Transport): void {
     }
   });
 
-  test('a reader that is slow but reads gets everything', async (t) => {
+  test('a slow but steady reader gets everything', async (t) => {
     const running = await startCarrying(t, {
       transport,
       seams: { carrying: { deadlines: { idleMs: 1000 }, lookMs: 20 } },
@@ -253,7 +253,7 @@ export function testClients(transport: Transport): void {
     t.equal((await usageOf(running, '/tts/bytes'))['audio_bytes'], direct.body.length);
   });
 
-  test('what comes leaves when it comes: the head before the first piece, each piece before the next', async (t) => {
+  test('data leaves as it arrives: the head before the first piece, each piece before the next', async (t) => {
     const running = await startCarrying(t, { transport, simulator: { settings: { latency: { perChunkMs: 150 } } } });
     for (const path of ['/tts/bytes', '/tts/sse']) {
       const start = performance.now();
@@ -268,7 +268,7 @@ export function testClients(transport: Transport): void {
     }
   });
 
-  test('when the broker stops, what is still open is cut, and upstream is told', async (t) => {
+  test('when the broker stops, whatever is still open is cut, and upstream is told', async (t) => {
     const running = await startCarrying(t, {
       transport,
       simulator: { settings: { latency: { perChunkMs: 5000 } } },
@@ -276,7 +276,7 @@ export function testClients(transport: Transport): void {
     });
     const response = await open(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
     response.resume();
-    response.on('error', () => {}); // `complete` tells
+    response.on('error', () => {}); // `complete` reports it
     const ended = new Promise((resolve) => response.on('close', resolve));
     const start = performance.now();
     await running.broker.stop({ delayMs: 0 });

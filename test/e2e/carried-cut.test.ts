@@ -1,4 +1,4 @@
-// Carried requests that are ended before their time: by the drain deadline, by a kill, by a revocation.
+// Carried requests that are ended early: by the drain deadline, a kill or a revocation.
 import { randomBytes } from 'node:crypto';
 import { Agent, type IncomingMessage } from 'node:http';
 import { type Test, test } from 'tap';
@@ -17,13 +17,13 @@ async function setUp(t: Test): Promise<CarryingBroker> {
   return running;
 }
 
-/** An answer that has begun and goes on for a minute. */
+/** A response that has begun and would go on for minutes. */
 async function begin({ broker, simulator, token }: CarryingBroker, path: string): Promise<IncomingMessage> {
   simulator.configure({ latency: { perChunkMs: 60_000 } });
   return open(`${broker.url}${path}`, { credential: token, json: SPEECH });
 }
 
-/** What of it comes until its end, and whether it was whole. */
+/** The rest of a response, and whether it was complete. */
 async function restOf(answer: IncomingMessage): Promise<{ readonly text: string; readonly isComplete: boolean }> {
   let text = '';
   answer.setEncoding('utf8').on('data', (part: string) => {
@@ -45,7 +45,7 @@ function lastEvent(text: string): unknown {
 const lineOf = ({ logs }: CarryingBroker, path: string): Record<string, unknown> | undefined =>
   logs.find(({ route, msg }) => route === path && msg === 'request');
 
-test('at the drain deadline a stream is told, audio breaks off, and the log says why and how many', async (t) => {
+test('at the drain deadline a stream gets an error event, audio breaks off, and the log says why and how many', async (t) => {
   const running = await setUp(t);
   const stream = restOf(await begin(running, '/tts/sse'));
   const audio = restOf(await begin(running, '/tts/bytes'));
@@ -77,7 +77,7 @@ test('at the drain deadline a stream is told, audio breaks off, and the log says
   );
 });
 
-test('what is carried while the process drains asks its connection to end', async (t) => {
+test('an answer carried while the process drains asks to close its connection', async (t) => {
   const { broker, token } = await setUp(t);
   const agent = new Agent({ keepAlive: true });
   t.teardown(() => agent.destroy());
@@ -88,7 +88,7 @@ test('what is carried while the process drains asks its connection to end', asyn
   await stopped;
 });
 
-test('at the drain deadline whoever waits for a turn, or for a token, is told', async (t) => {
+test('at the drain deadline a request that waits for a turn or for a token is told', async (t) => {
   const running = await startCarrying(t, {
     env: { TTS_CONCURRENCY: '1' },
     file: { listen: { drain_delay: 0, drain_deadline: 1 }, limits: { queue: { wait: 30 } } },
@@ -115,7 +115,7 @@ test('at the drain deadline whoever waits for a turn, or for a token, is told', 
   );
 });
 
-test('what the operator ends or shuts out is told so', async (t) => {
+test('a request that the operator ends or revokes is told so', async (t) => {
   for (const how of ['kill', 'revoke'] as const) {
     const running = await setUp(t);
     const admin = (method: string, path: string, json?: unknown) =>

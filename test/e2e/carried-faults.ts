@@ -1,4 +1,4 @@
-// Cartesia at its worst while a request is carried: what the client gets, what is counted, and that nothing is left behind.
+// Faults of Cartesia while a request is carried: what the client gets, what is counted, and that nothing is left behind.
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { gzipSync } from 'node:zlib';
@@ -39,7 +39,7 @@ function ask(running: CarryingBroker, path: string): Promise<Answer> {
   return send(`${running.broker.url}${path}`, { credential: running.token, ...CALLS[path] });
 }
 
-/** The refusal, whole and in the one shape. */
+/** Checks that this is a complete refusal in the common shape. */
 function isRefusal(t: Test, answer: Answer, expected: { status: number; code: string | null; source?: string }): void {
   t.equal(answer.status, expected.status);
   t.ok(answer.isComplete);
@@ -62,7 +62,7 @@ const BROKEN: Readonly<Record<string, FaultAction>> = {
   garbage: { type: 'garbage', bytes: `${GARBAGE}\r\n\r\n` },
   'garbage on an open connection': { type: 'garbage', bytes: `${GARBAGE}\r\n\r\n`, keepOpen: true },
   'a bad status line': { type: 'garbage', bytes: `HTTP/1.1 2x0 ${GARBAGE}\r\nContent-Length: 0\r\n\r\n` },
-  'a protocol that is none': { type: 'garbage', bytes: `HTCPCP/1.0 200 OK\r\nX: ${GARBAGE}\r\n\r\n` },
+  'an unknown protocol': { type: 'garbage', bytes: `HTCPCP/1.0 200 OK\r\nX: ${GARBAGE}\r\n\r\n` },
   'two lengths': {
     type: 'garbage',
     bytes: `HTTP/1.1 200 OK\r\nX: ${GARBAGE}\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} `,
@@ -71,7 +71,7 @@ const BROKEN: Readonly<Record<string, FaultAction>> = {
     type: 'garbage',
     bytes: `HTTP/1.1 200 OK\r\nX: ${GARBAGE}\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
   },
-  'a length that is none': { type: 'garbage', bytes: `HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n{}` },
+  'an invalid length': { type: 'garbage', bytes: `HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n{}` },
   'bare LF': { type: 'garbage', bytes: `HTTP/1.1 200 OK\nX: ${GARBAGE}\nContent-Length: 2\n\n{}` },
   'a folded field': { type: 'garbage', bytes: `HTTP/1.1 200 OK\r\nX: a\r\n ${GARBAGE}\r\nContent-Length: 2\r\n\r\n{}` },
   'a head of 20 KB': { type: 'big_header', bytes: 20_000 },
@@ -81,13 +81,13 @@ const BROKEN: Readonly<Record<string, FaultAction>> = {
   },
 };
 
-/** The same for every transport. */
+/** The same tests for every transport. */
 export function testFaults(transport: Transport): void {
   const start = (t: Test, more: CarryingOptions = {}): Promise<CarryingBroker> =>
     startCarrying(t, { seams: { carrying: CLOCKS }, transport, ...more });
 
   for (const [path] of Object.entries(CALLS)) {
-    test(`${path}: broken before its answer begins: 502, and the connection is not used again`, async (t) => {
+    test(`${path}: broken before its answer begins: 502, and the connection is not reused`, async (t) => {
       const running = await start(t);
       const { simulator } = running;
       for (const [name, action] of Object.entries(BROKEN)) {
@@ -104,18 +104,18 @@ export function testFaults(transport: Transport): void {
           fault.remove();
           t.notOk(running.logText().includes(GARBAGE), 'what upstream sent is not in the log');
           t.match(await lineOf(running, path), { outcome: 'upstream_unavailable', status: 502 });
-          t.equal((await ask(running, path)).status, 200, 'well again');
+          t.equal((await ask(running, path)).status, 200, 'works again');
           await untilQuiet(running, 1);
         });
       }
       const { requests, ...used } = await usageOf(running, path);
       const good = Object.keys(BROKEN).length;
-      t.equal(requests, good, 'what Cartesia did not take is no request');
+      t.equal(requests, good, 'a request that Cartesia did not accept does not count');
       if (path.startsWith('/tts')) t.equal(used['characters'], good * SPEECH.transcript.length, 'only what was spoken');
     });
   }
 
-  test("a file's name that is not ASCII passes byte for byte, and the head with it", async (t) => {
+  test('a file name that is not ASCII passes byte for byte, and the rest of the head with it', async (t) => {
     const running = await start(t);
     const name = 'attachment; filename="\xe9\xff.wav"';
     const bytes = `HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: 4\r\nContent-Disposition: ${name}\r\n\r\nRIFF`;
@@ -131,7 +131,7 @@ export function testFaults(transport: Transport): void {
     t.match(answer.headers['x-request-id'], /./);
   });
 
-  test('an error that comes compressed is told by its status', async (t) => {
+  test('a compressed error is reported by its status', async (t) => {
     const running = await start(t);
     const bytes = gzipSync('Busy: try later').toString('latin1');
     const head = `HTTP/1.1 503 X\r\nContent-Encoding: gzip\r\nContent-Length: ${bytes.length}\r\n\r\n`;
@@ -141,7 +141,7 @@ export function testFaults(transport: Transport): void {
     t.match(JSON.parse(body.toString()), { title: /^[ -~]+$/, message: /^[ -~]+$/, source: 'upstream' });
   });
 
-  test('down: 502 within 100 ms', async (t) => {
+  test('Cartesia is down: 502 within 100 ms', async (t) => {
     const running = await start(t);
     t.equal((await ask(running, '/tts/bytes')).status, 200);
     await running.simulator.close();
@@ -155,7 +155,7 @@ export function testFaults(transport: Transport): void {
     await untilQuiet(running, 0);
   });
 
-  test('silent, or a head in drips: 504 at the deadline for the head', async (t) => {
+  test('silence, or a head in drips: 504 at the deadline for the head', async (t) => {
     const slow: Readonly<Record<string, FaultAction>> = {
       'accepts, silent': { type: 'hang', at: 'accept' },
       'reads, silent': { type: 'hang', at: 'request' },
@@ -178,7 +178,7 @@ export function testFaults(transport: Transport): void {
     }
   });
 
-  test('a body that drips or stops is cut, by the total deadline or the one between two pieces', async (t) => {
+  test('a body that drips or stops is cut, at the total deadline or the idle one', async (t) => {
     await t.test('in drips', async (t) => {
       const running = await start(t);
       running.simulator.faults.add({ match: {}, action: { type: 'drip', part: 'body', intervalMs: 50 } });
@@ -200,7 +200,7 @@ export function testFaults(transport: Transport): void {
     await t.test('an event stream stops', async (t) => {
       const running = await start(t, { simulator: { settings: { latency: { perChunkMs: 5000 } } } });
       const answer = await ask(running, '/tts/sse');
-      t.ok(answer.isComplete, 'it ends with a word');
+      t.ok(answer.isComplete, 'it ends with an event');
       t.match(eventsOf(answer).at(-1), {
         type: 'error',
         done: true,
@@ -216,10 +216,10 @@ export function testFaults(transport: Transport): void {
   test('broken inside the body: the client sees an aborted body, and what passed is counted', async (t) => {
     const AFTER = 40_000;
     const cuts: Readonly<Record<string, FaultAction>> = {
-      'RST behind the head': { type: 'reset', afterBodyBytes: 0 },
+      'RST after the head': { type: 'reset', afterBodyBytes: 0 },
       RST: { type: 'reset', afterBodyBytes: AFTER },
       'FIN, so that the last chunk is missing': { type: 'half_close', at: 'body', afterBodyBytes: AFTER },
-      'FIN behind the head': { type: 'half_close', at: 'body', afterBodyBytes: 0 },
+      'FIN after the head': { type: 'half_close', at: 'body', afterBodyBytes: 0 },
     };
     for (const [name, action] of Object.entries(cuts)) {
       await t.test(name, async (t) => {
@@ -230,7 +230,7 @@ export function testFaults(transport: Transport): void {
         t.notOk(answer.isComplete, 'never a clean end');
         const sent = 'afterBodyBytes' in action ? (action.afterBodyBytes ?? 0) : 0;
         t.ok(answer.body.length <= sent);
-        if (action.type === 'half_close') t.equal(answer.body.length, sent, 'everything that came was passed on');
+        if (action.type === 'half_close') t.equal(answer.body.length, sent, 'everything that arrived was passed on');
         await untilQuiet(running, 0);
         const used = await usageOf(running, '/tts/bytes');
         t.equal(used['audio_bytes'] ?? 0, answer.body.length);
@@ -269,10 +269,10 @@ export function testFaults(transport: Transport): void {
     });
   });
 
-  test('an HTTP/1.0 client, for whom the end of the connection ends a body, sees a broken one as an error', async (t) => {
+  test('an HTTP/1.0 client, for whom a body ends with the connection, sees a broken body as an error', async (t) => {
     for (const [tls, code] of [
       [false, 'ECONNRESET'],
-      [true, 'ERR_SSL_BAD_RECORD_TYPE'], // an end without a close alert is an end to Node and to nginx
+      [true, 'ERR_SSL_BAD_RECORD_TYPE'], // Node and nginx take an end without a close alert for a clean end
     ] as const) {
       const running = await start(t, { tls });
       running.simulator.faults.add({
@@ -296,7 +296,7 @@ export function testFaults(transport: Transport): void {
     }
   });
 
-  test('an event stream that only stops ends with an error event, and then cleanly', async (t) => {
+  test('an event stream that just stops ends with an error event, and then cleanly', async (t) => {
     for (const end of ['clean', 'fin', 'reset'] as const) {
       for (const [afterEvents, partial] of [
         [0, false],
@@ -369,7 +369,7 @@ export function testFaults(transport: Transport): void {
     }
   });
 
-  test('errors of Cartesia: status, code, words and id are kept, in one shape for every version', async (t) => {
+  test('errors of Cartesia keep their status, code, text and id, in one shape for every version', async (t) => {
     const running = await start(t);
     const { simulator } = running;
     for (const version of ['2024-06-10', '2025-04-16', '2026-03-01', '2026-08-14']) {
@@ -403,7 +403,7 @@ export function testFaults(transport: Transport): void {
     await untilQuiet(running, 1);
   });
 
-  test('an error page without an end is not waited for', async (t) => {
+  test('a very long error page is not waited for', async (t) => {
     const running = await start(t);
     running.simulator.faults.add({
       match: {},
@@ -413,7 +413,7 @@ export function testFaults(transport: Transport): void {
     await untilQuiet(running, 0);
   });
 
-  test('429 of Cartesia: 429, its Retry-After kept and clamped, a bounded default without', async (t) => {
+  test('a 429 from Cartesia stays a 429, with a bounded Retry-After, or a default if it has none', async (t) => {
     const running = await start(t);
     for (const [retryAfter, expected] of [
       [7, '7'],
@@ -439,7 +439,7 @@ export function testFaults(transport: Transport): void {
     }
   });
 
-  test('our key is refused: 502 and an alarm, never 401, and the words stay here', async (t) => {
+  test('our key is refused: 502 and an alarm, never 401, and Cartesia’s text stays here', async (t) => {
     const running = await start(t);
     let alarms = 0;
     for (const status of [401, 403]) {
@@ -463,12 +463,12 @@ export function testFaults(transport: Transport): void {
     t.strictSame(running.watch.leaks(), []);
   });
 
-  test('an upstream that repeats our Authorization tells it to nobody', async (t) => {
+  test('an upstream that repeats our Authorization reveals it to nobody', async (t) => {
     const running = await start(t);
     const { simulator, watch } = running;
     for (const status of [200, 400, 404, 429, 500]) {
       for (const html of [false, true]) {
-        if (status === 200) continue; // the body of a good answer is audio or text that was asked for
+        if (status === 200) continue; // the body of a successful answer is the audio or text that was asked for
         const fault = simulator.faults.add({
           match: {},
           action: {
@@ -519,7 +519,7 @@ export function testFaults(transport: Transport): void {
     t.equal(other.counters().openConnections, 0);
   });
 
-  test('a certificate that is not to be trusted: 502, and the key was not sent', async (t) => {
+  test('an untrusted certificate: 502, and the key was not sent', async (t) => {
     const authority = await createAuthority();
     const trusted = t.testdir({ 'ca.pem': authority.cert });
     const hour = 3_600_000;
@@ -546,7 +546,7 @@ export function testFaults(transport: Transport): void {
           isRefusal(t, answer, { status, code: 'upstream_unavailable' });
           t.strictSame(running.simulator.journal.entries(), []);
         } else t.ok(running.simulator.journal.entries().every(({ secure }) => secure));
-        await untilQuiet(running, 1); // its side of a handshake that was given up stays half open
+        await untilQuiet(running, 1); // the simulator's side of an abandoned handshake stays half open
       });
     }
   });

@@ -1,4 +1,4 @@
-// What is carried and breaks off, as GET /metrics tells it.
+// Carried responses that break off, in GET /metrics.
 import { test } from 'tap';
 import { SPEECH, send, startCarrying } from './carried-broker.ts';
 import { metricsOf, until } from './limits-answers.ts';
@@ -21,7 +21,7 @@ test('an answer that breaks off is counted as such, and not as a slow mint', asy
   t.strictSame(of('broker_upstream_duration_seconds_count'), [], 'nothing was minted at Cartesia');
 });
 
-test('a stream that ends with an error of Cartesia is counted, under one word where the code is not of the catalogue', async (t) => {
+test('a stream that ends with an error of Cartesia is counted, as upstream_error if its code is not in the catalogue', async (t) => {
   const { broker, simulator, token, logs } = await startCarrying(t);
   const counted = async (): Promise<readonly unknown[]> =>
     [...(await metricsOf(broker.managementUrl))].filter(([name]) =>

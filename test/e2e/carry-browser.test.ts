@@ -1,4 +1,4 @@
-// A real Chromium, a page on another origin, the SDK as it is bundled for pages: the example of examples/browser, unchanged.
+// Runs the example in examples/browser, unchanged: a real Chromium, a page on another origin, the SDK bundled for pages.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Cartesia } from '@cartesia/cartesia-js';
@@ -32,7 +32,7 @@ interface App {
   /** A session token of a user. */
   readonly session: string;
   readonly page: Page;
-  /** What the page's console said. */
+  /** What the page's console printed. */
   readonly complaints: string[];
 }
 
@@ -50,7 +50,7 @@ async function startApp(t: Test, isListed: boolean): Promise<App> {
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-test('a page of another origin speaks, streams and listens through the broker, byte for byte as at Cartesia', async (t) => {
+test('a page on another origin speaks, streams and listens through the broker, byte for byte as at Cartesia', async (t) => {
   const { running, session, page } = await startApp(t, true);
   const { broker, simulator, logs } = running;
   const direct = new Cartesia({ apiKey: simulator.apiKey, baseURL: simulator.url });
@@ -98,17 +98,17 @@ test('a page of another origin speaks, streams and listens through the broker, b
     .map(({ method, route, status }) => `${method} ${route} ${status}`);
   for (const route of ['/access-token', '/tts/bytes', '/tts/sse', '/stt'])
     t.ok(lines.includes(`POST ${route} 200`), `${route} was answered`);
-  t.ok(logs.filter(({ method, status }) => method === 'OPTIONS' && status === 204).length >= 4, 'preflights were, too');
+  t.ok(logs.filter(({ method, status }) => method === 'OPTIONS' && status === 204).length >= 4, 'preflights as well');
   t.ok(
     simulator.journal
       .entries()
       .every(({ headers }) => headers['origin'] === undefined && headers['cookie'] === undefined),
-    'Cartesia learns nothing of the page',
+    'Cartesia learns nothing about the page',
   );
   await untilQuiet(running as CarryingBroker, 99);
 });
 
-test('a page sees why it was refused, and what the stream says when it breaks off', async (t) => {
+test('a page sees why it was refused, and what a stream says when it breaks off', async (t) => {
   const { running, session, page } = await startApp(t, true);
   const { broker, simulator } = running;
   const attempt = (sessionToken: string, how: 'speak' | 'events') =>
@@ -145,7 +145,7 @@ test('a page sees why it was refused, and what the stream says when it breaks of
   t.match(await attempt(session, 'speak'), { message: String });
 });
 
-test('a page of an origin that is not listed gets nothing, not even with a good session', async (t) => {
+test('a page on an unlisted origin gets nothing, not even with a valid session', async (t) => {
   const { running, session, page, complaints } = await startApp(t, false);
   const answer = await page.evaluate(
     async ({ url, session }) => {
@@ -155,7 +155,7 @@ test('a page of an origin that is not listed gets nothing, not even with a good 
         mint: () => voice.connect(url, session),
         carry: () =>
           fetch(`${url}/tts/bytes`, { method: 'POST', headers: { authorization: `Bearer ${session}` }, body: '{}' }),
-        // Without a preflight: it goes out, and must not be answered.
+        // Needs no preflight, so it is sent; the page must not get an answer.
         simple: () => fetch(`${url}/tts/bytes`, { method: 'POST', body: '{}' }),
       })) {
         tries[name] = await attempt().then(

@@ -1,5 +1,5 @@
 import tap from 'tap';
 import { testClients } from './carried-clients.ts';
 
-tap.setTimeout(300_000); // slow readers take their time: half a minute, on a machine that has nothing else to do
+tap.setTimeout(300_000); // slow readers take half a minute, even on an idle machine
 testClients('undici');

@@ -1,4 +1,4 @@
-// What passes between a client and Cartesia, and what does not: held against what Cartesia received.
+// What passes between a client and Cartesia and what does not, checked against what Cartesia received.
 import { createHash, randomBytes } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { makeCanary } from '../canary/canary.ts';
@@ -18,7 +18,7 @@ import { openRaw } from './raw-connection.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** The newest request that Cartesia has. */
+/** The newest request that Cartesia received. */
 function received(running: CarryingBroker) {
   const entry = running.simulator.journal.entries().at(-1);
   if (entry === undefined) throw new Error('Cartesia was not asked');
@@ -33,7 +33,7 @@ const namesOf = (rawHeaders: readonly string[]): string[] =>
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** What the client gets of an answer that is given as bytes. */
+/** What the client gets for a response given as bytes. */
 async function rawAnswer(t: Test, transport: Transport, head: readonly string[], body = 'RIFF') {
   const upstream = await startRawUpstream(({ socket }) => socket.write(`${head.join('\r\n')}\r\n\r\n${body}`));
   t.teardown(() => upstream.close());
@@ -45,7 +45,7 @@ async function rawAnswer(t: Test, transport: Transport, head: readonly string[],
 }
 
 for (const transport of ['undici', 'native'] as const) {
-  test(`${transport}: a client cannot choose the credential or the version, and tells Cartesia nothing of itself`, async (t) => {
+  test(`${transport}: a client cannot choose the credential or the version, and reveals nothing of itself to Cartesia`, async (t) => {
     const running = await startCarrying(t, { transport });
     const url = `${running.broker.url}/tts/bytes`;
     const answer = await send(url, {
@@ -111,7 +111,7 @@ for (const transport of ['undici', 'native'] as const) {
     running.simulator.journal.clear();
     for (const query of [`api_key=${running.token}`, `access_token=${running.token}`]) {
       const { status } = await send(`${running.broker.url}/voices?${query}`);
-      t.equal(status, 401, 'a credential in a URL is none');
+      t.equal(status, 401, 'a credential in a URL does not count');
     }
     for (const query of [
       `a=1;api_key=x`,
@@ -125,7 +125,7 @@ for (const transport of ['undici', 'native'] as const) {
     t.strictSame(running.simulator.journal.entries(), [], 'Cartesia was not asked');
   });
 
-  test(`${transport}: the version: of the query before the header, ours where there is none, always ours where it is pinned`, async (t) => {
+  test(`${transport}: the query's version precedes the header's; ours is the default, and always used if pinned`, async (t) => {
     const cases: readonly [query: string, header: string | null, fill: string | 400][] = [
       ['', null, '2026-03-01'],
       ['', '2025-04-16', '2025-04-16'],
@@ -155,7 +155,7 @@ for (const transport of ['undici', 'native'] as const) {
     }
   });
 
-  test(`${transport}: of Cartesia’s answer only what says what it is reaches the client`, async (t) => {
+  test(`${transport}: only headers that describe Cartesia’s answer reach the client`, async (t) => {
     const { answer } = await rawAnswer(t, transport, [
       'HTTP/1.1 200 OK',
       'Content-Type: audio/wav',
@@ -195,13 +195,13 @@ for (const transport of ['undici', 'native'] as const) {
     );
   });
 
-  test(`${transport}: what is read may be kept by its reader, and is asked for anew`, async (t) => {
+  test(`${transport}: a client may keep what it reads, but must revalidate it`, async (t) => {
     const { broker, token } = await startCarrying(t, { transport });
     const { status, headers } = await send(`${broker.url}/voices`, { credential: token });
     t.match({ status, headers }, { status: 200, headers: { 'cache-control': 'private, no-cache' } });
   });
 
-  test(`${transport}: an answer before the body, and one in bits, are one answer`, async (t) => {
+  test(`${transport}: informational answers, chunk extensions and trailers do not reach the client`, async (t) => {
     const informed = await rawAnswer(t, transport, [
       'HTTP/1.1 103 Early Hints',
       'Link: </x>',
@@ -263,7 +263,7 @@ for (const transport of ['undici', 'native'] as const) {
     }
   });
 
-  test(`${transport}: a form in chunks reaches Cartesia whole`, async (t) => {
+  test(`${transport}: a form sent in chunks reaches Cartesia complete`, async (t) => {
     const running = await startCarrying(t, { transport });
     const form = recordingForm(await spokenWav(running.simulator));
     const connection = await openRaw(t, running.broker.url);
@@ -286,7 +286,7 @@ for (const transport of ['undici', 'native'] as const) {
     t.equal(entry.headers['x-trailer'], undefined);
   });
 
-  test(`${transport}: LiveKit’s way of calling: the token in X-API-Key, JSON without a media type`, async (t) => {
+  test(`${transport}: LiveKit’s way of calling works: the token in X-API-Key, JSON without a media type`, async (t) => {
     const running = await startCarrying(t, { transport });
     const answer = await send(`${running.broker.url}/tts/bytes`, {
       body: JSON.stringify(SPEECH),
@@ -303,10 +303,10 @@ for (const transport of ['undici', 'native'] as const) {
       body: JSON.stringify(SPEECH),
       headers: { 'x-api-key': running.appKey },
     });
-    t.equal(differing.status, 400, 'two that differ');
+    t.equal(differing.status, 400, 'two credentials that differ');
   });
 
-  test(`${transport}: too large a body: 413 before Cartesia has it all, and the connection is free of it`, async (t) => {
+  test(`${transport}: a body that is too large gets 413, and Cartesia is never asked`, async (t) => {
     const running = await startCarrying(t, { transport });
     const url = running.broker.url;
     const long = JSON.stringify({ ...SPEECH, transcript: 'x'.repeat(300 * 1024) });
@@ -324,7 +324,7 @@ for (const transport of ['undici', 'native'] as const) {
     await untilQuiet(running, 0);
   });
 
-  test(`${transport}: a body that is not what the endpoint takes is refused here`, async (t) => {
+  test(`${transport}: a body that the endpoint does not take is refused here`, async (t) => {
     const running = await startCarrying(t, { transport });
     const url = running.broker.url;
     const cases: readonly [string, string, Record<string, string>, number][] = [
@@ -358,7 +358,7 @@ for (const transport of ['undici', 'native'] as const) {
   });
 }
 
-test('a refusal ends the connection only where it leaves a body unread', async (t) => {
+test('a refusal closes the connection only if it leaves a body unread', async (t) => {
   const { broker, token } = await startCarrying(t);
   const reading = (target: string, credential: string): string =>
     mintBytes({ method: 'GET', target, credential, framing: [], contentType: '', body: '' });

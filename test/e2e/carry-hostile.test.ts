@@ -1,4 +1,4 @@
-// Framing and targets that two readers could take in two ways, on the carried routes, over raw sockets.
+// Framing and targets that two parsers could read differently, on the carried routes, over raw sockets.
 import { type Test, test } from 'tap';
 import type { ProblemCode } from '../../src/errors/problems.ts';
 import { ENDPOINTS } from '../../src/upstream/endpoints.ts';
@@ -14,10 +14,10 @@ const CHUNKS = `${SIZE}\r\n${BODY}\r\n0\r\n\r\n`;
 const TARGET = '/tts/bytes';
 
 const speech = (parts: MintBytes): string => mintBytes({ target: TARGET, body: BODY, ...parts });
-/** A form as it stands on the wire, and the fields that say so. */
+/** A form as it is sent. */
 const FORM = ['--b', 'Content-Disposition: form-data; name="model"', '', 'ink-whisper', '--b--', ''].join('\r\n');
 
-/** One refusal, an end, and neither this request nor the next one at Cartesia. */
+/** Expects one refusal and the end of the connection; neither this request nor the next one may run at Cartesia. */
 async function isRefused(
   t: Test,
   { broker, simulator, token, logs }: CarryingBroker,
@@ -34,7 +34,7 @@ async function isRefused(
   t.equal(simulator.counters().creditsSpent, 0);
 }
 
-test('a message whose length is not clear is refused on a carried route, and the connection ends', async (t) => {
+test('a message whose length is unclear is refused on a carried route, and the connection ends', async (t) => {
   const running = await startCarrying(t);
   const credential = running.token;
   const smuggled = '0\r\n\r\nGET /voices HTTP/1.1\r\nHost: broker.test\r\n\r\n';
@@ -60,7 +60,7 @@ test('a message whose length is not clear is refused on a carried route, and the
     'Content-Length with a minus': lengths(` -${n}`),
     'Content-Length in hexadecimal': lengths(` 0x${SIZE}`),
     'Content-Length with an underscore': lengths(` 0_${n}`),
-    'Content-Length with a letter behind it': lengths(` ${n}x`),
+    'Content-Length with a letter after it': lengths(` ${n}x`),
     'Content-Length empty': lengths(' '),
     'Content-Length of 24 digits': lengths(` ${String(n).padStart(24, '0')}`),
     'Transfer-Encoding gzip, chunked': speech({
@@ -112,7 +112,7 @@ test('a message whose length is not clear is refused on a carried route, and the
   await untilQuiet(running, 0);
 });
 
-test('an upload whose framing breaks: refused, and what had begun at Cartesia is destroyed', async (t) => {
+test('an upload whose framing breaks is refused, and what had begun at Cartesia is aborted', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token: credential } = running;
   const head = (framing: string): string =>
@@ -127,7 +127,7 @@ test('an upload whose framing breaks: refused, and what had begun at Cartesia is
   const part = `--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n${piece}`;
   const begun = `${head('Transfer-Encoding: chunked')}${part.length.toString(16)}\r\n${part}\r\n`;
   for (const [name, rest] of Object.entries({
-    'a chunk size that is none': 'zz\r\nabc\r\n',
+    'an invalid chunk size': 'zz\r\nabc\r\n',
     'a chunk longer than it says': `1\r\n${piece}\r\n0\r\n\r\n`,
     'a chunk extension without end': `5;${'a'.repeat(20_000)}`,
     'a trailer with a length': '0\r\nContent-Length: 5\r\n\r\n',
@@ -145,7 +145,7 @@ test('an upload whose framing breaks: refused, and what had begun at Cartesia is
       t.ok((await connection.ended()) < 1000);
       t.equal(connection.rest(), '');
       await until(() => entry.outcome === 'aborted', 'abort');
-      t.equal(simulator.journal.entries().length, 1, 'nothing behind it ran');
+      t.equal(simulator.journal.entries().length, 1, 'nothing after it ran');
       await untilQuiet(running, 0);
       t.equal(simulator.counters().stt.active, 0);
     });
@@ -164,7 +164,7 @@ test('an upload whose framing breaks: refused, and what had begun at Cartesia is
   });
 });
 
-test('an upload that is refused while it comes is answered at once, and the connection ends behind the answer', async (t) => {
+test('an upload refused on the way is answered at once, and the connection ends after the answer', async (t) => {
   const running = await startCarrying(t, { client: { content: { models: ['ink-whisper'] } } });
   const { broker, simulator, token: credential } = running;
   const upload = (model: string): string =>
@@ -183,7 +183,7 @@ test('an upload that is refused while it comes is answered at once, and the conn
     const response = await connection.response();
     isProblem(t, response, 'content_not_allowed');
     t.equal(response.headers['connection'], 'close');
-    connection.send(piece); // it has not seen the answer yet
+    connection.send(piece); // the client has not seen the answer yet
     t.ok((await connection.ended()) < 1000);
     await untilQuiet(running, 0);
   });
@@ -197,9 +197,9 @@ test('an upload that is refused while it comes is answered at once, and the conn
     t.equal(response.headers['connection'], 'close');
     connection.send(piece);
     t.ok((await connection.ended()) < 1000);
-    await untilQuiet(running, 1); // the simulator reads nothing more of it, and so does not see it end
+    await untilQuiet(running, 1); // the simulator reads no more of it, and so does not see it end
   });
-  await t.test('for its length, which no field had said', async (t) => {
+  await t.test('for its length, which was not announced', async (t) => {
     const connection = await openRaw(t, broker.url);
     const long = 'x'.repeat(300_000);
     const body = `${long.length.toString(16)}\r\n${long}\r\n`;
@@ -213,11 +213,11 @@ test('an upload that is refused while it comes is answered at once, and the conn
   });
   t.ok(
     simulator.journal.entries().every(({ bytesIn }) => bytesIn < 30_000_000),
-    'Cartesia never had a whole form',
+    'Cartesia never received a whole form',
   );
 });
 
-test('a form with fewer bytes than it says, then another request: nothing is taken for anything else', async (t) => {
+test('a form shorter than announced takes the next request as part of its body, and nothing runs twice', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token: credential } = running;
   const connection = await openRaw(t, broker.url);
@@ -257,7 +257,7 @@ test('three requests in one segment, the second malformed: the first is answered
   );
 });
 
-test('a pipelined request waits for the audio before it', async (t) => {
+test('pipelined requests are all answered', async (t) => {
   const running = await startCarrying(t);
   const { broker, token: credential } = running;
   const connection = await openRaw(t, broker.url);
@@ -277,7 +277,7 @@ test('a pipelined request waits for the audio before it', async (t) => {
   t.equal(connection.rest(), '');
 });
 
-test('CONNECT, TRACE, OPTIONS *, upgrades and expectations on carried routes', async (t) => {
+test('on carried routes CONNECT, TRACE, OPTIONS * and bad expectations are refused, and upgrades ignored', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token: credential } = running;
   const answered = async (bytes: string): Promise<number> => {
@@ -360,7 +360,7 @@ test('an ambiguous or unknown target of any carried route is 400 or 404, with a 
       `${route}?${'a=b&'.repeat(1000)}`,
     ];
     for (const target of targets) {
-      // `/voices/` with an id behind it is a row of its own.
+      // Skips variants that differ from the route only in letter case.
       if (target.toLowerCase() === route || (path === '/voices/:id' && target === `${route.toUpperCase()}`)) continue;
       for (const credential of [token, null]) {
         const connection = await openRaw(t, broker.url);

@@ -1,4 +1,4 @@
-// Which of several API keys carried requests go up with.
+// Which of several API keys carried requests are sent with.
 import { test } from 'tap';
 import { acceptOf } from '../../src/proxy/websocket/opening/handshake.ts';
 import { makeCanary } from '../canary/canary.ts';
@@ -12,7 +12,7 @@ const REFUSED = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
 const speak = async ({ broker, token }: CarryingBroker): Promise<number> =>
   (await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status;
 
-/** What an upgrade is answered with. */
+/** The response that accepts an upgrade. */
 function accepted({ head }: RawRequest): string {
   const accept = acceptOf(/sec-websocket-key: (\S+)/i.exec(head)?.[1] ?? '');
   return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`;
@@ -29,7 +29,7 @@ for (const [name, begin, answerOf] of [
     accepted,
   ],
 ] as const) {
-  test(`a key that was refused counts again as soon as Cartesia takes it for a ${name}`, async (t) => {
+  test(`a refused key counts again as soon as Cartesia accepts it for a ${name}`, async (t) => {
     const [first, second] = [makeCanary('first key', 'sk_car_'), makeCanary('second key', 'sk_car_')];
     const upstream = await startRawUpstream(({ socket, number }) => {
       if (number > 1) socket.write(number === 3 ? REFUSED : SPOKEN);
@@ -47,7 +47,7 @@ for (const [name, begin, answerOf] of [
     const early = begin(running, t);
     await upstream.untilRequests(1);
     for (const status of [200, 502, 200, 200]) t.equal(await speak(running), status);
-    t.strictSame(keys(), ['first', 'second', 'first', 'second', 'second'], 'it is set aside');
+    t.strictSame(keys(), ['first', 'second', 'first', 'second', 'second'], 'the first is set aside');
     const [held] = upstream.requests;
     if (held !== undefined) held.socket.write(answerOf(held));
     t.equal(await early, 200, 'asked before, answered now');

@@ -1,4 +1,4 @@
-// What a client app may do with what is carried, and what nobody may do.
+// What a client app may do on the carried endpoints, and what nobody may do.
 import { randomBytes } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { ROUTES } from '../../src/simulator/http/routes.ts';
@@ -37,7 +37,7 @@ test('content: each client app is held to its models, voices, languages, formats
   const refused: readonly [string, object][] = [
     ['another model', { model_id: 'sonic-2' }],
     ['no model', { model_id: undefined }],
-    ['a model that is no text', { model_id: ['sonic-3'] }],
+    ['a model that is not text', { model_id: ['sonic-3'] }],
     ['another voice', { voice: { id: 'a0e99841-438c-4a64-b679-ae501e7d6091' } }],
     ['another voice, bare', { voice: 'a0e99841-438c-4a64-b679-ae501e7d6091' }],
     ['an embedding', { voice: { mode: 'embedding', embedding: [0.1], id: VOICE } }],
@@ -73,7 +73,7 @@ test('content: each client app is held to its models, voices, languages, formats
   await untilQuiet(running, 99);
   t.ok(
     simulator.journal.entries().every(({ path, outcome }) => !path.startsWith('/tts') && outcome !== 'completed'),
-    'nothing was generated, and no form was whole',
+    'nothing was generated, and no form was complete',
   );
   t.equal(simulator.counters().creditsSpent, 0);
   t.strictSame(await usageOf(running, '/tts/bytes'), {});
@@ -104,7 +104,7 @@ test('content: each client app is held to its models, voices, languages, formats
   t.match(JSON.parse(heard.body.toString()), { text: /quick brown fox/ });
 });
 
-test('grants: an endpoint is open to who has its grant, by policy and by token', async (t) => {
+test('grants: an endpoint needs its grant, in the policy and in the token', async (t) => {
   const cases = [
     [['tts'], { '/tts/bytes': 200, '/tts/sse': 200, '/stt': 403, '/audio/transcriptions': 403 }],
     [['stt'], { '/tts/bytes': 403, '/tts/sse': 403, '/stt': 400, '/audio/transcriptions': 400 }],
@@ -115,7 +115,7 @@ test('grants: an endpoint is open to who has its grant, by policy and by token',
     for (const credential of [running.token, running.appKey]) {
       running.simulator.journal.clear();
       for (const [path, status] of Object.entries(expected)) {
-        // A form without a recording is enough to see Cartesia's own refusal.
+        // A form without a recording is enough to get Cartesia's own refusal.
         const what = path.startsWith('/tts') ? { json: SPEECH } : recordingForm(Buffer.alloc(0), {});
         const answer = await send(`${running.broker.url}${path}`, { credential, ...what });
         t.equal(answer.status, status, `${grants}: ${path}`);
@@ -130,7 +130,7 @@ test('grants: an endpoint is open to who has its grant, by policy and by token',
   }
 });
 
-test('a token with one of two grants opens one of two doors', async (t) => {
+test('a token with one of two grants opens only the endpoints of that grant', async (t) => {
   const running = await startCarrying(t);
   const minted = await send(`${running.broker.url}/access-token`, {
     credential: running.appKey,
@@ -159,7 +159,7 @@ test('reads are for client apps that may read', async (t) => {
   }
 });
 
-test('without a credential, with a bad one, and with a token of another broker: 401, and Cartesia is not asked', async (t) => {
+test('without a credential, with a bad one, or with a token of another broker: 401, and Cartesia is not asked', async (t) => {
   const running = await startCarrying(t);
   const other = await startCarrying(t);
   running.simulator.journal.clear();
@@ -181,7 +181,7 @@ test('without a credential, with a bad one, and with a token of another broker: 
   t.strictSame(running.simulator.journal.entries(), []);
 });
 
-test('a token that has expired: 401, and it says so', async (t) => {
+test('an expired token gets a 401 that says so', async (t) => {
   let now = Date.now();
   const running = await startCarrying(t, { seams: { now: () => now } });
   now += 3_600_000;
@@ -195,7 +195,7 @@ test('a token that has expired: 401, and it says so', async (t) => {
   t.strictSame(running.simulator.journal.entries(), []);
 });
 
-/** What costs money or changes state by key alone, as far as its paths are published. */
+/** Cartesia's published endpoints that cost money or manage the account by key alone. */
 const MANAGEMENT: readonly string[] = [
   'POST /infill/bytes',
   'POST /voice-changer/bytes',
@@ -269,10 +269,10 @@ function rest(path: string, methods: readonly string[]): string[] {
   return methods.map((method) => `${method} ${path}`);
 }
 
-test('nobody reaches what manages the account: 404, and nothing of it arrives', async (t) => {
+test('nobody reaches the endpoints that manage the account: 404, and nothing arrives at Cartesia', async (t) => {
   const running = await startCarrying(t, { client: { grants: ['tts', 'stt', 'agent'] } });
   const carried = new Set(ENDPOINTS.map(({ method, path }) => `${method} ${path.replace(':id', '{id}')}`));
-  // Also everything that the simulator knows beyond what is carried: its table follows Cartesia's published one.
+  // Also every other route of the simulator, whose table follows the one that Cartesia publishes.
   const known = ROUTES.map(({ method, path }) => `${method} ${path}`)
     .filter((row) => !carried.has(row) && row !== 'GET /' && row !== 'POST /access-token')
     .map((row) => row.replace(/\{\w+\}/g, 'id'));
@@ -292,7 +292,7 @@ test('nobody reaches what manages the account: 404, and nothing of it arrives', 
   t.equal(running.simulator.counters().openConnections, 0);
 });
 
-test('an endpoint has its method and no other', async (t) => {
+test('an endpoint accepts its own method and no other', async (t) => {
   const running = await startCarrying(t);
   for (const { method, path } of ENDPOINTS) {
     for (const other of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((one) => one !== method)) {
@@ -301,14 +301,14 @@ test('an endpoint has its method and no other', async (t) => {
         credential: running.token,
         ...(other === 'GET' ? {} : { json: {} }),
       });
-      // `POST /voices` and the like are not there either.
+      // `POST /voices` and the like do not exist here either.
       isRefused(t, answer, 404, 'not_found', `${other} ${path}`);
     }
   }
   t.strictSame(running.simulator.journal.entries(), []);
 });
 
-test('an id is an id, and nothing else', async (t) => {
+test('an id with other characters than those of ids is refused', async (t) => {
   const running = await startCarrying(t);
   for (const id of ['a.b', 'a:b', 'a@b', '~', '!', "'", '(x)', '*', 'a,b', 'a=b', 'a+b', '$', 'x'.repeat(65), '-._']) {
     const answer = await send(`${running.broker.url}/voices/${id}`, { credential: running.token });
@@ -319,12 +319,12 @@ test('an id is an id, and nothing else', async (t) => {
   t.equal(
     (await send(`${running.broker.url}/voices/file_A-1`, { credential: running.token })).status,
     404,
-    'one that is none of theirs',
+    'an id unknown to Cartesia',
   );
   t.equal(running.simulator.journal.entries()[0]?.url, '/voices/file_A-1');
 });
 
-test('a stranger mints first: without a token nothing is carried for it, with one it is', async (t) => {
+test('an anonymous client mints first: without a token nothing is carried for it, with one it is', async (t) => {
   const { broker, simulator } = await startRunningBroker(t, {
     env: () => ({ TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url') }),
     file: () => ({ clients: { guests: { auth: { anonymous: true }, delivery: 'proxied' } } }),

@@ -1,4 +1,4 @@
-// What was used, in metrics and in the audit line, against what Cartesia itself has counted. And what it costs the broker to pass it on.
+// Usage in metrics and in the audit line, compared with what Cartesia itself counted, and the memory that carrying takes.
 import { test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
@@ -24,7 +24,7 @@ const TRANSCRIPTS = [
   `${' '.repeat(3)}x`,
 ];
 
-test('characters are what Cartesia charges, and bytes what it sent', async (t) => {
+test('characters are what Cartesia charges, and bytes are what it sent', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token } = running;
   for (const path of ['/tts/bytes', '/tts/sse']) {
@@ -64,7 +64,7 @@ test('characters are what Cartesia charges, and bytes what it sent', async (t) =
   await untilQuiet(running, 1);
 });
 
-test('seconds follow the format', async (t) => {
+test('audio seconds follow the output format', async (t) => {
   const running = await startCarrying(t);
   const { broker, token } = running;
   const seconds: number[] = [];
@@ -85,7 +85,7 @@ test('seconds follow the format', async (t) => {
   for (const one of seconds) t.ok(Math.abs(one - first) < 0.12, seconds.join());
 });
 
-test('a transcription is counted by the audio that Cartesia says it heard', async (t) => {
+test('a transcription counts by the audio that Cartesia says it heard', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token } = running;
   const wav = await spokenWav(simulator);
@@ -103,7 +103,7 @@ test('a transcription is counted by the audio that Cartesia says it heard', asyn
   });
 });
 
-test('a transcription whose answer does not tell how long it was counts by its recording', async (t) => {
+test('a transcription whose answer gives no duration counts by its recording', async (t) => {
   const running = await startCarrying(t);
   const { broker, simulator, token } = running;
   const wav = await spokenWav(simulator);
@@ -117,7 +117,7 @@ test('a transcription whose answer does not tell how long it was counts by its r
   t.ok(Math.abs(creditsSpent - seconds / 2) < 0.01, `${seconds} s, ${creditsSpent} credits`);
 });
 
-test('how a raw recording is coded is told once, and plainly', async (t) => {
+test('the encoding of a raw recording must be given once and unambiguously', async (t) => {
   const { broker, simulator, token } = await startCarrying(t);
   const form = recordingForm(Buffer.alloc(32_000), { model: 'ink-whisper' });
   const statusOf = async (query: string) =>
@@ -133,7 +133,7 @@ test('how a raw recording is coded is told once, and plainly', async (t) => {
   t.equal(simulator.journal.entries({ path: '/stt' }).length, length, 'Cartesia has seen none of them');
 });
 
-test('what Cartesia refuses is not counted, what it began is', async (t) => {
+test('what Cartesia refuses is not counted; what it began is', async (t) => {
   const running = await startCarrying(t, { simulator: { settings: { latency: { perChunkMs: 20 } } } });
   const { broker, simulator, token } = running;
   simulator.faults.add({ match: {}, times: 3, action: { type: 'answer', status: 429 } });
@@ -159,12 +159,12 @@ test('what Cartesia refuses is not counted, what it began is', async (t) => {
   t.equal(
     used['characters'],
     simulator.counters().creditsSpent,
-    'Cartesia charges for what the client did not wait for',
+    'Cartesia charges for speech that the client did not wait for',
   );
   t.ok((used['audio_bytes'] ?? 0) >= received && (used['audio_bytes'] ?? 0) < 100_000, `${used['audio_bytes']} bytes`);
 });
 
-test('200 slow streams, a tenth of them read by nobody: memory stays flat', async (t) => {
+test('200 slow streams, a tenth of them never read: memory stays flat', async (t) => {
   const STREAMS = 200;
   const simulator = await startSimulator({
     tlsPort: null,
@@ -173,7 +173,7 @@ test('200 slow streams, a tenth of them read by nobody: memory stays flat', asyn
   });
   t.teardown(() => simulator.close());
   const appKey = createAppKey();
-  // A process of its own: nothing else is in its memory.
+  // In a process of its own, so that nothing else is in its memory.
   const broker = measuredProcess(t, {
     env: {
       CARTESIA_API_KEY: simulator.apiKey,
@@ -194,7 +194,7 @@ test('200 slow streams, a tenth of them read by nobody: memory stays flat', asyn
   const responses = await Promise.all(
     Array.from({ length: STREAMS }, () => open(`${url}/tts/bytes`, { credential: appKey, json })),
   );
-  // Whenever 4 MiB more have passed. What is alive is judged, not what is resident: V8 grows its heap when it sees fit.
+  // A sample whenever 4 MiB more have arrived. Live bytes are judged, not resident ones: V8 grows its heap when it sees fit.
   const alive: number[] = [];
   let received = 0;
   let awaited = Promise.withResolvers<void>();
@@ -224,7 +224,7 @@ test('200 slow streams, a tenth of them read by nobody: memory stays flat', asyn
 
 const MIB = 1024 * 1024;
 
-/** Decoded audio of the `chunk` events. */
+/** Bytes of decoded audio in the `chunk` events. */
 function audioIn(body: Buffer): number {
   let bytes = 0;
   for (const event of body.toString().split('\n\n').slice(0, -1)) {

@@ -1,4 +1,4 @@
-// The official SDKs, given only what a proxied mint answers, get from the broker byte for byte what Cartesia itself would give them.
+// The official SDKs, given only the response to a proxied mint, get from the broker byte for byte what Cartesia itself would give them.
 import { createHash } from 'node:crypto';
 import { Cartesia } from '@cartesia/cartesia-js';
 import { Cartesia as Cartesia3 } from 'cartesia-js-3';
@@ -6,12 +6,12 @@ import { type Test, test } from 'tap';
 import type { AnswerFault } from '../../src/simulator/faults.ts';
 import { type CarryingBroker, SPEECH, startCarrying, untilQuiet, VOICE } from './carried-broker.ts';
 
-/** The two have the same resources; their types differ in details that nothing here uses. */
+/** Both have the same resources; their types differ in details not used here. */
 const SDKS = { '4.2': Cartesia, '3.5': Cartesia3 as unknown as typeof Cartesia };
 
 interface Both {
   readonly running: CarryingBroker;
-  /** With what the mint answered, and nothing else. */
+  /** Made from what the mint returned, and nothing else. */
   readonly carried: Cartesia;
   readonly direct: Cartesia;
 }
@@ -68,7 +68,7 @@ for (const [name, Sdk] of Object.entries(SDKS)) {
       );
     }
     const [ours, theirs] = running.simulator.journal.entries({ path: '/tts/bytes' });
-    t.equal(sha256(Buffer.from(ours?.body ?? '')), sha256(Buffer.from(theirs?.body ?? '')), 'the request is, too');
+    t.equal(sha256(Buffer.from(ours?.body ?? '')), sha256(Buffer.from(theirs?.body ?? '')), 'the request is too');
     t.equal(ours?.headers['cartesia-version'], theirs?.headers['cartesia-version'], "the SDK's own version");
     await untilQuiet(running, 99);
   });
@@ -84,7 +84,7 @@ for (const [name, Sdk] of Object.entries(SDKS)) {
         add_timestamps: true,
         add_phoneme_timestamps: true,
       });
-      // How long a step took is the only thing that two runs do not share.
+      // The time that a step took is the only thing in which two runs differ.
       for await (const event of stream) list.push({ ...event, ...('step_time' in event ? { step_time: 0 } : {}) });
       return list;
     };
@@ -117,7 +117,7 @@ for (const [name, Sdk] of Object.entries(SDKS)) {
     t.match(heard, { text: /quick brown fox/, duration: Number });
     t.ok((heard.words?.length ?? 0) > 5);
     const [ours, theirs] = running.simulator.journal.entries({ path: '/stt' });
-    t.equal(ours?.bytesIn, theirs?.bytesIn, 'as long a form');
+    t.equal(ours?.bytesIn, theirs?.bytesIn, 'a form of the same length');
     await untilQuiet(running, 99);
   });
 
@@ -137,7 +137,7 @@ for (const [name, Sdk] of Object.entries(SDKS)) {
     t.equal(ours?.url, '/voices?limit=2&q=a');
   });
 
-  test(`SDK ${name}: what it throws for each failure`, async (t) => {
+  test(`SDK ${name}: each failure throws the matching error class`, async (t) => {
     const { running, carried } = await bothWays(t, Sdk);
     const { simulator } = running;
     const cases: readonly [string, Omit<AnswerFault, 'type'>][] = [
@@ -191,7 +191,7 @@ for (const [name, Sdk] of Object.entries(SDKS)) {
     t.match(error, { status: 401, error: { error_code: 'unauthenticated' } });
   });
 
-  test(`SDK ${name}: it tries again what may succeed, and only that`, async (t) => {
+  test(`SDK ${name}: it retries what may succeed, and only that`, async (t) => {
     const { running, carried } = await bothWays(t, Sdk);
     const patient = carried.withOptions({ maxRetries: 2 });
     const { simulator } = running;
@@ -229,7 +229,7 @@ for (const [name, Sdk] of Object.entries(SDKS)) {
       for await (const event of await carried.tts.generateSSE({ ...SPEECH, output_format: RAW, voice: { id: VOICE } }))
         events.push(event);
     };
-    // One generation of the SDK yields the event, another may throw it.
+    // One version of the SDK yields the event, the other may throw it.
     await read().catch((error: unknown) => events.push({ type: 'error', ...(error as object) }));
     t.match(events.at(-1), { type: 'error' });
     t.notOk(events.some(({ type }) => type === 'done'));

@@ -1,11 +1,11 @@
-// A real Chromium for a test, ended with it.
+// Starts a real Chromium for a test, and closes it with the test.
 import { execFileSync } from 'node:child_process';
 import { type Browser, chromium } from 'playwright-core';
 import type { Test } from 'tap';
 
 const FIND = 'command -v chromium || command -v chromium-browser || command -v google-chrome';
 
-/** It talks to nobody by itself. */
+/** The browser makes no requests of its own. */
 export async function startChromium(t: Test): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: execFileSync('sh', ['-c', FIND]).toString().trim(),

@@ -8,7 +8,7 @@ import { startChromium } from './chromium.ts';
 import { type PageBroker, startPageBroker } from './page-broker.ts';
 import { startPageServer } from './page-server.ts';
 
-/** What the page has beside the usual. */
+/** What the page has besides the usual globals. */
 interface InPage {
   readonly helper: typeof import('../../src/client/index.ts');
   tokens: TokenSource;
@@ -40,7 +40,7 @@ async function startApp(t: Test, client: object = {}, isListed = true): Promise<
   return { ...running, page: await openTab(), openTab };
 }
 
-/** Puts a source into the page. */
+/** Creates a token source in the page. */
 async function begin(page: Page, brokerUrl: string, credential: string): Promise<void> {
   await page.evaluate(
     ([brokerUrl = '', credential = '']) => {
@@ -51,7 +51,7 @@ async function begin(page: Page, brokerUrl: string, credential: string): Promise
   );
 }
 
-/** A token of it, or the failure. */
+/** A token from that source, or the failure. */
 function ask(
   page: Page,
 ): Promise<{ readonly token?: string; readonly status?: number; readonly [field: string]: unknown }> {
@@ -90,7 +90,7 @@ test('a page mints for its user, speaks with the token, and goes offline and onl
   t.equal(status, 200);
 });
 
-test('two tabs have a token each, and one rate: who is told to wait knows how long, across origins', async (t) => {
+test('two tabs have a token each and share one rate; a refused page knows how long to wait, across origins', async (t) => {
   const { broker, page, openTab, session, logs } = await startApp(t, { limits: { mint: '2/hour' } });
   const other = await openTab();
   for (const tab of [page, other]) await begin(tab, broker.url, session);
@@ -102,7 +102,7 @@ test('two tabs have a token each, and one rate: who is told to wait knows how lo
   const mints = (): number => logs.filter(({ route }) => route === '/access-token').length;
   const before = mints();
   t.strictSame(await ask(page), refused);
-  t.equal(mints(), before, 'and the broker is not asked meanwhile');
+  t.equal(mints(), before, 'and the broker is not asked in the meantime');
 });
 
 test('refusals reach the page with their code', async (t) => {
@@ -120,7 +120,7 @@ test('refusals reach the page with their code', async (t) => {
   t.strictSame(wish, { status: 403, code: 'grant_not_allowed' });
 });
 
-test('a page of an origin that is not listed cannot tell the refusal from being offline', async (t) => {
+test('a page on an unlisted origin cannot tell the refusal from being offline', async (t) => {
   const { broker, page, session } = await startApp(t, {}, false);
   await begin(page, broker.url, session);
   t.match(await ask(page), { status: 0, code: null });

@@ -1,4 +1,4 @@
-// Browsers: who may call from which page, and what a preflight is told.
+// Browsers: which pages may call, and what a preflight is told.
 import { Cartesia } from '@cartesia/cartesia-js';
 import { test } from 'tap';
 import { request } from 'undici';
@@ -58,7 +58,7 @@ test('a preflight for everything the official SDK sends is answered, without a c
   t.match(logs, [{ method: 'OPTIONS', status: 204, outcome: 'ok' }]);
 });
 
-test('a preflight of an older SDK is answered, too, and one of a call that has a time limit', async (t) => {
+test('preflights of an older SDK, and of calls with a time limit, are answered too', async (t) => {
   const { broker } = await startRunningBroker(t, { file: twoApps(createAppKey()) });
   const fern = ['language', 'sdk-name', 'sdk-version', 'runtime', 'runtime-version'].map((name) => `x-fern-${name}`);
   const sent = [
@@ -87,7 +87,7 @@ test('a preflight of an older SDK is answered, too, and one of a call that has a
   );
 });
 
-test('a page of another origin is told nothing by a preflight', async (t) => {
+test('a preflight tells a page on another origin nothing', async (t) => {
   const { broker } = await startRunningBroker(t, { file: twoApps(createAppKey()) });
   for (const origin of [
     'https://evil.example',
@@ -155,7 +155,7 @@ test('each client app is held to its own origins', async (t) => {
     t.strictSame(
       forClients.filter((name) => !exposed.includes(name)),
       [],
-      'what an answer tells its client, a page can read',
+      'a page can read what an answer tells its client',
     );
     for (const name of ['retry-after', 'cartesia-file-id']) t.ok(exposed.includes(name), name);
     if (status === 200) t.ok(forClients.includes('x-request-id') && forClients.includes('cartesia-request-id'));
@@ -182,7 +182,7 @@ test('without origins there is no cross-origin access at all', async (t) => {
   t.strictSame(simulator.journal.entries(), []);
 });
 
-test('who sends no Origin is no page: it gets none of the fields, and caches are told that pages do', async (t) => {
+test('a request without Origin gets no CORS headers, and Vary tells caches that pages do', async (t) => {
   const { broker } = await startRunningBroker(t, { file: twoApps(createAppKey()) });
   for (const method of ['POST', 'GET'] as const) {
     const { headers, body } = await request(`${broker.url}/access-token`, { method });

@@ -13,7 +13,7 @@ process.on('message', (message) => {
   if (message === 'throw')
     setImmediate(() => {
       throw error;
-    }); // not inside the channel's own handler
+    }); // outside the channel's own handler
   if (message === 'reject') void Promise.reject(error);
   if (typeof message === 'object' && message !== null && 'reportTo' in message) {
     writeFileSync(String(message.reportTo), JSON.stringify(process.report.getReport()));
@@ -25,5 +25,5 @@ process.on('message', (message) => {
   }
   if (message === 'title') process.send?.({ title: process.title, argv: process.argv, execArgv: process.execArgv });
 });
-// The channel alone shall not keep the process alive.
+// The channel alone must not keep the process alive.
 process.channel?.unref();

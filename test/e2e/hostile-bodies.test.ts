@@ -1,4 +1,4 @@
-// Bodies, media types and versions of a mint, at the route itself and over a socket.
+// Hostile bodies, media types and versions of a mint, over raw sockets.
 import { randomBytes } from 'node:crypto';
 import { test } from 'tap';
 import { makeCanary } from '../canary/canary.ts';
@@ -65,7 +65,7 @@ test('a body that is not exactly a mint request is 400, and mints nothing', asyn
   t.equal(({} as Record<string, unknown>)['tts'], undefined, 'no prototype was touched');
 });
 
-test('what is refused is not repeated, neither in the answer nor in the log', async (t) => {
+test('what is refused is repeated neither in the answer nor in the log', async (t) => {
   const { broker, watch, appKey: credential } = await startRunningBroker(t);
   const secret = makeCanary('secret in a body');
   watch.add(secret);
@@ -86,7 +86,7 @@ test('what is refused is not repeated, neither in the answer nor in the log', as
   t.strictSame(watch.leaks(), []);
 });
 
-test('a body over the limit is 413, said in its length or not', async (t) => {
+test('a body over the limit is 413, whether its length was announced or not', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   const limit = 16 * 1024;
   const padded = (length: number): string => `{}${' '.repeat(length - 2)}`;
@@ -152,7 +152,7 @@ test('only JSON in UTF-8 is read', async (t) => {
   }
 });
 
-test('a coded body is not decoded, and none that says it is one is read as it stands', async (t) => {
+test('an encoded body is neither decoded nor read as it stands', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   for (const [coding, body] of [
     ['gzip', '\x1f\x8b\x08\0'],
@@ -167,10 +167,10 @@ test('a coded body is not decoded, and none that says it is one is read as it st
   t.strictSame(simulator.journal.entries(), []);
   const connection = await openRaw(t, broker.url);
   connection.send(mintBytes({ credential, fields: ['Content-Encoding: Identity'], body: '{}' }));
-  t.equal((await connection.response()).status, 200, 'which says that it is none');
+  t.equal((await connection.response()).status, 200, 'identity is no encoding');
 });
 
-test('of a long body that is refused no more is taken, and of a short one the connection stays', async (t) => {
+test('no more of a long refused body is read, and after a short one the connection stays open', async (t) => {
   const { broker } = await startRunningBroker(t, { env: { ADMIN_TOKEN: randomBytes(24).toString('hex') } });
   for (const [url, target] of [
     [broker.url, '/access-token'],
@@ -190,7 +190,7 @@ test('of a long body that is refused no more is taken, and of a short one the co
   }
 });
 
-test('more than the policy gives: a grant is refused, a longer life is shortened and the answer says so', async (t) => {
+test('a grant beyond the policy is refused; a longer lifetime is shortened, and the answer says so', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t, { env: { TOKEN_TTL_MAX: '120' } });
   const connection = await openRaw(t, broker.url);
   connection.send(mintBytes({ credential, body: '{"grants":{"tts":true,"stt":true}}' }));
@@ -206,7 +206,7 @@ test('more than the policy gives: a grant is refused, a longer life is shortened
   );
 });
 
-test('Cartesia-Version: none is filled, a date passes, anything else is 400', async (t) => {
+test('Cartesia-Version: a missing one is filled in, a date passes, anything else is 400', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   const refused = [
     'Cartesia-Version:',
@@ -246,7 +246,7 @@ test('Cartesia-Version: none is filled, a date passes, anything else is 400', as
   }
 });
 
-test('a type without a body is a request without a body: it is answered, on every kind of route', async (t) => {
+test('a media type without a body is a request without a body, and is answered on every kind of route', async (t) => {
   const { broker, appKey: credential } = await startRunningBroker(t);
   const answerTo = async (parts: Partial<MintBytes>) => {
     const connection = await openRaw(t, broker.url);

@@ -1,4 +1,4 @@
-// Bad credentials on the wire: whatever is wrong with one, the answer is the same to the byte.
+// Bad credentials over raw sockets: whatever is wrong with one, the response is the same to the byte.
 import { createHmac } from 'node:crypto';
 import { test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
@@ -9,7 +9,7 @@ import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
 import { startRunningBroker } from './running-broker.ts';
 
-test('one and the same 401 for every cause', async (t) => {
+test('every bad credential gets the same 401', async (t) => {
   const issuer = await startIssuerServer();
   t.teardown(() => issuer.close());
   const key = createSigningKey('ES256');
@@ -50,7 +50,7 @@ test('one and the same 401 for every cause', async (t) => {
     'an unknown key': bearer(unknownKey),
     'an unknown key as X-API-Key': [`X-API-Key: ${unknownKey}`],
     'the right prefix, a wrong rest': bearer(`${appKey.slice(0, -1)}${appKey.endsWith('A') ? 'B' : 'A'}`),
-    'a key with something behind it': bearer(`${appKey}x`),
+    'a key with something after it': bearer(`${appKey}x`),
     'a key with a space in it': bearer(`${appKey.slice(0, 9)} ${appKey.slice(9)}`),
     'a key in capitals': bearer(appKey.toUpperCase()),
     'the digest of a key': bearer(appKeyDigest(appKey)),
@@ -116,11 +116,11 @@ test('one and the same 401 for every cause', async (t) => {
   for (const credential of [good, appKey]) {
     const connection = await openRaw(t, broker.url);
     connection.send(mintBytes({ credential }));
-    t.equal((await connection.response()).status, 200, 'and good ones are good');
+    t.equal((await connection.response()).status, 200, 'good ones still work');
   }
 });
 
-test('who may not name a subject, and who is sent twice, is told', async (t) => {
+test('a caller that may not name a subject, or sends two credentials, is told so', async (t) => {
   const { broker, simulator, appKey } = await startRunningBroker(t);
   const cases = [
     [[`Authorization: Bearer ${appKey}`, 'X-Broker-Subject: alice'], 'subject_not_allowed'],
@@ -134,10 +134,10 @@ test('who may not name a subject, and who is sent twice, is told', async (t) => 
   t.strictSame(simulator.journal.entries(), []);
   const connection = await openRaw(t, broker.url);
   connection.send(mintBytes({ credential: appKey, fields: [`X-API-Key: ${appKey}`] }));
-  t.equal((await connection.response()).status, 200, 'the same one twice is one');
+  t.equal((await connection.response()).status, 200, 'the same one twice counts as one');
 });
 
-test('no header of a caller changes who it is', async (t) => {
+test('no header changes who a caller is', async (t) => {
   const { broker, simulator } = await startRunningBroker(t);
   const fields = [
     'X-Forwarded-For: 127.0.0.1',

@@ -1,4 +1,4 @@
-// Expect: 100-continue (RFC 9110 §10.1.1): who will not be served is told so before it sends its body.
+// Expect: 100-continue (RFC 9110 §10.1.1): a client that will not be served is told so before it sends its body.
 import { randomBytes } from 'node:crypto';
 import { test } from 'tap';
 import { mintBytes } from './mint-bytes.ts';
@@ -8,7 +8,7 @@ import { startRunningBroker } from './running-broker.ts';
 
 const EXPECT = 'Expect: 100-continue';
 
-test('a good credential: 100, then the answer, and the connection stays', async (t) => {
+test('a valid credential: 100, then the answer, and the connection stays open', async (t) => {
   const { broker, appKey: credential } = await startRunningBroker(t);
   const connection = await openRaw(t, broker.url);
   for (const framing of ['Content-Length: 2', 'Transfer-Encoding: chunked']) {
@@ -22,11 +22,11 @@ test('a good credential: 100, then the answer, and the connection stays', async 
   connection.send(mintBytes({ credential, fields: [EXPECT, 'Connection: close'], body: '' }));
   t.equal((await connection.response()).status, 100);
   connection.send('{}');
-  t.equal((await connection.response()).headers['connection'], 'close', 'a client that wants to close is closed');
+  t.equal((await connection.response()).headers['connection'], 'close', 'a client that asks to close is closed');
   await connection.ended();
 });
 
-test('a final status without 100 where the body would be of no use', async (t) => {
+test('a final status without 100 if the body would be of no use', async (t) => {
   const { broker, simulator, appKey } = await startRunningBroker(t);
   const cases = [
     ['no credential', null, 'Content-Length: 2', 'unauthenticated'],
@@ -40,7 +40,7 @@ test('a final status without 100 where the body would be of no use', async (t) =
       connection.send(mintBytes({ credential, fields: [EXPECT], framing: [framing], body: '' }));
       const response = await connection.response();
       isProblem(t, response, code);
-      t.equal(response.headers['connection'], 'close', 'whether the next bytes are the body could not be told');
+      t.equal(response.headers['connection'], 'close', 'it cannot be known whether the next bytes are the body');
       t.ok((await connection.ended()) < 1000);
       t.equal(connection.rest(), '');
       t.strictSame(simulator.journal.entries(), []);
@@ -48,7 +48,7 @@ test('a final status without 100 where the body would be of no use', async (t) =
   }
 });
 
-test('any other expectation: 417 in our shape', async (t) => {
+test('any other expectation: 417 in the common error shape', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   for (const value of ['tea', '100-continue, tea', '200-ok']) {
     const connection = await openRaw(t, broker.url);
@@ -71,7 +71,7 @@ test('an expectation does not get past the framing rules', async (t) => {
   t.strictSame(simulator.journal.entries(), []);
 });
 
-test('an operator that waits for 100 hears it, too', async (t) => {
+test('an operator that waits for 100 gets it too', async (t) => {
   const adminToken = randomBytes(24).toString('hex');
   const { broker } = await startRunningBroker(t, { env: { ADMIN_TOKEN: adminToken } });
   const body = '{"scope":"everything"}';

@@ -1,4 +1,4 @@
-// HTTP framing that two readers could take in two ways, over raw sockets, each followed by a well-formed mint that must not run.
+// HTTP framing that two parsers could read differently, over raw sockets, each followed by a well-formed mint that must not run.
 import { type Test, test } from 'tap';
 import type { ProblemCode } from '../../src/errors/problems.ts';
 import { mintBytes } from './mint-bytes.ts';
@@ -7,7 +7,7 @@ import { openRaw } from './raw-connection.ts';
 import { isRefusedAndClosed } from './refused-connection.ts';
 import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 
-/** Cartesia's side of a refusal: nothing. One broker serves all cases of a table, so the journal is read case by case. */
+/** Expects that Cartesia was not asked. One broker serves all cases of a table, so the journal is cleared for each case. */
 async function isRefused(
   t: Test,
   { broker, simulator, appKey, logs }: RunningBroker,
@@ -22,7 +22,7 @@ async function isRefused(
   t.equal(logs.length, 1, 'one line in the log');
 }
 
-test('a message whose length is not clear is refused, and the connection ends', async (t) => {
+test('a message whose length is unclear is refused, and the connection ends', async (t) => {
   const running = await startRunningBroker(t);
   const credential = running.appKey;
   const smuggled = `0\r\n\r\nGET /livez HTTP/1.1\r\nHost: broker.test\r\n\r\n`;
@@ -47,7 +47,7 @@ test('a message whose length is not clear is refused, and the connection ends', 
     'Content-Length with a minus': lengths(' -2'),
     'Content-Length in hexadecimal': lengths(' 0x2'),
     'Content-Length with an underscore': lengths(' 0_2'),
-    'Content-Length with a letter behind it': lengths(' 2x'),
+    'Content-Length with a letter after it': lengths(' 2x'),
     'Content-Length of two numbers': lengths(' 2 2'),
     'Content-Length empty': lengths(' '),
     'Content-Length of 24 digits': lengths(` ${'9'.repeat(24)}`),
@@ -88,7 +88,7 @@ test('a message whose length is not clear is refused, and the connection ends', 
   }
 });
 
-test('a head that is not well-formed is refused, and the connection ends', async (t) => {
+test('a malformed head is refused, and the connection ends', async (t) => {
   const running = await startRunningBroker(t);
   const credential = running.appKey;
   const withField = (...fields: string[]): string => mintBytes({ credential, fields });
@@ -132,8 +132,8 @@ test('a head that is not well-formed is refused, and the connection ends', async
     'a target with a control byte': mintBytes({ credential, target: '/access\x01token' }),
     'a target with a byte above ASCII': mintBytes({ credential, target: '/access\xfftoken' }),
     'a tab in the request line': mintBytes({ credential }).replace('/access-token ', '/access-token\t'),
-    'a method that is none': mintBytes({ credential, method: 'P\x80ST' }),
-    'a method that nobody knows': mintBytes({ credential, method: 'MINT' }),
+    'an invalid method': mintBytes({ credential, method: 'P\x80ST' }),
+    'an unknown method': mintBytes({ credential, method: 'MINT' }),
     'the protocol in lower case': mintBytes({ credential, version: 'http/1.1' }),
     'HTTP/1.2': mintBytes({ credential, version: 'HTTP/1.2' }),
     'HTTP/2.0 in an HTTP/1 request line': mintBytes({ credential, version: 'HTTP/2.0' }),
@@ -148,7 +148,7 @@ test('a head that is not well-formed is refused, and the connection ends', async
   }
 });
 
-test('a body of two types is refused, whichever stands first', async (t) => {
+test('a body with two media types is refused, whichever comes first', async (t) => {
   const running = await startRunningBroker(t);
   const credential = running.appKey;
   for (const [contentType, second] of [
@@ -159,10 +159,10 @@ test('a body of two types is refused, whichever stands first', async (t) => {
   }
   const connection = await openRaw(t, running.broker.url);
   connection.send(mintBytes({ credential, fields: ['content-type: application/json'] }));
-  t.equal((await connection.response()).status, 200, 'the same one twice is one');
+  t.equal((await connection.response()).status, 200, 'the same one twice counts as one');
 });
 
-test('a head over the limits is refused with 431, one at the limits is served', async (t) => {
+test('a head over the limits is refused with 431; one at the limits is served', async (t) => {
   const running = await startRunningBroker(t);
   const credential = running.appKey;
   const many = (count: number): string[] => Array.from({ length: count }, () => 'X: y');
@@ -172,7 +172,7 @@ test('a head over the limits is refused with 431, one at the limits is served', 
     'a name of 17 KB': mintBytes({ credential, fields: [`${'a'.repeat(17 * 1024)}: x`] }),
     '101 fields': mintBytes({ credential, fields: many(97) }),
     '2100 fields': mintBytes({ credential, fields: many(2096) }),
-    '2100 fields with a length behind the 2000th': mintBytes({
+    '2100 fields with a length after the 2000th': mintBytes({
       credential,
       fields: many(2096),
       framing: ['Content-Length: 2'],
@@ -186,7 +186,7 @@ test('a head over the limits is refused with 431, one at the limits is served', 
   t.equal((await connection.response()).status, 200, '100 fields');
 });
 
-test('what is unusual but clear is served', async (t) => {
+test('unusual but unambiguous requests are served', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   const chunked = ['Transfer-Encoding: chunked'];
   const cases: Readonly<Record<string, string>> = {
@@ -221,7 +221,7 @@ test('what is unusual but clear is served', async (t) => {
     });
   }
 
-  await t.test('a credential in a trailer is no credential', async (t) => {
+  await t.test('a credential in a trailer does not count', async (t) => {
     simulator.journal.clear();
     const connection = await openRaw(t, broker.url);
     const body = `2\r\n{}\r\n0\r\nAuthorization: Bearer ${credential}\r\n\r\n`;
@@ -242,7 +242,7 @@ test('what is unusual but clear is served', async (t) => {
     }
   });
 
-  await t.test('every Host that can be one is taken', async (t) => {
+  await t.test('every valid Host is accepted', async (t) => {
     for (const host of [
       '',
       'broker_1.test:8080',
@@ -266,7 +266,7 @@ test('what is unusual but clear is served', async (t) => {
     t.notOk(response.body.includes(credential));
   });
 
-  await t.test('an upgrade to h2c or WebSocket is ignored, and nothing behind it is lost in silence', async (t) => {
+  await t.test('an upgrade to h2c or WebSocket is ignored, and the connection closes after the answer', async (t) => {
     for (const fields of [
       ['Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'],
       [
@@ -281,7 +281,7 @@ test('what is unusual but clear is served', async (t) => {
       connection.send(mintBytes({ credential, fields }) + mintBytes({ credential }));
       const response = await connection.response();
       t.equal(response.status, 200);
-      t.equal(response.headers['connection'], 'close', 'Node drops what came behind it, so the client has to know');
+      t.equal(response.headers['connection'], 'close', 'Node drops what came after it, so the client has to know');
       await connection.ended();
       t.equal(connection.rest(), '');
       const mints = simulator.journal.entries();

@@ -1,4 +1,4 @@
-// Several requests on one connection: answered in order, one answer each, and none is run behind one that ends the connection.
+// Several requests on one connection: answered in order, one response each, and none runs after one that ends the connection.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { test } from 'tap';
 import { mintBytes } from './mint-bytes.ts';
@@ -43,7 +43,7 @@ test('three in one segment, the second refused: first answered, then 400, closed
   }
 });
 
-test('what comes after a malformed request in a later segment is not answered twice', async (t) => {
+test('later segments after a malformed request get no second answer', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 300;
   const connection = await openRaw(t, broker.url);
@@ -80,7 +80,7 @@ test('an answer that closes the connection is the last thing that happens on it'
   }
 });
 
-test('twenty in one segment are answered in order, one at a time', async (t) => {
+test('twenty requests in one segment are answered in order, one at a time', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 5;
   const connection = await openRaw(t, broker.url);
@@ -97,7 +97,7 @@ test('twenty in one segment are answered in order, one at a time', async (t) => 
   );
 });
 
-test('a client that sends without ever waiting is cut off after a hundred', async (t) => {
+test('a client that sends without waiting is cut off after a hundred requests', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 50;
   const connection = await openRaw(t, broker.url);
@@ -114,7 +114,7 @@ test('a client that sends without ever waiting is cut off after a hundred', asyn
   t.equal(connection.rest(), '');
 });
 
-test('of long heads fewer may wait, and whoever never has many at a time may send any number', async (t) => {
+test('fewer requests with long heads may wait; a client with few at a time may send any number', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 50;
   const long = `GET /livez HTTP/1.1\r\nHost: b\r\nX-Long: ${'l'.repeat(15_000)}\r\n\r\n`;
@@ -138,7 +138,7 @@ test('of long heads fewer may wait, and whoever never has many at a time may sen
   }
 });
 
-test('what a client goes on sending behind a hundred is read and thrown away, and no request is made of it', async (t) => {
+test('what a client sends beyond a hundred waiting requests is read and discarded rather than parsed', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 1000;
   let made = 0;
@@ -158,7 +158,7 @@ test('what a client goes on sending behind a hundred is read and thrown away, an
   t.equal(connection.rest(), '');
 });
 
-test('a client that leaves while its mint is under way leaves its line and, when the token is there, another one', async (t) => {
+test('a client that leaves during its mint leaves a log line and, once the token is there, another one', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 200;
   const connection = await openRaw(t, broker.url);
@@ -192,11 +192,11 @@ test('a client that leaves while its mint is under way leaves its line and, when
   );
   t.notOk(
     simulator.journal.entries().some((entry) => entry.body.includes('77')),
-    'what was waiting behind it is not run',
+    'the request that waited behind it does not run',
   );
 });
 
-test('a client that leaves inside its body leaves one line and no mint', async (t) => {
+test('a client that leaves in the middle of its body leaves one log line and no mint', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
   const connection = await openRaw(t, broker.url);
   const written = Promise.withResolvers<void>();
@@ -224,7 +224,7 @@ test('a body that breaks after its request was refused gets no second answer', a
   t.equal(connection.rest(), '');
 });
 
-test('a long body that is refused does not cost the client its answer', async (t) => {
+test('a long refused body does not cost the client its answer', async (t) => {
   const { broker, appKey: credential } = await startRunningBroker(t);
   const connection = await openRaw(t, broker.url);
   const megabytes = 4 * 1024 * 1024;

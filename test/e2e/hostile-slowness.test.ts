@@ -1,4 +1,4 @@
-// Clients that hold a connection and send nothing, or next to nothing. The clocks are the real ones of Node, set shorter.
+// Clients that hold a connection and send nothing, or next to nothing. The timers are Node's real ones, set shorter.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'tap';
@@ -9,10 +9,10 @@ import { openRaw } from './raw-connection.ts';
 import { startRunningBroker } from './running-broker.ts';
 
 const SHORT = { headersMs: 300, requestMs: 600, keepAliveMs: 400, checkMs: 20 };
-/** Node looks every `checkMs`, and a busy machine is late. */
+/** Node checks every `checkMs`, and a busy machine is late. */
 const LATE_MS = 1000;
 
-test('headers that do not come, or come drop by drop: 408 at the limit', async (t) => {
+test('headers that do not come, or only drop by drop: 408 at the limit', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t, { seams: { timeouts: SHORT } });
   const cases = {
     'a request line and silence': ['POST /access-token HTTP/1.1\r\n'],
@@ -40,7 +40,7 @@ test('headers that do not come, or come drop by drop: 408 at the limit', async (
     });
   }
 
-  await t.test('connect and silence: the end, without a word that could cross with the first request', async (t) => {
+  await t.test('connect and silence: an end with no response, which could cross with the first request', async (t) => {
     logs.length = 0;
     const start = performance.now();
     const connection = await openRaw(t, broker.url);
@@ -62,7 +62,7 @@ test('headers that do not come, or come drop by drop: 408 at the limit', async (
   t.equal(simulator.journal.entries().length, 1);
 });
 
-test('a body that does not come, or comes drop by drop: 408 at the limit, once', async (t) => {
+test('a body that does not come, or only drop by drop: 408 at the limit, once', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t, { seams: { timeouts: SHORT } });
   for (const framing of ['Content-Length: 200', 'Transfer-Encoding: chunked']) {
     for (const drop of ['', framing.startsWith('T') ? '1\r\n \r\n' : ' ']) {
@@ -101,7 +101,7 @@ test('a refused client that keeps on sending its body is cut off at the limit', 
   t.ok(performance.now() - start < SHORT.requestMs + LATE_MS);
 });
 
-test('an idle connection ends at its limit, without a word', async (t) => {
+test('an idle connection ends at its limit, without a response', async (t) => {
   const { broker } = await startRunningBroker(t, { seams: { timeouts: SHORT } });
   const connection = await openRaw(t, broker.url);
   connection.send('GET /livez HTTP/1.1\r\nHost: b\r\n\r\n');
@@ -110,7 +110,7 @@ test('an idle connection ends at its limit, without a word', async (t) => {
   t.equal(connection.rest(), '');
 });
 
-test('a client that takes nothing of its answers is cut, also when they are whole; one that is waited for is not', async (t) => {
+test('a client that does not read its answers is cut, even complete ones; one that waits for an answer is not', async (t) => {
   const running = await startRunningBroker(t, { seams: { timeouts: { ...SHORT, stalledMs: 500 } } });
   const { broker, simulator, appKey: credential, logs } = running;
   const { port } = new URL(broker.url);
@@ -118,7 +118,7 @@ test('a client that takes nothing of its answers is cut, also when they are whol
   t.teardown(() => staring.destroy());
   staring.on('error', () => {});
   staring.pause();
-  // Together more than two connections' buffers hold.
+  // Together more than the buffers of two connections hold.
   staring.write('GET /openapi.json HTTP/1.1\r\nHost: b\r\n\r\n'.repeat(99));
   const isCut = (): boolean => logs.some(({ route, outcome }) => route === '/openapi.json' && outcome === 'aborted');
   while (!isCut()) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -126,10 +126,10 @@ test('a client that takes nothing of its answers is cut, also when they are whol
   simulator.settings.latency.mintMs = 1_500;
   const waiting = await openRaw(t, broker.url);
   waiting.send(mintBytes({ credential }));
-  t.equal((await waiting.response()).status, 200, 'three times as long as a reader may stand still');
+  t.equal((await waiting.response()).status, 200, 'after three times as long as a reader may stall');
 });
 
-test('a TLS client that never says hello is cut off at the time for headers', async (t) => {
+test('a TLS client that never sends its hello is cut off at the time limit for headers', async (t) => {
   const { broker } = await startRunningBroker(t, { tls: true, seams: { timeouts: SHORT } });
   const { port } = new URL(broker.url);
   const silent = connect({ host: '127.0.0.1', port: Number(port) });
@@ -142,7 +142,7 @@ test('a TLS client that never says hello is cut off at the time for headers', as
   t.ok(performance.now() - start < SHORT.headersMs + LATE_MS);
 });
 
-test('the clocks of production are on', async (t) => {
+test('the production timeouts are set', async (t) => {
   t.strictSame(TIMEOUTS, {
     headersMs: 10_000,
     requestMs: 30_000,

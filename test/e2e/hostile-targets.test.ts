@@ -1,4 +1,4 @@
-// Targets that some other reader would take for /access-token: refused, never normalised.
+// Targets that another parser might take for /access-token: refused, never normalized.
 import { test } from 'tap';
 import { makeCanary } from '../canary/canary.ts';
 import { mintBytes } from './mint-bytes.ts';
@@ -60,7 +60,7 @@ test('an ambiguous or unknown target is 400 or 404, with a credential and withou
   t.strictSame(simulator.journal.entries(), [], 'Cartesia was not asked');
 });
 
-test('other methods of the route do not exist, and say nothing', async (t) => {
+test('other methods of the route do not exist, and reveal nothing', async (t) => {
   const { broker, simulator, appKey } = await startRunningBroker(t);
   for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'PURGE']) {
     const connection = await openRaw(t, broker.url);
@@ -73,7 +73,7 @@ test('other methods of the route do not exist, and say nothing', async (t) => {
   t.strictSame(simulator.journal.entries(), []);
 });
 
-test('QUERY without a body is no fault of the broker: no such route', async (t) => {
+test('QUERY without a body is not found rather than an internal error', async (t) => {
   const { broker } = await startRunningBroker(t);
   for (const target of ['/access-token', '/', '/nothing']) {
     const connection = await openRaw(t, broker.url);
@@ -83,7 +83,7 @@ test('QUERY without a body is no fault of the broker: no such route', async (t) 
   }
 });
 
-test('what has no route is not found, whatever its body is', async (t) => {
+test('a path without a route is not found, whatever its body', async (t) => {
   const { broker } = await startRunningBroker(t);
   for (const body of ['{', `{"a":"${'x'.repeat(20_000)}"}`, '{"a":1,"a":2}']) {
     for (const url of [broker.url, broker.managementUrl]) {
@@ -95,7 +95,7 @@ test('what has no route is not found, whatever its body is', async (t) => {
   }
 });
 
-test('monitors may ask for the heads of what is public', async (t) => {
+test('monitors may send HEAD to public paths', async (t) => {
   const { broker } = await startRunningBroker(t);
   const paths = ['/livez', '/readyz'];
   for (const [url, more] of [
@@ -124,7 +124,7 @@ test('a method cannot be chosen by a header', async (t) => {
   isProblem(t, await connection.response(), 'not_found');
 });
 
-test('a query at the limits is served, and what it says stays here', async (t) => {
+test('a query at the limits is served, and its contents stay here', async (t) => {
   const { broker, simulator, appKey, logText } = await startRunningBroker(t);
   for (const query of [
     '',
@@ -143,7 +143,7 @@ test('a query at the limits is served, and what it says stays here', async (t) =
   t.notOk(logText().includes('1999-01-01'));
 });
 
-test('a secret in the query of a 400, 401, 404, 408, 417 and 431 is nowhere afterwards', async (t) => {
+test('a secret in the query of a 400, 401, 404, 408, 417 or 431 appears nowhere afterwards', async (t) => {
   const { broker, simulator, appKey, watch, logs } = await startRunningBroker(t, {
     seams: { timeouts: { headersMs: 200, requestMs: 300, checkMs: 20 } },
   });
@@ -172,7 +172,7 @@ test('a secret in the query of a 400, 401, 404, 408, 417 and 431 is nowhere afte
     t.equal((await connection.response()).status, status);
     connection.socket.destroy();
   }
-  t.equal(logs.length, requests.length, 'each left its line');
+  t.equal(logs.length, requests.length, 'each left its log line');
   t.strictSame(simulator.journal.entries(), []);
   t.strictSame(watch.leaks(), []);
 });

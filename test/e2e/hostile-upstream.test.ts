@@ -1,4 +1,4 @@
-// Cartesia at its worst, seen from the caller's end of a whole broker: the status it gets, and what it never gets to see.
+// Faults of Cartesia as a caller of the whole broker sees them: the status it gets, and what it must never see.
 import { type Test, test } from 'tap';
 import { request } from 'undici';
 import { createCertificate } from '../../src/simulator/certificate.ts';
@@ -9,7 +9,7 @@ import { isProblem } from './problem-answer.ts';
 import { openRaw, type RawResponse } from './raw-connection.ts';
 import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 
-/** The shortest total time for a mint that can be configured. */
+/** The shortest total timeout for a mint that can be configured. */
 const TIMEOUT_SECONDS = 1;
 const file = () => ({ upstream: { timeout: TIMEOUT_SECONDS } });
 
@@ -21,7 +21,7 @@ async function mint(
   const start = performance.now();
   connection.send(mintBytes({ credential }));
   const response = await connection.response({ withinMs: 5000 });
-  t.not(response.headers['connection'], 'close', "upstream's trouble is none of this connection's");
+  t.not(response.headers['connection'], 'close', 'a fault of upstream does not close this connection');
   connection.socket.destroy();
   return { ...response, ms: performance.now() - start };
 }
@@ -51,7 +51,7 @@ const UNAVAILABLE: readonly [string, FaultAction][] = [
   ['503 as HTML', { type: 'answer', status: 503, html: true }],
 ];
 
-test('unreachable or broken: 502, and nothing of it is passed on', async (t) => {
+test('unreachable or broken: 502, and nothing from upstream is passed on', async (t) => {
   for (const [name, action] of UNAVAILABLE) {
     await t.test(name, async (t) => {
       const running = await startRunningBroker(t, { file });
@@ -65,7 +65,7 @@ test('unreachable or broken: 502, and nothing of it is passed on', async (t) => 
   }
 });
 
-test('down: 502 at once', async (t) => {
+test('Cartesia is down: 502 at once', async (t) => {
   const running = await startRunningBroker(t, { file });
   t.equal((await mint(t, running)).status, 200);
   await running.simulator.close();
@@ -114,7 +114,7 @@ test('a redirect is not followed: the other host sees nothing', async (t) => {
   t.equal(other.counters().openConnections, 0);
 });
 
-test('our key is refused: 502 and an alarm, never 401, and the key is nowhere', async (t) => {
+test('our key is refused: 502 and an alarm, never 401, and the key appears nowhere', async (t) => {
   for (const status of [401, 403]) {
     const running = await startRunningBroker(t, { file });
     running.simulator.faults.add({ match: {}, action: { type: 'answer', status, echoAuthorization: true } });
@@ -125,7 +125,7 @@ test('our key is refused: 502 and an alarm, never 401, and the key is nowhere', 
   }
 });
 
-test('an upstream that repeats our Authorization in body, header and reason phrase tells it to nobody', async (t) => {
+test('an upstream that repeats our Authorization in body, header and reason phrase reveals it to nobody', async (t) => {
   for (const status of [200, 400, 402, 403, 404, 409, 422, 429, 500, 503]) {
     for (const html of [false, true]) {
       const running = await startRunningBroker(t, { file });
@@ -162,7 +162,7 @@ test('an upstream that repeats our Authorization in body, header and reason phra
   t.strictSame(watch.leaks(), []);
 });
 
-test('429 of Cartesia: 429, its Retry-After kept and clamped, a bounded default without', async (t) => {
+test('a 429 from Cartesia stays a 429, with a bounded Retry-After, or a default if it has none', async (t) => {
   for (const [retryAfter, expected] of [
     [7, '7'],
     [3600, '60'],
@@ -179,7 +179,7 @@ test('429 of Cartesia: 429, its Retry-After kept and clamped, a bounded default 
   }
 });
 
-test('a certificate that is not to be trusted: 502, and the key was not sent', async (t) => {
+test('an untrusted certificate: 502, and the key was not sent', async (t) => {
   const day = 86_400_000;
   const expired = createCertificate(Date.now() - 60 * day);
   const directory = t.testdir({ 'ca.pem': expired.cert, 'right.pem': createCertificate(Date.now()).cert });
@@ -212,7 +212,7 @@ test('a certificate that is not to be trusted: 502, and the key was not sent', a
   });
 });
 
-test('once it is well again, mints succeed', async (t) => {
+test('once Cartesia works again, mints succeed', async (t) => {
   const running = await startRunningBroker(t, { file });
   const fault = running.simulator.faults.add({ match: {}, action: { type: 'refuse', at: 'request' } });
   isProblem(t, await mint(t, running), 'upstream_unavailable');

@@ -26,7 +26,7 @@ import { STT_PATH, speech } from './socket-broker.ts';
 
 interface Managed extends CarryingBroker {
   readonly adminToken: string;
-  /** A call of the admin API. */
+  /** Calls the admin API. */
   admin(method: string, path: string, json?: unknown): Promise<Answer>;
 }
 
@@ -55,7 +55,7 @@ const speak = ({ broker, token }: CarryingBroker, credential = token) =>
 
 const jsonOf = ({ body }: Answer): Record<string, unknown> => JSON.parse(body.toString()) as Record<string, unknown>;
 
-/** The id in a token of the broker's. */
+/** The id in a token issued by the broker. */
 function idOf(token: string): string {
   const { jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { jti: string };
   return jti;
@@ -66,9 +66,9 @@ test('without an admin token there is no admin API', async (t) => {
   t.equal((await send(`${broker.managementUrl}/admin/sessions`, {})).status, 404);
 });
 
-test('all that an operator reads is spelled alike', async (t) => {
+test('all names that an operator reads are in snake_case', async (t) => {
   const running = await setUp(t, { TTS_CONCURRENCY: '2' });
-  const token = randomUUID(); // nobody's
+  const token = randomUUID(); // of no existing token
   running.simulator.configure({ latency: { perChunkMs: 10_000 } });
   const speech = await open(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
   t.teardown(() => speech.destroy());
@@ -91,7 +91,7 @@ test('all that an operator reads is spelled alike', async (t) => {
   });
 });
 
-test('the admin API opens to its token only, on the management listener only, and every call is audited', async (t) => {
+test('the admin API opens only to its token and only on the management listener, and every call is audited', async (t) => {
   const running = await setUp(t);
   const { broker, appKey, adminToken, logs } = running;
   for (const credential of [undefined, appKey, `${adminToken}x`, adminToken.slice(1)]) {
@@ -105,7 +105,7 @@ test('the admin API opens to its token only, on the management listener only, an
   t.equal((await send(`${broker.url}/admin/sessions`, { credential: adminToken })).status, 404);
   const opened = await running.admin('GET', '/admin/sessions');
   t.equal(opened.status, 200);
-  t.equal(opened.headers['cache-control'], 'no-store', 'who uses the broker is for nobody to keep');
+  t.equal(opened.headers['cache-control'], 'no-store', 'who uses the broker must not be cached');
   t.strictSame(
     logs.filter(({ audit }) => audit === 'admin').map(({ outcome, route }) => [outcome, route]),
     [...Array.from({ length: 4 }, () => ['unauthenticated', '/admin/sessions']), ['ok', '/admin/sessions']],
@@ -114,7 +114,7 @@ test('the admin API opens to its token only, on the management listener only, an
 
 const OUTCOMES: Readonly<Record<number, string>> = { 200: 'ok', 201: 'ok', 400: 'invalid_request', 404: 'not_found' };
 
-test('an audit line says whom the call was about, a subject as in all lines', async (t) => {
+test('an audit line names what the call was about, with the subject written as in all other lines', async (t) => {
   const running = await setUp(t);
   const token = randomUUID();
   await speak(running);
@@ -141,7 +141,7 @@ test('an audit line says whom the call was about, a subject as in all lines', as
   );
 });
 
-test('what Redis cannot be told is no success in the audit', async (t) => {
+test('a revocation that did not reach Redis is not audited as a success', async (t) => {
   const redis = await redisServer(t);
   const running = await setUp(t, { REDIS_URL: redis.url.reveal() });
   await redis.kill();
@@ -153,7 +153,7 @@ test('what Redis cannot be told is no success in the audit', async (t) => {
   );
 });
 
-test('every call is audited, also one that was refused, with its method and status and nothing of its body', async (t) => {
+test('every call is audited, even a refused one, with its method and status and nothing of its body', async (t) => {
   const running = await setUp(t);
   const scope = { scope: 'subject', client: 'kiosk', subject: 'a-subject-nobody-logs' };
   const calls: readonly (readonly [string, string, unknown, number])[] = [
@@ -178,7 +178,7 @@ test('every call is audited, also one that was refused, with its method and stat
   t.notMatch(running.logText(), 'a-subject-nobody-logs');
 });
 
-test('a DELETE that says of a body only that it is empty has none', async (t) => {
+test('a DELETE with an empty body counts as one without a body', async (t) => {
   const { broker, adminToken } = await setUp(t);
   for (const framing of [['Content-Length: 0'], []]) {
     const connection = await openRaw(t, broker.managementUrl);
@@ -188,7 +188,7 @@ test('a DELETE that says of a body only that it is empty has none', async (t) =>
   }
 });
 
-test('what is revoked is refused at once, minted for no more, and let in again', async (t) => {
+test('what is revoked is refused at once and gets no new token, until it is restored', async (t) => {
   const running = await setUp(t);
   const other = await mintProxied(running.broker.url, running.appKey);
   const scopes = [
@@ -213,7 +213,7 @@ test('what is revoked is refused at once, minted for no more, and let in again',
   }
 });
 
-test('a body that comes when its caller is shut out opens and mints nothing', async (t) => {
+test('a body that arrives after its caller was revoked opens and mints nothing', async (t) => {
   const running = await setUp(t);
   const { broker, simulator, appKey } = running;
   const requests = [
@@ -238,7 +238,7 @@ test('a body that comes when its caller is shut out opens and mints nothing', as
   t.equal(simulator.journal.entries().length, upstreamCalls);
 });
 
-test('what cannot be a revocation is refused by the name of the field', async (t) => {
+test('an invalid revocation is refused with the name of the field', async (t) => {
   const running = await setUp(t);
   const bodies: readonly (readonly [unknown, RegExp])[] = [
     [[], /JSON object/],
@@ -263,7 +263,7 @@ test('what cannot be a revocation is refused by the name of the field', async (t
   t.strictSame(jsonOf(await running.admin('GET', '/admin/revocations')), { revocations: [] });
 });
 
-test('a whole token where its id belongs is refused: it would revoke nothing, and stand in the audit', async (t) => {
+test('a whole token in place of its id is refused: it would revoke nothing, and appear in the audit', async (t) => {
   const running = await setUp(t);
   running.watch.add({ name: 'a token that was to be revoked', value: running.token });
   for (const path of ['/admin/revocations', '/admin/revocations/restore']) {
@@ -279,7 +279,7 @@ test('a whole token where its id belongs is refused: it would revoke nothing, an
   t.match(problemOf(await speak(running)), { error_code: 'token_revoked' }, 'however its id is written');
 });
 
-test('what is open is listed and can be ended: an answer breaks off, a socket is told why', async (t) => {
+test('open sessions are listed and can be ended: an answer breaks off, a socket is told why', async (t) => {
   const running = await setUp(t);
   running.simulator.configure({ latency: { perChunkMs: 60_000 } });
   const answer = await open(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
@@ -314,7 +314,7 @@ test('what is open is listed and can be ended: an answer breaks off, a socket is
   t.match(jsonOf(none), { error_code: 'not_found', message: 'No replica carries such a session.' });
 });
 
-test('who is shut out while waiting for a turn gets none', async (t) => {
+test('a subject revoked while it waits for a turn gets none', async (t) => {
   const running = await setUp(t, { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' });
   const { broker, simulator, appKey } = running;
   simulator.configure({ latency: { perChunkMs: 60_000 } });
@@ -347,7 +347,7 @@ test('who is shut out while waiting for a turn gets none', async (t) => {
   await until(() => broker.leases === 0);
 });
 
-test('who is shut out while a token is on its way gets none', async (t) => {
+test('a caller revoked while its token is being minted gets none', async (t) => {
   const adminToken = randomBytes(24).toString('hex');
   const { broker, simulator, appKey } = await startRunningBroker(t, { env: { ADMIN_TOKEN: adminToken } });
   const everything = (path: string) =>
@@ -372,7 +372,7 @@ test('who is shut out while a token is on its way gets none', async (t) => {
   t.match(problemOf(await mint), { error_code: 'token_revoked' });
 });
 
-test('whoever is ended while Cartesia is asked for a socket gets none', async (t) => {
+test('a caller ended while Cartesia is asked for a socket gets none', async (t) => {
   const running = await setUp(t);
   const { broker, simulator, token } = running;
   const asking = { Authorization: `Bearer ${token}` };
@@ -412,7 +412,7 @@ async function usageLines(running: Managed): Promise<readonly Record<string, unk
   return usage;
 }
 
-test('usage is told by day, client app and subject, with its cost', async (t) => {
+test('usage is listed by day, client app and subject, with its cost', async (t) => {
   const running = await setUp(t);
   for (let i = 0; i < 3; i += 1) await speak(running);
   const characters = 3 * [...SPEECH.transcript].length;
@@ -430,7 +430,7 @@ test('usage is told by day, client app and subject, with its cost', async (t) =>
   t.ok(Number(line?.['spoken_seconds']) > 3, 'speech is billed by its characters, however long it lasts');
 });
 
-test('transcription costs by its seconds', async (t) => {
+test('transcription is charged by its seconds', async (t) => {
   const running = await setUp(t);
   const { broker, simulator, token } = running;
   const wav = await spokenWav(simulator);
@@ -443,19 +443,19 @@ test('transcription costs by its seconds', async (t) => {
   t.ok(Math.abs(Number(line?.['cost']) - Number(duration) * 0.000_1) < 1e-6);
 });
 
-test('a socket is one request, however often it tells what it has used', async (t) => {
+test('a socket is one request, however often it reports its usage', async (t) => {
   const running = await setUp(t);
   const socket = await connect(t, { ...running.simulator, url: running.broker.url }, '/tts/websocket', {
     credential: running.token,
   });
   for (const [at, text] of ['Once.', 'Twice.'].entries()) {
     socket.send(speech(`c${at}`, text));
-    await until(async () => (await usageLines(running))[0]?.['characters'] === [5, 11][at]); // a socket tells every five seconds
+    await until(async () => (await usageLines(running))[0]?.['characters'] === [5, 11][at]); // a socket reports every five seconds
   }
   t.match(await usageLines(running), [{ requests: 1, characters: 11 }]);
 });
 
-test('a socket that consumed nothing is a request too, and text that Cartesia refused is nothing', async (t) => {
+test('a socket that used nothing is still a request, and text that Cartesia refused is not charged', async (t) => {
   const running = await setUp(t);
   const { broker, simulator, token } = running;
   for (let sockets = 1; sockets <= 2; sockets += 1) {
@@ -468,12 +468,12 @@ test('a socket that consumed nothing is a request too, and text that Cartesia re
   t.match(await usageLines(running), [{ requests: 2, characters: 0, cost: 0 }]);
 });
 
-test('the command does the same', async (t) => {
+test('the admin command does the same', async (t) => {
   const running = await setUp(t);
   const env = {
     ADMIN_TOKEN: running.adminToken,
     MANAGEMENT_PORT: new URL(running.broker.managementUrl).port,
-    CARTESIA_API_KEY_FILE: '/none', // the broker goes on without it, and so does its operator
+    CARTESIA_API_KEY_FILE: '/none', // not there: the command must work without it
   };
   const run = async (...argv: string[]) => {
     const io = capturedIo(env);

@@ -1,4 +1,4 @@
-// What tests of limits read in answers.
+// What tests of limits read from responses and metrics.
 import { send } from './carried-broker.ts';
 
 export interface ProblemBody {
@@ -11,12 +11,12 @@ export function problemOf({ body }: { readonly body: Buffer }): ProblemBody {
   return JSON.parse(body.toString()) as ProblemBody;
 }
 
-/** Resolves when it holds; the tap timeout is its end otherwise. */
+/** Resolves once the condition holds; otherwise tap's timeout ends it. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-/** What `GET /metrics` says: values by name and labels, as they stand there. */
+/** The values in `GET /metrics`, by name and labels as written there. */
 export async function metricsOf(managementUrl: string): Promise<ReadonlyMap<string, number>> {
   const { body } = await send(`${managementUrl}/metrics`);
   const lines = body.toString().split('\n');

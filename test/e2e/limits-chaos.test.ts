@@ -1,4 +1,4 @@
-// What callers and the death of a replica do to leases, on real processes, with the simulated Cartesia as the judge.
+// What impatient callers and the death of a replica do to leases, on real processes, with the simulated Cartesia as the judge.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
 import { problemOf, until } from './limits-answers.ts';
@@ -6,7 +6,7 @@ import { deploy } from './limits-replicas.ts';
 
 const GENERATION_MS = 800;
 
-test('two replicas, many callers, some of whom leave: never more live than the limit, and hardly ever fewer', async (t) => {
+test('two replicas, many callers, some of whom leave: never more active than the limit, and hardly ever fewer', async (t) => {
   const limit = 4;
   const { simulator, replicas, speak, begin } = await deploy(t, { limit, waitSeconds: 20 });
   simulator.configure({ latency: { firstByteMs: GENERATION_MS } });
@@ -48,7 +48,7 @@ test('two replicas, many callers, some of whom leave: never more live than the l
   t.strictSame([...outcomes.keys()], ['served'], JSON.stringify([...outcomes]));
 });
 
-test('a replica is killed: what it held is free for the other within fifteen seconds', async (t) => {
+test('a replica is killed: its leases are free for the other within fifteen seconds', async (t) => {
   const { simulator, replicas, speak, begin } = await deploy(t, { limit: 3, waitSeconds: 20 });
   simulator.configure({ latency: { perChunkMs: 60_000 } });
   const [doomed, other] = replicas;

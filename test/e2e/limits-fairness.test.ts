@@ -1,15 +1,15 @@
-// One who wants everything beside ten who want little: the real broker and queue, with the simulated Cartesia behind it.
+// One greedy subject beside ten modest ones: the real broker and queue, with the simulated Cartesia behind it.
 import { type Test, test } from 'tap';
 import { SPEECH, send, startCarrying } from './carried-broker.ts';
 
-/** Short, as every answer is searched for secrets. */
+/** Short, since every response is searched for secrets. */
 const WORD = { ...SPEECH, transcript: 'Hi.' };
 const GENERATION_MS = 200;
 const LIMIT = 5;
 const MODEST = Array.from({ length: 10 }, (_, at) => `modest-${at}`);
 const GREEDY = Array.from({ length: 200 }, () => 'greedy');
 
-/** What the modest ones waited, milliseconds in order, and how many requests each subject was served. */
+/** How long the modest subjects waited (milliseconds, sorted), and how many requests each subject was served. */
 async function waits(t: Test, subjects: readonly string[], lastsMs: number) {
   const { broker, simulator, appKey } = await startCarrying(t, {
     env: { TTS_CONCURRENCY: String(LIMIT) },
@@ -28,7 +28,7 @@ async function waits(t: Test, subjects: readonly string[], lastsMs: number) {
         headers: { 'x-broker-subject': subject },
       });
       if (status !== 200) throw new Error(`${subject}: ${status}`);
-      if (performance.now() > untilMs) return; // what queues then is served without any rival
+      if (performance.now() > untilMs) return; // what is still queued now is served without a rival
       served.set(subject, (served.get(subject) ?? 0) + 1);
       if (subject !== 'greedy') waited.push(ms - GENERATION_MS);
     }
@@ -37,7 +37,7 @@ async function waits(t: Test, subjects: readonly string[], lastsMs: number) {
   const greedy = subjects.filter((subject) => subject === 'greedy').map(caller);
   await Promise.all(modest);
   const { highWater } = simulator.counters().tts;
-  simulator.configure({ latency: { firstByteMs: 0 } }); // the rest of the queue
+  simulator.configure({ latency: { firstByteMs: 0 } }); // finishes the rest of the queue quickly
   await Promise.all(greedy);
   return { waited: waited.sort((a, b) => a - b), served, highWater };
 }

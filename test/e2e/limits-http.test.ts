@@ -1,4 +1,4 @@
-// Concurrency over HTTP, with the simulated Cartesia as the judge of what was really live.
+// Concurrency over HTTP, with the simulated Cartesia as the judge of what was really active.
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,13 +19,13 @@ interface Setup {
   readonly limit: number;
   /** What the simulated plan allows. */
   readonly plan?: number;
-  /** Of each generation, before its first byte. */
+  /** Delay of each generation before its first byte. */
   readonly firstByteMs?: number;
   readonly waitSeconds?: number;
   readonly concurrency?: Readonly<Record<string, unknown>>;
 }
 
-/** A broker of one client app whose backend names its users. */
+/** A broker with one client app whose backend names its users. */
 async function setUp(own: Test, redis: RedisServer | null, setup: Setup): Promise<RunningBroker> {
   const { limit, plan = 1000, firstByteMs = 0, waitSeconds = 2, concurrency = {} } = setup;
   const running = await startRunningBroker(own, {
@@ -40,7 +40,7 @@ async function setUp(own: Test, redis: RedisServer | null, setup: Setup): Promis
     }),
   });
   await until(() => running.broker.readiness.state === 'ready');
-  while ((await speak(running, 'first')).status !== 200); // a store that was empty is not used at once
+  while ((await speak(running, 'first')).status !== 200); // a store that was empty gives nothing out at first
   running.simulator.configure({ limits: { tts: plan }, latency: { firstByteMs } });
   running.simulator.resetCounters();
   return running;
@@ -79,7 +79,7 @@ const stores: readonly (readonly [name: string, () => Promise<RedisServer | null
 ];
 
 for (const [name, redis] of stores) {
-  test(`${name}: more requests than the plan allows are served in turn, never more at once`, async (t) => {
+  test(`${name}: more requests than the plan allows are served in turn, never too many at once`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 2, firstByteMs: 20 });
     const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => speak(running, `user-${i}`)));
     t.strictSame(
@@ -90,7 +90,7 @@ for (const [name, redis] of stores) {
     t.equal(running.broker.leases, 0);
   });
 
-  test(`${name}: who finds nothing free in time is told so, and when to come again`, async (t) => {
+  test(`${name}: a request that finds nothing free in time is told so, and when to retry`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 1, firstByteMs: 1_500, waitSeconds: 1 });
     const first = speak(running, 'first');
     await until(() => running.simulator.counters().tts.active === 1);
@@ -105,7 +105,7 @@ for (const [name, redis] of stores) {
     t.equal(running.broker.leases, 0);
   });
 
-  test(`${name}: a client that goes away frees its lease, while it waits and while it is served`, async (t) => {
+  test(`${name}: a client that leaves frees its lease, while it waits and while it is served`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 1, firstByteMs: 60_000, waitSeconds: 30 });
     const open = (subject: string) => {
       const request = httpRequest(`${running.broker.url}/tts/bytes`, {
@@ -127,7 +127,7 @@ for (const [name, redis] of stores) {
     await until(() => running.broker.leases === 0);
     t.ok(performance.now() - freed < 1_000);
     await until(() => running.simulator.counters().tts.active === 0);
-    t.equal(running.simulator.counters().tts.granted, 1, 'who went away while it waited never reached Cartesia');
+    t.equal(running.simulator.counters().tts.granted, 1, 'the one that left while waiting never reached Cartesia');
   });
 
   test(`${name}: one subject has its share and no more`, async (t) => {
@@ -141,7 +141,7 @@ for (const [name, redis] of stores) {
     t.strictSame(answers.map(({ status }) => status).sort(), [200, 200, 429]);
   });
 
-  test(`${name}: where Cartesia has less room than configured, requests wait for that too`, async (t) => {
+  test(`${name}: if Cartesia has less room than configured, requests wait for that too`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 4, plan: 2, firstByteMs: 30 });
     const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => speak(running, `user-${i}`)));
     t.strictSame(
@@ -152,7 +152,7 @@ for (const [name, redis] of stores) {
     t.equal(running.broker.leases, 0);
   });
 
-  test(`${name}: while Cartesia has no room at all it is asked now and then, not without end`, async (t) => {
+  test(`${name}: while Cartesia has no room at all, it is asked only now and then`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 2, waitSeconds: 1 });
     const { simulator } = running;
     const asked = (): number => simulator.journal.entries().filter(({ path }) => path === '/tts/bytes').length;
@@ -167,7 +167,7 @@ for (const [name, redis] of stores) {
     const hinted = simulator.faults.add({ match: { path: '/tts/bytes' }, action: { ...refusal, retryAfter: 7 } });
     simulator.journal.clear();
     const { status, headers } = await speak(running, 'a');
-    t.strictSame([status, headers.get('retry-after'), asked()], [429, '7', 1], 'its own hint is longer than the wait');
+    t.strictSame([status, headers.get('retry-after'), asked()], [429, '7', 1], 'Cartesia’s hint exceeds the wait');
     hinted.remove();
     await until(() => running.broker.leases === 0);
 
@@ -183,11 +183,11 @@ for (const [name, redis] of stores) {
     leaving.destroy();
     await until(() => running.broker.carried === 0 && running.broker.leases === 0);
     const before = asked();
-    await sleep(300); // longer than the next pauses: that nothing comes has no event
-    t.equal(asked(), before, 'for whoever has gone it is not asked again');
+    await sleep(300); // longer than the next pauses: nothing signals that no request comes
+    t.equal(asked(), before, 'it is not asked again for a client that left');
   });
 
-  test(`${name}: whoever finds nothing free when it may try again is told so`, async (t) => {
+  test(`${name}: a request that finds nothing free when it may retry is told so`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 1, firstByteMs: 3_000, waitSeconds: 2 });
     const { simulator, broker } = running;
     const action = { type: 'answer', status: 429, retryAfter: 1 } as const;
@@ -195,7 +195,7 @@ for (const [name, redis] of stores) {
     const asked = (): number => simulator.journal.entries({ path: '/tts/bytes' }).length;
     const askedBefore = asked();
     const refused = speak(running, 'refused');
-    // It may try again after a second; until then its place is free, and taken for longer than it may wait.
+    // It may retry after a second; until then its place is free, and is then taken for longer than it may wait.
     await until(() => asked() > askedBefore && broker.leases === 0);
     const next = speak(running, 'next');
     const answer = await refused;

@@ -1,4 +1,4 @@
-// What limits do, as GET /metrics tells it.
+// What limits do, as shown in GET /metrics.
 import { test } from 'tap';
 import { redisServer } from '../store/redis-server.ts';
 import { open, SPEECH, send, startCarrying } from './carried-broker.ts';
@@ -6,7 +6,7 @@ import { metricsOf, until } from './limits-answers.ts';
 
 const CHARACTERS = [...SPEECH.transcript].length;
 
-test('leases: what is held and waits now, and how each question ended', async (t) => {
+test('leases: how many are held and waiting, and how each request for one ended', async (t) => {
   const { broker, simulator, token } = await startCarrying(t, {
     env: { TTS_CONCURRENCY: '1' },
     file: { limits: { queue: { wait: 1, length: 2 } } },
@@ -24,7 +24,7 @@ test('leases: what is held and waits now, and how each question ended', async (t
   t.equal(now.get('broker_leases_waiting{kind="tts",client="kiosk"}'), 1);
   t.equal(now.get('broker_lease_limit{kind="tts"}'), 1);
   t.equal(now.get('broker_lease_limit{kind="tts_socket"}'), 10);
-  t.equal(now.get('broker_sessions_open'), 1, 'what waits is not carried yet');
+  t.equal(now.get('broker_sessions_open'), 1, 'a waiting request is not carried yet');
   t.equal((await late).status, 429);
   running.on('error', () => {}).destroy();
   await until(() => broker.leases === 0);
@@ -68,7 +68,7 @@ test("leases: those that waited, those that left, and Cartesia's own refusals", 
   t.ok((now.get('broker_leases_total{kind="tts",client="kiosk",outcome="waited"}') ?? 0) >= 1);
 });
 
-test('budgets: booked, returned, and whose is spent', async (t) => {
+test('budgets: booked, returned and refused', async (t) => {
   const { broker, simulator, token, appKey } = await startCarrying(t, {
     client: {
       limits: {
@@ -90,7 +90,7 @@ test('budgets: booked, returned, and whose is spent', async (t) => {
   t.equal(now.get('broker_budget_unsettled'), 0);
 });
 
-test('revocations: how many hold, whom they refused and what they ended', async (t) => {
+test('revocations: how many are in force, whom they refused and what they ended', async (t) => {
   const adminToken = 'an admin token that is only good in this test';
   const { broker, simulator, token } = await startCarrying(t, { env: { ADMIN_TOKEN: adminToken } });
   simulator.configure({ latency: { perChunkMs: 60_000 } });
@@ -110,7 +110,7 @@ test('revocations: how many hold, whom they refused and what they ended', async 
   t.equal(now.get('broker_sessions_cut_total{client="kiosk",reason="revoked"}'), 1);
 });
 
-test('the store: whether it is there, how long calls took, and which failed', async (t) => {
+test('the store: whether it is reachable, how long calls took, and which failed', async (t) => {
   const redis = await redisServer(t);
   const { broker, token } = await startCarrying(t, {
     env: { TTS_CONCURRENCY: '1', REDIS_URL: redis.url.reveal() },
@@ -122,7 +122,7 @@ test('the store: whether it is there, how long calls took, and which failed', as
     (await metricsOf(broker.managementUrl)).get(`broker_store_call_duration_seconds_count{call="${call}"}`) ?? 0;
   t.equal((await metricsOf(broker.managementUrl)).get('broker_store_up'), 1);
   t.ok((await calls('lease_acquire')) >= 1);
-  await until(async () => (await calls('usage_add')) >= 1); // nobody waits for it
+  await until(async () => (await calls('usage_add')) >= 1); // recorded in the background
   await redis.kill();
   await until(async () => (await metricsOf(broker.managementUrl)).get('broker_store_up') === 0);
   t.equal(await speak(), 503);
@@ -132,7 +132,7 @@ test('the store: whether it is there, how long calls took, and which failed', as
   });
 });
 
-test('no subject is in any metric', async (t) => {
+test('no metric names a subject', async (t) => {
   const subject = 'a-subject-that-nobody-may-count';
   const { broker, appKey } = await startCarrying(t, { env: { TTS_CONCURRENCY: '1' }, client: { trusted: true } });
   const speak = () =>

@@ -1,4 +1,4 @@
-// Budgets, as callers meet them.
+// Budgets, as callers see them.
 import { test } from 'tap';
 import { mintProxied, open, SPEECH, send, startCarrying } from './carried-broker.ts';
 import { problemOf } from './limits-answers.ts';
@@ -23,12 +23,12 @@ test('characters are booked before anything is sent, and the last request that f
   t.match(
     refused.headers['retry-after'],
     /^(?:[1-9]|[1-5]\d|60)$/,
-    'the end of the month, but never a wait that an SDK would sleep through',
+    'never a wait as long as the month, which an SDK would sleep through',
   );
   t.equal(simulator.counters().tts.granted, 2, 'Cartesia was not asked');
 });
 
-test('a spent budget is told at once, also where there would be a turn to wait for', async (t) => {
+test('a spent budget is reported at once, even if the request would have to wait for a turn', async (t) => {
   const { broker, simulator, token } = await startCarrying(t, {
     env: { TTS_CONCURRENCY: '1' },
     client: { limits: { mint: 'off', quota: { characters: { subject: `${CHARACTERS}/month` } } } },
@@ -43,7 +43,7 @@ test('a spent budget is told at once, also where there would be a turn to wait f
   running.on('error', () => {}).destroy();
 });
 
-test('what Cartesia refused is given back', async (t) => {
+test('a budget gets back what Cartesia refused', async (t) => {
   const { broker, simulator, token } = await startCarrying(t, {
     client: { limits: { mint: 'off', quota: { characters: { client: `${CHARACTERS}/month` } } } },
   });
@@ -52,7 +52,7 @@ test('what Cartesia refused is given back', async (t) => {
   t.strictSame([await speak(), await speak(), await speak()], [500, 200, 402]);
 });
 
-test('a budget of the whole account is one for all client apps', async (t) => {
+test('an account-wide budget is shared by all client apps', async (t) => {
   const { broker, token } = await startCarrying(t, {
     file: { limits: { quota: { characters: `${CHARACTERS}/month` } } },
   });
@@ -60,7 +60,7 @@ test('a budget of the whole account is one for all client apps', async (t) => {
   t.strictSame([await speak(), await speak()], [200, 402]);
 });
 
-test('a token that is handed out again is no mint: it costs nothing, and is there when the budget is spent', async (t) => {
+test('a token handed out again is not a mint: it costs nothing, and is still there when the budget is spent', async (t) => {
   const { broker, appKey, simulator } = await startRunningBroker(t, {
     file: (digest) => ({
       tokens: { reuse: true },
@@ -82,7 +82,7 @@ test('a token that is handed out again is no mint: it costs nothing, and is ther
   t.equal(simulator.journal.entries({ path: '/access-token' }).length, 1);
 });
 
-test('access tokens have a budget, and a request that is refused does not count', async (t) => {
+test('access tokens have a budget, and refused requests do not count', async (t) => {
   const { broker, appKey } = await startCarrying(t, {
     client: { limits: { mint: 'off', quota: { mints: { client: '3/month' } } } },
   });

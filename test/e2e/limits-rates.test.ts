@@ -4,7 +4,7 @@ import { redisServer } from '../store/redis-server.ts';
 import { send } from './carried-broker.ts';
 import { startRunningBroker } from './running-broker.ts';
 
-test('two replicas count as one; while Redis is away each goes on alone', async (t) => {
+test('two replicas count as one; while Redis is away, each goes on alone', async (t) => {
   const redis = await redisServer(t);
   const env = { REDIS_URL: redis.url.reveal(), MINT_RATE_PER_IP: '6/hour' };
   const brokers = [await startRunningBroker(t, { env }), await startRunningBroker(t, { env })];
@@ -14,7 +14,7 @@ test('two replicas count as one; while Redis is away each goes on alone', async 
     const one = brokers[i % 2];
     if (one === undefined) throw new TypeError('there are two');
     const answer = await send(`${one.broker.url}/access-token`, { credential: one.appKey, json: {} });
-    // Each replica knows its own app key only: what is counted is the address, before the credential is looked at.
+    // The replicas have different app keys: what is counted is the address, before the credential is checked.
     statuses.push(answer.status);
     remaining.push(answer.headers['ratelimit-remaining']);
   }
@@ -24,6 +24,6 @@ test('two replicas count as one; while Redis is away each goes on alone', async 
   const [one] = brokers;
   if (one === undefined) throw new TypeError('there are two');
   const alone = await send(`${one.broker.url}/access-token`, { credential: one.appKey, json: {} });
-  t.equal(alone.status, 503, 'not for the rate: who is revoked cannot be told');
+  t.equal(alone.status, 503, 'not because of the rate: revocations cannot be checked');
   t.ok(Number(alone.headers['ratelimit-limit']) <= 6);
 });

@@ -1,4 +1,4 @@
-// Two replicas as processes of their own, one Redis, one simulated Cartesia that counts what is really live.
+// Two replicas as separate processes, one Redis, and one simulated Cartesia that counts what is really active.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -19,13 +19,13 @@ export interface Deployment {
   readonly redis: RedisServer;
   readonly replicas: readonly [Replica, Replica];
   readonly adminToken: string;
-  /** Of the client app `kiosk`. */
+  /** The app key of the client app `kiosk`. */
   readonly appKey: string;
-  /** One more replica. */
+  /** Starts one more replica. */
   start(): Promise<Replica>;
-  /** A generation in the name of a subject. */
+  /** A generation on behalf of a subject. */
   speak(replica: Replica, subject: string): ReturnType<typeof send>;
-  /** The same, as far as its head. */
+  /** The same, up to the response head. */
   begin(replica: Replica, subject: string): ReturnType<typeof open>;
 }
 
@@ -33,13 +33,13 @@ export interface DeploymentOptions {
   readonly limit: number;
   readonly waitSeconds?: number;
   readonly client?: Readonly<Record<string, unknown>>;
-  /** Where the replicas find Redis, if not at Redis itself. */
+  /** The URL at which the replicas find Redis, if not its own. */
   readonly redisUrl?: (redis: RedisServer) => string | Promise<string>;
   readonly isRedisDown?: boolean;
   readonly listen?: Readonly<Record<string, unknown>>;
 }
 
-/** The plan of the simulated account is far above the limit, so that too many would be counted, not refused. */
+/** The simulated account allows far more than the limit, so that an excess is counted rather than refused. */
 export async function deploy(t: Test, options: DeploymentOptions): Promise<Deployment> {
   const { limit, waitSeconds = 2, client = {}, isRedisDown = false, listen = {} } = options;
   const redis = await redisServer(t, { isDown: isRedisDown });
@@ -95,7 +95,7 @@ export async function deploy(t: Test, options: DeploymentOptions): Promise<Deplo
   return deployment;
 }
 
-/** 200 or 503. */
+/** Status of the readiness probe: 200 or 503. */
 export async function readiness({ managementUrl }: Replica): Promise<number> {
   return (await send(`${managementUrl}/readyz`)).status;
 }

@@ -1,4 +1,4 @@
-// What replicas carry, seen and ended through another one: two processes, one Redis.
+// Sessions of one replica, listed and ended through another one: two processes, one Redis.
 import { test } from 'tap';
 import { runAdmin } from '../../src/commands/admin.ts';
 import { capturedIo } from '../commands/captured-io.ts';
@@ -45,7 +45,7 @@ test('one replica lists and ends what another one carries', async (t) => {
   t.match(await command('sessions', '--subject', 'far'), { code: 0, stdout: sessions[0]?.id ?? 'none' });
   t.match(await command('kill', sessions[0]?.id ?? 'none'), { code: 0 });
   await until(() => ended.has('far'));
-  t.strictSame([...ended], [['far', false]], 'that one, and in the middle');
+  t.strictSame([...ended], [['far', false]], 'only that one, in the middle of its answer');
   t.match(await command('kill', sessions[0]?.id ?? 'none'), { code: 1, stderr: /^404: / });
 
   there.child.kill('SIGKILL');
@@ -55,7 +55,7 @@ test('one replica lists and ends what another one carries', async (t) => {
     left.sessions.map(({ subject }) => subject),
     ['near'],
   );
-  t.equal(left.silent_replicas, 1, 'whoever is not heard of is counted, not forgotten');
+  t.equal(left.silent_replicas, 1, 'a silent replica is counted, not forgotten');
   const refused = await admin(here, '/admin/sessions/none', 'DELETE');
   t.equal(refused.status, 404);
   t.match(problemOf(refused).message, /Replicas that did not answer: 1/);

@@ -16,7 +16,7 @@ const TEXT = 'One two three four five six seven.';
 async function setUp(t: Test, settings: Readonly<Record<string, unknown>>, client = {}): Promise<SocketBroker> {
   const running = await startSocketBroker(t, {
     file: (digest) => ({ ...settings, ...clientOf(digest, client) }),
-    seams: { relays: { tickMs: 20, times: { pingMs: 1000 } } }, // what was used is counted at each ping
+    seams: { relays: { tickMs: 20, times: { pingMs: 1000 } } }, // usage is counted at each ping
   });
   running.simulator.configure({ limits: { tts: 1000 } });
   return running;
@@ -39,10 +39,10 @@ test('contexts of many sockets take turns: never more at once than the plan allo
   const { tts } = running.simulator.counters();
   t.equal(tts.granted, 9);
   t.equal(tts.highWater, 2);
-  await until(() => running.broker.leases === 3); // the sockets' own
+  await until(() => running.broker.leases === 3); // those of the sockets
 });
 
-test('a context that finds no turn in time gets its error, and the socket stays open', async (t) => {
+test('a context that gets no turn in time gets an error, and the socket stays open', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { tts: 1 } }, limits: { queue: { context_wait: 0 } } });
   running.simulator.configure({ latency: { firstByteMs: 500 } });
   const socket = await open(t, running);
@@ -55,7 +55,7 @@ test('a context that finds no turn in time gets its error, and the socket stays 
   t.match(await socket.next('done'), { context_id: 'third' });
 });
 
-test('a socket that is torn down frees all it held', async (t) => {
+test('a socket that is torn down frees everything it held', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { tts: 2, stt: 1 } } });
   running.simulator.configure({ latency: { firstByteMs: 60_000 } });
   const socket = await open(t, running);
@@ -86,7 +86,7 @@ test('a call with an agent holds its lease as long as it lasts', async (t) => {
   t.ok(await open(t, running, '/v1/agents/websocket/agent_a'));
 });
 
-test('sockets for speech may be ten times as many as generations, and no more', async (t) => {
+test('there may be ten times as many speech sockets as generations, and no more', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { tts: 1 } }, limits: { queue: { wait: 0 } } });
   const sockets = await Promise.all(Array.from({ length: 10 }, () => open(t, running)));
   await t.rejects(open(t, running), /429/);
@@ -105,7 +105,7 @@ test('a socket ends when its budget is spent', async (t) => {
   await t.rejects(open(t, running), /402/);
 });
 
-test('a budget of audio is counted, however the sample rate is written', async (t) => {
+test('a budget of audio cannot be evaded by the way the sample rate is written', async (t) => {
   const running = await setUp(t, {}, { limits: { mint: 'off', quota: { audio_seconds: { subject: '10/day' } } } });
   const path = '/stt/websocket?model=ink-2';
   for (const query of [
@@ -123,7 +123,7 @@ test('a budget of audio is counted, however the sample rate is written', async (
   t.equal((await socket.closed).code, 1008);
 });
 
-test('a client that leaves while it waits for its turn is not waited for, and upstream never hears of it', async (t) => {
+test('a client that leaves while it waits is not waited for, and upstream never hears of it', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { stt: 1 } }, limits: { queue: { wait: 20 } } });
   const { broker, headers, simulator } = running;
   const holder = await openRawSocket(t, broker.url, STT_PATH, headers);
@@ -143,7 +143,7 @@ test('a client that leaves while it waits for its turn is not waited for, and up
 });
 
 for (const how of ['terminate', 'close', 'refusal'] as const)
-  test(`whoever waits gets a place only when Cartesia has one: ${how}`, async (t) => {
+  test(`a waiting context gets a place only once Cartesia has one: ${how}`, async (t) => {
     const running = await setUp(
       t,
       { upstream: { concurrency: { tts: 4 } }, limits: { queue: { context_wait: 20 } } },
@@ -165,7 +165,7 @@ for (const how of ['terminate', 'close', 'refusal'] as const)
     t.equal(running.simulator.counters().tts.refused, 0);
   });
 
-test("Cartesia's 429 inside a socket lowers what is given out, and what it refused is not charged for", async (t) => {
+test("Cartesia's 429 inside a socket lowers the leases given out, and text it refused is not charged", async (t) => {
   const quota = { characters: { subject: `${TEXT.length * 3}/month` } };
   const running = await setUp(
     t,
@@ -192,7 +192,7 @@ test("Cartesia's 429 inside a socket lowers what is given out, and what it refus
   t.ok(await open(t, running), 'there is budget left');
 });
 
-test("Cartesia's 429 to a socket lowers what is given out", async (t) => {
+test("Cartesia's 429 to a socket lowers the leases given out", async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { stt: 4 } }, limits: { queue: { wait: 0 } } });
   running.simulator.configure({ limits: { stt: 0 } });
   await t.rejects(open(t, running, STT_PATH), /429/);
@@ -200,7 +200,7 @@ test("Cartesia's 429 to a socket lowers what is given out", async (t) => {
   t.equal(values.get('broker_lease_upstream_refusals_total{kind="stt"}'), 1);
 });
 
-test('an upstream that resets: the lease is free within a second', async (t) => {
+test('upstream resets: the lease is free within a second', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { tts: 1 } } });
   const { simulator, broker } = running;
   simulator.configure({ latency: { perChunkMs: 60_000 } });
@@ -213,7 +213,7 @@ test('an upstream that resets: the lease is free within a second', async (t) => 
   t.ok(performance.now() - startedMs < 1000);
 });
 
-test('Redis is lost: a new socket is 503, an open one lives on', async (t) => {
+test('Redis is lost: a new socket gets 503, an open one lives on', async (t) => {
   const redis = await redisServer(t);
   const running = await startSocketBroker(t, {
     file: (digest) => ({ upstream: { concurrency: { tts: 2 } }, ...clientOf(digest) }),
@@ -233,7 +233,7 @@ test('Redis is lost: a new socket is 503, an open one lives on', async (t) => {
   await once(socket.socket, 'pong');
 });
 
-test('each socket takes the slot that docs/endpoints.md names', async (t) => {
+test('each socket takes a slot of the kind that docs/endpoints.md names', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { tts: 1, stt: 1, agent: 1 } } });
   const { broker, headers } = running;
   for (const { path } of SOCKET_ENDPOINTS) {

@@ -7,10 +7,10 @@ import { send } from './carried-broker.ts';
 import { until } from './limits-answers.ts';
 import { deploy, readiness } from './limits-replicas.ts';
 
-/** The time of a call to Redis, 100 ms, and a reserve. */
+/** The limit of a call to Redis, 100 ms, and some reserve. */
 const ANSWERED_MS = 150;
 
-test('Redis stands still for five seconds: refusals are quick, what runs goes on, and nothing is given out twice', async (t) => {
+test('Redis stalls for five seconds: refusals are quick, running streams go on, and nothing is given out twice', async (t) => {
   const limit = 2;
   const { simulator, redis, replicas, speak, begin } = await deploy(t, { limit });
   simulator.configure({ latency: { perChunkMs: 1_500 } });
@@ -33,7 +33,7 @@ test('Redis stands still for five seconds: refusals are quick, what runs goes on
   await until(async () => (await speak(replicas[0], 'after')).status === 200);
 });
 
-test('Redis is started again, empty: what runs is entered again by its holders', async (t) => {
+test('Redis restarts empty: holders enter their running leases again', async (t) => {
   const limit = 2;
   const { simulator, redis, replicas, speak, begin } = await deploy(t, { limit, waitSeconds: 1 });
   simulator.configure({ latency: { perChunkMs: 2_000 } });
@@ -54,7 +54,7 @@ test('Redis is started again, empty: what runs is entered again by its holders',
     [...caught, ...late].map(({ status }) => status),
     [503, 503, 503, 503, 503, 503],
   );
-  // A busy machine lets some of them wait for itself.
+  // Some may be late because the machine is busy, so the quickest one counts.
   const quickest = Math.min(...caught.map(({ atMs }) => atMs - killedMs));
   t.ok(quickest <= ANSWERED_MS, `asked when Redis was killed: ${Math.round(quickest)} ms`);
   const afterwards = Math.min(...late.map(({ ms }) => ms));
@@ -62,12 +62,12 @@ test('Redis is started again, empty: what runs is entered again by its holders',
   await redis.start();
   await until(async () => (await speak(replicas[0], 'late')).status !== 503);
   await Promise.all(Array.from({ length: 20 }, (_, at) => speak(replicas[at % 2 === 0 ? 0 : 1], `user-${at}`)));
-  t.equal(simulator.counters().tts.highWater, limit, 'the lost leases count');
+  t.equal(simulator.counters().tts.highWater, limit, 'the lost leases still count');
   await Promise.all(streams.map((stream) => (stream.closed ? null : once(stream, 'close'))));
   await until(async () => (await speak(replicas[1], 'after')).status === 200);
 });
 
-test('Redis is not there at the start: the replica runs, is not ready, and is so within two seconds of it', async (t) => {
+test('Redis is missing at startup: the replica runs unready, and is ready within two seconds of Redis starting', async (t) => {
   const { redis, replicas, speak } = await deploy(t, { limit: 1, isRedisDown: true });
   t.strictSame(await Promise.all(replicas.map(readiness)), [503, 503]);
   const { body } = await send(`${replicas[0]?.managementUrl}/readyz`);
@@ -84,12 +84,12 @@ test('Redis is not there at the start: the replica runs, is not ready, and is so
   t.ok(performance.now() - startedMs < 2_000);
 });
 
-test('Redis is slow: what it answers in time is served, the rest is told within its timeout, and no lease is lost', async (t) => {
+test('Redis is slow: requests it answers in time are served, others refused in time, and no lease is lost', async (t) => {
   const limit = 5;
   const { promise: relayed, resolve: found } = Promise.withResolvers<SlowRelay>();
   const { replicas, speak, simulator, adminToken } = await deploy(t, {
     limit,
-    client: { limits: { mint: 'off', quota: { characters: { subject: '1000000/day' } } } }, // asked for beside the lease
+    client: { limits: { mint: 'off', quota: { characters: { subject: '1000000/day' } } } }, // booked together with the lease
     redisUrl: async ({ port }) => {
       const relay = await slowRelay(t, port);
       found(relay);
@@ -111,7 +111,7 @@ test('Redis is slow: what it answers in time is served, the rest is told within 
     way.delayMs = delayMs;
     let answers = await twenty();
     const servedOf = (): number => answers.filter(({ status }) => status === 200).length;
-    // A machine that stalls for a tenth of a second is a Redis that answers too late.
+    // A machine that stalls for a tenth of a second looks like a Redis that answers too late.
     for (let tries = 1; delayMs < 100 && servedOf() < 18 && tries < 3; tries += 1) answers = await twenty();
     const served = servedOf();
     if (delayMs < 100) t.ok(served >= 18, `${delayMs} ms: ${served} of 20 served`);
@@ -119,7 +119,7 @@ test('Redis is slow: what it answers in time is served, the rest is told within 
     const refusals = answers.filter(({ status }) => status !== 200);
     t.ok(
       refusals.every(({ status, headers }) => status === 503 && headers['retry-after'] === '1'),
-      'the others are told when to come again',
+      'the others are told when to retry',
     );
     const times = answers.map(({ ms }) => ms).sort((a, b) => a - b);
     const [median = 0, most = 0] = [times[10], times[17]];

@@ -1,4 +1,4 @@
-// A Redis behind TLS, by a broker as a process of its own: a certificate that is not trusted, and a handshake that nobody answers.
+// A broker process and a Redis behind TLS whose certificate is not trusted, or whose handshake is never answered.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -14,7 +14,7 @@ import { serveProcess } from './serve-process.ts';
 
 interface TlsFront {
   readonly port: number;
-  /** Whoever is connected is cut off; from now on with this certificate, or without a word where there is none. */
+  /** Cuts off all connections. Later ones get this certificate, or no answer if it is `null`. */
   use(identity: TlsIdentity | null): void;
 }
 
@@ -52,7 +52,7 @@ async function tlsFront(t: Test, port: number, first: TlsIdentity): Promise<TlsF
   };
 }
 
-test('a Redis whose certificate is not trusted, or whose handshake stalls, is left, told of, and found again', async (t) => {
+test('a Redis whose certificate is untrusted or whose handshake stalls is left, reported, and found again', async (t) => {
   const now = Date.now();
   const [good, stranger] = [createCertificate(now), createCertificate(now)];
   const password = `p/?#@${randomBytes(12).toString('hex')}`;
@@ -91,6 +91,6 @@ test('a Redis whose certificate is not trusted, or whose handshake stalls, is le
     );
   }
   for (const secret of [password, encodeURIComponent(password)])
-    t.notOk((broker.stdout() + broker.stderr()).includes(secret), "the password is nobody's");
+    t.notOk((broker.stdout() + broker.stderr()).includes(secret), 'the password appears nowhere');
   t.equal(broker.child.exitCode, null);
 });

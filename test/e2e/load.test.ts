@@ -5,7 +5,7 @@ import { startRunningBroker } from './running-broker.ts';
 
 const CALLERS = 1000;
 
-test('1,000 concurrent mints: no error, and Cartesia sees no more connections than are configured', async (t) => {
+test('1,000 concurrent mints: no error, and Cartesia sees no more connections than configured', async (t) => {
   const connections = 8;
   const { broker, simulator, appKey, logs, watch } = await startRunningBroker(t, {
     file: (digest) => ({
@@ -38,7 +38,7 @@ test('1,000 concurrent mints: no error, and Cartesia sees no more connections th
   );
   clearInterval(looking);
   t.strictSame([...new Set(answers.map(({ statusCode }) => statusCode))], [200]);
-  t.equal(new Set(answers.map(({ token }) => token)).size, CALLERS, 'everybody has a token of their own');
+  t.equal(new Set(answers.map(({ token }) => token)).size, CALLERS, 'every caller has a token of its own');
   const mints = simulator.journal.entries({ path: '/access-token' });
   t.equal(mints.length, CALLERS);
   t.ok(new Set(mints.map(({ connection }) => connection)).size <= connections);
@@ -68,7 +68,7 @@ test('1,000 concurrent mints of one subject are one call to Cartesia', async (t)
   t.equal(simulator.journal.entries({ path: '/access-token' }).length, 1);
 });
 
-test('a thousand clients that leave in every phase: nothing is left behind', async (t) => {
+test('a thousand clients that leave in every phase leave nothing behind', async (t) => {
   const { broker, simulator, appKey, logs } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 20;
   const { openRaw } = await import('./raw-connection.ts');
@@ -91,5 +91,5 @@ test('a thousand clients that leave in every phase: nothing is left behind', asy
   next.socket.destroy();
   const start = performance.now();
   await broker.stop({ delayMs: 0 });
-  t.ok(performance.now() - start < 3000, 'no connection is left that would hold a stop');
+  t.ok(performance.now() - start < 3000, 'no connection is left that would hold up a stop');
 });

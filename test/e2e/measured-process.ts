@@ -1,11 +1,11 @@
-// `cartesia-broker serve` as a process of its own that says how much memory it holds.
+// Runs `cartesia-broker serve` as a separate process that reports how much memory it holds.
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { type ServeOptions, type ServeProcess, serveProcess } from './serve-process.ts';
 
 export interface MeasuredProcess extends ServeProcess {
-  /** Bytes that are alive, on V8's heap and beside it, after a full collection. How V8 sizes its heap is no part of it. */
+  /** Live bytes, on V8's heap and outside, after a full collection. Independent of how V8 sizes its heap. */
   aliveBytes(): Promise<number>;
 }
 

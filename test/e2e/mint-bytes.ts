@@ -1,4 +1,4 @@
-// POST /access-token as bytes, part by part, for tests that bend one of the parts.
+// POST /access-token as bytes, part by part, for tests that distort one of the parts.
 
 export interface MintBytes {
   /** Default `POST`. */
@@ -9,13 +9,13 @@ export interface MintBytes {
   readonly version?: string;
   /** The whole field; default `Host: broker.test`, '' = none. */
   readonly host?: string;
-  /** Sent as a bearer; `null` = no credential. */
+  /** Sent as a bearer token; `null` = no credential. */
   readonly credential: string | null;
   /** More header fields, each whole, without its line end. */
   readonly fields?: readonly string[];
   /** Default `application/json`, '' = none. */
   readonly contentType?: string;
-  /** Fields that say how long the body is; default Content-Length of `body`. */
+  /** Fields that give the length of the body; default Content-Length of `body`. */
   readonly framing?: readonly string[];
   /** Default `{}`. */
   readonly body?: string;

@@ -34,14 +34,14 @@ async function mint(
   return { status: response.statusCode, headers: response.headers, body: answer };
 }
 
-/** Speaks with a token and nothing else, as an app does. */
+/** Generates speech with a token and nothing else, as an app does. */
 async function speaks(t: Test, token: unknown, cartesiaUrl: string): Promise<void> {
   const response = await new Cartesia({ token: String(token), baseURL: cartesiaUrl }).tts.generate(SPEECH);
   t.equal(response.status, 200);
   t.ok((await response.arrayBuffer()).byteLength > 10_000, 'a second of speech');
 }
 
-test('what Cartesia takes for a token is not told as life that is left', async (t) => {
+test('the time that Cartesia takes for a token is not reported as lifetime left', async (t) => {
   const { broker, simulator, appKey } = await startRunningBroker(t);
   simulator.configure({ latency: { mintMs: 2_100 } });
   const { body } = await mint(broker.url, appKey, { expires_in: 5 });
@@ -49,7 +49,7 @@ test('what Cartesia takes for a token is not told as life that is left', async (
   t.ok(Math.abs(Date.parse(String(body['expires_at'])) - Date.now() - 2_900) < 500);
 });
 
-test('an app key becomes a token of Cartesia that speaks', async (t) => {
+test('an app key gets a token of Cartesia that speaks', async (t) => {
   const { broker, simulator, appKey, logs } = await startRunningBroker(t);
   const before = Date.now();
   const { status, headers, body } = await mint(broker.url, appKey, { grants: { tts: true }, expires_in: 60 });
@@ -89,7 +89,7 @@ test('the official SDKs mint through the broker with an app key', async (t) => {
   }
 });
 
-test("a user's token of a real OIDC provider mints through the SDK, also after the provider has rotated its keys", async (t) => {
+test("a user's token from a real OIDC provider mints through the SDK, even after the provider has rotated its keys", async (t) => {
   const provider = await startOidcProvider();
   t.teardown(() => provider.close());
   const file = () => ({
@@ -154,7 +154,7 @@ test('a trusted backend names its user, and nobody else may', async (t) => {
   t.equal(simulator.journal.entries({ path: '/access-token' }).length, 2);
 });
 
-test('policy decides: defaults, refusals, shortened lives, versions', async (t) => {
+test('policy decides: defaults, refusals, shortened lifetimes, versions', async (t) => {
   const env = { GRANTS: 'tts,stt', TOKEN_TTL: '120', TOKEN_TTL_MAX: '600' };
   const { broker, appKey, simulator } = await startRunningBroker(t, { env });
   t.match(await mint(broker.url, appKey, {}), {
@@ -178,7 +178,7 @@ test('policy decides: defaults, refusals, shortened lives, versions', async (t) 
   t.strictSame(bodies, ['2026-03-01', '2026-03-01', '2026-08-14']);
 });
 
-test('a request that announces no body asks for the defaults; one with an empty body has forgotten something', async (t) => {
+test('a request that announces no body gets the defaults; one that announces an empty body is refused', async (t) => {
   const { broker, appKey } = await startRunningBroker(t);
   const head = `POST /access-token HTTP/1.1\r\nHost: broker\r\nConnection: close\r\nAuthorization: Bearer ${appKey}\r\n`;
   t.match(await answerTo(broker.url, `${head}\r\n`), /^HTTP\/1\.1 200 .*"token":/s);
@@ -197,7 +197,7 @@ async function answerTo(url: string, bytes: string): Promise<string> {
   return answer;
 }
 
-test('delivery proxied: the broker signs, and its tokens mint nothing further', async (t) => {
+test('delivery proxied: the broker signs the tokens, and they mint nothing further', async (t) => {
   const env = {
     DELIVERY: 'proxied',
     TOKEN_SIGNING_SECRET: 'a-signing-secret-of-more-than-32-bytes-0001',
@@ -211,7 +211,7 @@ test('delivery proxied: the broker signs, and its tokens mint nothing further', 
     base_url: 'https://voice.example.com',
     websocket_url: 'wss://voice.example.com',
   });
-  const left = Number(body['expires_in']); // a second less where one ended in between
+  const left = Number(body['expires_in']); // one less if a second has passed in between
   t.ok(left === 60 || left === 59, String(left));
   t.equal(simulator.journal.entries({ path: '/access-token' }).length, 0, 'Cartesia was not asked');
   t.match(await mint(broker.url, String(body['token']), {}), {
@@ -220,7 +220,7 @@ test('delivery proxied: the broker signs, and its tokens mint nothing further', 
   });
 });
 
-test('GET / answers as Cartesia does', async (t) => {
+test('GET / responds as Cartesia does', async (t) => {
   const { broker } = await startRunningBroker(t);
   const response = await request(broker.url);
   t.equal(response.statusCode, 200);

@@ -1,4 +1,4 @@
-// A broker for pages of one origin, whose users an issuer knows.
+// A broker for pages on one origin, whose users an issuer knows.
 import type { Test } from 'tap';
 import { startIssuerServer } from '../identity/jwt/issuer-server.ts';
 import { createSigningKey, goodClaims, signJwt } from '../identity/jwt/signing-key.ts';
@@ -9,7 +9,7 @@ export interface PageBroker extends RunningBroker {
   readonly session: string;
 }
 
-/** @param client what the config file says of the client app besides */
+/** @param client further settings of the client app */
 export async function startPageBroker(t: Test, origin: string, client: object = {}): Promise<PageBroker> {
   const issuer = await startIssuerServer();
   t.teardown(() => issuer.close());

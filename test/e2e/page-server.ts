@@ -1,4 +1,4 @@
-// A web app's own server: another origin than the broker's.
+// A web app's own server, on another origin than the broker's.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,11 +1,11 @@
-// What every refusal of the broker looks like on the wire.
+// What every refusal of the broker must look like.
 import type { Test } from 'tap';
 import { PROBLEMS, type ProblemCode } from '../../src/errors/problems.ts';
 import type { RawResponse } from './raw-connection.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Status, the whole body, its length, the request id in both places, and the headers that all of them carry. */
+/** Checks the status, the whole body, its length, the request id in both places, and the headers that every refusal has. */
 export function isProblem(t: Test, response: RawResponse, code: ProblemCode, name = ''): void {
   const { status, headers, body, json } = response;
   const says = name === '' ? '' : `${name}: `;

@@ -1,4 +1,4 @@
-// A process at its limits, of memory, file descriptors and time, and at its end with everything going on. Real processes.
+// A process at its limits of memory, file descriptors and time, and its shutdown under full traffic. Real processes.
 import { once } from 'node:events';
 import { Agent, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -24,7 +24,7 @@ interface Served extends ServeProcess {
   /** An app key. */
   readonly credential: string;
   ask(path: string, options?: SendOptions): Promise<Answer>;
-  /** An answer as far as its head. */
+  /** A response up to its head. */
   begin(path: string, options?: SendOptions): Promise<IncomingMessage>;
 }
 
@@ -62,8 +62,8 @@ async function serve(t: Test, options: Partial<ServeOptions>): Promise<Served> {
 
 const readyz = async ({ managementUrl }: Served): Promise<number> => (await send(`${managementUrl}/readyz`)).status;
 
-test('a small heap, large bodies and readers that stand still: 503 before the limit, no death, and well again', async (t) => {
-  // Half of what the smallest container has: 350 bodies fill it, where a test machine would take long to send 1,000.
+test('a small heap, large bodies and stalled readers: 503 before the limit, no crash, then recovery', async (t) => {
+  // Half of what the smallest container has: 350 bodies fill it, while a test machine would take long to send 1,000.
   const served = await serve(t, { nodeOptions: ['--max-old-space-size=128'] });
   const { simulator, ask, begin } = served;
   const staring = await Promise.all(
@@ -87,7 +87,7 @@ test('a small heap, large bodies and readers that stand still: 503 before the li
       () => {},
     );
     waiting.add(call);
-    if (sent % 2 === 0) await sleep(10); // so that they arrive, and do not wait here
+    if (sent % 2 === 0) await sleep(10); // so that they arrive rather than wait here
   }
   t.comment(`${waiting.size} bodies; ${JSON.stringify([...statuses])}`);
   const first = await until(() => refused, 'refusal');
@@ -98,13 +98,13 @@ test('a small heap, large bodies and readers that stand still: 503 before the li
   for (const response of staring) response.destroy();
   await Promise.all(waiting);
   simulator.configure({ latency: { firstByteMs: 0 } });
-  // V8 looks for garbage some eight seconds after nobody has asked for memory any more.
+  // V8 collects garbage only some eight seconds after the last allocation.
   for (let tries = 0; (await readyz(served)) !== 200 && tries < 600; tries += 1) await sleep(50);
   t.equal((await ask('/tts/bytes')).status, 200);
   t.equal(served.child.exitCode, null, 'the same process');
 });
 
-test('no file descriptor is left: who is connected is served, who comes is turned away at once, and well again in a second', async (t) => {
+test('no file descriptor is left: connected clients are served, new ones turned away at once, recovery within a second', async (t) => {
   const served = await serve(t, { openFiles: 64 });
   const { url, ask } = served;
   const kept = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -126,7 +126,7 @@ test('no file descriptor is left: who is connected is served, who comes is turne
   await until(() => ends.length > 30, 'end of those for which there is no descriptor');
   t.ok(Math.max(...ends) < 1_000, `${Math.round(Math.max(...ends))} ms`);
   t.ok(ends.length < 100, `${100 - ends.length} are connected`);
-  t.equal((await ask('/tts/bytes', { agent: kept })).status, 200, 'who was connected before');
+  t.equal((await ask('/tts/bytes', { agent: kept })).status, 200, 'a client that was connected before');
 
   for (const socket of idle) socket.destroy();
   const start = performance.now();
@@ -137,7 +137,7 @@ test('no file descriptor is left: who is connected is served, who comes is turne
   t.equal(served.stderr(), '');
 });
 
-/** Connections that say nothing. @returns how many of them were ended by the other side, and an end of the others */
+/** Connections that send nothing. @returns how many of them the other side has ended, and a way to end the rest */
 async function crowd(t: Test, url: string, count: number): Promise<{ readonly ended: () => number; leave(): void }> {
   const sockets: Socket[] = [];
   let ended = 0;
@@ -160,7 +160,7 @@ async function crowd(t: Test, url: string, count: number): Promise<{ readonly en
   };
 }
 
-test('a crowd that only connects leaves descriptors for health, for metrics and for Cartesia', async (t) => {
+test('a crowd that only connects leaves descriptors for health, metrics and Cartesia', async (t) => {
   const served = await serve(t, { openFiles: 200 });
   const { url, managementUrl, ask } = served;
   const kept = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -170,7 +170,7 @@ test('a crowd that only connects leaves descriptors for health, for metrics and 
   await until(() => ended() > 150, 'end of those for whom there is no place');
   t.equal((await send(`${managementUrl}/livez`)).status, 200);
   t.equal(await readyz(served), 200);
-  t.equal((await ask('/access-token', { json: {}, agent: kept })).status, 200, 'over a connection that is new');
+  t.equal((await ask('/access-token', { json: {}, agent: kept })).status, 200, 'over a new connection to Cartesia');
   t.equal((await ask('/tts/bytes', { agent: kept })).status, 200);
   const metrics = (await send(`${managementUrl}/metrics`)).body.toString();
   t.match(metrics, new RegExp(`^broker_connections_turned_away_total ${ended()}$`, 'm'));
@@ -180,11 +180,11 @@ test('a crowd that only connects leaves descriptors for health, for metrics and 
       .filter(({ level }) => level === 'warn')
       .map(({ msg, connections_max: max }) => [msg, max]),
     [['as many clients are connected as may be: more are turned away', 52]],
-    'told once',
+    'logged once',
   );
 });
 
-test('no file descriptor is left, and not by the doing of clients: 503, Cartesia is not blamed for it, and well again at once', async (t) => {
+test('no file descriptor is left, through no fault of clients: 503, Cartesia is not blamed, and recovery at once', async (t) => {
   const served = await serve(t, { openFiles: 128 });
   const { url, managementUrl, ask, child } = served;
   const kept = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -199,15 +199,15 @@ test('no file descriptor is left, and not by the doing of clients: 503, Cartesia
       t.equal(answer.headers['retry-after'], '1');
     }
   }
-  await sleep(600); // memory is looked at twice meanwhile, which takes a descriptor
-  t.equal(child.exitCode, null, 'it lives');
+  await sleep(600); // memory is checked twice in the meantime, which takes a descriptor
+  t.equal(child.exitCode, null, 'the process survives');
   leave();
   await until(() => ended() === 160, 'end of all');
   t.equal((await mint()).status, 200, 'the circuit has not opened');
   t.equal((await send(`${managementUrl}/livez`)).status, 200);
 });
 
-test('the event loop is away for three seconds: not ready when it is back, ready soon after, and leases hold', async (t) => {
+test('the event loop is blocked for three seconds: not ready right after, ready soon, and leases hold', async (t) => {
   const redis = await redisServer(t);
   const served = await serve(t, {
     nodeOptions: ['--import', CRASH],
@@ -221,8 +221,8 @@ test('the event loop is away for three seconds: not ready when it is back, ready
   child.send({ blockMs: 3_000 });
   await once(child, 'message');
   const start = performance.now();
-  t.equal(await readyz(served), 503, 'the first answer after it');
-  t.ok(performance.now() - start > 2_500, 'which took as long as that');
+  t.equal(await readyz(served), 503, 'the first answer afterwards');
+  t.ok(performance.now() - start > 2_500, 'which took that long');
   const refused = await ask('/tts/bytes');
   t.strictSame(
     [refused.status, problemOf(refused).error_code],
@@ -235,7 +235,7 @@ test('the event loop is away for three seconds: not ready when it is back, ready
   t.ok(performance.now() - back < 3_000);
   simulator.configure({ latency: { perChunkMs: 0 } });
   await once(stream, 'close');
-  t.ok(stream.complete, 'what ran goes on');
+  t.ok(stream.complete, 'the running stream goes on');
   t.equal((await ask('/tts/bytes')).status, 200);
   t.strictSame(
     served
@@ -249,7 +249,7 @@ test('the event loop is away for three seconds: not ready when it is back, ready
   );
 });
 
-test('SIGTERM while requests, event streams and sockets are going on: none fails, each socket gets its close frame, exit 0', async (t) => {
+test('SIGTERM amid requests, event streams and sockets: none fails, each socket gets its close frame, exit 0', async (t) => {
   const directory = t.testdir({ 'broker.json': JSON.stringify({ listen: { drain_delay: 1, drain_deadline: 10 } }) });
   const served = await serve(t, { env: { TTS_CONCURRENCY: '500', BROKER_CONFIG: join(directory, 'broker.json') } });
   const { child, simulator, url, ask, begin, credential } = served;

@@ -1,4 +1,4 @@
-// What a broker believes of the peer in front of it, and how often it lets one address and one subject ask.
+// What a broker believes of the proxy in front of it, and how often one address and one subject may ask.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { request } from 'undici';
@@ -40,7 +40,7 @@ test('REQUIRE_HTTPS: plain HTTP is refused unless a trusted proxy says it was HT
   const trusting = await startWithMint(t, { env: { ...env, TRUST_PROXY: '127.0.0.1' } });
   t.match(await trusting.mint(), { status: 403, code: 'https_required' });
   t.match(await trusting.mint({ 'x-forwarded-proto': 'http' }), { status: 403, code: 'https_required' });
-  t.match(await trusting.mint({ 'x-forwarded-proto': 'https, http' }), { status: 403 }, 'the last hop was not');
+  t.match(await trusting.mint({ 'x-forwarded-proto': 'https, http' }), { status: 403 }, 'the last hop was plain HTTP');
   t.match(await trusting.mint({ forwarded: 'proto=https' }), { status: 403 });
   t.match(await trusting.mint(HTTPS), { status: 200 });
   t.equal((await request(`${trusting.broker.url}/livez`)).statusCode, 200, 'probes come over plain HTTP');
@@ -53,13 +53,13 @@ test('REQUIRE_HTTPS: plain HTTP is refused unless a trusted proxy says it was HT
   }
 });
 
-test('TRUST_PROXY may say everybody', async (t) => {
+test('TRUST_PROXY may trust everybody', async (t) => {
   const { mint } = await startWithMint(t, { env: { REQUIRE_HTTPS: 'true', TRUST_PROXY: '0.0.0.0/0' } });
   t.match(await mint(HTTPS), { status: 200 });
   t.match(await mint(), { status: 403, code: 'https_required' });
 });
 
-test('behind a proxy an idle connection lives longer than the proxy keeps it, for the proxy to close first', async (t) => {
+test('behind a proxy an idle connection is kept longer than the proxy keeps it, so that the proxy closes first', async (t) => {
   for (const [TRUST_PROXY, seconds] of [
     [undefined, 72],
     ['127.0.0.1', 620],
@@ -73,11 +73,11 @@ test('behind a proxy an idle connection lives longer than the proxy keeps it, fo
     };
     t.equal((await ask()).headers['keep-alive'], `timeout=${seconds}`);
     await delay(500);
-    t.equal((await ask()).status, 200, 'a client that has nothing to ask is not one that takes no answer');
+    t.equal((await ask()).status, 200, 'a client that has nothing to ask is not one that does not read');
   }
 });
 
-test('per address: the address is counted before the credential is looked at', async (t) => {
+test('per address: the address is counted before the credential is checked', async (t) => {
   const { mint, simulator, logs } = await startWithMint(t, { env: { MINT_RATE_PER_IP: '3/minute' } });
   const first = await mint({}, 'nobody');
   t.match(first, { status: 401, headers: { 'ratelimit-limit': '3', 'ratelimit-remaining': '2' } });
@@ -105,13 +105,13 @@ test('per address: the address is counted before the credential is looked at', a
   );
 });
 
-test('a long window never asks for more than a minute of patience', async (t) => {
+test('a long window never asks for a wait of more than a minute', async (t) => {
   const { mint } = await startWithMint(t, { env: { MINT_RATE_PER_IP: '1/day' } });
   await mint();
   const { status, headers } = await mint();
   t.equal(status, 429);
   t.equal(headers['retry-after'], '60');
-  t.ok(Number(headers['ratelimit-reset']) > 3600, 'the window itself is said as it is');
+  t.ok(Number(headers['ratelimit-reset']) > 3600, 'the window itself is reported as it is');
 });
 
 test('per address behind a trusted proxy: the address it names, IPv6 by its /64', async (t) => {
@@ -119,7 +119,7 @@ test('per address behind a trusted proxy: the address it names, IPv6 by its /64'
   for (const [name, one, same, other] of [
     ['IPv4', '203.0.113.1', '203.0.113.1', '203.0.113.2'],
     [
-      'IPv4 behind what the caller wrote itself',
+      'IPv4 appended to what the caller wrote itself',
       '203.0.113.1',
       '198.51.100.7, 203.0.113.1',
       '203.0.113.1, 203.0.113.2',
@@ -158,7 +158,7 @@ test('per subject: after authentication, each subject on its own', async (t) => 
   t.ok(wait >= 1 && wait <= 60);
   t.match(logs.at(-1), { outcome: 'rate_limited', reason: 'rate_of_subject' });
   t.match(await mint(as('bob')), { status: 200 });
-  t.match(await mint({}, 'nobody'), { status: 401 }, 'who is not known has no window of a subject');
+  t.match(await mint({}, 'nobody'), { status: 401 }, 'an unknown caller has no window of a subject');
   t.match(await mint(as('alice'), 'nobody'), { status: 401 }, "and can use up nobody else's");
   t.equal(simulator.journal.entries().length, 3);
 });

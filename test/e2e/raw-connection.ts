@@ -1,4 +1,4 @@
-// One connection as bytes: what a well-behaved HTTP client would never send, and exactly what came back.
+// One connection as bytes: sends what a well-behaved HTTP client never would, and shows exactly what came back.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 export interface RawResponse {
   readonly status: number;
   readonly reason: string;
-  /** Lower-case names; a name that stands twice is an error. */
+  /** Lower-case names; a repeated name is an error. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly json: Record<string, unknown>;
@@ -16,11 +16,11 @@ export interface RawConnection {
   readonly socket: Socket;
   /** Text is Latin-1: one character, one byte. */
   send(bytes: string | Uint8Array): void;
-  /** The next response, an interim one (1xx) too. @throws when the connection ends or two seconds pass before it is whole */
+  /** The next response, even an interim one (1xx). @throws if the connection ends or two seconds pass before it is complete */
   response(options?: { readonly isHead?: boolean; readonly withinMs?: number }): Promise<RawResponse>;
   /** Resolves with the milliseconds since now until the broker has ended the connection. @throws after two seconds */
   ended(withinMs?: number): Promise<number>;
-  /** What has come and was not taken as a response. */
+  /** What has arrived and was not taken as a response. */
   rest(): string;
 }
 
@@ -100,7 +100,7 @@ export async function openRaw(t: Test, url: string, socket?: Socket): Promise<Ra
 
 const HEAD = /^HTTP\/1\.1 (\d{3}) ([^\r\n]*)\r\n((?:[!#-'*+\-.^-z|~\w]+: [^\r\n]*\r\n)*)\r\n/;
 
-/** @throws when what has come is no response of HTTP/1.1, to the letter */
+/** @throws if what has arrived is not strictly an HTTP/1.1 response */
 function takeResponse(received: string, isHead: boolean): { response: RawResponse; length: number } | null {
   if (!received.includes('\r\n\r\n')) return null;
   const match = HEAD.exec(received);

@@ -1,4 +1,4 @@
-// A WebSocket as bytes: frames that no client library would send, and exactly the frames that came back.
+// A WebSocket as bytes: sends frames that no client library would, and shows exactly the frames that came back.
 import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
 
@@ -12,20 +12,20 @@ export interface FrameOptions {
   readonly isFinal?: boolean;
   readonly isMasked?: boolean;
   readonly reserved?: number;
-  /** Said in the header instead of the payload's own. */
+  /** Length given in the header instead of the payload's own. */
   readonly length?: number;
-  /** Bytes that the length takes, although fewer would do: 2 or 8. */
+  /** Bytes that encode the length, even if fewer would do: 2 or 8. */
   readonly lengthBytes?: 2 | 8;
 }
 
 export interface RawSocket {
   readonly socket: Socket;
-  /** Of the answer to the handshake, lower case. */
+  /** Head of the response to the handshake, in lower case. */
   readonly head: string;
   send(...bytes: readonly (Buffer | string)[]): void;
-  /** The next frame. Rejects when the connection ends, or two seconds pass, before it is whole. */
+  /** The next frame. Rejects if the connection ends, or two seconds pass, before it is complete. */
   frame(withinMs?: number): Promise<RawFrame>;
-  /** Skips other frames. @returns code and reason of the close frame; code `null` where it has none */
+  /** Skips other frames. @returns code and reason of the close frame; code `null` if it has none */
   closing(): Promise<{ readonly code: number | null; readonly reason: string }>;
   /** JSON of the next text frame; pings and pongs are skipped. */
   event(withinMs?: number): Promise<Readonly<Record<string, unknown>>>;
@@ -35,7 +35,7 @@ export interface RawSocket {
 const MASK = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 export const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** One frame of a client. */
+/** One frame as a client sends it. */
 export function frameOf(opcode: number, payload: Buffer | string = '', options: FrameOptions = {}): Buffer {
   const { isFinal = true, isMasked = true, reserved = 0 } = options;
   const data = Buffer.from(payload);
@@ -70,7 +70,7 @@ export function handshake(url: string, path: string, headers: Readonly<Record<st
   return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
-/** @param early sent right behind the handshake */
+/** @param early sent right after the handshake */
 export async function openRawSocket(
   t: Test,
   url: string,
@@ -104,7 +104,7 @@ export async function openRawSocket(
     const look = (): void => {
       const taken = take();
       if (taken !== null) {
-        wakers.delete(look); // now: several pieces may come before the promise is heard of
+        wakers.delete(look); // at once: several pieces may come before the promise settles
         resolve(taken);
       } else if (hasEnded)
         reject(new Error(`ended before ${what}; left: ${received.toString('latin1').slice(0, 300)}`));
@@ -118,7 +118,7 @@ export async function openRawSocket(
     });
   }
 
-  /** Put together when somebody looks, not for each piece that comes. */
+  /** Joins the pieces only when they are read, not as each one arrives. */
   function gather(): void {
     if (arrived.length === 0) return;
     received = Buffer.concat([received, ...arrived]);
@@ -171,7 +171,7 @@ export async function openRawSocket(
   };
 }
 
-/** An unmasked frame at the beginning of `bytes`, or `null` when it is not whole. */
+/** An unmasked frame at the start of `bytes`, or `null` if it is incomplete. */
 export function readFrame(bytes: Buffer): { readonly frame: RawFrame; readonly bytes: number } | null {
   if (bytes.length < 2) return null;
   const [first = 0, second = 0] = bytes;

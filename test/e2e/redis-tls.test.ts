@@ -1,4 +1,4 @@
-// A broker as a process of its own, and a Redis that lets in only who shows a certificate: at the start, and when it is renewed.
+// A broker process and a Redis that accepts only clients with a certificate, at startup and after a renewal.
 import { writeFile } from 'node:fs/promises';
 import { test } from 'tap';
 import { OutputWatch } from '../canary/output-watch.ts';
@@ -9,7 +9,7 @@ import { until } from './limits-answers.ts';
 import { readiness } from './limits-replicas.ts';
 import { serveProcess } from './serve-process.ts';
 
-test('TLS to Redis with an authority and a certificate of files, renewed by SIGHUP as is the certificate of the listener', async (t) => {
+test('TLS to Redis with CA and certificate files; SIGHUP renews them and the listener’s certificate', async (t) => {
   const watch = new OutputWatch();
   t.teardown(() => watch.assertClean());
   const [authority, next] = await Promise.all([createAuthority(), createAuthority('next')]);
@@ -42,7 +42,7 @@ test('TLS to Redis with an authority and a certificate of files, renewed by SIGH
   const startMs = performance.now();
   served.child.kill('SIGHUP');
   await Promise.all([served.logged('TLS files for Redis renewed'), served.logged('certificate renewed')]);
-  t.ok(performance.now() - startMs < 5_000, 'sooner than by looking every ten seconds');
+  t.ok(performance.now() - startMs < 5_000, 'sooner than the check every ten seconds');
   await redis.kill();
   await writeFile(files.caFile, next.cert);
   await redis.start();

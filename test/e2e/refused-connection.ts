@@ -1,12 +1,12 @@
-// A connection on which a request is refused, and nothing behind it runs.
+// Checks that a request is refused and that nothing after it on its connection runs.
 import type { Test } from 'tap';
 import type { ProblemCode } from '../../src/errors/problems.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw, type RawResponse } from './raw-connection.ts';
 
 /**
- * One refusal, then the end within a second. What happened at Cartesia, the caller looks at.
- * @param bytes the request, and behind it one that would be served if anybody got there
+ * Expects one refusal, then the end within a second. The caller checks what happened at Cartesia.
+ * @param bytes the request, followed by one that would be served if it were reached
  */
 export async function isRefusedAndClosed(
   t: Test,
@@ -20,6 +20,6 @@ export async function isRefusedAndClosed(
   isProblem(t, response, code);
   t.equal(response.headers['connection'], 'close');
   t.ok((await connection.ended()) < 1000, 'the connection ends within a second');
-  t.equal(connection.rest(), '', 'one answer, and nothing behind it ran');
+  t.equal(connection.rest(), '', 'one answer, and nothing after it ran');
   return response;
 }

@@ -1,4 +1,4 @@
-// Every replica is replaced while everything is going on, as an orchestrator does it. Real processes, one Redis, and a balancer between.
+// Replaces every replica under full traffic, as an orchestrator does. Real processes, one Redis, and a balancer in front.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ const STREAMS = 10;
 const SOCKETS = 10;
 const LOOK_MS = 50;
 
-/** Passes connections on to replicas that are ready, in turn. It asks them as any balancer does. @returns its URL */
+/** Passes connections to ready replicas in turn, and probes them as any balancer does. @returns its URL */
 async function startBalancer(t: Test, replicas: readonly Replica[]): Promise<string> {
   let ready: readonly Replica[] = replicas;
   let isOver = false;
@@ -54,7 +54,7 @@ async function startBalancer(t: Test, replicas: readonly Replica[]): Promise<str
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP listener has one
 }
 
-/** The code of the close frame that comes one day. */
+/** The code of the close frame that comes sooner or later. */
 async function closeOf(socket: RawSocket): Promise<number> {
   for (;;) {
     const { opcode, payload } = await socket.frame(60_000);
@@ -62,7 +62,7 @@ async function closeOf(socket: RawSocket): Promise<number> {
   }
 }
 
-test('a rolling restart of two replicas: no request fails, every socket is closed with a frame, and no lease is left', async (t) => {
+test('a rolling restart of two replicas: no request fails, every socket gets a close frame, and no lease is left', async (t) => {
   const deployment = await deploy(t, { limit: 100, listen: { drain_delay: 1, drain_deadline: 10 } });
   const { simulator, appKey } = deployment;
   const replicas: Replica[] = [...deployment.replicas];
@@ -121,7 +121,7 @@ test('a rolling restart of two replicas: no request fails, every socket is close
       t.equal(old.stderr(), '');
       replicas[n] = await deployment.start();
       await until(async () => (await send(`${replicas[n]?.url}/readyz`)).status === 200);
-      await sleep(2 * LOOK_MS); // and the balancer knows
+      await sleep(2 * LOOK_MS); // until the balancer knows
     }
   })().finally(() => {
     isOver = true;

@@ -1,5 +1,5 @@
-// A broker as an operator would start it, in front of a simulated Cartesia, both on loopback and both real. Its secrets are
-// canaries: when the test ends, all it has logged, answered and counted is searched for them.
+// Starts a broker as an operator would, in front of a simulated Cartesia, both real and on loopback. Its secrets are canaries: when the
+// test ends, everything it has logged, sent and counted is searched for them.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,20 +32,20 @@ export interface RunningBroker {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface RunningBrokerOptions {
-  /** Settings beside the usual ones; `undefined` takes one of those away. */
+  /** Settings besides the usual ones; `undefined` removes one of those. */
   readonly env?: Environment | ((simulator: Simulator) => Environment);
   readonly simulator?: SimulatorOptions;
   readonly seams?: BrokerSeams;
   /** Serve TLS with a certificate for localhost that is made for the test. */
   readonly tls?: boolean;
-  /** The configuration file. One that describes client apps takes the place of `kiosk`. @param digest of the app key: `sha256:…` */
+  /** The configuration file. If it describes client apps, they replace `kiosk`. @param digest of the app key: `sha256:…` */
   readonly file?: (digest: string) => Readonly<Record<string, unknown>>;
 }
 
-/** Both end with the test, which fails if any secret has got out. */
+/** Both end with the test, which fails if any secret has leaked. */
 export async function startRunningBroker(t: Test, options: RunningBrokerOptions = {}): Promise<RunningBroker> {
   const watch = new OutputWatch();
-  t.teardown(() => watch.assertClean()); // the first to be said is the last to be done
+  t.teardown(() => watch.assertClean()); // registered first, so it runs last
 
   const upstreamKey = makeCanary('upstream key', 'sk_car_');
   watch.add(upstreamKey, 'sk_car_'.length);
@@ -90,9 +90,9 @@ export async function startRunningBroker(t: Test, options: RunningBrokerOptions 
   for (const url of [broker.url, broker.managementUrl]) ports.add(Number(new URL(url).port));
   t.teardown(async () => {
     watch.record('metrics', await broker.metrics.registry.metrics());
-    await broker.stop({ delayMs: 0, idleGraceMs: 5 }); // nobody sends anything more
+    await broker.stop({ delayMs: 0, idleGraceMs: 5 }); // no more requests will come
   });
-  logs.length = 0; // what it says while it starts stays in `logText`
+  logs.length = 0; // what it logs during startup stays in `logText`
   return { broker, simulator, appKey, logs, logText: () => text, certificate, watch };
 }
 

@@ -15,7 +15,7 @@ import { serveProcess } from './serve-process.ts';
 const RENEWED = 'secret renewed';
 const FAILED = 'secret not renewed: the old one stays in use';
 
-/** Resolves with the first line that says this, and forgets all before it. */
+/** Resolves with the first line that has this message, and clears the log. */
 async function logged({ logs }: CarryingBroker, msg: string): Promise<Record<string, unknown>> {
   const line = await until(() => logs.find((entry) => entry['msg'] === msg), `line "${msg}"`);
   logs.length = 0;
@@ -25,13 +25,13 @@ async function logged({ logs }: CarryingBroker, msg: string): Promise<Record<str
 const speak = ({ broker, token }: CarryingBroker, credential = token) =>
   send(`${broker.url}/tts/bytes`, { credential, json: SPEECH });
 
-/** The keys that the simulated Cartesia was sent, in order. */
+/** The keys that the simulated Cartesia received, in order. */
 const keysSent = ({ simulator }: CarryingBroker) =>
   simulator.journal.entries({ path: '/tts/bytes' }).map(({ headers }) => headers['authorization']);
 
 interface Mounted {
   readonly path: string;
-  /** A new version of the directory, swapped in by a symbolic link. */
+  /** Publishes a new version of the directory by swapping a symbolic link. */
   put(text: string): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ async function mount(t: Test, name: string, text: string): Promise<Mounted> {
 }
 
 for (const transport of ['undici', 'native'] as const) {
-  test(`the API key is swapped under a running stream, over ${transport}`, async (t) => {
+  test(`the API key is replaced during a running stream, over ${transport}`, async (t) => {
     const [first, second] = [makeCanary('first key', 'sk_car_'), makeCanary('second key', 'sk_car_')];
     const file = await mount(t, 'api-key', `${first.value}\n`);
     const running = await startCarrying(t, {
@@ -72,7 +72,7 @@ for (const transport of ['undici', 'native'] as const) {
     t.equal((await speak(running)).status, 200);
     stream.resume();
     await once(stream, 'close');
-    t.ok(stream.complete, 'what had begun with the old key ended with it');
+    t.ok(stream.complete, 'what began with the old key ended with it');
     t.strictSame(keysSent(running), [`Bearer ${first.value}`, `Bearer ${second.value}`]);
     t.equal((await send(`${broker.url}/access-token`, { credential: running.appKey, json: {} })).status, 200);
 
@@ -82,7 +82,7 @@ for (const transport of ['undici', 'native'] as const) {
   });
 }
 
-test('a file that is away, empty or no key at all keeps the old key, raises an alarm, and is mended by the next', async (t) => {
+test('a missing, empty or invalid key file keeps the old key, raises an alarm, and is mended by the next one', async (t) => {
   const [first, second] = [makeCanary('first key', 'sk_car_'), makeCanary('second key', 'sk_car_')];
   const broken = makeCanary('broken key', 'sk_car_');
   const path = join(t.testdir({ key: first.value }), 'key');
@@ -114,7 +114,7 @@ test('a file that is away, empty or no key at all keeps the old key, raises an a
   t.equal(keysSent(running).at(-1), `Bearer ${second.value}`);
 });
 
-test('the signing secret rotates: the new one first, then the old one goes and its tokens with it', async (t) => {
+test('the signing secret rotates: the new one is added, then the old one goes and its tokens with it', async (t) => {
   const [first, second] = [makeCanary('first signing secret'), makeCanary('second signing secret')];
   const file = await mount(t, 'signing', first.value);
   const running = await startCarrying(t, {
@@ -140,7 +140,7 @@ test('the signing secret rotates: the new one first, then the old one goes and i
   t.equal((await speak(running, late)).status, 200);
 });
 
-test('a new admin token opens, the old one does not any more', async (t) => {
+test('a new admin token opens, and the old one no longer does', async (t) => {
   const [first, second] = [makeCanary('first admin token'), makeCanary('second admin token')];
   const path = join(t.testdir({ admin: first.value }), 'admin');
   const running = await startCarrying(t, { env: { ADMIN_TOKEN_FILE: path }, seams: { secretsCheckMs: 10 } });
@@ -153,7 +153,7 @@ test('a new admin token opens, the old one does not any more', async (t) => {
   t.strictSame([await statusWith(first), await statusWith(second)], [401, 200]);
 });
 
-test("Redis' password is renewed: the next connection says the new one", async (t) => {
+test("Redis' password is renewed: the next connection uses the new one", async (t) => {
   const [first, second] = [makePasswordCanary('first password'), makePasswordCanary('second password')];
   const redis = await redisServer(t, { password: first.value });
   const path = join(t.testdir({ url: redis.url.reveal() }), 'url');
@@ -166,13 +166,13 @@ test("Redis' password is renewed: the next connection says the new one", async (
 
   await writeFile(path, `redis://:${encodeURIComponent(second.value)}@127.0.0.1:${redis.port}`);
   await logged(running, RENEWED);
-  t.equal((await speak(running)).status, 200, 'the connection that is open goes on');
+  t.equal((await speak(running)).status, 200, 'the open connection goes on');
   await redis.kill();
   await redis.start(second.value);
   await untilAsync(async () => (await speak(running)).status === 200);
 });
 
-test('a password that Redis has changed already is read by who wants to connect, not seconds later', async (t) => {
+test('a password that Redis has already changed is read when connecting, not seconds later', async (t) => {
   const [first, second] = [makePasswordCanary('first password'), makePasswordCanary('second password')];
   const redis = await redisServer(t, { password: first.value });
   const path = join(t.testdir({ url: redis.url.reveal() }), 'url');
@@ -215,7 +215,7 @@ test('SIGHUP reads the files at once, and stops nothing', async (t) => {
   const start = performance.now();
   served.child.kill('SIGHUP');
   await served.logged(RENEWED);
-  t.ok(performance.now() - start < 5_000, 'sooner than by looking every ten seconds');
+  t.ok(performance.now() - start < 5_000, 'sooner than the check every ten seconds');
   t.equal((await send(`${url}/access-token`, { credential: appKey, json: {} })).status, 200);
   t.equal(
     simulator.journal.entries({ path: '/access-token' }).at(-1)?.headers['authorization'],

@@ -1,4 +1,4 @@
-// `cartesia-broker serve` as a process of its own, with all it writes.
+// Runs `cartesia-broker serve` as a separate process, and collects all that it writes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import type { OutputWatch } from '../canary/output-watch.ts';
 
 export interface ServeProcess {
   readonly child: ChildProcess;
-  /** Where it listens. Resolves when it says so; rejects when it ends instead. */
+  /** Where it listens. Resolves once it logs that; rejects if it exits instead. */
   readonly listening: Promise<{ readonly url: string; readonly managementUrl: string }>;
   /** Exit code and signal. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
@@ -15,7 +15,7 @@ export interface ServeProcess {
   readonly stderr: () => string;
   /** Log lines so far. */
   readonly logs: () => readonly Record<string, unknown>[];
-  /** Resolves with the first line that says this. */
+  /** Resolves with the first line that has this message. */
   logged(msg: string): Promise<Record<string, unknown>>;
 }
 
@@ -23,17 +23,17 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 export interface ServeOptions {
   readonly env: Readonly<Record<string, string>>;
-  /** Options of Node itself. */
+  /** Options for Node itself. */
   readonly nodeOptions?: readonly string[];
-  /** File descriptors that it may have, sockets among them. */
+  /** Limit on its file descriptors, sockets included. */
   readonly openFiles?: number;
   readonly watch?: OutputWatch;
 }
 
-/** Killed with the test where it still runs. Of this process's environment nothing is handed on but PATH and where compiled code is kept. */
+/** Killed with the test if it still runs. From this process's environment it gets only PATH and the place of the compile cache. */
 export function serveProcess(t: Test, { env, nodeOptions = [], openFiles, watch }: ServeOptions): ServeProcess {
   const node = [process.execPath, ...nodeOptions, MAIN, 'serve'];
-  // Node takes all that it may have; only the shell in front can take some away.
+  // Node raises its limit to the most that is allowed; only the shell in front can lower that.
   const limited = openFiles === undefined ? node : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, ...node];
   const [command = '', ...rest] = limited;
   const { PATH, NODE_COMPILE_CACHE } = process.env;
@@ -75,6 +75,6 @@ export function serveProcess(t: Test, { env, nodeOptions = [], openFiles, watch 
     url: String(line['url']),
     managementUrl: String(line['management_url']),
   }));
-  listening.catch(() => {}); // who does not wait for it does not want to hear of it
+  listening.catch(() => {}); // a caller that does not wait for it need not handle the rejection
   return { child, listening, ended, stdout: () => stdout, stderr: () => stderr, logs, logged };
 }

@@ -1,4 +1,4 @@
-// The process: how it starts, how it stops, what it says when it cannot, and that none of it holds a secret.
+// The process: how it starts and stops, what it says when it cannot, and that nothing it shows holds a secret.
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -123,7 +123,7 @@ test('SIGTERM during 200 requests a second: none fails', async (t) => {
       t.equal(await readyz(served.managementUrl), 503, 'not ready at once');
       t.equal(await readyz(served.url), 503, 'on both listeners');
       t.equal((await request(`${served.url}/livez`)).statusCode, 200, 'and alive');
-      turnedAwayAt = performance.now() + 1500; // a load balancer's reaction; the delay is longer, on a busy machine too
+      turnedAwayAt = performance.now() + 1500; // when a load balancer would have reacted; the delay is longer, even on a busy machine
     }
     const due = start + (sent + 1) * 5;
     if (due > performance.now()) await delay(due - performance.now());
@@ -138,7 +138,7 @@ test('SIGTERM during 200 requests a second: none fails', async (t) => {
   t.ok(late.length > 200);
   t.ok(
     late.every(({ connection }) => connection === 'close'),
-    'what is answered in the drain delay closes its connection',
+    'what is answered during the drain delay closes its connection',
   );
   t.strictSame(await served.ended, { code: 0, signal: null });
   t.ok(served.logs().some((line) => line['msg'] === 'stopped'));
@@ -161,7 +161,7 @@ test('SIGTERM: open requests are finished, idle connections are ended, then exit
   t.strictSame(await served.ended, { code: 0, signal: null });
 });
 
-test('SIGTERM: a request that never ends does not hold the process beyond the deadline', async (t) => {
+test('SIGTERM: a request that never ends does not hold the process past the deadline', async (t) => {
   const served = await serve(t, { drainDelay: 0, drainDeadline: 1 });
   const stuck = await openRaw(t, served.url);
   stuck.send(mintBytes({ credential: served.appKey, framing: ['Content-Length: 100'], body: '' }));
@@ -173,7 +173,7 @@ test('SIGTERM: a request that never ends does not hold the process beyond the de
   t.ok(served.logs().some((line) => line['outcome'] === 'aborted' || line['outcome'] === 'invalid_request'));
 });
 
-test('a signal in the first moments, when it listens and waits for Redis, stops it in good order', async (t) => {
+test('a signal during startup, while Redis does not answer yet, stops it cleanly', async (t) => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1'); // takes connections and says nothing
   t.teardown(() => silent.close());
   await once(silent, 'listening');
@@ -207,7 +207,7 @@ test('SIGINT stops without the delay; a second signal ends the process at once',
   t.strictSame(await impatient.ended, { code: 1, signal: null });
 });
 
-test('an uncaught error is logged without what it holds, requests are drained, exit 1', async (t) => {
+test('an uncaught error is logged without its contents, requests are drained, exit 1', async (t) => {
   for (const kind of ['throw', 'reject']) {
     const served = await serve(t, { nodeOptions: ['--import', CRASH] });
     served.simulator.settings.latency.mintMs = 300;
@@ -216,7 +216,7 @@ test('an uncaught error is logged without what it holds, requests are drained, e
     const open = mint(served, agent);
     await served.simulator.journal.waitFor({ path: '/access-token' }, () => true);
     served.child.send(kind);
-    t.equal((await open).status, 200, 'who was being served is served');
+    t.equal((await open).status, 200, 'the open request is served');
     t.strictSame(await served.ended, { code: 1, signal: null });
     t.match(await served.logged('uncaught error: stopping'), {
       level: 'fatal',
@@ -245,7 +245,7 @@ test('SIGUSR1 opens no inspector; title, arguments and diagnostic report hold no
   await served.ended;
 });
 
-test('a port in use: exit 1, and the operator is told which', async (t) => {
+test('a port in use: exit 1, and the operator is told which one', async (t) => {
   const taken = createServer();
   t.teardown(() => taken.close());
   taken.listen(0, '127.0.0.1');
@@ -259,7 +259,7 @@ test('a port in use: exit 1, and the operator is told which', async (t) => {
   }
 });
 
-test('a certificate that cannot be read: exit 1 or 2, and nothing of it is shown', async (t) => {
+test('an unreadable certificate: exit 1 or 2, and nothing of it is shown', async (t) => {
   const { env, watch, directory } = await settings(t, {});
   const secret = makeCanary('private key');
   watch.add(secret);

@@ -1,4 +1,4 @@
-// One single-use token at two replicas in the same moment: Redis decides which of them has it.
+// One single-use token, used at two replicas at the same moment: Redis decides which of them gets it.
 import { randomBytes } from 'node:crypto';
 import { test } from 'tap';
 import { redisServer } from '../store/redis-server.ts';
@@ -6,7 +6,7 @@ import { send } from './carried-broker.ts';
 import { openRawSocket } from './raw-socket.ts';
 import { startSocketBroker } from './socket-broker.ts';
 
-test('of upgrades with one single-use token at two replicas at once, one opens, each time', async (t) => {
+test('of simultaneous upgrades with one single-use token at two replicas, exactly one opens', async (t) => {
   const env = {
     REDIS_URL: (await redisServer(t)).url.reveal(),
     TOKEN_SIGNING_SECRET: randomBytes(32).toString('base64url'),
@@ -30,6 +30,6 @@ test('of upgrades with one single-use token at two replicas at once, one opens, 
   t.equal(
     replicas.reduce((sum, { simulator }) => sum + simulator.journal.entries({ path: '/tts/websocket' }).length, 0),
     20,
-    'what is refused reaches nobody',
+    'refused upgrades do not reach Cartesia',
   );
 });

@@ -1,4 +1,4 @@
-// Uploads of recordings may take longer than any other request; nothing else may, and nobody may without a credential.
+// Uploads of recordings may take longer than other requests; nothing else may, and nobody without a credential.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
 import { wavHeader } from '../../src/simulator/audio/wav.ts';
@@ -14,7 +14,7 @@ function upload(path: string, token: string, length: number, contentType: string
   return `POST ${path} HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n`;
 }
 
-test('an upload that takes three times as long as a request may is transcribed', async (t) => {
+test('an upload that takes three times the request timeout is transcribed', async (t) => {
   const { broker, token } = await startCarrying(t, { seams: { timeouts: SHORT } });
   const { body, headers } = recordingForm(WAV);
   for (const path of ['/stt', '/audio/transcriptions']) {
@@ -26,7 +26,7 @@ test('an upload that takes three times as long as a request may is transcribed',
       await sleep(100);
     }
     t.equal((await connection.response()).status, 200, path);
-    // The connection is as good as before, and so are its clocks.
+    // The connection works as before, and so do its timeouts.
     connection.send('GET /livez HTTP/1.1\r\nHost: b\r\n\r\n');
     t.equal((await connection.response()).status, 200);
     connection.send(`${upload('/tts/bytes', token, 1000, 'application/json')}{`);
@@ -35,7 +35,7 @@ test('an upload that takes three times as long as a request may is transcribed',
   }
 });
 
-test('its own deadline holds', async (t) => {
+test('an upload has a deadline of its own', async (t) => {
   const running = await startCarrying(t, {
     seams: { timeouts: SHORT, carrying: { deadlines: { headMs: 900 }, lookMs: 20 } },
   });
@@ -48,13 +48,13 @@ test('its own deadline holds', async (t) => {
   t.teardown(() => clearInterval(drops));
   isProblem(t, await connection.response(), 'upstream_timeout');
   t.ok(performance.now() - start > 850);
-  // What is left of the body is not waited for.
+  // The rest of the body is not waited for.
   await connection.ended();
   clearInterval(drops);
   await untilQuiet(running, 0);
 });
 
-test('whoever is refused, and whatever is no upload, has the time of a request', async (t) => {
+test('refused callers, and requests that are not uploads, keep the normal request timeout', async (t) => {
   const { broker, token } = await startCarrying(t, { seams: { timeouts: SHORT } });
   const form = 'multipart/form-data; boundary=x';
   const cases = [

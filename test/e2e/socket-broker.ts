@@ -1,10 +1,10 @@
-// A broker that carries WebSockets, for the tests of those.
+// Starts a broker that carries WebSockets, for their tests.
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
 import { type RunningBroker, type RunningBrokerOptions, startRunningBroker } from './running-broker.ts';
 
 export interface SocketBroker extends RunningBroker {
-  /** The headers of a client that may do everything. */
+  /** Headers of a client that may do everything. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -36,7 +36,7 @@ export function speech(contextId: string, transcript: string, more: Readonly<Rec
   });
 }
 
-/** Everything of a client app's, for a configuration file. */
+/** A client app that may do everything, for a configuration file. */
 export function clientOf(digest: string, more: Readonly<Record<string, unknown>> = {}) {
   return {
     clients: {
@@ -51,7 +51,7 @@ export function clientOf(digest: string, more: Readonly<Record<string, unknown>>
   };
 }
 
-/** Resolves with the first log line that fits, past or to come. Rejects after two seconds. */
+/** Resolves with the first matching log line, past or future. Rejects after two seconds. */
 export async function logged(
   { logs }: RunningBroker,
   fits: (line: Readonly<Record<string, unknown>>) => boolean,

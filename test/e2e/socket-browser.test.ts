@@ -22,7 +22,7 @@ async function singleUseToken({ broker, appKey }: SocketBroker, grant: 'tts' | '
   return (await response.json()) as { readonly token: string; readonly websocket_url: string };
 }
 
-/** In the page: sends a message, and returns the audio of the answer as base64 texts, and how the socket ended. */
+/** In the page: sends a message, and returns the audio received as base64 texts, and how the socket ended. */
 async function speakInPage({ url, message }: { url: string; message: string }) {
   const socket = new WebSocket(url);
   const chunks: string[] = [];
@@ -39,7 +39,7 @@ async function speakInPage({ url, message }: { url: string; message: string }) {
   return await promise;
 }
 
-/** In the page: sends audio and returns what was understood. */
+/** In the page: sends audio and returns the transcript. */
 async function listenInPage({ url, chunks }: { url: string; chunks: string[] }) {
   const socket = new WebSocket(url);
   let text = '';
@@ -81,7 +81,7 @@ test('a page speaks, and hears what it said, with two single-use tokens', async 
   t.equal(running.simulator.journal.entries().length, 2);
 });
 
-test('a page on another origin is refused, and told where the operator wants it', async (t) => {
+test('a page on another origin is refused, and told why if the operator enables this', async (t) => {
   const { page } = await openPage(t);
   const running = await startSocketBroker(t, {
     file: (digest) => ({

@@ -1,4 +1,4 @@
-// What stands before a close frame: nothing of ours where Cartesia has said it all, an error for each reader that would wait for ever.
+// What comes before a close frame: nothing of ours if Cartesia has said it all, an error for each reader that would wait for ever.
 import { type Test, test } from 'tap';
 import { makeCloseFrame, makeTextFrame } from '../../src/proxy/websocket/frames/frame.ts';
 import { spoken } from '../simulator/sockets/speech.ts';
@@ -13,7 +13,7 @@ const LONG = 'A sentence with more than one chunk, so that it stays unfinished.'
 
 type Event = Readonly<Record<string, unknown>>;
 
-/** Everything up to the close frame, and that. */
+/** All events up to the close frame, and its code and reason. */
 async function lastWords(socket: RawSocket): Promise<{ events: Event[]; code: number; reason: string }> {
   const events: Event[] = [];
   for (;;) {
@@ -25,7 +25,7 @@ async function lastWords(socket: RawSocket): Promise<{ events: Event[]; code: nu
 
 const binary = (frames: readonly Uint8Array[]): Buffer[] => frames.map((frame) => frameOf(2, Buffer.from(frame)));
 
-test('a transcription or a call that ends as it should ends with what Cartesia said, and nothing else', async (t) => {
+test('a transcription or a call that ends normally ends with what Cartesia said, and nothing else', async (t) => {
   const { broker, headers } = await startSocketBroker(t, { simulator: { plan: 'scale' } });
   const open = (path: string): Promise<RawSocket> => openRawSocket(t, broker.url, path, headers);
   const endings: readonly [string, string, readonly Buffer[], RegExp][] = [
@@ -54,11 +54,11 @@ test('a transcription or a call that ends as it should ends with what Cartesia s
   t.strictSame(
     events.filter(({ type }) => type === 'error'),
     [],
-    'an agent that hangs up is no error',
+    'an agent that hangs up is not an error',
   );
 });
 
-/** Cartesia as it refuses: what it says, then how it closes. */
+/** A Cartesia that refuses: it sends a text, if any, then closes. */
 function saying(t: Test, text: () => string | null, code: () => number): Promise<string> {
   return startRawUpstream(t, (socket, accept) => {
     const said = text();
@@ -68,7 +68,7 @@ function saying(t: Test, text: () => string | null, code: () => number): Promise
   });
 }
 
-test('a refusal of Cartesia arrives once, in its own words', async (t) => {
+test('a refusal by Cartesia arrives once, in its own words', async (t) => {
   let text: string | null = null;
   let code = 1008;
   const url = await saying(
@@ -104,7 +104,7 @@ test('a refusal of Cartesia arrives once, in its own words', async (t) => {
   }
 });
 
-test('a speech socket that Cartesia closes: every open context is told, whatever the code', async (t) => {
+test('Cartesia closes a speech socket: every open context is told, whatever the code', async (t) => {
   for (const [code, outcome] of [
     [1000, 'ok'],
     [1008, 'upstream_rejected'],
@@ -126,7 +126,7 @@ test('a speech socket that Cartesia closes: every open context is told, whatever
   }
 });
 
-test('a client that breaks the protocol while it is spoken to: its readers are told, as the socket tells errors', async (t) => {
+test('a client that breaks the protocol: each of its readers gets an error in the form of that socket', async (t) => {
   const { broker, headers } = await startSocketBroker(t, {
     simulator: { plan: 'scale', settings: { latency: { perChunkMs: 60_000 } } },
   });

@@ -1,4 +1,4 @@
-// The ends that a socket comes to without anybody's fault: time, silence, a dead peer, a shutdown; and a crowd of sudden ones.
+// Ends of a socket that are nobody's fault: time, silence, a dead peer, a shutdown; and many sudden ones.
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
@@ -27,7 +27,7 @@ function startFor(t: Test, sockets: object, relays: object = {}): Promise<Socket
   });
 }
 
-test('where the operator wants it, a socket ends with its token: errors first, then 1008', async (t) => {
+test('if the operator wants it, a socket ends with its token: errors first, then 1008', async (t) => {
   const running = await startFor(t, { end_with_token: true });
   const token = await mint(running, { expires_in: 3 });
   const socket = await openRawSocket(t, running.broker.url, `/tts/websocket?access_token=${token}`, {});
@@ -51,14 +51,14 @@ test('where the operator wants it, a socket ends with its token: errors first, t
   t.match(await other.event(), { type: 'chunk' }, 'a single-use token is for opening only');
 });
 
-test('a session has a longest life', async (t) => {
+test('a session has a maximum duration', async (t) => {
   const { broker, headers } = await startFor(t, { max_duration: 1 });
   const socket = await openRawSocket(t, broker.url, STT_PATH, headers);
   t.match(await socket.event(), { type: 'error', error_code: 'session_ended' });
   t.strictSame(await socket.closing(), { code: 1001, reason: 'session_ended' });
 });
 
-test('a socket on which nothing is said is closed like at Cartesia; one that is generating is not', async (t) => {
+test('a silent socket is closed as at Cartesia; one that is generating is not', async (t) => {
   const { broker, headers } = await startFor(t, { idle: 1 });
   const silent = await openRawSocket(t, broker.url, '/tts/websocket', headers);
   const busy = await openRawSocket(t, broker.url, '/tts/websocket', headers);
@@ -74,7 +74,7 @@ test('a socket on which nothing is said is closed like at Cartesia; one that is 
   t.equal(pong.payload.toString(), 'still here?');
 });
 
-test('transcription is idle without audio, whatever is said beside it', async (t) => {
+test('transcription without audio is idle, whatever else is sent', async (t) => {
   const { broker, headers } = await startFor(t, { idle: 1 });
   const manual = await openRawSocket(t, broker.url, STT_PATH, headers);
   const turns = await openRawSocket(t, broker.url, STT_PATH.replace('/stt/', '/stt/turns/'), headers);
@@ -88,10 +88,10 @@ test('transcription is idle without audio, whatever is said beside it', async (t
   t.teardown(() => clearInterval(timer));
   for (const socket of [manual, turns])
     t.strictSame(await socket.closing(), { code: 1000, reason: 'connection idle timeout' });
-  t.ok(performance.now() - start < 3000, 'in the midst of it');
+  t.ok(performance.now() - start < 3000, 'while messages were still being sent');
 });
 
-test('who sends audio all the time is never idle, nor is who was spoken to until just now', async (t) => {
+test('a client that keeps sending audio is never idle, nor is one that was just spoken to', async (t) => {
   const listening = await startFor(t, { idle: 1 }, { tickMs: 1000 });
   const stt = await openRawSocket(t, listening.broker.url, STT_PATH, listening.headers);
   const audio = setInterval(() => stt.send(frameOf(2, Buffer.alloc(3200))), 100);
@@ -107,12 +107,12 @@ test('who sends audio all the time is never idle, nor is who was spoken to until
   tts.send(frameOf(1, speech('a', LONG.repeat(2))));
   while ((await tts.event())['type'] === 'chunk');
   const end = performance.now();
-  t.ok(end - start > 1000, 'spoken for longer than it may be silent');
+  t.ok(end - start > 1000, 'it spoke for longer than the idle limit');
   t.strictSame(await tts.closing(), { code: 1000, reason: 'connection idle timeout' });
   const silence = performance.now() - end;
   t.ok(silence > 900, `${silence} ms`);
 
-  await delay(Math.max(0, 3300 - (performance.now() - start))); // three times the clock was read
+  await delay(Math.max(0, 3300 - (performance.now() - start))); // three ticks have passed
   clearInterval(audio);
   stt.send(frameOf(9, 'still here?'));
   for (;;) {
@@ -123,7 +123,7 @@ test('who sends audio all the time is never idle, nor is who was spoken to until
   }
 });
 
-test('pings on both legs: a dead peer is found within two intervals, a living one stays', async (t) => {
+test('pings to both sides: a dead peer is found within two intervals, a living one stays', async (t) => {
   const running = await startFor(t, {}, { times: { pingMs: 200, closeMs: 100 } });
   const { broker, headers, simulator } = running;
   const dead = await openRawSocket(t, broker.url, '/tts/websocket', headers);
@@ -160,7 +160,7 @@ test('pings on both legs: a dead peer is found within two intervals, a living on
   t.ok((entry?.frames.filter(({ kind, from }) => kind === 'ping' && from === 'client').length ?? 0) >= 4);
 });
 
-test('a shutdown: idle sockets are closed at once with 1012, busy ones finish, the rest gets errors first', async (t) => {
+test('a shutdown: idle sockets close at once with 1012, busy ones finish, the rest get errors first', async (t) => {
   const running = await startSocketBroker(t, {
     file: (digest) => ({ ...clientOf(digest), listen: { drain_deadline: 3, drain_delay: 0 } }),
     simulator: { plan: 'scale', settings: { latency: { perChunkMs: 20 }, idle: { contextMs: 60_000 } } },
@@ -191,7 +191,7 @@ test('a shutdown: idle sockets are closed at once with 1012, busy ones finish, t
   t.equal(simulator.counters().ttsSockets.active, 0);
 });
 
-test('most of a short drain deadline, too, is for finishing', async (t) => {
+test('most of the drain deadline, even a short one, is for finishing', async (t) => {
   const upstreams: Socket[] = [];
   const url = await startRawUpstream(t, (socket, accept) => {
     upstreams.push(socket);
@@ -213,7 +213,7 @@ test('most of a short drain deadline, too, is for finishing', async (t) => {
   await stopped;
 });
 
-test('while the replica ends, an upgrade on a connection that is still open is told to go elsewhere', async (t) => {
+test('during a shutdown, an upgrade on a connection that is still open gets 503', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t);
   const connection = await openRaw(t, broker.url);
   connection.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -243,7 +243,7 @@ test('a thousand clients that vanish at any moment leave nothing behind', async 
     return seed / 2_147_483_648;
   };
   const leave = (socket: Socket): unknown => (random() < 0.5 ? socket.resetAndDestroy() : socket.destroy());
-  /** Inside the request, while it is being decided, or while upstream is being connected. */
+  /** Leaves within the request, while it is being decided, or while upstream is being connected. */
   const vanishUnopened = async (path: string): Promise<void> => {
     const text = handshake(broker.url, path, headers);
     const isWhole = random() < 0.8;
@@ -263,7 +263,7 @@ test('a thousand clients that vanish at any moment leave nothing behind', async 
       const bytes = isTts
         ? frameOf(1, speech('a', LONG, { continue: random() < 0.5 }))
         : frameOf(2, Buffer.alloc(3200));
-      // Often enough in the middle of a frame.
+      // Often in the middle of a frame.
       send(bytes.subarray(0, Math.ceil(random() * 1.5 * bytes.length)));
     }
     if (random() < 0.7) await delay(random() * 15);
@@ -280,7 +280,7 @@ test('a thousand clients that vanish at any moment leave nothing behind', async 
   t.ok(isClean(), JSON.stringify([simulator.counters(), broker.leases]));
   const { granted } = simulator.counters().ttsSockets;
   t.equal(opened, 400);
-  t.ok(granted >= opened && granted < 500, `${granted}: nobody is asked for an upgrade that is not whole`);
+  t.ok(granted >= opened && granted < 500, `${granted}: Cartesia is not asked for an incomplete upgrade`);
   const metrics = await broker.metrics.registry.metrics();
   t.match(metrics, /broker_sockets_open\{endpoint="\/tts\/websocket"\} 0\n/);
   t.match(metrics, /broker_sockets_open\{endpoint="\/stt\/websocket"\} 0\n/);

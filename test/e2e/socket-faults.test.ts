@@ -1,4 +1,4 @@
-// What an upstream can do to a WebSocket, and what a client can: each side is told, ended, and leaves nothing behind.
+// What upstream and a client can do wrong on a WebSocket: each side is told and ended, and nothing is left behind.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -9,10 +9,10 @@ import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 import { startRawUpstream, switching } from './socket-upstream.ts';
 
-test('an upstream that does not open the socket properly: 502 or 504, and the client never sees a 101', async (t) => {
+test('an upstream that does not open the socket properly: an error status, and the client never sees a 101', async (t) => {
   const refusals: readonly [string, (accept: string) => string, number][] = [
     ['another protocol', () => 'SSH-2.0-OpenSSH_9\r\n\r\n', 502],
-    ['another protocol, in lines of which none is empty', () => 'SSH-2.0-OpenSSH_9\r\n', 502],
+    ['another protocol, without an empty line', () => 'SSH-2.0-OpenSSH_9\r\n', 502],
     ['lines that end in line feeds', (accept) => switching(accept).replaceAll('\r\n', '\n'), 502],
     ['a bad status line', () => 'HTTP/1.1 101\x00\r\n\r\n', 502],
     ['a wrong accept', () => switching(acceptOf('x')), 502],
@@ -25,7 +25,7 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
     ['a folded header', (accept) => switching(accept, 'X-A: b\r\n c\r\n'), 502],
     ['a bare line feed', (accept) => switching(accept).replace('Upgrade: websocket\r\n', 'Upgrade: websocket\n'), 502],
     [
-      'a field of blanks, and then of what is none',
+      'a field of very many blanks and then a NUL byte',
       (accept) => switching(accept, `X-A:${' '.repeat(16_000)}\0\r\n`),
       502,
     ],
@@ -34,7 +34,7 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
     ['200', () => 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 502],
     ['204, which has no body', () => 'HTTP/1.1 204 No Content\r\n\r\n', 502],
     ['304, which has no body', () => 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n', 502],
-    ['a refusal behind a hint', () => 'HTTP/1.1 103 X\r\n\r\nHTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n', 503],
+    ['a refusal after early hints', () => 'HTTP/1.1 103 X\r\n\r\nHTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n', 503],
     ['a redirect', () => 'HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n', 502],
     ['401', () => 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n', 502],
     ['two lengths', () => 'HTTP/1.1 503 X\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 502],
@@ -79,10 +79,10 @@ test('an upstream that does not open the socket properly: 502 or 504, and the cl
   const compressed = openRawSocket(t, running.broker.url, '/tts/websocket', running.headers);
   const answer = await compressed.catch(String);
   t.match(answer, /HTTP\/1.1 503 /);
-  t.notMatch(answer, /Busy!/, 'compressed, it says nothing');
+  t.notMatch(answer, /Busy!/, 'a compressed body is not shown');
 });
 
-test('interim answers before the 101 are passed over, whole or in pieces', async (t) => {
+test('interim answers before the 101 are skipped, whole or in pieces', async (t) => {
   const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
   const url = await startRawUpstream(t, (socket, accept) => {
     const bytes = Buffer.concat([Buffer.from(interim + switching(accept)), Buffer.from([0x81, 2, 0x7b, 0x7d])]);
@@ -91,10 +91,10 @@ test('interim answers before the 101 are passed over, whole or in pieces', async
   });
   const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
   const socket = await openRawSocket(t, running.broker.url, '/tts/websocket', running.headers);
-  t.strictSame(await socket.event(), {}, 'and what comes behind it arrives');
+  t.strictSame(await socket.event(), {}, 'and what follows them arrives');
 });
 
-test('an upstream that is not there, refuses, resets or says nothing', async (t) => {
+test('an upstream that refuses, resets, answers otherwise or is down: the client gets the matching status', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t);
   const open = () => openRawSocket(t, broker.url, '/tts/websocket', headers);
   for (const [action, status, code] of [
@@ -124,7 +124,7 @@ test('an upstream that is not there, refuses, resets or says nothing', async (t)
   t.ok(Math.min(...times) < 100, `${times.map(Math.round).join()} ms`);
 });
 
-test('an upstream that is silent: 504 at the deadline of the handshake', async (t) => {
+test('a silent upstream: 504 at the handshake deadline', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t, { seams: { socketHandshakeMs: 300 } });
   simulator.faults.add({ match: {}, times: 1, action: { type: 'hang' } });
   const start = performance.now();
@@ -162,14 +162,14 @@ const HOSTILE: readonly [string, Buffer][] = [
   ['a reserved bit', Buffer.from([0xc1, 0x02, 0x7b, 0x7d])],
   ['opcode 5', Buffer.from([0x85, 0x00])],
   ['a long ping', Buffer.concat([Buffer.from([0x89, 0x7e, 0x00, 0x7e]), Buffer.alloc(126)])],
-  ['text that is no UTF-8', makeFrame(OPCODE.text, Buffer.from([0xff]), false)],
-  ['large text that is no UTF-8', makeFrame(OPCODE.text, Buffer.alloc(200_000, 0xff), false)],
+  ['text that is not UTF-8', makeFrame(OPCODE.text, Buffer.from([0xff]), false)],
+  ['large text that is not UTF-8', makeFrame(OPCODE.text, Buffer.alloc(200_000, 0xff), false)],
   ['a message of 17 MB', Buffer.from([0x81, 0x7f, 0, 0, 0, 0, 0x01, 0x10, 0, 0])],
   ['a continuation of nothing', Buffer.from([0x80, 0x00])],
   ['close code 1005', makeCloseFrame(1005, '', false)],
 ];
 
-test('an upstream that breaks the protocol: 1011, and it is let go', async (t) => {
+test('an upstream that breaks the protocol: 1011, and its connection is closed', async (t) => {
   let frames: Buffer = Buffer.alloc(0);
   let gone = Promise.withResolvers<void>();
   const url = await startRawUpstream(t, (socket, accept) => {
@@ -188,7 +188,7 @@ test('an upstream that breaks the protocol: 1011, and it is let go', async (t) =
   }
 });
 
-test('whatever upstream sends in whatever pieces arrives as it was: fragments, large frames, binary, pings between', async (t) => {
+test('upstream messages arrive as they were, in pieces of any size: fragments, large frames, binary, pings between', async (t) => {
   const big = JSON.stringify({ type: 'chunk', data: randomBytes(150_000).toString('base64'), context_id: 'a' });
   const fragment = (text: string | Buffer, opcode: number, isFinal: boolean): Buffer => {
     const frame = makeFrame(opcode, Buffer.from(text), false);
@@ -248,8 +248,8 @@ test('whatever upstream sends in whatever pieces arrives as it was: fragments, l
   }
 });
 
-test('an error of upstream that is nested deeper than any stack is one like every other', async (t) => {
-  const depth = 7000; // of what is short enough to be read on every socket
+test('an upstream error nested deeper than any stack is handled like every other', async (t) => {
+  const depth = 7000; // short enough to be read on every socket
   const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const error = `{"type":"error","x":${nested},"context_id":"a","status_code":400,"title":"T","message":"M"}`;
   const url = await startRawUpstream(t, (socket, accept) => {
@@ -267,7 +267,7 @@ test('an error of upstream that is nested deeper than any stack is one like ever
   }
 });
 
-test('upstream answers with our key in every place there is: it goes nowhere', async (t) => {
+test('upstream answers with our key in every possible place: it is passed on nowhere', async (t) => {
   const url = await startRawUpstream(t, () => {});
   const holder = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
   const key = holder.simulator.apiKey;
@@ -293,7 +293,7 @@ test('upstream answers with our key in every place there is: it goes nowhere', a
   t.strictSame(await socket.closing(), { code: 1008, reason: '' });
 });
 
-test('upstream that no longer takes our key says so on open sockets: our trouble, and an alarm', async (t) => {
+test('upstream no longer accepts our key on open sockets: our fault, and an alarm', async (t) => {
   const error = { type: 'error', title: 'Unauthorized', message: 'Invalid API key', context_id: 'a', done: true };
   let status = 0;
   const url = await startRawUpstream(t, (socket, accept) => {
@@ -317,7 +317,7 @@ test('upstream that no longer takes our key says so on open sockets: our trouble
   }
 });
 
-test('a client that goes without a word: upstream is told to stop, and let go', async (t) => {
+test('a client leaves without a close frame: upstream is told to stop, and released', async (t) => {
   const running = await startSocketBroker(t, { simulator: { settings: { latency: { perChunkMs: 60_000 } } } });
   const { broker, headers, simulator } = running;
   for (const leave of ['destroy', 'resetAndDestroy', 'end'] as const) {
@@ -337,7 +337,7 @@ test('a client that goes without a word: upstream is told to stop, and let go', 
   t.match(line, { outcome: 'aborted', close_code: 1006, closed_by: 'client' });
 });
 
-test('a client that leaves while upstream is being connected ends that at once', async (t) => {
+test('a client that leaves while upstream is being connected ends that attempt at once', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t);
   const times: number[] = [];
   for (let i = 0; i < 5; i += 1) {
@@ -363,7 +363,7 @@ function openClientSockets(url: string): Socket[] {
   );
 }
 
-test('a ping flood from a peer that does not read ends the connection, memory flat', async (t) => {
+test('a ping flood from a peer that does not read ends the connection, and memory stays flat', async (t) => {
   const { broker, headers } = await startSocketBroker(t);
   const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
   socket.socket.pause();
@@ -381,7 +381,7 @@ test('a ping flood from a peer that does not read ends the connection, memory fl
   t.ok(process.memoryUsage().external - before < 64 * 1024 * 1024);
 });
 
-test('answers that wait for the end of a large message are no more than what a client may leave unread', async (t) => {
+test('answers that wait for the end of a large message are bounded like any that a client leaves unread', async (t) => {
   for (const [name, frame] of [
     ['pongs', frameOf(9, 'x'.repeat(125))],
     ['errors', frameOf(1, '{}x')],

@@ -1,4 +1,4 @@
-// One client that sends more than anybody can take: all others have their turn all the same.
+// One client that sends more than the broker can take: all others still get their turn.
 import { once } from 'node:events';
 import { test } from 'tap';
 import { frameOf, openRawSocket } from './raw-socket.ts';
@@ -6,7 +6,7 @@ import { STT_PATH, startSocketBroker } from './socket-broker.ts';
 
 const COUNT = 30_000;
 
-/** How often the event loop has gone round. */
+/** Counts the turns of the event loop. */
 function countTurns(): { readonly count: number; stop(): void } {
   const turns = { count: 0, stop: () => clearImmediate(next) };
   const tick = (): void => {
@@ -17,13 +17,13 @@ function countTurns(): { readonly count: number; stop(): void } {
   return turns;
 }
 
-test('of frames that come by the thousand a few are looked at in a turn of the event loop, and all of them in the end', async (t) => {
+test('thousands of frames are handled a few per turn of the event loop, and all of them in the end', async (t) => {
   const { broker, headers } = await startSocketBroker(t);
   const token = frameOf(9, 'the last');
   for (const [name, path, frame, answered] of [
     ['pings', '/tts/websocket', frameOf(9), 2],
     ['messages that are refused', '/tts/websocket', frameOf(1), 100],
-    ['audio where none is taken', '/tts/websocket', frameOf(2), 100],
+    ['audio where none is accepted', '/tts/websocket', frameOf(2), 100],
     ['audio in crumbs', STT_PATH, frameOf(2, 'a'), 0],
   ] as const) {
     const socket = await openRawSocket(t, broker.url, path, headers);

@@ -1,4 +1,4 @@
-// RFC 6455, to the letter, against a client that does not follow it.
+// RFC 6455, followed strictly against a client that does not follow it.
 import { once } from 'node:events';
 import { test } from 'tap';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
@@ -23,16 +23,16 @@ const VIOLATIONS: readonly [string, readonly Buffer[], number][] = [
   ['a short length in two bytes', [frameOf(1, 'a', { lengthBytes: 2 })], 1002],
   ['a short length in eight bytes', [frameOf(1, 'a', { lengthBytes: 8 })], 1002],
   ['a length with the highest bit set', [Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4])], 1002],
-  ['text that is no UTF-8', [frameOf(1, Buffer.from([0xc3, 0x28]))], 1007],
+  ['text that is not UTF-8', [frameOf(1, Buffer.from([0xc3, 0x28]))], 1007],
   ['text with half a character at its end', [frameOf(1, Buffer.from([0x61, 0xe2, 0x82]))], 1007],
   ['a surrogate in UTF-8', [frameOf(1, Buffer.from([0xed, 0xa0, 0x80]))], 1007],
   [
-    'text that is no UTF-8 over two frames',
+    'text over two frames that is not UTF-8',
     [frameOf(1, Buffer.from([0xe2, 0x82]), { isFinal: false }), frameOf(0, Buffer.from([0x41]))],
     1007,
   ],
   ['a close frame of one byte', [frameOf(8, 'a')], 1002],
-  ['a close reason that is no UTF-8', [frameOf(8, Buffer.from([0x03, 0xe8, 0xff]))], 1007],
+  ['a close reason that is not UTF-8', [frameOf(8, Buffer.from([0x03, 0xe8, 0xff]))], 1007],
   ...[0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535].map((code): [string, Buffer[], number] => [
     `close code ${code}`,
     [closeFrameOf(code)],
@@ -53,7 +53,7 @@ const VIOLATIONS: readonly [string, readonly Buffer[], number][] = [
   ],
 ];
 
-test('a client that breaks the protocol gets the code for it, and upstream is let go', async (t) => {
+test('a client that breaks the protocol gets the matching close code, and upstream is released', async (t) => {
   const { broker, simulator, headers } = await startSocketBroker(t, { simulator: { plan: 'scale' } });
   for (const path of ['/tts/websocket', STT_PATH]) {
     for (const [name, frames, code] of VIOLATIONS) {
@@ -74,11 +74,11 @@ test('a client that breaks the protocol gets the code for it, and upstream is le
   t.equal(simulator.counters().stt.active, 0);
 });
 
-test('who breaks the protocol and goes on sending hears why, and is not cut off for it', async (t) => {
+test('a client that breaks the protocol and goes on sending learns why, and is not reset', async (t) => {
   const { broker, headers } = await startSocketBroker(t);
   for (const [name, frame, code, errorCode] of [
     ['a message that is too long', frameOf(1, '', { length: 2 * 1024 * 1024 }), 1009, 'payload_too_large'],
-    ['text that is no UTF-8', frameOf(1, Buffer.from([0xc3, 0x28])), 1007, 'invalid_request'],
+    ['text that is not UTF-8', frameOf(1, Buffer.from([0xc3, 0x28])), 1007, 'invalid_request'],
     ['a reserved bit', frameOf(1, 'a', { reserved: 4 }), 1002, 'invalid_request'],
   ] as const) {
     await t.test(name, async (t) => {
@@ -102,7 +102,7 @@ test('who breaks the protocol and goes on sending hears why, and is not cut off 
   }
 });
 
-test('close codes of a client pass, or become 1011', async (t) => {
+test('close codes of a client are passed on, or become 1011', async (t) => {
   const { broker, simulator, headers } = await startSocketBroker(t);
   for (const [code, upstream] of [
     [1000, 1000],
@@ -131,7 +131,7 @@ test('close codes of a client pass, or become 1011', async (t) => {
   }
 });
 
-test('close codes and reasons of upstream pass, or become 1011', async (t) => {
+test('close codes and reasons of upstream are passed on, or become 1011', async (t) => {
   const { broker, simulator, headers } = await startSocketBroker(t);
   for (const [code, expected] of [
     [1000, 1000],
@@ -155,7 +155,7 @@ test('close codes and reasons of upstream pass, or become 1011', async (t) => {
   }
 });
 
-test('frames lose nothing on the way: any split, fragments, pings between them', async (t) => {
+test('frames lose nothing on the way: split anywhere, fragmented, with pings between them', async (t) => {
   const { broker, simulator, headers } = await startSocketBroker(t);
   const message = Buffer.from(speech('a', 'Grüße, 世界 🎉.'), 'utf8');
   const fragments = [
@@ -182,7 +182,7 @@ test('frames lose nothing on the way: any split, fragments, pings between them',
   );
 });
 
-test('compression and subprotocols that a client offers are declined, and upstream is not asked for them', async (t) => {
+test('compression and subprotocols that a client offers are declined, and not asked of upstream', async (t) => {
   const { broker, simulator, headers } = await startSocketBroker(t);
   const offers = {
     'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
@@ -196,7 +196,7 @@ test('compression and subprotocols that a client offers are declined, and upstre
   t.notHas(entry?.headers, { 'sec-websocket-protocol': /./ });
 });
 
-test('what comes right behind the handshake is delivered, once upstream is there', async (t) => {
+test('data right after the handshake is delivered once upstream is connected', async (t) => {
   const { broker, headers } = await startSocketBroker(t);
   const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers, frameOf(1, speech('early', 'Early.')));
   t.match(await socket.event(), { type: 'chunk', context_id: 'early' });

@@ -1,4 +1,4 @@
-// Before anything is accepted: every refusal is an HTTP answer in our shape, and upstream hears of none.
+// Before anything is accepted: every refusal is an HTTP response in the common error shape, and upstream hears of none.
 import { randomBytes } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { redisServer } from '../store/redis-server.ts';
@@ -11,7 +11,7 @@ async function answerTo(t: Test, { broker }: SocketBroker, text: string) {
   connection.send(text);
   const answer = await connection.response();
   await connection.ended();
-  t.equal(connection.rest(), '', 'nothing behind the answer');
+  t.equal(connection.rest(), '', 'nothing after the answer');
   t.equal(answer.json['request_id'], answer.headers['x-request-id']);
   return answer;
 }
@@ -25,7 +25,7 @@ async function mint({ broker, appKey }: SocketBroker, body: object) {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-test('handshakes that are none, or are not allowed, are refused before any 101', async (t) => {
+test('invalid or disallowed handshakes are refused before any 101', async (t) => {
   const running = await startSocketBroker(t);
   const { broker, headers, simulator } = running;
   const open = (path: string, more: Readonly<Record<string, string>> = {}) =>
@@ -63,11 +63,11 @@ test('handshakes that are none, or are not allowed, are refused before any 101',
     ['two credentials that differ', open('/tts/websocket?access_token=other'), 400, 'invalid_request'],
     ['an unknown path', open('/tts/websockets'), 404, 'not_found'],
     ['sessions of an agent', open('/v1/agents/websocket/a/sessions'), 404, 'not_found'],
-    ['an agent id that is none', open('/agents/stream/a.b'), 404, 'not_found'],
+    ['an invalid agent id', open('/agents/stream/a.b'), 404, 'not_found'],
     ['a slash at the end', open('/tts/websocket/'), 404, 'not_found'],
     ['upper case', open('/TTS/websocket'), 404, 'not_found'],
     ['an encoded path', open('/tts%2fwebsocket'), 400, 'invalid_request'],
-    ['a version that is no date', open('/tts/websocket?cartesia_version=tomorrow'), 400, 'invalid_version'],
+    ['a version that is not a date', open('/tts/websocket?cartesia_version=tomorrow'), 400, 'invalid_version'],
     [
       'the version twice',
       open('/tts/websocket?cartesia_version=2026-03-01&cartesia_version=2026-03-01'),
@@ -89,7 +89,7 @@ test('handshakes that are none, or are not allowed, are refused before any 101',
   t.equal(simulator.journal.entries().length, 0, 'upstream heard of none');
 });
 
-test('a grant opens its own sockets only, and a token past its life none', async (t) => {
+test('a grant opens only its own sockets, and an expired token opens none', async (t) => {
   let now = Date.now();
   const running = await startSocketBroker(t, { seams: { now: () => now } });
   const { broker, simulator } = running;
@@ -105,7 +105,7 @@ test('a grant opens its own sockets only, and a token past its life none', async
   t.equal(simulator.journal.entries({ path: '/stt/websocket' }).length, 1);
 });
 
-test('upstream gets our key in a header, one version, and of the query what is not ours', async (t) => {
+test('upstream gets our key in a header, one version, and only the query parameters that are not ours', async (t) => {
   const running = await startSocketBroker(t);
   const { broker, simulator, logText } = running;
   const { body } = await mint(running, { expires_in: 60 });
@@ -127,13 +127,13 @@ test('upstream gets our key in a header, one version, and of the query what is n
   t.notMatch(logText(), token);
 });
 
-test('a single-use token opens one socket and nothing else, once', async (t) => {
+test('a single-use token opens one socket, once, and nothing else', async (t) => {
   let now = Date.now();
   const running = await startSocketBroker(t, { seams: { now: () => now } });
   const { broker } = running;
   const minted = await mint(running, { grants: { tts: true }, expires_in: 300, single_use: true });
   t.equal(minted.status, 200);
-  const left = Number(minted.body['expires_in']); // a second less where one ended in between
+  const left = Number(minted.body['expires_in']); // one less if a second has passed in between
   t.ok(left > 50 && left <= 60, `no longer than a minute: ${left}`);
   const token = String(minted.body['token']);
 
@@ -160,7 +160,7 @@ test('a single-use token opens one socket and nothing else, once', async (t) => 
   t.match([expired.status, expired.json['error_code']], [401, 'token_expired']);
 });
 
-test('of many upgrades with one single-use token, one opens', async (t) => {
+test('of many upgrades with one single-use token, exactly one opens', async (t) => {
   const running = await startSocketBroker(t, { simulator: { plan: 'scale' } });
   const { body } = await mint(running, { grants: { tts: true }, single_use: true });
   const path = `/tts/websocket?access_token=${body['token']}`;
@@ -171,7 +171,7 @@ test('of many upgrades with one single-use token, one opens', async (t) => {
   t.equal(running.simulator.journal.entries({ path: '/tts/websocket' }).length, 1);
 });
 
-test('a refusal that says "try again" leaves the single-use token for that; a final one does not', async (t) => {
+test('a single-use token still works after a refusal that says "try again", but not after a final one', async (t) => {
   for (const env of [{}, { REDIS_URL: (await redisServer(t)).url.reveal() }]) {
     const running = await startSocketBroker(t, {
       env, // a store that was empty gives nothing out for a second
@@ -191,7 +191,7 @@ test('a refusal that says "try again" leaves the single-use token for that; a fi
     const refused = await answerTo(t, running, handshake(broker.url, tts, {}));
     t.match([refused.status, refused.headers['x-should-retry']], [503, 'true']);
     t.ok(await openRawSocket(t, broker.url, tts, {}), 'the same URL again');
-    t.equal((await answerTo(t, running, handshake(broker.url, tts, {}))).status, 401, 'and no other time');
+    t.equal((await answerTo(t, running, handshake(broker.url, tts, {}))).status, 401, 'but only once');
 
     const stt = await pathOf('stt', `${STT_PATH}&`);
     const holder = await openRawSocket(t, broker.url, STT_PATH, headers);
@@ -206,7 +206,7 @@ test('a refusal that says "try again" leaves the single-use token for that; a fi
   }
 });
 
-test('delivery direct has no single-use tokens', async (t) => {
+test('direct delivery has no single-use tokens', async (t) => {
   const running = await startSocketBroker(t, { env: { DELIVERY: 'direct' } });
   const { status, body } = await mint(running, { single_use: true });
   t.equal(status, 400);
@@ -214,7 +214,7 @@ test('delivery direct has no single-use tokens', async (t) => {
   t.equal(running.simulator.journal.entries().length, 0, 'nothing was minted');
 });
 
-test('an upgrade behind a request that still runs gets its refusal behind the answer', async (t) => {
+test('an upgrade sent while an earlier request runs is refused after the answer to that request', async (t) => {
   const running = await startSocketBroker(t, {
     env: { DELIVERY: 'direct', PROXY: 'true' },
     simulator: { settings: { latency: { mintMs: 200 } } },
@@ -232,7 +232,7 @@ test('an upgrade behind a request that still runs gets its refusal behind the an
   t.equal(simulator.journal.entries({ path: '/tts/websocket' }).length, 0);
 });
 
-test('an upgrade on a connection that has served requests before', async (t) => {
+test('an upgrade works on a connection that has served requests before', async (t) => {
   const { broker, headers } = await startSocketBroker(t);
   const connection = await openRaw(t, broker.url);
   connection.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -241,7 +241,7 @@ test('an upgrade on a connection that has served requests before', async (t) => 
   t.equal((await connection.response()).status, 101);
 });
 
-test('an agent that is not on the list, and a model that is not, are refused by the target alone', async (t) => {
+test('an agent or a model that is not on the list is refused by the target alone', async (t) => {
   const running = await startSocketBroker(t, {
     file: (digest) => clientOf(digest, { content: { agents: ['agent_a'], models: ['ink-2'] } }),
   });
@@ -264,7 +264,7 @@ test('an agent that is not on the list, and a model that is not, are refused by 
   await openRawSocket(t, broker.url, '/agents/stream/agent_a', headers);
 });
 
-test('a refusal that a browser can read, where the operator wants it', async (t) => {
+test('a browser can read a refusal if the operator enables this', async (t) => {
   const origin = 'https://app.example.com';
   const running = await startSocketBroker(t, {
     file: (digest) => ({
@@ -304,7 +304,7 @@ test('a refusal that a browser can read, where the operator wants it', async (t)
   );
 });
 
-test('a refusal of Cartesia keeps its code where a browser reads it', async (t) => {
+test('a refusal by Cartesia keeps its code in the form that browsers can read', async (t) => {
   const origin = 'https://app.example.com';
   const { broker, headers, simulator } = await startSocketBroker(t, {
     file: (digest) => ({ ...clientOf(digest, { origins: [origin] }), sockets: { browser_refusals: 'event' } }),
@@ -325,7 +325,7 @@ test('a refusal of Cartesia keeps its code where a browser reads it', async (t) 
   }
 });
 
-test('a request line of nine thousand bytes, and headers of seventeen', async (t) => {
+test('a request line of nine thousand bytes gets 400, and headers of seventeen thousand get 431', async (t) => {
   const running = await startSocketBroker(t);
   const { broker, headers } = running;
   const long = await answerTo(t, running, handshake(broker.url, `/tts/websocket?a=${'a'.repeat(9000)}`, headers));
@@ -335,7 +335,7 @@ test('a request line of nine thousand bytes, and headers of seventeen', async (t
   t.equal((await big.response()).status, 431);
 });
 
-test('a shared secret never meets an upstream that refuses it as ours', async (t) => {
+test('an API key that Cartesia refuses: 502 and an alarm, never 401', async (t) => {
   const running = await startSocketBroker(t, {
     env: { CARTESIA_API_KEY: `sk_car_${randomBytes(12).toString('hex')}` },
   });

@@ -1,4 +1,4 @@
-// The leash inside a socket: what a client app may say is decided message by message, and the socket lives on.
+// Policy inside a socket: what a client app may do is decided message by message, and the socket stays open.
 
 import { type Test, test } from 'tap';
 import { OPCODE } from '../../src/proxy/websocket/frames/frame.ts';
@@ -43,7 +43,7 @@ test('a message outside the policy gets an error event for its context and is no
     ['letters that fold', { ...good, 'tran\u017fcript': 'a'.repeat(99) }, 'invalid_request'],
     ['another spelling inside', { ...good, voice: { id: VOICE, ID: 'other' } }, 'invalid_request'],
     ['a cancel with a passenger', { ...good, cancel: true }, 'invalid_request'],
-    ['a cancel that is none', { ...good, cancel: 'true' }, 'invalid_request'],
+    ['an invalid cancel', { ...good, cancel: 'true' }, 'invalid_request'],
     [
       'a field twice',
       JSON.stringify({ ...good, context_id: 'x' }).replace('{', '{"model_id":"sonic-2",'),
@@ -94,10 +94,10 @@ test('a message outside the policy gets an error event for its context and is no
   t.match(await ended(socket, 'y'), { type: 'done' });
   const [entry] = simulator.journal.entries();
   const sent = entry?.frames.filter(({ from, kind }) => from === 'client' && kind !== 'pong');
-  t.equal(sent?.length, 1, 'nothing but the last was forwarded');
+  t.equal(sent?.length, 1, 'only the last was forwarded');
 });
 
-test('transcripts count together: by context, by session; a context that went too far is cancelled upstream', async (t) => {
+test('transcripts add up, by context and by session; a context that goes too far is cancelled upstream', async (t) => {
   const running = await startWith(
     t,
     { content: { max_transcript: 30 }, sockets: { max_characters: 70 } },
@@ -120,7 +120,7 @@ test('transcripts count together: by context, by session; a context that went to
   t.match(line, { audit: 'usage', characters: 51, outcome: 'ok', close_code: 1000, closed_by: 'client' });
 });
 
-test('a message that cannot be read for certain ends the context that it names', async (t) => {
+test('an ambiguous message ends the context that it names', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t, {
     simulator: { settings: { latency: { perChunkMs: 60_000 } } },
   });
@@ -134,7 +134,7 @@ test('a message that cannot be read for certain ends the context that it names',
   );
 });
 
-test('a socket has so many contexts at a time, and no more', async (t) => {
+test('a socket has a maximum number of contexts at a time', async (t) => {
   const { broker, headers, simulator } = await startWith(
     t,
     { sockets: { max_contexts: 2 } },
@@ -155,7 +155,7 @@ test('a socket has so many contexts at a time, and no more', async (t) => {
   t.equal(simulator.counters().tts.highWater, 2);
 });
 
-test('errors of every version come in the one shape', async (t) => {
+test('errors of every version arrive in the common shape', async (t) => {
   for (const version of ['2024-11-13', '2025-04-16', '2025-11-04', '2026-03-01', '2026-08-14']) {
     const { broker, headers, simulator } = await startSocketBroker(t);
     simulator.configure({ limits: { tts: 0 } });
@@ -181,7 +181,7 @@ test('errors of every version come in the one shape', async (t) => {
   }
 });
 
-test('an error that names no context is given to the one that is waiting', async (t) => {
+test('an error that names no context is attributed to the latest one', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t, {
     simulator: { settings: { latency: { firstByteMs: 60_000 } } },
   });
@@ -192,7 +192,7 @@ test('an error that names no context is given to the one that is waiting', async
   t.equal(simulator.counters().tts.active, 1);
 });
 
-test('an agent is called as it was made, unless the operator allows overrides', async (t) => {
+test('an agent is called as it was configured, unless the operator allows overrides', async (t) => {
   const line = { event: 'start', config: { input_format: 'pcm_16000' } };
   const lineOverrides: readonly [string, object][] = [
     ['a prompt', { ...line, agent: { system_prompt: 'You are a pirate.' } }],
@@ -237,7 +237,7 @@ test('an agent is called as it was made, unless the operator allows overrides', 
   managed.send(frameOf(1, JSON.stringify({ type: 'session_update', instructions: 'x' })));
   t.match(await managed.event(), { type: 'error', code: 'content_not_allowed', fatal: false });
   managed.send(frameOf(1, JSON.stringify(create)));
-  t.match(await managed.event(), { type: 'session_ready' }, 'the socket lives on');
+  t.match(await managed.event(), { type: 'session_ready' }, 'the socket stays open');
 
   const open = await startWith(t, {
     content: { agent_overrides: ['system_prompt', 'introduction', 'voice', 'metadata', 'dynamic_variables'] },
@@ -250,7 +250,7 @@ test('an agent is called as it was made, unless the operator allows overrides', 
   t.match(await variables.event(), { type: 'session_ready' });
 });
 
-test('what was said and heard is counted, and told in metrics and in a line', async (t) => {
+test('what was said and heard is counted, and reported in metrics and a log line', async (t) => {
   const running = await startSocketBroker(t);
   const { broker, headers } = running;
   const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
@@ -259,7 +259,7 @@ test('what was said and heard is counted, and told in metrics and in a line', as
   for (let event = await socket.event(); event['type'] !== 'done'; event = await socket.event()) {
     bytes += Buffer.from(String(event['data']), 'base64').length;
   }
-  // Another format on the same socket: from here on each chunk is counted by its own.
+  // Another format on the same socket: from here on each chunk counts by its own format.
   const mulaw = { container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8000 };
   socket.send(frameOf(1, speech('b', 'Hello there.', { output_format: mulaw })));
   let others = 0;
@@ -309,7 +309,7 @@ test('a call is counted from its first message to its end, however short it is',
   ];
   for (const [path, route, start, answer] of starts) {
     const socket = await openRawSocket(t, broker.url, path, headers);
-    now += 700; // open, but not called
+    now += 700; // open, but no call yet
     socket.send(frameOf(1, JSON.stringify(start)));
     t.match(await socket.event(), answer);
     now += 350;
@@ -328,7 +328,7 @@ test('a call is counted from its first message to its end, however short it is',
   now += 200;
   early.send(closeFrameOf(1000));
   const line = await logged(running, ({ msg }) => msg === 'socket closed');
-  t.equal(line['call_seconds'], 0.2, 'audio without a start may begin a call too');
+  t.equal(line['call_seconds'], 0.2, 'audio without a start may also begin a call');
 
   const refused = await openRawSocket(t, broker.url, '/agents/stream/agent_b', headers);
   running.logs.length = 0;

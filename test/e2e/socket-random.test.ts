@@ -1,5 +1,5 @@
-// Ten thousand random sequences of frames over live sockets, from a client and from an upstream that are both hostile: the broker lives,
-// what is right arrives as it was, what arrives is always frames, and nothing is left behind.
+// Ten thousand random sequences of frames over live sockets, from a hostile client and a hostile upstream: the broker survives, valid
+// data arrives unchanged, whatever arrives consists of frames, and nothing is left behind.
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
@@ -12,24 +12,24 @@ import { frameOf, handshake } from './raw-socket.ts';
 import { STT_PATH } from './socket-broker.ts';
 import { startRawUpstream, switching } from './socket-upstream.ts';
 
-tap.setTimeout(300_000); // half a minute, on a machine that has nothing else to do
+tap.setTimeout(300_000); // half a minute, on an idle machine
 
-/** Memory is looked at after each half: by then all code is compiled, and the records of what was used are at their most. */
+/** Memory is measured after each half: by then all code is compiled, and the usage records have reached their maximum. */
 const HALF = 5_000;
-/** No more sockets than these are open, or were a moment ago: leases that are not given back stop the test. */
+/** More than the sockets that are open or have just closed, so that only leases that are not given back stop the test. */
 const LEASES = 40;
-/** They pass, so whoever sees one has seen all that was sent before it. */
+/** These frames pass, so a side that sees one has seen everything sent before it. */
 const LAST_UP = frameOf(OPCODE.binary, 'this was the last one of the client');
 const LAST_DOWN = makeFrame(OPCODE.binary, Buffer.from('this was the last one of upstream'), false);
 
-/** One side of a relay: what it has received since it was looked at. */
+/** One side of a relay, with what it has received since the last check. */
 interface End {
   readonly socket: Socket;
   received: Buffer;
   isClosed: boolean;
 }
 
-/** What is done to one side's bytes: a byte flipped, or the connection ended inside them. */
+/** Harm done to one side's bytes: a byte flipped, or the connection ended among them. */
 const harm = fc.record({
   side: fc.constantFrom('client' as const, 'upstream' as const),
   kind: fc.constantFrom('flip' as const, 'flip' as const, 'end' as const, 'reset' as const),
@@ -89,7 +89,7 @@ async function startBrokerProcess(t: Test, upstreamUrl: string) {
   };
 }
 
-test('ten thousand random sequences over live sockets, from both sides', { timeout: 300_000 }, async (t) => {
+test('ten thousand random sequences from both sides do no harm', { timeout: 300_000 }, async (t) => {
   let accepted: ((end: End) => void) | null = null;
   let upstreamSockets = 0;
   const upstreamUrl = await startRawUpstream(t, (socket, accept) => {
@@ -118,7 +118,7 @@ test('ten thousand random sequences over live sockets, from both sides', { timeo
   const endings = new Map<string, number>();
   let pair = await openPair();
 
-  /** Both sides speak at once, in pieces. */
+  /** Both sides send at once, in pieces. */
   async function play({ up, down, pieces, harm }: typeof scene extends fc.Arbitrary<infer T> ? T : never) {
     const bytes = { client: bytesOf(up, true), upstream: bytesOf(down, false) };
     if (harm !== null && bytes[harm.side].length > 0) {
@@ -172,7 +172,7 @@ test('ten thousand random sequences over live sockets, from both sides', { timeo
     await play(one);
     const { client, upstream } = pair;
     if (kind === 'reset') pair[side].socket.resetAndDestroy();
-    else pair[side].socket.end(); // what came before it is judged before it
+    else pair[side].socket.end(); // everything sent before the end is handled first
     const controls = (): readonly string[] => read(client.received, false).controls;
     await until(() => client.isClosed || controls().some((text) => text.startsWith('8:')), 'the end of the client');
     client.socket.end();
@@ -186,7 +186,7 @@ test('ten thousand random sequences over live sockets, from both sides', { timeo
     pair = await openPair();
   }
 
-  /** @returns what is alive when all of them are over */
+  /** @returns live bytes once all of them are over */
   const half = async (seed: number): Promise<number> => {
     const property = fc.asyncProperty(scene, (one) => (one.harm === null ? playWell(one) : playBadly(one, one.harm)));
     await fc.assert(property, { numRuns: HALF, seed, endOnFailure: true });
@@ -202,8 +202,8 @@ test('ten thousand random sequences over live sockets, from both sides', { timeo
   for (const code of ['1002', '1007', '1011', 'silent']) t.ok((endings.get(code) ?? 0) > 10, `ended with ${code}`);
   const all = [];
   for (let n = 0; n < LEASES; n += 1) all.push(await openPair());
-  await t.rejects(openPair(), /HTTP\/1.1 429 /, 'all leases were there, and no more');
+  await t.rejects(openPair(), /HTTP\/1.1 429 /, 'all leases were free again, and there are no more');
   for (const { client } of all) client.socket.destroy();
-  t.equal(broker.child.exitCode, null, 'it lives');
+  t.equal(broker.child.exitCode, null, 'the process survives');
   t.equal(broker.stderr(), '');
 });

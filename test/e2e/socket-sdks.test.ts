@@ -1,4 +1,4 @@
-// The official SDKs over the broker's WebSockets, held against the same program at Cartesia itself.
+// The official SDKs over the broker's WebSockets, compared with the same program at Cartesia itself.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -15,7 +15,7 @@ const require = createRequire(import.meta.url);
 const { Cartesia: NodeCartesia } = require('@cartesia/cartesia-js') as { Cartesia: Client };
 const { Cartesia: NodeCartesia3 } = require('cartesia-js-3') as { Cartesia: Client };
 
-/** The CommonJS build sends headers; the ES module build does what it does in a browser: credential and version in the query. */
+/** The CommonJS build sends headers; the ES module build behaves as in a browser: credential and version in the query. */
 const SDKS: readonly [string, Client][] = [
   ['4.2.0 in Node', NodeCartesia],
   ['4.2.0 as in a browser', WebCartesia],
@@ -32,9 +32,9 @@ interface Sides {
   readonly running: SocketBroker;
 }
 
-/** The SDK forces `wss` for speech, so both speak TLS and both certificates are trusted, as a user would. */
+/** The SDK forces `wss` for speech, so both sides use TLS, with a certificate that is trusted as a user would trust it. */
 async function bothSides(t: Test, Sdk: Client, settings: object = {}): Promise<Sides> {
-  // One certificate for both: of two that are self-signed for one name, OpenSSL would try only the first.
+  // One certificate for both: of two self-signed ones for the same name, OpenSSL would try only the first.
   const tls = createCertificate(Date.now());
   const directory = t.testdir({ 'tls.crt': tls.cert, 'tls.key': tls.key });
   const running = await startSocketBroker(t, {
@@ -55,7 +55,7 @@ async function bothSides(t: Test, Sdk: Client, settings: object = {}): Promise<S
   };
 }
 
-/** Events without what is different each time: ids and times. */
+/** An event without what differs each time: ids and times. */
 function comparable(event: object): object {
   const { step_time: _time, context_id: _context, request_id: _request, ...rest } = event as Record<string, unknown>;
   return rest;
@@ -87,7 +87,7 @@ async function all(events: AsyncIterable<object>): Promise<object[]> {
 }
 
 for (const [name, Sdk] of SDKS) {
-  test(`${name}: several contexts at once, continued`, async (t) => {
+  test(`${name}: several contexts at once, each continued, are the same`, async (t) => {
     const sides = await bothSides(t, Sdk);
     await same(t, sides, async (client, certificate) => {
       const { socket, errors } = await opened(t, client, certificate);
@@ -106,7 +106,7 @@ for (const [name, Sdk] of SDKS) {
     });
   });
 
-  test(`${name}: flush, timestamps, cancel, and the next generation after it`, async (t) => {
+  test(`${name}: flush, timestamps, cancel and the next generation after it are the same`, async (t) => {
     const sides = await bothSides(t, Sdk);
     await same(t, sides, async (client, certificate) => {
       const { socket, errors } = await opened(t, client, certificate);
@@ -132,13 +132,13 @@ for (const [name, Sdk] of SDKS) {
     t.equal(sides.running.simulator.counters().tts.active, 0);
   });
 
-  test(`${name}: an error rejects the reader of its context, and the socket lives on`, async (t) => {
+  test(`${name}: an error rejects the reader of its context, and the socket stays open`, async (t) => {
     const sides = await bothSides(t, Sdk);
     sides.running.simulator.configure({ limits: { tts: 0 } });
     const { socket } = await opened(t, sides.carried, sides.running.simulator.certificate);
     const context = socket.context({ ...CONTEXT, timeout: 5000 });
     await context.push({ transcript: 'Too many.' });
-    // Better than at Cartesia: 3.5 sends a version with older errors, and there it reads none of them.
+    // Better than at Cartesia itself: 3.5 asks for a version with older errors, and there it reads none of them.
     await t.rejects(all(context.receive()), { message: "You have exceeded your plan's concurrency limit." });
     sides.running.simulator.configure({ limits: { tts: 5 } });
     t.ok((await all(socket.generate({ ...CONTEXT, transcript: 'Now.' }))).length > 1);
@@ -159,7 +159,7 @@ for (const [name, Sdk] of SDKS) {
     }
   });
 
-  test(`${name}: a message that is too long rejects the readers of the socket that it ends`, async (t) => {
+  test(`${name}: a message that is too long ends the socket and rejects its readers`, async (t) => {
     const sides = await bothSides(t, Sdk, { latency: { perChunkMs: 60_000 } });
     const { socket } = await opened(t, sides.carried, sides.running.simulator.certificate);
     const context = socket.context({ ...CONTEXT, timeout: 30_000 });
@@ -169,7 +169,7 @@ for (const [name, Sdk] of SDKS) {
     await t.rejects(received, /larger than this socket takes/);
   });
 
-  test(`${name}: realtime transcription, turns ended by the client`, async (t) => {
+  test(`${name}: realtime transcription is the same, with turns ended by the client`, async (t) => {
     const sides = await bothSides(t, Sdk);
     await same(t, sides, async (client, certificate) => {
       const socket = client.stt.manualFinalize.websocket(AUDIO, { ca: certificate });
@@ -195,7 +195,7 @@ for (const [name, Sdk] of SDKS) {
     t.equal(sides.running.simulator.counters().stt.active, 0);
   });
 
-  test(`${name}: realtime transcription, turns found by the model`, async (t) => {
+  test(`${name}: realtime transcription is the same, with turns found by the model`, async (t) => {
     const sides = await bothSides(t, Sdk);
     await same(t, sides, async (client, certificate) => {
       const socket = client.stt.autoFinalize.websocket(AUDIO, { ca: certificate });

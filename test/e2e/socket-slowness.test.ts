@@ -1,4 +1,4 @@
-// Sides that take nothing, and an upstream that opens in drips: nothing waits for ever, and nothing is held without bounds.
+// Sides that stop reading, and an upstream that opens in drips: nothing waits for ever, and nothing is buffered without bounds.
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'tap';
@@ -9,11 +9,11 @@ import { logged, STT_PATH, startSocketBroker } from './socket-broker.ts';
 import { startRawUpstream, switching } from './socket-upstream.ts';
 
 const STALL = { seams: { relays: { tickMs: 20, times: { stallMs: 300, closeMs: 200 } } } };
-/** Of all the kernel buffers between a writer and a reader on loopback. */
+/** More than all kernel buffers between a writer and a reader on loopback hold. */
 const KERNEL_MAX_BYTES = 16 * 1024 * 1024;
 const MEGABYTE = 1024 * 1024;
 
-/** Writes until nothing more is taken. @returns how much was */
+/** Writes until no more is taken. @returns how many bytes were */
 async function fill(socket: Socket, frame: Buffer): Promise<number> {
   let bytes = 0;
   for (;;) {
@@ -28,7 +28,7 @@ async function fill(socket: Socket, frame: Buffer): Promise<number> {
   }
 }
 
-/** Sends that again and again. @returns whether the connection was ended for it, long before the stall limit could have done so */
+/** Sends the bytes again and again. @returns whether the connection was ended for it, long before the stall limit could have done so */
 async function floods(socket: Socket, bytes: Buffer): Promise<boolean> {
   const startMs = performance.now();
   while (!socket.destroyed && performance.now() - startMs < 10_000) {
@@ -39,7 +39,7 @@ async function floods(socket: Socket, bytes: Buffer): Promise<boolean> {
   return socket.destroyed;
 }
 
-test('a client that takes nothing: upstream is held, the client is cut after the stall limit, and upstream let go', async (t) => {
+test('a client that stops reading: upstream is paused, the client cut after the stall limit, and upstream released', async (t) => {
   const filled = Promise.withResolvers<number>();
   const gone = Promise.withResolvers<void>();
   const frame = makeTextFrame(JSON.stringify({ type: 'chunk', data: 'A'.repeat(16_000) }), false);
@@ -54,7 +54,7 @@ test('a client that takes nothing: upstream is held, the client is cut after the
   });
   const client = await openRawSocket(t, running.broker.url, STT_PATH, running.headers);
   client.socket.pause();
-  t.ok((await filled.promise) < KERNEL_MAX_BYTES, 'no more was taken than the kernel holds, and a megabyte');
+  t.ok((await filled.promise) < KERNEL_MAX_BYTES, 'no more was taken than the kernel may hold');
   t.match(await logged(running, ({ msg }) => msg === 'socket closed'), {
     outcome: 'aborted',
     close_code: 1006,
@@ -64,7 +64,7 @@ test('a client that takes nothing: upstream is held, the client is cut after the
   await until(() => running.broker.leases === 0);
 });
 
-test('an upstream that takes nothing: the client is held, then told, and closed with 1011', async (t) => {
+test('an upstream that stops reading: the client is paused, then told, and closed with 1011', async (t) => {
   const url = await startRawUpstream(t, (socket, accept) => {
     socket.write(switching(accept));
     socket.pause();
@@ -81,7 +81,7 @@ test('an upstream that takes nothing: the client is held, then told, and closed 
   await until(() => running.broker.leases === 0);
 });
 
-test('an upstream that answers the handshake in drips: 504 at the deadline of the whole, however often something comes', async (t) => {
+test('an upstream that answers the handshake in drips: 504 at the total deadline, however often bytes arrive', async (t) => {
   const url = await startRawUpstream(t, (socket, accept) => {
     const text = switching(accept);
     let at = 0;
@@ -99,7 +99,7 @@ test('an upstream that answers the handshake in drips: 504 at the deadline of th
   t.ok(ms > 350 && ms < 1400, `${ms} ms`);
 });
 
-test('a side that half closes has closed: a WebSocket has no half', async (t) => {
+test('a side that half-closes has closed: a WebSocket has no half-open state', async (t) => {
   const upstreams: Socket[] = [];
   const url = await startRawUpstream(t, (socket, accept) => {
     upstreams.push(socket);
@@ -112,7 +112,7 @@ test('a side that half closes has closed: a WebSocket has no half', async (t) =>
   leaving.socket.end();
   await leaving.ended();
   if (upstream !== undefined && !upstream.readableEnded) await once(upstream, 'end');
-  t.equal(upstream?.readableEnded, true, 'upstream is let go');
+  t.equal(upstream?.readableEnded, true, 'upstream is released');
 
   const left = await open();
   upstreams[1]?.end();
@@ -123,7 +123,7 @@ test('a side that half closes has closed: a WebSocket has no half', async (t) =>
   await until(() => running.broker.leases === 0);
 });
 
-test('who makes the broker answer and takes no answers is cut, wherever these wait', async (t) => {
+test('a side that makes the broker answer and reads no answers is cut, wherever these wait', async (t) => {
   const opened: Socket[] = [];
   const url = await startRawUpstream(t, (socket, accept) => {
     opened.push(socket);
@@ -154,7 +154,7 @@ test('who makes the broker answer and takes no answers is cut, wherever these wa
   await until(() => running.broker.leases === 0);
 });
 
-test('every ping of who reads is answered, however many come at once', async (t) => {
+test('every ping of a client that reads is answered, however many come at once', async (t) => {
   const url = await startRawUpstream(t, (socket, accept) => void socket.write(switching(accept)));
   const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
   const client = await openRawSocket(t, running.broker.url, STT_PATH, running.headers);

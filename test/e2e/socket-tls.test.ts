@@ -1,4 +1,4 @@
-// TLS on both legs: the upstream's certificate is verified against the operator's authorities, and large audio arrives byte for byte.
+// TLS on both sides: upstream's certificate is verified against the operator's authorities, and large audio arrives byte for byte.
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
@@ -13,7 +13,7 @@ import { createAuthority } from '../upstream/certificates.ts';
 import { frameOf, openRawSocket } from './raw-socket.ts';
 import { clientOf, logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 
-/** A Cartesia over TLS. @param speak called for each request for speech. @returns its address, and its certificate as a file and as text */
+/** A Cartesia over TLS. @param speak called for each speech request. @returns its URL, and its certificate as a file and as text */
 async function startSpeaker(t: Test, speak: (socket: WebSocket, raw: Duplex) => void) {
   const identity = createCertificate(Date.now());
   const directory = t.testdir({ 'ca.pem': identity.cert, 'tls.crt': identity.cert, 'tls.key': identity.key });
@@ -38,11 +38,11 @@ for (const [leg, messages] of [
   ['over TLS', 400],
   ['in the clear', 60], // all of it is searched for secrets
 ] as const) {
-  test(`speech over TLS, to a client ${leg} that pauses: nothing is lost, changed or moved`, async (t) => {
+  test(`speech over TLS, to a client ${leg} that pauses: nothing is lost, changed or reordered`, async (t) => {
     const sent = createHash('sha256');
     const { url, caFile, directory, cert } = await startSpeaker(t, (socket) => {
       for (let n = 0; n < messages; n += 1) {
-        // Below, at and above what is looked at in one piece.
+        // Below, at and above the size that is inspected in one piece.
         const numbers = n % 40 === 39 ? 32_000 : 150 + ((n * 7919) % 10_000);
         const text = JSON.stringify({ type: 'chunk', data: countTo(numbers), n });
         sent.update(text);
@@ -89,7 +89,7 @@ for (const [leg, messages] of [
   });
 }
 
-test('what came right before the end of an upstream over TLS is heard before the error', async (t) => {
+test('data sent right before an upstream over TLS ends arrives before the error', async (t) => {
   const count = 5;
   const { url, caFile } = await startSpeaker(t, (socket, raw) => {
     for (let n = 0; n < count; n += 1) {
@@ -108,7 +108,7 @@ test('what came right before the end of an upstream over TLS is heard before the
   t.strictSame(await socket.closing(), { code: 1011, reason: 'upstream connection lost' });
 });
 
-/** About eight bytes a number, no two places alike. Nothing that a secret could be encoded in, so that it is searched in no time. */
+/** About eight bytes a number, no two places alike, and nothing that could encode a secret, so that searching it is fast. */
 function countTo(last: number): string {
   let text = '';
   for (let number = 0; number < last; number += 1) text += `${number} ! `;
@@ -117,7 +117,7 @@ function countTo(last: number): string {
 
 const HOUR_MS = 3_600_000;
 
-test('an upstream whose certificate is not to be trusted: the upgrade is refused with 502, and the key was not sent', async (t) => {
+test('an upstream with an untrusted certificate: the upgrade is refused with 502, and the key was not sent', async (t) => {
   const authority = await createAuthority();
   const stranger = await createAuthority('another authority');
   const directory = t.testdir({ 'ca.pem': authority.cert });
@@ -175,7 +175,7 @@ test('an upstream whose certificate is not to be trusted: the upgrade is refused
   }
 });
 
-test('where only public authorities are trusted: 502 too, and what is trusted is made ready once for all sockets', async (t) => {
+test('if only public authorities are trusted: 502 too, and the TLS context is made once for all sockets', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t, {
     simulator: { tlsPort: 0 },
     env: ({ tlsUrl }) => ({ CARTESIA_BASE_URL: tlsUrl, CARTESIA_ALLOW_INSECURE: undefined }),
@@ -188,7 +188,7 @@ test('where only public authorities are trusted: 502 too, and what is trusted is
   t.strictSame(simulator.journal.entries(), []);
 });
 
-test('an upstream that does not speak TLS where it should: 502, and nothing but a ClientHello was sent', async (t) => {
+test('an upstream that does not speak TLS: 502, and nothing but a ClientHello was sent', async (t) => {
   const answers: readonly [string, string][] = [
     ['HTTP in the clear', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'],
     ['a TLS alert', '\x15\x03\x01\x00\x02\x02\x28'],
@@ -220,7 +220,7 @@ test('an upstream that does not speak TLS where it should: 502, and nothing but 
       const sent = Buffer.concat(heard);
       t.equal(sent[0], 0x16, 'a handshake record');
       t.notOk(sent.includes('GET ') || sent.includes(simulator.apiKey));
-      t.equal(connections, 1, 'it was not tried again');
+      t.equal(connections, 1, 'it was not retried');
     });
   }
 });

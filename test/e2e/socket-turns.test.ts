@@ -1,4 +1,4 @@
-// Generations that wait for their turn inside a socket: held in their order, while those of other contexts go on.
+// Generations that wait for their turn inside a socket: kept in order, while those of other contexts go on.
 import { test } from 'tap';
 import { Problem } from '../../src/errors/problems.ts';
 import { OPEN_GUARD, type SessionGuards } from '../../src/proxy/websocket/session-guard.ts';
@@ -39,7 +39,7 @@ function waitingGuards() {
   return { guards, turns, ended, cut: (problem: Problem) => cut(problem), open: () => sessions };
 }
 
-test('a context that waits keeps its messages in their order; others pass it', async (t) => {
+test('a context that waits keeps its messages in order, and others overtake it', async (t) => {
   const waiting = waitingGuards();
   const running = await startSocketBroker(t, { seams: { guards: waiting.guards } });
   const { broker, headers, simulator } = running;
@@ -68,7 +68,7 @@ test('a context that waits keeps its messages in their order; others pass it', a
   t.strictSame(waiting.ended, ['free', 'a']);
 });
 
-test('a turn that never comes is an error for its context; a cancel while waiting ends it; neither was ever upstream', async (t) => {
+test('a turn that never comes is an error for its context, a cancel while waiting ends it, and upstream sees neither', async (t) => {
   const waiting = waitingGuards();
   const running = await startSocketBroker(t, { seams: { guards: waiting.guards } });
   const { broker, headers, simulator } = running;
@@ -91,7 +91,7 @@ test('a turn that never comes is an error for its context; a cancel while waitin
   t.notOk(simulator.journal.entries()[0]?.frames.some(({ kind }) => kind === 'text'));
 });
 
-test('more than a megabyte that waits is too much', async (t) => {
+test('more than a megabyte waiting for a turn is refused', async (t) => {
   const waiting = waitingGuards();
   const { broker, headers } = await startSocketBroker(t, { seams: { guards: waiting.guards } });
   const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
@@ -99,7 +99,7 @@ test('more than a megabyte that waits is too much', async (t) => {
   t.match(await socket.event(), { type: 'error', error_code: 'concurrency_limited', context_id: 'a' });
 });
 
-test('who is cut, for a budget or by an operator, gets an error for each context and 1008', async (t) => {
+test('a socket that is cut, for a budget or by an operator, gets an error for each context and 1008', async (t) => {
   const waiting = waitingGuards();
   const { broker, headers } = await startSocketBroker(t, {
     simulator: { settings: { latency: { perChunkMs: 60_000 } } },
@@ -119,7 +119,7 @@ test('who is cut, for a budget or by an operator, gets an error for each context
   t.equal(waiting.open(), 0);
 });
 
-test('a socket for which there is no room is refused with a status', async (t) => {
+test('a socket for which no slot is free is refused with a status', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t, {
     seams: { guards: { open: () => Promise.reject(new Problem('concurrency_limited')) } },
   });
@@ -127,7 +127,7 @@ test('a socket for which there is no room is refused with a status', async (t) =
   t.equal(simulator.journal.entries().length, 0);
 });
 
-test("the wait for room is no time of Cartesia's", async (t) => {
+test("the wait for a slot does not count as Cartesia's time", async (t) => {
   let now = 10_000;
   let hasRoom = true;
   const running = await startSocketBroker(t, {

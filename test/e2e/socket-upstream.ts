@@ -1,10 +1,10 @@
-// An upstream of bytes: it says whatever a test wants it to, behind a handshake or instead of one.
+// An upstream of bytes: sends whatever a test wants, after a handshake or instead of one.
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { acceptOf } from '../../src/proxy/websocket/opening/handshake.ts';
 
-/** @param answer what it makes of a handshake. @returns its URL */
+/** @param answer called for each handshake. @returns its URL */
 export async function startRawUpstream(t: Test, answer: (socket: Socket, accept: string) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -28,6 +28,6 @@ export async function startRawUpstream(t: Test, answer: (socket: Socket, accept:
   return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
 }
 
-/** @param more headers */
+/** @param more further header lines */
 export const switching = (accept: string, more = ''): string =>
   `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${more}\r\n`;

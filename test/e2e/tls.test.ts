@@ -13,7 +13,7 @@ import { openRaw } from './raw-connection.ts';
 import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 import { logged } from './socket-broker.ts';
 
-/** Rejects when the handshake fails. */
+/** Rejects if the handshake fails. */
 async function shakeHands(t: Test, { broker }: RunningBroker, options: ConnectionOptions): Promise<TLSSocket> {
   const socket = connect({
     host: '127.0.0.1',
@@ -72,7 +72,7 @@ test('hostile bytes inside TLS get the same answers', async (t) => {
   t.strictSame(simulator.journal.entries(), []);
 });
 
-test('TLS 1.2 and 1.3, HTTP/1.1, nothing else', async (t) => {
+test('TLS 1.2 and 1.3 with HTTP/1.1 are accepted, and nothing else', async (t) => {
   const running = await startRunningBroker(t, { tls: true });
   const any: ConnectionOptions = { rejectUnauthorized: false };
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
@@ -88,7 +88,7 @@ test('TLS 1.2 and 1.3, HTTP/1.1, nothing else', async (t) => {
   await t.rejects(shakeHands(t, running, { ...any, ALPNProtocols: ['h2'] }), 'HTTP/2 alone');
 });
 
-test('plain HTTP, and nonsense, on the TLS port: the connection ends, the broker lives', async (t) => {
+test('plain HTTP or nonsense on the TLS port: the connection ends, the broker survives', async (t) => {
   const running = await startRunningBroker(t, { tls: true });
   const { broker, appKey: credential, simulator } = running;
   for (const bytes of [mintBytes({ credential }), '\0'.repeat(500), '\x16\x03\x01\xff\xff']) {
@@ -131,7 +131,7 @@ test('a renewed certificate is served without a restart, and open connections go
   t.equal((await open.response()).status, 200);
 });
 
-test('a pair that is swapped by a symbolic link, as Kubernetes does it', async (t) => {
+test('a certificate and key swapped by a symbolic link, as Kubernetes does it, are picked up', async (t) => {
   const directory = t.testdir({});
   const put = async (version: string): Promise<string> => {
     const { cert, key } = createCertificate(Date.now());
@@ -156,7 +156,7 @@ test('a pair that is swapped by a symbolic link, as Kubernetes does it', async (
   await shakeHands(t, running, { ca });
 });
 
-test('a broken renewal keeps the old certificate, is reported, and is mended by the next', async (t) => {
+test('a broken renewal keeps the old certificate, is reported, and is mended by the next one', async (t) => {
   const running = await startRunningBroker(t, { tls: true, seams: { certificateCheckMs: 10 } });
   const { certificate, logs, watch } = running;
   if (certificate === null) throw new Error('started with TLS');
@@ -168,8 +168,8 @@ test('a broken renewal keeps the old certificate, is reported, and is mended by 
   await writeFile(certificate.keyFile, other.key);
   t.match(await logged(running, says(FAILED, /key\S* does not belong to the certificate$/)), { level: 'error' });
   t.equal(await fingerprint(t, running), before);
-  await new Promise((resolve) => setTimeout(resolve, 100)); // ten more looks
-  t.equal(logs.filter(says(FAILED, /does not belong/)).length, 1, 'said once');
+  await new Promise((resolve) => setTimeout(resolve, 100)); // ten more checks
+  t.equal(logs.filter(says(FAILED, /does not belong/)).length, 1, 'reported once');
 
   for (const [file, text, reason] of [
     [certificate.certFile, 'no certificate', /^expected a certificate in PEM form in \S+$/],

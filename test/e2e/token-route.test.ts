@@ -1,4 +1,4 @@
-// The example of a backend's own route: a page with nothing but a session cookie, in a real Chromium, its backend, and the broker.
+// The example of a token route in one's own backend: a page with only a session cookie, in a real Chromium, its backend, and the broker.
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import Fastify, { type FastifyRequest } from 'fastify';
@@ -9,7 +9,7 @@ import { SPEECH } from './carried-broker.ts';
 import { startChromium } from './chromium.ts';
 import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 
-/** What the page has beside the usual. */
+/** What the page has besides the usual globals. */
 interface InPage {
   readonly helper: typeof import('../../src/client/index.ts');
 }
@@ -19,7 +19,7 @@ interface App extends RunningBroker {
   readonly origin: string;
 }
 
-/** The backend listens before the broker starts: its origin stands in the broker's settings. */
+/** The backend listens before the broker starts, since its origin is part of the broker's settings. */
 async function startApp(t: Test, client: object = {}): Promise<App> {
   const backend = Fastify();
   t.teardown(() => backend.close());
@@ -69,7 +69,7 @@ async function helperScript(): Promise<string> {
   return outputFiles[0]?.text ?? '';
 }
 
-/** What the page is told, or the status of its speech. */
+/** The error that the page gets, or the status of its speech. */
 function speak(page: Page, grants: Record<string, boolean> = { tts: true }) {
   return page.evaluate(
     async ({ grants, speech }) => {
@@ -94,7 +94,7 @@ function speak(page: Page, grants: Record<string, boolean> = { tts: true }) {
   );
 }
 
-test('a page with a session of its own backend speaks, and the broker knows for whom', async (t) => {
+test('a page with a session at its own backend speaks, and the broker knows for whom', async (t) => {
   const { page, origin, simulator, logs } = await startApp(t);
   await page.context().addCookies([{ name: 'session', value: 'of-anna', url: origin }]);
   t.match(await speak(page), { status: 200, bytes: Number });
@@ -108,7 +108,7 @@ test('a page with a session of its own backend speaks, and the broker knows for 
   );
 });
 
-test('nobody who is not signed in gets a token, and the broker is not asked', async (t) => {
+test('a user who is not signed in gets no token, and the broker is not asked', async (t) => {
   const { page, logs } = await startApp(t);
   t.match(await speak(page), { status: 401, isRetryable: false });
   t.equal(logs.filter(({ route }) => route === '/access-token').length, 0);
@@ -126,14 +126,14 @@ test('each user has a rate, and a refusal reaches the page with its code and its
   t.match(await speak(page, { agent: true }), { status: 403, code: 'grant_not_allowed', isRetryable: false });
 });
 
-test('without a broker it is 502, and worth another try', async (t) => {
+test('without a broker the page gets 502, and may retry', async (t) => {
   const { page, origin, broker } = await startApp(t);
   await page.context().addCookies([{ name: 'session', value: 'of-anna', url: origin }]);
   await broker.stop({ delayMs: 0, idleGraceMs: 5 });
   t.match(await speak(page), { status: 502, isRetryable: true });
 });
 
-test('it does not start without its settings', async (t) => {
+test('the route does not start without its settings', async (t) => {
   const subjectOf = () => null;
   t.throws(() => createTokenRoute({ brokerUrl: undefined, appKey: 'cb_x', subjectOf }));
   t.throws(() => createTokenRoute({ brokerUrl: 'http://127.0.0.1:8080', appKey: '', subjectOf }));

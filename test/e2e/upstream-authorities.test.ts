@@ -1,4 +1,4 @@
-// A gateway before Cartesia whose certificate authority changes: its file is picked up by mints, carried requests and WebSockets alike.
+// A gateway in front of Cartesia whose certificate authority changes: mints, carried requests and WebSockets all pick up its file.
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'tap';
@@ -12,7 +12,7 @@ import { clientOf, logged, RAW, startSocketBroker, VOICE } from './socket-broker
 const SPEECH = JSON.stringify({ model_id: 'sonic-3', transcript: 'Hello.', voice: { id: VOICE }, output_format: RAW });
 
 for (const transport of NAMES) {
-  test(`over ${transport} a renewed file of authorities counts from the next connection on`, async (t) => {
+  test(`over ${transport} a renewed file of authorities applies from the next connection on`, async (t) => {
     const [before, after] = await Promise.all([createAuthority(), createAuthority('another authority')]);
     const caFile = join(t.testdir({ 'ca.pem': before.cert }), 'ca.pem');
     const deskKey = createAppKey();

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'tap';
 import { boundConnections, connectionsMax, openFilesMax } from '../../src/listener/connections.ts';
 
-test('clients may take what the broker does not need for itself, and half of that where each may need a connection to Cartesia', async (t) => {
+test('clients may use what the broker does not need, or half of it if each may need a connection to Cartesia', async (t) => {
   const table = [
     // open files, minting, carrying
     [65_536, 65_440, 32_720],
@@ -18,13 +18,13 @@ test('clients may take what the broker does not need for itself, and half of tha
   t.equal(connectionsMax(null, { mintConnections: 32, isCarrying: true }), null, 'without a limit there is none');
 });
 
-test('how many files may be open is what the system says', async (t) => {
+test('the limit on open files is the one the system reports', async (t) => {
   const { userLimits } = process.report.getReport() as { userLimits: { open_files: { soft: number | 'unlimited' } } };
   const { soft } = userLimits.open_files;
   t.equal(openFilesMax(), process.platform === 'linux' && soft !== 'unlimited' ? soft : null);
 });
 
-test('who comes when there are as many as may be is turned away at once, and counted; a place that is free again is given', async (t) => {
+test('a connection over the limit is closed at once and reported; a freed place is given again', async (t) => {
   const server = createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
   t.teardown(() => server.close());
   await once(server, 'listening');

@@ -21,7 +21,7 @@ async function listen(t: Test, handler: http.RequestListener) {
   return { server, open };
 }
 
-test('not ready at once, and still serving until the delay is over', async (t) => {
+test('readiness ends at once, and serving goes on until the delay is over', async (t) => {
   const { server, open } = await listen(t, (_request, response) => response.end('served'));
   const readiness = createReadiness();
   readiness.set('ready');
@@ -38,7 +38,7 @@ test('not ready at once, and still serving until the delay is over', async (t) =
   t.equal(server.listening, false);
 });
 
-test('a request that is under way is finished, its connection is not cut', async (t) => {
+test('a request under way is finished, and its connection is not cut', async (t) => {
   const started = Promise.withResolvers<http.ServerResponse>();
   const { server, open } = await listen(t, (_request, response) => started.resolve(response));
   const socket = await open();
@@ -56,7 +56,7 @@ test('a request that is under way is finished, its connection is not cut', async
   t.equal(isDrained, true);
 });
 
-test('an idle connection may still bring a request that was on its way, and is closed after a second', async (t) => {
+test('an idle connection may still bring a request that was on its way, and closes after a second', async (t) => {
   const { server, open } = await listen(t, (_request, response) => response.end('served'));
   const socket = await open();
   socket.write('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
@@ -83,5 +83,5 @@ test('what does not end is cut at the deadline', async (t) => {
   await drain(server, { readiness: createReadiness(), delayMs: 0, deadlineMs: 200 });
   const took = performance.now() - start;
   t.ok(took >= 190 && took < 1500, `${took} ms`);
-  t.equal(isToldBefore, true, 'the request knew before the process could end');
+  t.equal(isToldBefore, true, 'the request was told before drain ended');
 });

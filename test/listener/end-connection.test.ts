@@ -1,11 +1,11 @@
-// What becomes of a connection behind its last answer.
+// What happens to a connection after its last response.
 import { once } from 'node:events';
 import { createServer, IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { test } from 'tap';
 import { endConnection } from '../../src/listener/end-connection.ts';
 
-test('nothing is made of a body that goes on, and the connection ends all the same', async (t) => {
+test('the rest of a body after the answer is not parsed, and the connection still ends', async (t) => {
   let pieces = 0;
   class Counting extends IncomingMessage {
     override push(piece: unknown): boolean {
@@ -35,5 +35,5 @@ test('nothing is made of a body that goes on, and the connection ends all the sa
   const chunks = '1\r\na\r\n'.repeat(100_000);
   for (let i = 0; i < 5; i += 1) socket.write(chunks, 'latin1');
   await isClosed;
-  t.ok(pieces < 50_000, `${pieces} pieces of 500,000`); // those of the reads that came with the answer
+  t.ok(pieces < 50_000, `${pieces} pieces of 500,000`); // from the reads that came with the answer
 });

@@ -1,4 +1,4 @@
-// Bodies in many pieces: what arrives, in how many, and what it holds up.
+// Bodies in many pieces: what arrives, in how many pieces, and what they hold up.
 import { once } from 'node:events';
 import { createServer, IncomingMessage, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -24,7 +24,7 @@ async function connectTo(t: Test, handler: RequestListener): Promise<Socket> {
   return socket;
 }
 
-/** Chunks of a byte each. */
+/** One chunk for each letter. */
 function crumbs(text: string): string {
   let chunks = '';
   for (const letter of text) chunks += `1\r\n${letter}\r\n`;
@@ -34,7 +34,7 @@ function crumbs(text: string): string {
 const letters = (count: number): string =>
   Array.from({ length: count }, (_, i) => String.fromCharCode(97 + ((i * i) % 26))).join('');
 
-test('a body in crumbs arrives whole and in few pieces, whoever takes it how', async (t) => {
+test('a body in one-byte chunks arrives complete and in few pieces, read at once or with pauses', async (t) => {
   const text = letters(15_000);
   for (const [name, afterPiece] of [
     ['as it comes', null],
@@ -58,14 +58,14 @@ test('a body in crumbs arrives whole and in few pieces, whoever takes it how', a
     while (!answers.endsWith('\r\n0\r\n\r\n') && !answers.endsWith('whole')) await once(socket, 'data');
     t.match(answers, /whole/, name);
     t.ok(pieces < 600, `${pieces} pieces, ${name}`);
-    // The connection is good for the next one.
+    // The connection can still carry the next request.
     answers = '';
     socket.write(`${HEAD}5\r\nagain\r\n${LAST}`);
     while (!answers.includes('changed')) await once(socket, 'data');
   }
 });
 
-test('pieces pass one by one and at once where they are few', async (t) => {
+test('a few small pieces pass one by one and at once', async (t) => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const got: string[] = [];
   const socket = await connectTo(t, (request) => {
@@ -79,7 +79,7 @@ test('pieces pass one by one and at once where they are few', async (t) => {
   t.strictSame(got, [...letters(20)]);
 });
 
-test('a body that is announced by its length arrives as before', async (t) => {
+test('a body with a Content-Length arrives as before', async (t) => {
   const bytes = Buffer.alloc(5 * 1024 * 1024, 'b');
   const { promise, resolve } = Promise.withResolvers<number>();
   const socket = await connectTo(t, (request) => {
@@ -94,7 +94,7 @@ test('a body that is announced by its length arrives as before', async (t) => {
   t.equal(await promise, bytes.length);
 });
 
-test('a body that nobody wants is taken slowly behind its answer, and the next request comes all the same', async (t) => {
+test('an unwanted body is read slowly after its answer, and the next request still arrives', async (t) => {
   let requests = 0;
   const socket = await connectTo(t, (request, response) => {
     requests += 1;

@@ -1,4 +1,4 @@
-// Requests wait for their turn where many come at once, and not for long.
+// When many requests arrive at once, they wait for their turn, but not for long.
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -25,7 +25,7 @@ function stage() {
   return { clock, begun, refused, intake, arrive, requests };
 }
 
-test('what comes in one turn is begun at once, up to a number; the rest in the turns behind it, in order', async (t) => {
+test('a limited number of requests begin in the turn they arrive; the rest begin in later turns, in order', async (t) => {
   const { begun, refused, arrive, requests } = stage();
   const first = arrive(BEGUN_MAX);
   t.equal(begun.length, BEGUN_MAX, 'at once');
@@ -34,7 +34,7 @@ test('what comes in one turn is begun at once, up to a number; the rest in the t
   await turn();
   t.equal(begun.length, 2 * BEGUN_MAX);
   const last = arrive(1);
-  t.equal(begun.length, 2 * BEGUN_MAX, 'behind those who wait');
+  t.equal(begun.length, 2 * BEGUN_MAX, 'behind those already waiting');
   await turn();
   await turn();
   const all = [...first, ...rest, ...last];
@@ -46,7 +46,7 @@ test('what comes in one turn is begun at once, up to a number; the rest in the t
   t.equal(refused.length, 0);
 });
 
-test('where the first has waited for too long, who comes is refused at once, and who waits is begun all the same', async (t) => {
+test('once the first has waited too long, new requests are refused at once, and those waiting still begin', async (t) => {
   const { clock, begun, refused, arrive } = stage();
   arrive(BEGUN_MAX + 1);
   clock.now += WAIT_MAX_MS;
@@ -61,13 +61,13 @@ test('where the first has waited for too long, who comes is refused at once, and
   t.equal(begun.length, BEGUN_MAX + 3);
 });
 
-test('who has left, or was answered in the meantime, is not begun and takes nobody their turn', async (t) => {
+test('a request that left, or was answered meanwhile, does not begin and takes nobody’s turn', async (t) => {
   const { begun, intake, arrive, requests } = stage();
   arrive(BEGUN_MAX);
   const [left, answered, ...others] = arrive(BEGUN_MAX + 2);
   left?.response.destroy();
   t.equal(intake.withdraw(answered?.request ?? new IncomingMessage(new Socket())), true);
-  t.equal(intake.withdraw(new IncomingMessage(new Socket())), false, 'nobody knows it');
+  t.equal(intake.withdraw(new IncomingMessage(new Socket())), false, 'unknown here');
   await turn();
   t.strictSame(requests(begun).slice(BEGUN_MAX).length, others.length);
   t.ok(
@@ -75,5 +75,5 @@ test('who has left, or was answered in the meantime, is not begun and takes nobo
       .slice(BEGUN_MAX)
       .every((request, at) => request === others[at]?.request),
   );
-  t.equal(intake.withdraw(others[0]?.request ?? new IncomingMessage(new Socket())), false, 'it has been begun');
+  t.equal(intake.withdraw(others[0]?.request ?? new IncomingMessage(new Socket())), false, 'already begun');
 });

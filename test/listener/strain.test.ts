@@ -3,7 +3,7 @@ import { oldSpaceLimit, strainOf, watchStrain } from '../../src/listener/strain.
 
 const CALM = { heap: 0.3, resident: 0.3, lateMs: 5 };
 
-test('memory is short from 80 % on, of either kind, until it is below 70 % again', async (t) => {
+test('memory of either kind counts as short from 80 % until it falls below 70 %', async (t) => {
   t.equal(strainOf(CALM, null), null);
   for (const kind of ['heap', 'resident'] as const) {
     t.equal(strainOf({ ...CALM, [kind]: 0.79 }, null), null, kind);
@@ -14,22 +14,22 @@ test('memory is short from 80 % on, of either kind, until it is below 70 % again
   }
 });
 
-test('the event loop was away when a look comes a second late; memory is the worse of the two', async (t) => {
+test('the event loop counts as blocked if a check comes a second late; short memory takes precedence', async (t) => {
   t.equal(strainOf({ ...CALM, lateMs: 999 }, null), null);
   t.equal(strainOf({ ...CALM, lateMs: 1_000 }, null), 'event_loop');
   t.equal(strainOf({ ...CALM, heap: 0.9, lateMs: 5_000 }, null), 'memory');
 });
 
-test('the limit is what the operator has asked Node for, wherever that was said', async (t) => {
+test('the heap limit is the one the operator asked of Node, wherever that was set', async (t) => {
   const MIB = 2 ** 20;
   t.equal(oldSpaceLimit('--disable-sigusr1 --max-old-space-size=256', 448 * MIB), 256 * MIB);
   t.equal(oldSpaceLimit('--max_old_space_size=256 --import x', 448 * MIB), 256 * MIB);
   t.equal(oldSpaceLimit('--max-old-space-size 100 --max-old-space-size=200', 448 * MIB), 200 * MIB, 'the last counts');
   t.equal(oldSpaceLimit('--max-semi-space-size=16', 448 * MIB), 448 * MIB);
-  t.equal(oldSpaceLimit('--max-old-space-size=9999', 448 * MIB), 448 * MIB, 'V8 knows better');
+  t.equal(oldSpaceLimit('--max-old-space-size=9999', 448 * MIB), 448 * MIB, 'V8’s own limit is lower');
 });
 
-test('memory that cannot be asked for, because no file descriptor is left, is as it was before', async (t) => {
+test('memory that cannot be read, because no file descriptor is left, keeps its last value', async (t) => {
   let asked = 0;
   const { promise: isAsked, resolve } = Promise.withResolvers<void>();
   t.intercept(process, 'constrainedMemory', { value: () => 1_000 });
@@ -44,13 +44,13 @@ test('memory that cannot be asked for, because no file descriptor is left, is as
   const told: (string | null)[] = [];
   const watch = watchStrain({ everyMs: 5, onChange: (strain) => told.push(strain) });
   t.teardown(() => watch.stop());
-  const holds = setInterval(() => {}, 1_000); // the watch itself keeps no process alive
+  const holds = setInterval(() => {}, 1_000); // the watch itself does not keep the process alive
   await isAsked;
   clearInterval(holds);
   t.strictSame(told, ['memory']);
 });
 
-test('a loop that was away is told once, and that it is back once it has been for a while', async (t) => {
+test('a blocked loop is reported once, and its recovery only after it has lasted for a while', async (t) => {
   const told: (string | null)[] = [];
   const { promise: isBack, resolve } = Promise.withResolvers<void>();
   const watch = watchStrain({
@@ -61,7 +61,7 @@ test('a loop that was away is told once, and that it is back once it has been fo
     },
   });
   t.teardown(() => watch.stop());
-  const holds = setInterval(() => {}, 1_000); // the watch itself keeps no process alive
+  const holds = setInterval(() => {}, 1_000); // the watch itself does not keep the process alive
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100);
   await isBack;
   clearInterval(holds);

@@ -11,7 +11,7 @@ const REFUSED: readonly [string, Buffer][] = [
   ['nothing', bytes('')],
   ['white space only', bytes('  ')],
   ['an open brace', bytes('{')],
-  ['something behind the value', bytes('{} x')],
+  ['something after the value', bytes('{} x')],
   ['two values', bytes('{}{}')],
   ['a single quote', bytes("{'a':1}")],
   ['a trailing comma', bytes('{"a":1,}')],
@@ -28,15 +28,15 @@ const REFUSED: readonly [string, Buffer][] = [
   ['101 keys', bytes(wide(101))],
   ['10,001 values', bytes(`[${'0,'.repeat(10_000)}0]`)],
   ['10,001 objects', bytes(`[${'{},'.repeat(5_000)}{}]`)],
-  ['a string without an end, behind 10,000 characters', bytes(`[${' '.repeat(10_000)}"`)],
-  ['an escape without an end, behind 10,000 characters', bytes(`[${' '.repeat(10_000)}"\\`)],
+  ['a string without an end, after 10,000 characters', bytes(`[${' '.repeat(10_000)}"`)],
+  ['an escape without an end, after 10,000 characters', bytes(`[${' '.repeat(10_000)}"\\`)],
   ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
   ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
   ['a lone surrogate as bytes', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
   ['a byte order mark', Buffer.from([0xef, 0xbb, 0xbf, 0x7b, 0x7d])],
 ];
 
-test('what could be read in two ways is refused', async (t) => {
+test('JSON that parsers may read in different ways is refused', async (t) => {
   for (const [name, body] of REFUSED) {
     t.test(name, async (t) => {
       try {
@@ -45,17 +45,17 @@ test('what could be read in two ways is refused', async (t) => {
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         t.equal(error.code, 'invalid_request');
-        t.notOk(error.message.includes('tts'), 'and says nothing of what it holds');
+        t.notOk(error.message.includes('tts'), 'and reveals nothing of the body');
       }
     });
   }
 });
 
-test('what is at the limits is taken', async (t) => {
+test('JSON at the limits is accepted', async (t) => {
   t.ok(parseStrictJson(bytes(nested(20))));
   t.ok(parseStrictJson(bytes(wide(100))));
   t.ok(parseStrictJson(bytes(`[${'0,'.repeat(9_999)}0]`)));
-  t.ok(parseStrictJson(bytes(`{"transcript":"${',{[\\"'.repeat(20_000)}"}`)), 'what stands in a text is no value');
+  t.ok(parseStrictJson(bytes(`{"transcript":"${',{[\\"'.repeat(20_000)}"}`)), 'a string is a single value');
   t.strictSame(parseStrictJson(bytes(' {"a" : "b\\"}{", "c":{"a":[]},"\\\\":"\\\\"}\n')), {
     a: 'b"}{',
     c: { a: [] },
@@ -66,10 +66,10 @@ test('what is at the limits is taken', async (t) => {
     b: { a: 1 },
     c: [{ a: 1 }, { a: 1 }],
   });
-  t.equal(parseStrictJson(bytes('"__proto__"')), '__proto__', 'as a value it is a text like any other');
+  t.equal(parseStrictJson(bytes('"__proto__"')), '__proto__', 'as a value it is an ordinary string');
 });
 
-test('whatever JSON.stringify writes is read back, and nothing ever throws anything but a Problem', async (t) => {
+test('whatever JSON.stringify writes is read back, and nothing but a Problem is ever thrown', async (t) => {
   const plain = fc
     .jsonValue({ maxDepth: 6 })
     .filter((value) => !/"(__proto__|constructor)":/.test(JSON.stringify(value)));

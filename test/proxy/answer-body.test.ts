@@ -1,4 +1,4 @@
-// What of an answer leaves together, and when.
+// Which parts of an answer are sent together, and when.
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, get } from 'node:https';
@@ -16,7 +16,7 @@ async function stage(t: Test) {
   return { response, answer, writes: countWrites(response.socket) };
 }
 
-/** Each is one system call, and on a connection without Nagle's algorithm one packet at least. */
+/** Each write is one system call and, on a connection without Nagle's algorithm, at least one packet. */
 function countWrites(connection: Writable): () => number {
   let count = 0;
   const { _write: one, _writev: many } = connection;
@@ -34,7 +34,7 @@ function countWrites(connection: Writable): () => number {
 
 const LARGE = Buffer.alloc(20_000, 'speech ');
 
-test('head, chunks and end that come in one turn leave in one write', async (t) => {
+test('head, chunks and end from one turn leave in one write', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, false);
@@ -46,7 +46,7 @@ test('head, chunks and end that come in one turn leave in one write', async (t) 
   t.equal(writes(), 1);
 });
 
-test('what comes in another turn does not wait, and is one write again', async (t) => {
+test('data from a later turn does not wait, and again takes one write', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, false);
@@ -61,7 +61,7 @@ test('what comes in another turn does not wait, and is one write again', async (
   t.equal(writes(), 3);
 });
 
-test('chunks of every size arrive as they were, and one of none does not end the answer', async (t) => {
+test('chunks of every size arrive unchanged, and an empty one does not end the answer', async (t) => {
   const { response, answer } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, false);
@@ -76,7 +76,7 @@ test('chunks of every size arrive as they were, and one of none does not end the
   t.equal(isComplete, true);
 });
 
-test('what comes in one turn arrives in its order, also where it is more than is put together', async (t) => {
+test('data from one turn arrives in order, even if it is more than one buffer holds', async (t) => {
   const { response, answer } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, false);
@@ -86,10 +86,10 @@ test('what comes in one turn arrives in its order, also where it is more than is
   t.strictSame((await answer).body, Buffer.concat(pieces));
 });
 
-/** Writes leave, and nobody reads meanwhile. */
+/** Lets writes leave, while nobody reads. */
 const turn = () => new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
 
-test('what the kernel has not taken stays as it was while more is put together', async (t) => {
+test('data the kernel has not taken stays unchanged while more is gathered', async (t) => {
   const { response, answer } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, false);
@@ -99,14 +99,14 @@ test('what the kernel has not taken stays as it was while more is put together',
     if (!body.write(piece)) told += 1;
     await turn();
   }
-  t.ok(told > 0, 'who writes is told that the reader is slow');
+  t.ok(told > 0, 'the writer is told that the reader is slow');
   t.equal(body.isPending, true);
   await new Promise<void>((resolve) => body.onDrain(resolve));
   body.end();
   t.strictSame((await answer).body, Buffer.concat(pieces));
 });
 
-test('two answers that come in the same turn do not mix', async (t) => {
+test('two answers written in the same turn do not mix', async (t) => {
   const stages = [await stage(t), await stage(t)];
   const bodies = stages.map(({ response }) => {
     response.writeHead(200, ['transfer-encoding', 'chunked']);
@@ -121,7 +121,7 @@ test('two answers that come in the same turn do not mix', async (t) => {
   t.strictSame(texts, ['0a0bc0def', '1a1bc1def']);
 });
 
-test('a head leaves with what was put together, and alone where there is nothing', async (t) => {
+test('a head leaves with the gathered data, or alone if there is none', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, false);
@@ -142,7 +142,7 @@ test('a head leaves with what was put together, and alone where there is nothing
   await other.answer;
 });
 
-test('a whole body whose length its client is not told is one chunk, and the end', async (t) => {
+test('a complete body without an announced length is one chunk and the end', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   new AnswerBody(response, false).endWith(Buffer.from('hello'));
@@ -150,7 +150,7 @@ test('a whole body whose length its client is not told is one chunk, and the end
   t.strictSame([body.toString(), isComplete, writes()], ['hello', true, 1]);
 });
 
-test('an answer of no bytes has a head and an end, in one write', async (t) => {
+test('an empty answer has a head and an end, in one write', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   new AnswerBody(response, false).end();
@@ -168,24 +168,24 @@ for (const [name, bytes] of Object.entries({ small: Buffer.from('{"voices":[]}')
   });
 }
 
-test('what is in chunks already leaves at once, the first with the head and the last with the end', async (t) => {
+test('data that is already in chunks leaves at once, the first with the head and the last with the end', async (t) => {
   const { response, answer, writes } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, true);
   body.write(Buffer.from('5\r\nhello\r\n'));
   t.equal(writes(), 1, 'in the same turn');
   body.endWith(Buffer.from('1\r\n!\r\n0\r\n\r\n'));
-  t.equal(writes(), 2, 'at once, too');
+  t.equal(writes(), 2, 'at once as well');
   t.equal((await answer).body.toString(), 'hello!');
-  t.equal(writes(), 2, 'the end is no write of its own');
+  t.equal(writes(), 2, 'the end takes no write of its own');
 });
 
-test('what the kernel has not taken is pending', async (t) => {
+test('data the kernel has not taken is pending', async (t) => {
   const { response, answer } = await stage(t);
   response.writeHead(200, ['transfer-encoding', 'chunked']);
   const body = new AnswerBody(response, true);
   body.write(Buffer.from('5\r\nhello\r\n'));
-  t.equal(body.isPending, false, 'it is with the kernel');
+  t.equal(body.isPending, false, 'the kernel has it');
   const length = 64 * 1024 * 1024;
   body.write(Buffer.from(`${length.toString(16)}\r\n`));
   const drained = new Promise<void>((resolve) => body.onDrain(resolve));
@@ -197,7 +197,7 @@ test('what the kernel has not taken is pending', async (t) => {
   t.equal((await answer).body.length, length + 5);
 });
 
-test('over TLS bytes may be written over as soon as they were written', async (t) => {
+test('over TLS a buffer may be overwritten as soon as it was written', async (t) => {
   const { key, cert } = await createCertificate({ host: '127.0.0.1' });
   const server = createServer({ key, cert });
   await once(server.listen(0, '127.0.0.1'), 'listening');

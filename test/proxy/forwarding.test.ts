@@ -7,13 +7,13 @@ import { type RealResponse, realResponse } from './real-response.ts';
 
 interface Stage extends RealResponse {
   readonly forwarding: Forwarding;
-  /** What was asked of its surroundings, in order. */
+  /** Calls that the forwarding made to its surroundings, in order. */
   readonly calls: string[];
   readonly outcomes: ForwardingOutcome['outcome'][];
   readonly clock: { now: number };
 }
 
-/** A forwarding on a real response, with upstream played by the test. */
+/** A forwarding that writes to a real response; the test plays upstream. */
 async function stage(t: Test, events: EventStream | null = null): Promise<Stage> {
   const { response, answer } = await realResponse(t);
   const calls: string[] = [];
@@ -59,7 +59,7 @@ const HELLO = Buffer.from('hello');
 /** More than a response takes at once. */
 const LARGE = Buffer.alloc(500_000);
 
-test('a whole answer: passed on, counted, over once', async (t) => {
+test('a complete answer is passed on and counted, and ends only once', async (t) => {
   const { forwarding, calls, outcomes, answer } = await stage(t);
   forwarding.onHead(200, ['content-type', 'audio/wav'], false);
   forwarding.onData(HELLO, HELLO.length, false);
@@ -73,7 +73,7 @@ test('a whole answer: passed on, counted, over once', async (t) => {
   t.strictSame(outcomes, ['answered']);
 });
 
-test('each deadline, looked at from outside', async (t) => {
+test('each deadline is enforced when it is checked from outside', async (t) => {
   const waiting = await stage(t);
   waiting.forwarding.checkDeadlines(100);
   t.strictSame(waiting.outcomes, [], 'at the deadline it is not late');
@@ -105,7 +105,7 @@ test('each deadline, looked at from outside', async (t) => {
   t.notOk((await dripping.answer).isComplete);
 });
 
-test('the time between two pieces is counted from the head on, and not while it is the reader that is slow', async (t) => {
+test('the idle time counts from the head on, and stops while the reader is slow', async (t) => {
   const late = await stage(t);
   late.clock.now = 80;
   late.forwarding.onHead(200, [], false);
@@ -121,7 +121,7 @@ test('the time between two pieces is counted from the head on, and not while it 
   t.strictSame(slow.calls, ['begin 200', 'pause']);
   slow.clock.now = 500;
   slow.forwarding.checkDeadlines(500);
-  t.strictSame(slow.outcomes, [], 'upstream is not read');
+  t.strictSame(slow.outcomes, [], 'upstream is paused');
   while (!slow.calls.includes('resume')) await new Promise(setImmediate);
   slow.forwarding.checkDeadlines(550);
   t.strictSame(slow.outcomes, []);
@@ -130,7 +130,7 @@ test('the time between two pieces is counted from the head on, and not while it 
   t.notOk((await slow.answer).isComplete);
 });
 
-test('a reader that has not taken all of it in time is cut, and upstream is not blamed for it', async (t) => {
+test('a reader that has not taken everything in time is cut, and upstream is not blamed', async (t) => {
   const stream = new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
   for (const [type, events, piece] of [
     ['audio/raw', null, LARGE],
@@ -148,7 +148,7 @@ test('a reader that has not taken all of it in time is cut, and upstream is not 
   }
 });
 
-test('a request that was found wanting and answered elsewhere gets no second answer', async (t) => {
+test('a request that was refused and answered elsewhere gets no second answer', async (t) => {
   const { forwarding, calls, outcomes, response, answer } = await stage(t);
   response.writeHead(403).end();
   forwarding.giveUp();
@@ -161,7 +161,7 @@ test('a request that was found wanting and answered elsewhere gets no second ans
   t.strictSame(outcomes, ['refused']);
 });
 
-test('found wanting while its answer is under way, it breaks off', async (t) => {
+test('a request refused while its answer is under way is cut off', async (t) => {
   const { forwarding, outcomes, answer } = await stage(t);
   forwarding.onHead(200, [], false);
   forwarding.onData(HELLO, HELLO.length, false);
@@ -170,7 +170,7 @@ test('found wanting while its answer is under way, it breaks off', async (t) => 
   t.notOk((await answer).isComplete);
 });
 
-test('before there is a connection, leaving is remembered', async (t) => {
+test('a cut also aborts a connection that is only made afterwards', async (t) => {
   const { forwarding, calls, outcomes, answer } = await stage(t);
   answer.catch(() => {}); // there is none
   forwarding.cut(new Problem('draining'));
@@ -179,7 +179,7 @@ test('before there is a connection, leaving is remembered', async (t) => {
   t.strictSame(outcomes, ['aborted']);
 });
 
-test('an error answer is read whole, up to a limit', async (t) => {
+test('an error answer is read completely, up to a limit', async (t) => {
   const small = await stage(t);
   small.forwarding.onHead(404, [], false);
   small.forwarding.onData(HELLO, HELLO.length, false);
@@ -197,7 +197,7 @@ test('an error answer is read whole, up to a limit', async (t) => {
   await Promise.all([small.answer, long.answer, broken.answer]);
 });
 
-test('an error in the last piece of an event stream is one of the one shape, too', async (t) => {
+test('an error in the last piece of an event stream also gets the common shape', async (t) => {
   const events = new EventStream({ contextId: 'c', requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
   const { forwarding, answer } = await stage(t, events);
   forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
@@ -209,11 +209,11 @@ test('an error in the last piece of an event stream is one of the one shape, too
   t.match(JSON.parse(body.toString().split('data: ')[1] ?? ''), { title: 'Bad', context_id: 'c', request_id: 'id' });
 });
 
-test('an answer that no client could read is none', async (t) => {
+test('an answer that no client could read becomes a 502', async (t) => {
   const stream = (): EventStream =>
     new EventStream({ contextId: null, requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
   for (const [what, events, status, head] of [
-    ['a status that is none', null, 600, []],
+    ['an invalid status', null, 600, []],
     ['a compressed body', null, 200, ['content-encoding', 'gzip']],
     ['a body compressed for its way', null, 200, ['transfer-encoding', 'gzip, chunked']],
     ['compressed, whatever else it says', null, 200, ['content-encoding', 'gzip', 'transfer-encoding', 'chunked']],
@@ -237,12 +237,12 @@ test('an answer that no client could read is none', async (t) => {
   }
 });
 
-test('a reader that is slow is waited for once, however much comes in the meantime', async (t) => {
+test('a slow reader is waited for only once, however much arrives meanwhile', async (t) => {
   const { forwarding, calls, response, answer } = await stage(t);
   forwarding.onHead(200, [], false);
   forwarding.onData(LARGE, LARGE.length, false);
   const { socket } = response;
-  for (let piece = 0; piece < 100; piece += 1) forwarding.onData(HELLO, HELLO.length, false); // of the same read
+  for (let piece = 0; piece < 100; piece += 1) forwarding.onData(HELLO, HELLO.length, false); // from the same read
   t.equal(socket?.listenerCount('drain'), 2, "ours, and the response's own");
   forwarding.onEnd();
   t.equal((await answer).body.length, LARGE.length + 100 * HELLO.length);

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { readGeneration } from '../../src/proxy/generation.ts';
 
-test('what policy and usage look at is read', async (t) => {
+test('the fields that policy and usage need are read', async (t) => {
   t.strictSame(
     readGeneration({
       model_id: 'sonic-3',
@@ -33,7 +33,7 @@ const NOTHING = {
   contextId: null,
 };
 
-test('what is missing or of another type counts as absent', async (t) => {
+test('a field that is missing or of another type counts as absent', async (t) => {
   for (const body of [
     {},
     [],
@@ -56,7 +56,7 @@ test('what is missing or of another type counts as absent', async (t) => {
   }
 });
 
-test('no field that a rule looks at may come in another spelling', async (t) => {
+test('no field that a rule concerns may come in another spelling', async (t) => {
   for (const name of ['model_id', 'transcript', 'voice', 'language', 'locale', 'output_format'])
     t.throws(() => readGeneration({ [name.toUpperCase()]: 'x' }), { code: 'invalid_request' }, name);
   for (const name of ['container', 'encoding', 'sample_rate', 'bit_rate'])
@@ -65,7 +65,7 @@ test('no field that a rule looks at may come in another spelling', async (t) => 
     t.throws(() => readGeneration({ voice: { [name.toUpperCase()]: 'x' } }), { code: 'invalid_request' }, name);
 });
 
-test('a voice is an id, in each of the forms; what speaks with something else has none', async (t) => {
+test('a voice id is read in each of its forms, but only if the id decides which voice speaks', async (t) => {
   const voiceOf = (voice: unknown): string | null => readGeneration({ voice }).wish.voice;
   t.equal(voiceOf('v1'), 'v1');
   t.equal(voiceOf({ id: 'v1' }), 'v1');
@@ -86,7 +86,7 @@ test('a locale names a language', async (t) => {
   t.throws(() => languageOf({ language: 'en', locale: 'de-DE' }), { code: 'invalid_request' });
 });
 
-test('a second spelling of a name is refused, not overlooked', async (t) => {
+test('a second spelling of a field name is refused, not overlooked', async (t) => {
   for (const body of [
     { model_id: 'a', Model_ID: 'b' },
     { TRANSCRIPT: 'long' },
@@ -103,5 +103,5 @@ test('a second spelling of a name is refused, not overlooked', async (t) => {
   ]) {
     t.throws(() => readGeneration(body), { code: 'invalid_request' }, JSON.stringify(body));
   }
-  t.equal(readGeneration({ Custom: 1, contextId: 'x' }).contextId, null, 'names that nobody looks at are free');
+  t.equal(readGeneration({ Custom: 1, contextId: 'x' }).contextId, null, 'names that nothing reads are free');
 });

@@ -1,4 +1,4 @@
-// What a request holds while it waits to be carried, with a carrier and a cargo that the test makes.
+// What a request holds while it waits to be carried, with a carrier and a cargo made by the test.
 import Fastify from 'fastify';
 import { type Test, test } from 'tap';
 import { errors } from '../../src/errors/plugin.ts';
@@ -22,7 +22,7 @@ clients:
   web: { auth: { keys: ["${KEY_HASH}"] }, limits: { quota: { characters: { subject: 10/day } } } }
 `;
 const ANN = principalOf({ subject: 'ann' });
-/** All that she has. */
+/** Her whole budget. */
 const CHARACTERS = 10;
 
 interface Options {
@@ -65,7 +65,7 @@ async function setUp(t: Test, { load, carry, store = createMemoryStore() }: Opti
   return { app, limits };
 }
 
-test('what cannot set off gives back its lease and its budget, and its client is told why', async (t) => {
+test('a request that cannot be sent gives back its lease and budget, and its client is told why', async (t) => {
   const refuse = (): never => {
     throw new Problem('internal_error');
   };
@@ -89,7 +89,7 @@ test('what cannot set off gives back its lease and its budget, and its client is
     }
 });
 
-test('who has no budget left waits for no turn', async (t) => {
+test('a request without budget does not wait for its turn', async (t) => {
   const store = createMemoryStore();
   const { budgets } = store;
   const { app, limits } = await setUp(t, {
@@ -105,10 +105,10 @@ test('who has no budget left waits for no turn', async (t) => {
   const answer = await app.inject({ method: 'POST', url: '/' });
   t.match(answer.json(), { error_code: 'quota_exceeded' });
   t.ok(performance.now() - startedMs < limits.leases.waits.http / 2);
-  t.equal(limits.leases.open, 1, 'that of the other one');
+  t.equal(limits.leases.open, 1, 'the other request’s');
 });
 
-test('who is shut out while upstream has no room is not sent again', async (t) => {
+test('a request revoked while upstream has no room is not sent again', async (t) => {
   let sent = 0;
   let settled = 0;
   const { promise: takenBack, resolve: takeBack } = Promise.withResolvers<void>();
@@ -132,5 +132,5 @@ test('who is shut out while upstream has no room is not sent again', async (t) =
   await limits.revocations.add({ scope: 'subject', client: ANN.client, subject: ANN.subject });
   t.match((await answer).json(), { error_code: 'token_revoked' });
   t.strictSame([sent, settled, limits.leases.open], [1, 1, 0]);
-  await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is whole');
+  await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is restored');
 });

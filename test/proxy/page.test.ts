@@ -1,4 +1,4 @@
-// docs/proxy.md against the code it speaks of.
+// Checks docs/proxy.md against the code it describes.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
@@ -12,7 +12,7 @@ const page = readFileSync(join(DOCS, 'proxy.md'), 'utf8');
 const block = (language: string): string =>
   new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(page)?.[1]?.replace(/^ {3}/gm, '') ?? '';
 
-test('its example of a configuration loads, and carries', async (t) => {
+test('the example configuration loads and carries traffic', async (t) => {
   const directory = t.testdir({
     'broker.yaml': block('yaml').replaceAll('/run/secrets/', './'),
     signing_secret: SIGNING_SECRET,
@@ -26,14 +26,14 @@ test('its example of a configuration loads, and carries', async (t) => {
   });
 });
 
-test('its links lead somewhere', async (t) => {
+test('its links lead to existing files', async (t) => {
   const links = [...page.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = '']) => link);
   t.ok(links.length >= 3);
   for (const link of links) t.ok(existsSync(join(DOCS, link)), link);
   t.ok(existsSync(join(DOCS, '../examples/browser/speak.js')));
 });
 
-test('its error event has the fields of a real one', async (t) => {
+test('the error event it shows has the fields of a real one', async (t) => {
   const shown = JSON.parse(/data: (\{.*\})/.exec(page)?.[1] ?? '{}') as object;
   const real = ttsErrorEvent({
     status: 502,
@@ -47,7 +47,7 @@ test('its error event has the fields of a real one', async (t) => {
   t.strictSame(shown, real);
 });
 
-test('its number of parameters is the number in the code', async (t) => {
+test('the number of parameters it states is the limit in the code', async (t) => {
   const most = Number(/more than (\d+) parameters/.exec(page)?.[1]);
   t.ok(passQuery(Array(most).fill('a=b').join('&')));
   t.throws(
@@ -61,7 +61,7 @@ test('its number of parameters is the number in the code', async (t) => {
   );
 });
 
-test('every rule on content that can be configured is explained', async (t) => {
+test('every configurable rule on content is explained', async (t) => {
   const configuration = readFileSync(join(DOCS, 'configuration.md'), 'utf8');
   const rules = [...configuration.matchAll(/`clients\.<name>\.content\.(\w+)`/g)].map(([, name = '']) => name);
   t.ok(rules.length >= 5);

@@ -1,4 +1,4 @@
-// A response of a real server, and what its client gets.
+// A response of a real server, and what its client receives.
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,11 +7,11 @@ import { send } from '../e2e/carried-broker.ts';
 
 export interface RealResponse {
   readonly response: ServerResponse;
-  /** What the client gets. */
+  /** What the client receives. */
   readonly answer: ReturnType<typeof send>;
 }
 
-/** Nothing is answered yet. */
+/** Nothing has been written to the response yet. */
 export async function realResponse(t: Test): Promise<RealResponse> {
   const server = createServer();
   await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { recordedBytesPerSecond } from '../../src/proxy/recorded-audio.ts';
 
-test('audio has a rate where encoding and sample rate are said, each once and plainly', async (t) => {
+test('audio has a rate if encoding and sample rate are given, each once and unambiguously', async (t) => {
   const rateOf = (query: string, isBudgeted: boolean) => recordedBytesPerSecond(new URLSearchParams(query), isBudgeted);
   for (const isBudgeted of [true, false]) {
     t.equal(rateOf('encoding=pcm_s16le&sample_rate=16000', isBudgeted), 32_000);
@@ -30,7 +30,7 @@ test('audio has a rate where encoding and sample rate are said, each once and pl
     'encoding=pcm_s16le',
     'encoding=constructor&sample_rate=1',
   ]) {
-    t.equal(rateOf(query, false), null, `${query}: Cartesia's to judge`);
-    t.throws(() => rateOf(query, true), { code: 'invalid_request' }, `${query}: a budget could not be held`);
+    t.equal(rateOf(query, false), null, `${query}: left to Cartesia`);
+    t.throws(() => rateOf(query, true), { code: 'invalid_request' }, `${query}: no budget could be enforced`);
   }
 });

@@ -5,7 +5,7 @@ function readAnswerHead(headers: readonly string[], isRewritten: boolean): Answe
   return read(headers, { isRewritten, isRevealing: (text) => text.includes('sk_car_1') });
 }
 
-test('only what says what the answer is reaches the client', async (t) => {
+test('only headers that describe the answer reach the client', async (t) => {
   const head = readAnswerHead(
     [
       'Content-Type',
@@ -71,12 +71,12 @@ test('only what says what the answer is reaches the client', async (t) => {
   });
 });
 
-test('a body that may be rewritten loses its length', async (t) => {
+test('a body that may be rewritten loses its Content-Length', async (t) => {
   const head = readAnswerHead(['content-type', 'text/event-stream', 'content-length', '12'], true);
   t.strictSame(head.forwarded, ['content-type', 'text/event-stream']);
 });
 
-test("upstream's id comes from either field, and its own name counts first", async (t) => {
+test("upstream's id comes from either field, and cartesia-request-id takes precedence", async (t) => {
   t.match(readAnswerHead(['x-request-id', 'a'], false), {
     requestId: 'a',
     forwarded: ['cartesia-request-id', 'a'],
@@ -85,7 +85,7 @@ test("upstream's id comes from either field, and its own name counts first", asy
   t.match(readAnswerHead(['Cartesia-Request-ID', 'b', 'X-Request-Id', 'a'], false), { requestId: 'b' });
 });
 
-test('what does not look like an id is none', async (t) => {
+test('a value that does not look like an id is ignored', async (t) => {
   for (const id of ['', 'a b', 'a\tb', 'Bearer sk_car_x', 'é', 'a'.repeat(129), '<script>']) {
     t.strictSame(readAnswerHead(['cartesia-request-id', id], false), {
       forwarded: [],
@@ -97,20 +97,20 @@ test('what does not look like an id is none', async (t) => {
   }
 });
 
-test('the hint to wait is read and not passed on as it is', async (t) => {
+test('Retry-After is read, and not passed on as it is', async (t) => {
   const head = readAnswerHead(['Retry-After', '99999'], false);
   t.equal(head.retryAfter, '99999');
   t.strictSame(head.forwarded, []);
 });
 
-test('a coding is noticed wherever it is said, and one that changes nothing is none, however it is written', async (t) => {
+test('a coding is recognized in either field; identity and chunked count as none, in any letter case', async (t) => {
   const isCoded = (...headers: string[]): boolean => readAnswerHead(headers, false).isCoded;
   t.ok(isCoded('Content-Encoding', 'gzip', 'Transfer-Encoding', 'chunked'));
   t.ok(isCoded('Transfer-Encoding', 'gzip, chunked', 'Content-Encoding', 'identity'));
   t.notOk(isCoded('Content-Encoding', 'Identity', 'Transfer-Encoding', 'Chunked'));
 });
 
-test('an empty head says nothing', async (t) => {
+test('an empty head yields nothing', async (t) => {
   t.strictSame(readAnswerHead([], false), {
     forwarded: [],
     contentType: '',
@@ -121,7 +121,7 @@ test('an empty head says nothing', async (t) => {
   t.strictSame(readAnswerHead(['odd'], false).forwarded, []);
 });
 
-test('a field that repeats our key is left out', async (t) => {
+test('a field that repeats our key is dropped', async (t) => {
   for (const name of [
     'content-type',
     'content-disposition',
@@ -138,7 +138,7 @@ test('a field that repeats our key is left out', async (t) => {
   t.equal(readAnswerHead(['retry-after', 'sk_car_1'], false).retryAfter, null);
 });
 
-test('names that objects have by nature are names like others', async (t) => {
+test('names of built-in object properties are treated like any other', async (t) => {
   for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty'])
     t.strictSame(readAnswerHead([name, 'x'], false).forwarded, [], name);
 });

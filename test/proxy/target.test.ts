@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { queryOf } from '../../src/listener/request-target.ts';
 import { passQuery, targetOf } from '../../src/proxy/target.ts';
 
-test('what is not ours to send passes as it was written', async (t) => {
+test('parameters that are not ours to change pass as they were written', async (t) => {
   for (const query of [
     'encoding=pcm_s16le&sample_rate=16000',
     'expand[]=preview_file_url&expand[]=x',
@@ -16,13 +16,13 @@ test('what is not ours to send passes as it was written', async (t) => {
   }
 });
 
-test('an empty query, and one of which nothing is left, is no query', async (t) => {
+test('an empty query, or one with nothing left in it, is dropped', async (t) => {
   for (const query of ['', '&', '&&&', 'api_key=x', 'access_token=x&api_key=y&']) {
     t.equal(passQuery(query).text, '', query);
   }
 });
 
-test('a credential or a version never passes, however its name is written', async (t) => {
+test('a credential or a version never passes, however its name is spelled', async (t) => {
   const names = [
     'api_key',
     'API_KEY',
@@ -49,10 +49,10 @@ test('a credential or a version never passes, however its name is written', asyn
     t.equal(passQuery(`a=1&${name}=secret&b=2`).text, '?a=1&b=2', `${name} between others`);
     t.equal(passQuery(`${name}&a=1`).text, '?a=1', `${name} without a value`);
   }
-  t.equal(passQuery('api_key=1&api_key=2&a=1&access_token=3').text, '?a=1', 'each time it is there');
+  t.equal(passQuery('api_key=1&api_key=2&a=1&access_token=3').text, '?a=1', 'each time it occurs');
 });
 
-test('what is escaped twice is another name, there as here', async (t) => {
+test('a name escaped twice is another name, for Cartesia as for us', async (t) => {
   t.equal(passQuery('%2561pi_key=x').text, '?%2561pi_key=x');
 });
 
@@ -84,20 +84,20 @@ test('no spelling of a stripped name survives: any characters escaped, any case'
   );
 });
 
-test('the version that the query names is read', async (t) => {
+test('the version in the query is read', async (t) => {
   t.strictSame(passQuery('cartesia_version=2025-04-16'), { text: '', version: '2025-04-16' });
   t.strictSame(passQuery('cartesia%5Fversion=2025%2D04%2D16&a=b'), { text: '?a=b', version: '2025-04-16' });
-  t.strictSame(passQuery('cartesia_version'), { text: '', version: '' }, 'an empty one is no date, and refused later');
+  t.strictSame(passQuery('cartesia_version'), { text: '', version: '' }, 'an empty one is invalid, and refused later');
 });
 
-test('what is not clear is refused', async (t) => {
+test('an ambiguous or malformed query is refused', async (t) => {
   const unclear: Readonly<Record<string, string>> = {
     'two versions': 'cartesia_version=2025-04-16&cartesia_version=2025-04-16',
     'two versions in two spellings': 'cartesia_version=2025-04-16&CARTESIA%5FVERSION=2026-03-01',
     'a broken escape in a name': 'a%zz=b',
     'a broken escape in a value': 'a=%zz',
     'an escape cut short': 'a=%4',
-    'an escape that is no UTF-8': 'a=%ff',
+    'an escape that is not UTF-8': 'a=%ff',
     'a semicolon, which some take for an ampersand': 'a=b;api_key=c',
     'a semicolon in a name': 'a;api_key=c',
     'a hash sign': 'a=b#api_key=c',
@@ -133,7 +133,7 @@ const asked = (url: string, { id, version }: { id?: string; version?: string | s
   }) as unknown as Parameters<typeof targetOf>[1];
 const OURS = { version: '2026-03-01', versionPolicy: 'fill' } as const;
 
-test('a target is the row of the table, never the path that was asked for', async (t) => {
+test('a target comes from the endpoint table, never from the requested path', async (t) => {
   const ID = '6ccbfb76-1fc6-48f7-b71d-91ac6298247b';
   for (const [path, request, target] of [
     ['/voices', asked('/voices?limit=10&api_key=x'), '/voices?limit=10'],
@@ -149,7 +149,7 @@ test('a target is the row of the table, never the path that was asked for', asyn
   t.strictSame(['/voices', '/voices?', '/voices?a=b?c'].map(queryOf), ['', '', 'a=b?c']);
 });
 
-test("the query's version counts before the header's, a header that stands twice is no date, and `pin` is ours", async (t) => {
+test("the query's version precedes the header's, a repeated header is invalid, and `pin` means ours", async (t) => {
   const versionOf = (request: Parameters<typeof targetOf>[1], versionPolicy: 'fill' | 'pin' = 'fill') =>
     targetOf({ path: '/voices' }, request, { ...OURS, versionPolicy }).version;
   const header = { version: '2025-04-16' };

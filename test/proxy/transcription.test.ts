@@ -14,7 +14,7 @@ test('the length of the audio is read from the answer', async (t) => {
   t.equal(secondsIn(umlaut.subarray(0, 10), umlaut.subarray(10)), 3, 'cut inside a character');
 });
 
-test('an answer that does not tell is known', async (t) => {
+test('an answer without a valid duration yields none', async (t) => {
   for (const text of [
     '',
     'plain text',
@@ -31,7 +31,7 @@ test('an answer that does not tell is known', async (t) => {
   }
 });
 
-test('an answer longer than any transcript is let go of', async (t) => {
+test('an answer longer than any transcript is given up', async (t) => {
   const answer = new TranscriptionAnswer();
   const piece = Buffer.alloc(1024 * 1024, ' ');
   answer.push(Buffer.from('{"duration":5,"text":"'));

@@ -48,17 +48,17 @@ test('the newest piece waits for the next one, or for the end', async (t) => {
   t.strictSame(out, ['a', 'b', 'c']);
 });
 
-test('a form over its limit is refused and never whole upstream', async (t) => {
+test('a form over its limit is refused and never complete upstream', async (t) => {
   const pieces = [Buffer.alloc(60), Buffer.alloc(40)];
   const fits = await passed(new Upload(100, []), pieces);
   t.equal(fits.error, null);
   t.equal(fits.bytes.length, 100);
   const over = await passed(new Upload(99, []), pieces);
   t.match(over.error, { code: 'payload_too_large' });
-  t.equal(over.bytes.length, 0, 'what was held when the limit was passed stays here');
+  t.equal(over.bytes.length, 0, 'what was held when the limit was exceeded stays here');
 });
 
-test('a form that the watch refuses on the way or at the end is never whole upstream', async (t) => {
+test('a form that the watch refuses on the way or at the end is never complete upstream', async (t) => {
   const pieces = ['one', 'two', 'three'].map((text) => Buffer.from(text));
   const refusal = new Problem('content_not_allowed');
   const onTheWay = await passed(
@@ -87,7 +87,7 @@ test('a form that the watch refuses on the way or at the end is never whole upst
   t.equal(atTheEnd.bytes.toString(), 'onetwo', 'without its last piece');
 });
 
-test('a form of one piece that is refused has sent nothing', async (t) => {
+test('a refused form of one piece has sent nothing', async (t) => {
   const refusal = new Problem('content_not_allowed');
   const { bytes, error } = await passed(
     new Upload(100, [
@@ -122,6 +122,6 @@ test('the watch sees every byte, once, before it passes', async (t) => {
   t.equal(bytes.toString(), 'ab');
 });
 
-test('an empty form is empty', async (t) => {
+test('an empty form stays empty', async (t) => {
   t.strictSame(await passed(new Upload(0, []), []), { bytes: Buffer.alloc(0), error: null });
 });

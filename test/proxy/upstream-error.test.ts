@@ -16,7 +16,7 @@ const answer = (status: number, body = '', more: Partial<ErrorAnswer> = {}): Err
 });
 
 for (const file of readdirSync(FIXTURES).filter((name) => /^http\.error\./.test(name))) {
-  test(`${file} is told in the one shape`, async (t) => {
+  test(`${file} is reported in the common shape`, async (t) => {
     const body = readFileSync(join(FIXTURES, file), 'utf8');
     const { problem, isKeyRefused } = problemOfAnswer(answer(400, body), context);
     t.notOk(isKeyRefused);
@@ -43,17 +43,17 @@ for (const file of readdirSync(FIXTURES).filter((name) => /^http\.error\./.test(
   });
 }
 
-test("upstream's id is kept, from the header first", async (t) => {
+test("upstream's id is kept, preferably from the header", async (t) => {
   const body = '{"title":"T","message":"M","request_id":"in-body"}';
   const idOf = (one: ErrorAnswer): string | undefined =>
     errorHeaders(problemOfAnswer(one, context).problem)['cartesia-request-id'];
   t.equal(idOf(answer(400, body, { requestId: 'in-header' })), 'in-header');
   t.equal(idOf(answer(400, body)), 'in-body');
   t.equal(idOf(answer(400)), undefined);
-  t.equal(idOf(answer(400, '', { requestId: 'sk_car_1' })), undefined, 'an id that is our key is none');
+  t.equal(idOf(answer(400, '', { requestId: 'sk_car_1' })), undefined, 'an id that is our key is dropped');
 });
 
-test('what says that our key is not taken is never a 401 or 403 for the client', async (t) => {
+test('a rejection of our key is never a 401 or 403 for the client', async (t) => {
   for (const [status, body] of [
     [401, ''],
     [401, '{"error_code":"unauthorized","title":"Unauthorized","message":"Invalid API key"}'],
@@ -83,7 +83,7 @@ test('what says that our key is not taken is never a 401 or 403 for the client',
   }
 });
 
-test('a redirect is a broken upstream', async (t) => {
+test('a redirect means a broken upstream', async (t) => {
   for (const status of [300, 301, 302, 303, 304, 307, 308, 399]) {
     const { problem } = problemOfAnswer(answer(status, '<a href="https://elsewhere.example">'), context);
     t.match(problem, { status: 502, code: 'upstream_unavailable', isRetryable: true });
@@ -91,7 +91,7 @@ test('a redirect is a broken upstream', async (t) => {
   }
 });
 
-test('pages of gateways and unreadable bodies keep the status and say something', async (t) => {
+test('gateway pages and unreadable bodies keep the status and get a title', async (t) => {
   for (const [status, title] of [
     [500, 'Unexpected error'],
     [502, 'Bad gateway'],
@@ -114,7 +114,7 @@ test('pages of gateways and unreadable bodies keep the status and say something'
   }
 });
 
-test('the hint to wait is kept, kept short, and there', async (t) => {
+test('Retry-After is bounded, and always set for 429 and 503', async (t) => {
   const cases: readonly [number, string | null, string | undefined][] = [
     [429, '7', '7'],
     [429, '0', '1'],
@@ -135,7 +135,7 @@ test('the hint to wait is kept, kept short, and there', async (t) => {
   }
 });
 
-test('SDKs are told to try again what they would, and nothing else', async (t) => {
+test('x-should-retry tells SDKs to retry what they would anyway, and nothing else', async (t) => {
   for (const [status, expected] of [
     [400, false],
     [402, false],
@@ -153,7 +153,7 @@ test('SDKs are told to try again what they would, and nothing else', async (t) =
   }
 });
 
-test('an answer that repeats our key is told without its words', async (t) => {
+test('an answer that repeats our key is reported without its text', async (t) => {
   for (const body of [
     '{"error_code":"x","title":"T","message":"key sk_car_1","request_id":"up"}',
     'Bad: sk_car_1',

@@ -6,7 +6,7 @@ interface Format {
   readonly channels?: number;
   readonly rate?: number;
   readonly bits?: number;
-  /** What the header says of itself and nobody reads. */
+  /** The byte rate in the header, which nothing reads. */
   readonly saidBytesPerSecond?: number;
 }
 
@@ -23,15 +23,15 @@ function wav(format: Format = {}, before: Buffer = Buffer.alloc(0)): Buffer {
   return Buffer.concat([Buffer.from('RIFF\0\0\0\0WAVE', 'latin1'), before, fmt, Buffer.from('data\0\0\0\0', 'latin1')]);
 }
 
-test('a second of an uncompressed WAV, by its samples', async (t) => {
+test('the byte rate of an uncompressed WAV is computed from its samples', async (t) => {
   t.equal(wavBytesPerSecond(wav()), 32_000);
   t.equal(wavBytesPerSecond(wav({ channels: 2, rate: 48_000, bits: 32, tag: 3 })), 384_000);
   t.equal(wavBytesPerSecond(wav({ tag: 7, rate: 8_000, bits: 8 })), 8_000);
   const junk = Buffer.from('JUNK\x03\0\0\0abc\0', 'latin1');
-  t.equal(wavBytesPerSecond(wav({}, junk)), 32_000, 'other chunks before, filled up to an even length');
+  t.equal(wavBytesPerSecond(wav({}, junk)), 32_000, 'other chunks before it, padded to an even length');
 });
 
-test('everything else is not known', async (t) => {
+test('anything else has no known rate', async (t) => {
   for (const [what, head] of [
     ['nothing', Buffer.alloc(0)],
     ['MP3', Buffer.from('ID3\x04\0\0\0\0\0\0')],

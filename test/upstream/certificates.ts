@@ -1,4 +1,4 @@
-// Certificates for tests, made on the spot: an authority, and what it or nobody vouches for.
+// Creates certificates for tests at run time: an authority, certificates it signs and self-signed ones.
 import { generate } from 'selfsigned';
 
 export interface Identity {
@@ -7,7 +7,7 @@ export interface Identity {
 }
 
 export interface CertificateOptions {
-  /** DNS name or IP address that it is for. */
+  /** DNS name or IP address that the certificate is for. */
   readonly host: string;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -36,7 +36,7 @@ export async function createAuthority(name = 'test authority'): Promise<Authorit
   };
 }
 
-/** @param ca who signs; without it the certificate signs itself */
+/** @param ca the signer; without it the certificate signs itself */
 export async function createCertificate(
   { host, notBefore = new Date(Date.now() - DAY_MS), notAfter = new Date(Date.now() + DAY_MS) }: CertificateOptions,
   ca?: Identity,

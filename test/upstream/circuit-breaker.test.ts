@@ -12,7 +12,7 @@ function breakerUnderTest(random = 0) {
     openMs: 1_000,
     maxOpenMs: 4_000,
   });
-  /** One call that ends so. */
+  /** Makes one call with this outcome. */
   function call(end: 'succeeded' | 'failed' | 'abandoned'): boolean {
     const pass = breaker.enter();
     if (pass === null) return false;
@@ -22,7 +22,7 @@ function breakerUnderTest(random = 0) {
   return { breaker, clock, changes, call };
 }
 
-test('opens on failures in a row, not on failures between successes', async (t) => {
+test('opens after consecutive failures, not after failures between successes', async (t) => {
   const { breaker, call, changes } = breakerUnderTest();
   for (let i = 0; i < 10; i++) {
     call('failed');
@@ -40,20 +40,20 @@ test('opens on failures in a row, not on failures between successes', async (t) 
   t.equal(breaker.retryAfterSeconds(), 1);
 });
 
-test('without anybody who calls it is seen half open all the same', async (t) => {
+test('reads as half open once the wait is over, even if nobody calls', async (t) => {
   const { breaker, clock, call, changes } = breakerUnderTest();
   for (let i = 0; i < 3; i++) call('failed');
   clock.ms = 999;
   t.equal(breaker.state, 'open');
   clock.ms = 1_000;
   t.equal(breaker.state, 'half-open');
-  t.strictSame(changes, ['open'], 'a look changes nothing');
+  t.strictSame(changes, ['open'], 'reading the state changes nothing');
   t.ok(call('failed'), 'the next call is the probe');
   t.equal(breaker.state, 'open');
   t.strictSame(changes, ['open', 'half-open', 'open']);
 });
 
-test('half open lets one probe through; its success closes', async (t) => {
+test('half open lets one probe through, and its success closes the breaker', async (t) => {
   const { breaker, clock, call, changes } = breakerUnderTest();
   for (let i = 0; i < 3; i++) call('failed');
   clock.ms = 999;
@@ -62,7 +62,7 @@ test('half open lets one probe through; its success closes', async (t) => {
   const probe = breaker.enter();
   t.type(probe, 'number');
   t.equal(breaker.state, 'half-open');
-  t.equal(breaker.enter(), null, 'everybody else is refused while the probe is under way');
+  t.equal(breaker.enter(), null, 'all others are refused while the probe is under way');
   t.equal(breaker.retryAfterSeconds(), 1);
   if (probe !== null) breaker.succeeded(probe);
   t.equal(breaker.state, 'closed');
@@ -70,7 +70,7 @@ test('half open lets one probe through; its success closes', async (t) => {
   t.strictSame(changes, ['open', 'half-open', 'closed']);
 });
 
-test('a probe that fails opens for twice as long, up to the most; a success starts anew', async (t) => {
+test('each failed probe doubles the wait, up to the maximum; a success resets it', async (t) => {
   const { breaker, clock, call } = breakerUnderTest();
   for (let i = 0; i < 3; i++) call('failed');
   const waits: number[] = [];
@@ -88,10 +88,10 @@ test('a probe that fails opens for twice as long, up to the most; a success star
   t.ok(call('succeeded'));
   for (let i = 0; i < 3; i++) call('failed');
   clock.ms += 1_000;
-  t.ok(call('succeeded'), 'the first wait again');
+  t.ok(call('succeeded'), 'the first wait is short again');
 });
 
-test('a probe that never asked upstream opens again', async (t) => {
+test('a probe abandoned before it reached upstream opens the breaker again', async (t) => {
   const { breaker, clock, call } = breakerUnderTest();
   for (let i = 0; i < 3; i++) call('failed');
   clock.ms = 1_000;
@@ -99,7 +99,7 @@ test('a probe that never asked upstream opens again', async (t) => {
   t.equal(breaker.state, 'open');
 });
 
-test('an abandoned call of a closed circuit says nothing about upstream', async (t) => {
+test('calls abandoned while the breaker is closed do not count against upstream', async (t) => {
   const { breaker, call } = breakerUnderTest();
   for (let i = 0; i < 10; i++) call('abandoned');
   t.equal(breaker.state, 'closed');
@@ -116,7 +116,7 @@ test('results of an earlier period change nothing', async (t) => {
   for (const pass of late) if (pass !== null) breaker.succeeded(pass);
   t.equal(breaker.state, 'half-open', 'nor do late successes');
   for (const pass of late) if (pass !== null) breaker.abandoned(pass);
-  t.equal(breaker.state, 'half-open', 'nor calls that are given up late');
+  t.equal(breaker.state, 'half-open', 'nor do calls abandoned late');
   if (probe !== null) breaker.succeeded(probe);
   t.equal(breaker.state, 'closed');
 });

@@ -1,4 +1,4 @@
-// A token client for one test, with the settings that most tests want, and a record of what it said.
+// A token client for one test, with the settings that most tests want and a record of its events.
 import { inspect } from 'node:util';
 import type { Test } from 'tap';
 import type { Config } from '../../src/config/config.ts';
@@ -13,7 +13,7 @@ import {
 import { createTrust } from '../../src/upstream/trust.ts';
 import type { UpstreamEvent } from '../../src/upstream/upstream-event.ts';
 
-/** Nothing may ever show this but the request that carries it. */
+/** Must never appear anywhere except in the request that carries it. */
 export const API_KEY = 'sk_car_9vQ2mXc7LrT4.hYb8KzPw3NdF6sJe';
 
 export const WISH: TokenWish = { grants: ['tts'], expiresInSeconds: 300, version: '2026-03-01' };
@@ -55,7 +55,7 @@ export function clientUnderTest(
   return { client, events };
 }
 
-/** The Problem that a mint ends in. Anything else fails the test. */
+/** The Problem that a mint rejects with. Anything else fails the test. */
 export async function problemOf(t: Test, minting: Promise<unknown>): Promise<Problem> {
   const outcome = await minting.then(
     (value) => ({ value }),
@@ -68,7 +68,7 @@ export async function problemOf(t: Test, minting: Promise<unknown>): Promise<Pro
   return outcome.error;
 }
 
-/** Everything that a log could possibly print of an error: hidden properties and causes too. */
+/** Everything that a log could print of an error, including hidden properties and causes. */
 export function everythingIn(error: unknown): string {
   return inspect(error, { depth: 20, showHidden: true, getters: true });
 }

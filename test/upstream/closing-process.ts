@@ -1,4 +1,4 @@
-// A process of its own: uses a token client in every way, closes it, and must then end by itself.
+// Runs as its own process: uses a token client in every way, closes it, and must then exit by itself.
 import { createServer } from 'node:net';
 import { Secret } from '../../src/config/secret.ts';
 import { createTokenClient } from '../../src/upstream/token-client.ts';
@@ -11,7 +11,7 @@ const settings = {
   apiKeys: [new Secret('sk_car_closing')],
   version: '2026-03-01',
   versionPolicy: 'fill',
-  // Far longer than the test waits: nothing may end by its deadline.
+  // Far longer than the test waits, so that no deadline can end the process.
   deadlineMs: 3_600_000,
   connections: 2,
   caFile: null,
@@ -36,7 +36,7 @@ const loading = createTokenClient({ ...settings, baseUrl: silent.url });
 const connection = new Promise((resolve) => handshaking.once('connection', resolve));
 const ends = [waiting, waiting, waiting, connecting].map((client) => client.mint(wish).catch((error) => error.code));
 await Promise.all([silent.untilRequests(2), connection]);
-ends.push(loading.mint(wish).catch((error) => error.code)); // closed before its connection is asked for
+ends.push(loading.mint(wish).catch((error) => error.code)); // closed before it has asked for its connection
 
 await Promise.all([idle, waiting, connecting, loading].map((client) => client.close()));
 const codes = await Promise.all(ends);

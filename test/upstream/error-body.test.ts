@@ -11,7 +11,7 @@ function fixtures(prefix: string): { name: string; text: string }[] {
     .map((name) => ({ name, text: readFileSync(new URL(name, FIXTURES), 'utf8') }));
 }
 
-test('every structured example is read', async (t) => {
+test('every structured example is parsed', async (t) => {
   const files = fixtures('http.error.structured.');
   t.ok(files.length > 10);
   for (const { name, text } of files) {
@@ -27,7 +27,7 @@ test('every structured example is read', async (t) => {
   }
 });
 
-test('every legacy text is read', async (t) => {
+test('every legacy text is parsed', async (t) => {
   const files = fixtures('http.error.legacy.');
   t.ok(files.length > 10);
   for (const { name, text } of files) {
@@ -36,13 +36,13 @@ test('every legacy text is read', async (t) => {
   }
 });
 
-test('white space around it, and marks inside it, change nothing', async (t) => {
+test('surrounding white space and punctuation inside the text change nothing', async (t) => {
   t.strictSame(parseErrorBody('\r\n {"error_code":"voice_not_found"}\n'), { ...NOTHING, errorCode: 'voice_not_found' });
   const message = 'field "voice" <id> must not be [1]';
   t.strictSame(parseErrorBody(`\nInvalid request: ${message}\n`), { ...NOTHING, title: 'Invalid request', message });
 });
 
-test('what is not an error body of Cartesia says nothing', async (t) => {
+test('a body that is not a Cartesia error yields nothing', async (t) => {
   const bodies = [
     '',
     '   ',
@@ -60,7 +60,7 @@ test('what is not an error body of Cartesia says nothing', async (t) => {
   for (const body of bodies) t.strictSame(parseErrorBody(body), NOTHING, body);
 });
 
-test('where Cartesia says more has to be a place on the web', async (t) => {
+test('doc_url is kept only if it is a web address of moderate length', async (t) => {
   const told = (docUrl: unknown): string | null => parseErrorBody(JSON.stringify({ doc_url: docUrl })).docUrl;
   for (const url of ['https://docs.cartesia.ai/x?y#z', 'http://docs.example/x']) t.equal(told(url), url);
   for (const other of [
@@ -74,14 +74,14 @@ test('where Cartesia says more has to be a place on the web', async (t) => {
     t.equal(told(other), null, String(other).slice(0, 30));
 });
 
-test('a text without a title is a message', async (t) => {
+test('text without a title is a message', async (t) => {
   t.strictSame(parseErrorBody('upstream connect error'), { ...NOTHING, message: 'upstream connect error' });
   t.strictSame(parseErrorBody(': x'), { ...NOTHING, message: ': x' });
   const long = `${'a'.repeat(300)}: b`;
   t.strictSame(parseErrorBody(long), { ...NOTHING, message: long });
 });
 
-test('texts are cut, and only a message has lines', async (t) => {
+test('long texts are cut, and only a message may have line breaks', async (t) => {
   const parsed = parseErrorBody(
     JSON.stringify({
       title: `a\nb\t${'t'.repeat(5_000)}`,
@@ -95,12 +95,12 @@ test('texts are cut, and only a message has lines', async (t) => {
   t.strictSame(
     parseErrorBody('{"title":" T\\n","message":"\\n\\t"}'),
     { ...NOTHING, title: 'T' },
-    'blanks are no text',
+    'blank text counts as none',
   );
   t.equal(parseErrorBody(`Title: ${'m'.repeat(5_000)}`).message?.length, 2_000);
 });
 
-test('a code that is no code is dropped', async (t) => {
+test('a malformed error code is dropped', async (t) => {
   for (const code of ['Quota exceeded', 'a\nb', '', 'A', '1x', 'x'.repeat(65)]) {
     t.equal(parseErrorBody(JSON.stringify({ error_code: code })).errorCode, null, code);
   }

@@ -26,7 +26,7 @@ test('keys are used in turn', async (t) => {
   t.equal(ring([]).pick(), null);
 });
 
-test('a refused key is set aside while others work, and comes back after a minute', async (t) => {
+test('a refused key is set aside while others work, and returns after a minute', async (t) => {
   const clock = { ms: 0 };
   const keys = ring(['a', 'b', 'c'], clock);
   keys.refused(pick(keys));
@@ -39,7 +39,7 @@ test('a refused key is set aside while others work, and comes back after a minut
   t.ok(positions(keys, 3).includes(1));
 });
 
-test('where every key is refused, the one that has waited longest is tried', async (t) => {
+test('if every key is refused, the one refused longest ago is tried', async (t) => {
   const clock = { ms: 0 };
   const keys = ring(['a', 'b'], clock);
   for (const ms of [0, 10]) {
@@ -56,7 +56,7 @@ test('where every key is refused, the one that has waited longest is tried', asy
   t.equal(only.pick()?.position, 1, 'a single key is never withheld');
 });
 
-test('a key that upstream takes again counts at once', async (t) => {
+test('a key that upstream accepts again counts as working at once', async (t) => {
   const keys = ring(['a', 'b']);
   const key = pick(keys);
   keys.refused(key);
@@ -64,7 +64,7 @@ test('a key that upstream takes again counts at once', async (t) => {
   t.equal(keys.working, 2);
 });
 
-test('the headers carry the key, the version and nothing of a caller', async (t) => {
+test('the headers carry the key, the version and nothing from a caller', async (t) => {
   const key = ring(['sk_car_x']).pick();
   t.strictSame(key?.headers('2026-03-01'), [
     'authorization',
@@ -80,13 +80,13 @@ test('the headers carry the key, the version and nothing of a caller', async (t)
     'user-agent',
     'cartesia-broker',
   ]);
-  t.equal(key?.headers('2026-03-01'), key?.headers('2026-03-01'), 'made once for each version');
+  t.equal(key?.headers('2026-03-01'), key?.headers('2026-03-01'), 'built once for each version');
 });
 
-test('callers who name many versions cannot make the ring grow', async (t) => {
+test('callers who name many versions cannot make the ring grow without limit', async (t) => {
   const key = ring(['a']).pick();
   for (let day = 1; day <= 28; day++) key?.headers(`2026-01-${String(day).padStart(2, '0')}`);
-  t.not(key?.headers('2026-01-28'), key?.headers('2026-01-28'), 'beyond the limit, made for one call');
+  t.not(key?.headers('2026-01-28'), key?.headers('2026-01-28'), 'beyond the limit, built for each call');
   t.strictSame(key?.headers('2026-01-28').slice(0, 4), ['authorization', 'Bearer a', 'cartesia-version', '2026-01-28']);
 });
 
@@ -98,19 +98,19 @@ test('a key cannot be printed by accident', async (t) => {
   t.notMatch(printed, /hidden/);
 });
 
-test('a key that no header can carry is refused at start, by its place and not by its text', async (t) => {
+test('a key that no header can carry is refused at startup; the error gives its position, not its text', async (t) => {
   for (const bad of ['sk_car_two\nlines', 'sk car', 'sk_cär', '', 'sk\u0000']) {
     t.throws(() => ring(['good', bad]), { message: 'API key number 2 has characters that cannot be sent in a header' });
   }
 });
 
-test('a text that contains a key is recognised', async (t) => {
+test('a text that contains a key is recognized', async (t) => {
   const keys = ring(['sk_car_one', 'sk_car_two']);
   t.ok(keys.isRevealedBy('xx sk_car_two yy'));
   t.notOk(keys.isRevealedBy('sk_car_'));
 });
 
-test('renewed keys are used from now on; one that stays keeps its standing', async (t) => {
+test('renewed keys are used from now on; a key that stays keeps its state', async (t) => {
   const clock = { ms: 0 };
   const keys = ring(['sk_a', 'sk_b', 'sk_c'], clock);
   const began = pick(keys);
@@ -120,14 +120,14 @@ test('renewed keys are used from now on; one that stays keeps its standing', asy
   t.equal(keys.working, 1, 'sk_b is still set aside');
   t.strictSame(positions(keys, 2), [2, 2]);
   clock.ms = 60_000;
-  t.strictSame(positions(keys, 3), [1, 2, 1], 'its place is the new one');
+  t.strictSame(positions(keys, 3), [1, 2, 1], 'it has the new position');
 
-  t.equal(began.headers('2026-03-01')[1], 'Bearer sk_a', 'what has begun goes on with its key');
+  t.equal(began.headers('2026-03-01')[1], 'Bearer sk_a', 'a call under way keeps its key');
   keys.refused(began);
-  t.equal(keys.working, 2, "which is nobody else's trouble");
+  t.equal(keys.working, 2, 'a refusal of a retired key affects no other');
 });
 
-test('a key that was in use is still recognised in a text', async (t) => {
+test('a retired key is still recognized in a text', async (t) => {
   const keys = ring(['sk_car_0']);
   for (let n = 1; n <= 16; n += 1) keys.renew([new Secret(`sk_car_${n}`)]);
   for (const n of [0, 7, 16]) t.ok(keys.isRevealedBy(`"sk_car_${n}"`), String(n));
@@ -135,7 +135,7 @@ test('a key that was in use is still recognised in a text', async (t) => {
   t.notOk(keys.isRevealedBy('"sk_car_0"'), 'sixteen are remembered');
 });
 
-test('keys that no header can carry change nothing', async (t) => {
+test('renewing with keys that no header can carry changes nothing', async (t) => {
   const keys = ring(['good']);
   t.throws(() => keys.renew([new Secret('fine'), new Secret('not good')]));
   t.equal(keys.size, 1);

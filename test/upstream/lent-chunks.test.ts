@@ -1,4 +1,4 @@
-// Chunks that are passed on as they stand lie where they were read: whoever still needs one never sees it change.
+// Framed chunks are passed on without a copy, in the buffer they were read into; a chunk that a receiver still holds must never change.
 import fc from 'fast-check';
 import { type Test, test } from 'tap';
 import { OWN_BYTES } from '../../src/upstream/http1/read-place.ts';
@@ -12,7 +12,7 @@ function framed(text: string): string {
   return `${text.length.toString(16)}\r\n${text}\r\n`;
 }
 
-/** The upstream's next piece leaves when the one before has been heard: each is a read of its own. */
+/** The upstream sends each piece once the previous one has been received, so that every piece is a separate read. */
 async function askInPieces(t: Test) {
   let next = (): void => {};
   const upstream = await startRawUpstream(({ socket }) => {
@@ -42,7 +42,7 @@ async function askInPieces(t: Test) {
 
 const TEXTS = Array.from({ length: 12 }, (_, at) => `${at} `.repeat(400));
 
-test('what nobody needs any more is read over', async (t) => {
+test('a buffer that nobody holds any more is reused for the next read', async (t) => {
   const { ask: askFor } = await askInPieces(t);
   const places: ArrayBufferLike[] = [];
   const { body } = await askFor(TEXTS, ({ buffer }) => {
@@ -50,12 +50,12 @@ test('what nobody needs any more is read over', async (t) => {
     return false;
   });
   t.equal(body.toString('latin1'), TEXTS.map(framed).join('') + END);
-  const later = places.slice(1); // the first may have come with the head, into what all connections read into
-  t.equal(new Set(later).size, 1, 'all later ones lay in one place');
+  const later = places.slice(1); // the first may have come with the head, in the buffer that all connections read into
+  t.equal(new Set(later).size, 1, 'all later chunks used one buffer');
   t.equal(later[0]?.byteLength, OWN_BYTES);
 });
 
-test('what is still needed stays as it was, and the rest of that answer is copied', async (t) => {
+test('a chunk still held never changes, and the rest of that response is copied', async (t) => {
   const { ask: askFor } = await askInPieces(t);
   const chunks: Buffer[] = [];
   await askFor(TEXTS, (chunk) => chunks.push(chunk) === 5);
@@ -66,7 +66,7 @@ test('what is still needed stays as it was, and the rest of that answer is copie
   for (const [at, chunk] of chunks.slice(5, -1).entries()) t.match(chunk.toString('latin1'), TEXTS[at + 5]);
 });
 
-test('what comes in large pieces is copied, until it comes little by little again', async (t) => {
+test('chunks are copied after a large read, and lent again once small reads return', async (t) => {
   const { ask: askFor } = await askInPieces(t);
   const large = 'x'.repeat(3 * OWN_BYTES);
   const isLent: boolean[] = [];
@@ -80,7 +80,7 @@ test('what comes in large pieces is copied, until it comes little by little agai
   t.equal(isLent.at(-1), true);
 });
 
-test('whatever is held of answers one after another is what was said', async (t) => {
+test('held chunks of successive responses keep the bytes that were sent', async (t) => {
   const { upstream, ask: askFor } = await askInPieces(t);
   const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 40_000 });
   const said = fc.array(fc.record({ text, isHeld: fc.boolean() }), { minLength: 1, maxLength: 12 });

@@ -20,7 +20,7 @@ function readProblem(answer: Partial<MintAnswer>) {
   return { code, message, status, details, keyRefused: outcome.keyRefused, problem: outcome.problem };
 }
 
-test('a token, with upstream’s request id', async (t) => {
+test('a token is returned with upstream’s request id', async (t) => {
   t.strictSame(read({}), { outcome: 'token', token: TOKEN, requestId: null });
   t.strictSame(read({ headers: { 'x-request-id': ID } }), { outcome: 'token', token: TOKEN, requestId: ID });
   t.strictSame(read({ headers: { 'x-request-id': 'b', 'cartesia-request-id': ID } }), {
@@ -35,7 +35,7 @@ test('a token, with upstream’s request id', async (t) => {
   });
 });
 
-test('anything else with status 200 is a broken upstream', async (t) => {
+test('anything else with status 200 means a broken upstream', async (t) => {
   const bodies = [
     '',
     '{',
@@ -133,7 +133,7 @@ test('429 keeps Cartesia’s code and a wait between 1 and 60 seconds', async (t
   }
 });
 
-test('the request id of the body stands in for the header’s', async (t) => {
+test('a request id in the body is used if the header has none', async (t) => {
   t.equal(readProblem({ status: 500, body: JSON.stringify({ request_id: ID }) }).details.upstreamRequestId, ID);
   t.equal(
     readProblem({ status: 500, body: JSON.stringify({ request_id: ID }), headers: { 'x-request-id': 'header' } })
@@ -160,7 +160,7 @@ test('an upstream that echoes our key reveals it to nobody', async (t) => {
   }
 });
 
-test('the log learns what upstream said', async (t) => {
+test('the log gets what upstream said', async (t) => {
   const { details } = readProblem({
     status: 429,
     body: '{"error_code":"concurrency_limited","title":"Too many","message":"Over the limit of your plan."}',

@@ -1,11 +1,11 @@
-// An upstream made of bare sockets: says exactly the bytes it is told to, counts connections, keeps what it was sent.
+// An upstream made of bare sockets: sends exactly the bytes it is told to, counts connections and keeps what it received.
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
 export interface RawRequest {
   readonly socket: Socket;
-  /** 1 for the first request that this upstream has seen. */
+  /** 1 for the first request that this upstream receives. */
   readonly number: number;
   /** 1 for the first request on this connection. */
   readonly numberOnConnection: number;
@@ -16,10 +16,10 @@ export interface RawRequest {
 export interface RawUpstream {
   readonly port: number;
   readonly url: string;
-  /** Connections that were established; over TLS only those whose handshake was done. */
+  /** Established connections; over TLS, only those that completed the handshake. */
   connections: number;
   readonly requests: RawRequest[];
-  /** Resolves when so many requests have arrived. */
+  /** Resolves once this many requests have arrived. */
   untilRequests(count: number): Promise<void>;
   /** Everything that arrived, decrypted. */
   received: string;
@@ -94,7 +94,7 @@ export function jsonAnswer(status: string, body: string, headers = ''): string {
   return `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
 
-/** What Cartesia answers to a mint that it allows. */
+/** Cartesia's response to a mint that it allows. */
 export function tokenAnswer(token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl', headers = ''): string {
   return jsonAnswer('200 OK', JSON.stringify({ token }), headers);
 }

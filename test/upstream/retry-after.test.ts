@@ -3,7 +3,7 @@ import { parseRetryAfter } from '../../src/upstream/retry-after.ts';
 
 const NOW = Date.UTC(2026, 2, 1, 12, 0, 0);
 
-test('Retry-After is read in seconds and as a date, and nothing else', async (t) => {
+test('Retry-After is read as seconds or as a date, and as nothing else', async (t) => {
   const table: readonly [string | undefined, number | null][] = [
     ['0', 0],
     ['7', 7],
@@ -24,5 +24,5 @@ test('Retry-After is read in seconds and as a date, and nothing else', async (t)
     ['2026-03-01T12:00:09Z', null],
   ];
   for (const [value, seconds] of table) t.equal(parseRetryAfter(value, NOW), seconds, String(value));
-  t.equal(parseRetryAfter(['1', '2'], NOW), null, 'two of them');
+  t.equal(parseRetryAfter(['1', '2'], NOW), null, 'sent twice');
 });

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { SlotQueue } from '../../src/upstream/slot-queue.ts';
 
-test('as many run as there are slots, the rest wait in order', async (t) => {
+test('as many jobs run as there are slots; the rest wait in order', async (t) => {
   const queue = new SlotQueue<string>(2, 100);
   t.strictSame(
     ['a', 'b', 'c', 'd', 'e'].map((job) => queue.enter(job, 1_000)),
@@ -15,16 +15,16 @@ test('as many run as there are slots, the rest wait in order', async (t) => {
   t.equal(queue.running, 0);
 });
 
-test('a job can leave the line', async (t) => {
+test('a waiting job can leave the queue', async (t) => {
   const queue = new SlotQueue<string>(1, 100);
   for (const job of ['a', 'b', 'c']) queue.enter(job, 1_000);
   t.equal(queue.forget('b'), true);
   t.equal(queue.forget('b'), false);
-  t.equal(queue.forget('a'), false, 'a running one is not in line');
+  t.equal(queue.forget('a'), false, 'a running job is not in the queue');
   t.equal(queue.release(1), 'c');
 });
 
-test('the line is bounded', async (t) => {
+test('the queue is bounded', async (t) => {
   const queue = new SlotQueue<number>(1, 3);
   t.strictSame(
     [1, 2, 3, 4, 5].map((job) => queue.enter(job, 1_000)),
@@ -34,20 +34,20 @@ test('the line is bounded', async (t) => {
   t.equal(queue.waiting, 0);
 });
 
-test('a line that has moved is as long as those who still stand in it', async (t) => {
+test('jobs that have had their turn no longer count towards the queue length', async (t) => {
   const queue = new SlotQueue<number>(1, 3);
   for (const job of [1, 2, 3, 4]) queue.enter(job, 1_000);
   t.equal(queue.release(1), 2);
   t.equal(queue.waiting, 2);
   t.strictSame([queue.enter(5, 1_000), queue.enter(6, 1_000)], ['wait', 'full']);
-  t.strictSame(queue.clear(), [3, 4, 5], 'who has had a turn is not told again');
+  t.strictSame(queue.clear(), [3, 4, 5], 'a job that has had its turn is not returned again');
   t.equal(queue.waiting, 0);
   t.equal(queue.enter(7, 1_000), 'wait');
   t.equal(queue.waiting, 1);
   t.equal(queue.release(1), 7);
 });
 
-test('who would not have a turn in time is refused at once', async (t) => {
+test('a job that would not get its turn in time is refused at once', async (t) => {
   const queue = new SlotQueue<number>(2, 100);
   queue.enter(0, 1_000);
   queue.release(400);
@@ -56,7 +56,7 @@ test('who would not have a turn in time is refused at once', async (t) => {
     ['run', 'run', 'wait', 'wait', 'wait', 'wait', 'full'],
     'two rounds of 400 ms fit into 1000 ms, three do not',
   );
-  t.equal(queue.enter(8, 1_200), 'wait', 'a turn at the last moment is one');
+  t.equal(queue.enter(8, 1_200), 'wait', 'a turn at the last moment is in time');
 });
 
 test('the estimate follows an upstream that becomes fast again', async (t) => {
@@ -72,7 +72,7 @@ test('the estimate follows an upstream that becomes fast again', async (t) => {
   t.equal(queue.enter(2, 1_000), 'wait');
 });
 
-test('one slow call says little of the next ones', async (t) => {
+test('one slow call shifts the estimate only a little', async (t) => {
   const queue = new SlotQueue<number>(1, 100);
   for (const heldMs of [100, 1_000]) {
     queue.enter(0, 1_000);

@@ -1,11 +1,11 @@
-// What upstream can do wrong, over real sockets. Every fault ends in a Problem, says nothing of what upstream sent, and
-// leaves no connection behind that could carry the next mint.
+// What upstream can do wrong, over real sockets. Every fault ends in a Problem, reveals nothing that upstream sent, and leaves no
+// connection behind that could carry the next mint.
 import { createServer } from 'node:net';
 import { type Test, test } from 'tap';
 import { API_KEY, clientUnderTest, everythingIn, problemOf, WISH } from './client-under-test.ts';
 import { jsonAnswer, type RawRequest, startRawUpstream, tokenAnswer } from './raw-upstream.ts';
 
-/** Stands in every answer that upstream breaks: must not be found in any error. */
+/** Part of every answer that upstream breaks; must not appear in any error. */
 const CANARY = 'CANARY4711';
 const CHUNKED = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n';
 const BODY = `{"token":"${CANARY}"}`;
@@ -19,7 +19,7 @@ async function upstreamThat(t: Test, onRequest: (request: RawRequest) => void) {
 interface Fault {
   readonly name: string;
   readonly answer: (request: RawRequest) => void;
-  /** 502 unless said. */
+  /** 502 unless set. */
   readonly code?: 'upstream_timeout';
   readonly kind: string;
 }
@@ -133,7 +133,7 @@ const FAULTS: readonly Fault[] = [
   says('a space before the colon', `HTTP/1.1 200 OK\r\ncontent-length : 22\r\n\r\n${BODY.padEnd(22)}`),
   says('a header without a colon', `HTTP/1.1 200 OK\r\n${CANARY}\r\ncontent-length: 22\r\n\r\n${BODY.padEnd(22)}`),
   says('a NUL in a header', `HTTP/1.1 200 OK\r\nx: \u0000${CANARY}\r\ncontent-length: 22\r\n\r\n${BODY.padEnd(22)}`),
-  says('an answer of 100 that nobody asked for', `HTTP/1.1 100 Continue\r\n\r\n${tokenAnswer(CANARY)}`, 'cut'),
+  says('a 100 that nobody asked for', `HTTP/1.1 100 Continue\r\n\r\n${tokenAnswer(CANARY)}`, 'cut'),
   says(
     'a switch of protocols',
     `HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n${CANARY}`,
@@ -141,7 +141,7 @@ const FAULTS: readonly Fault[] = [
   ),
 ];
 
-/** One part at a time, for as long as the connection lives. */
+/** Sends the text piece by piece, over and over, until the connection closes. */
 function drip(socket: RawRequest['socket'], text: string, size = 1): void {
   let at = 0;
   const timer = setInterval(() => {
@@ -180,14 +180,14 @@ for (const fault of FAULTS) {
   });
 }
 
-test('refused: 502 at once, after one more try', async (t) => {
+test('a refused connection: 502 at once, after one retry', async (t) => {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
   await new Promise((resolve) => server.close(resolve));
   const { client, events } = clientUnderTest(t, { baseUrl: `http://127.0.0.1:${port}` });
-  await client.load(); // what is timed is the refusal, not the loading of the HTTP client
+  await client.load(); // so that the refusal is timed, not the loading of the HTTP client
   const startedAt = performance.now();
   const problem = await problemOf(t, client.mint(WISH));
   const tookMs = performance.now() - startedAt;
@@ -257,7 +257,7 @@ for (const status of ['301 Moved', '302 Found', '303 See Other', '307 Temporary 
   });
 }
 
-test('a second answer on the same connection is given to nobody', async (t) => {
+test('a second answer on the same connection reaches nobody', async (t) => {
   const upstream = await upstreamThat(t, ({ socket, number }) => {
     const forged = number === 1 ? tokenAnswer('forged.for.the.next') : '';
     socket.write(tokenAnswer(`token.${number}`) + forged);
@@ -265,10 +265,10 @@ test('a second answer on the same connection is given to nobody', async (t) => {
   const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1 });
   t.equal((await client.mint(WISH)).token, 'token.1');
   t.equal((await client.mint(WISH)).token, 'token.2');
-  t.equal(upstream.connections, 2, 'the connection with surplus bytes is not used again');
+  t.equal(upstream.connections, 2, 'the connection with surplus bytes is not reused');
 });
 
-test('informational answers before the real one are skipped', async (t) => {
+test('informational answers before the final one are skipped', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) =>
     socket.write(
       `HTTP/1.1 103 Early Hints\r\nx-request-id: early\r\n\r\n${tokenAnswer('real.token', 'x-request-id: real\r\n')}`,
@@ -278,7 +278,7 @@ test('informational answers before the real one are skipped', async (t) => {
   t.match(await client.mint(WISH), { token: 'real.token', requestId: 'real' });
 });
 
-test('an answer in single bytes, within the deadline, is an answer', async (t) => {
+test('an answer that arrives byte by byte within the deadline is accepted', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => {
     socket.setNoDelay(true);
     for (const byte of tokenAnswer('slow.but.whole')) socket.write(byte);
@@ -307,5 +307,5 @@ test('an upstream that echoes our request reveals the key to nobody', async (t) 
   }
   t.match(await client.mint(WISH), { token: 'ok.token', requestId: null });
   t.notOk(JSON.stringify(events).includes(API_KEY.slice(0, 12)));
-  t.ok(upstream.received.includes(API_KEY), 'the detector sees the key where it must be');
+  t.ok(upstream.received.includes(API_KEY), 'the check sees the key where it must be');
 });

@@ -5,13 +5,13 @@ import { test } from 'tap';
 
 const script = fileURLToPath(new URL('closing-process.ts', import.meta.url));
 
-test('a process whose token clients are closed ends by itself: no handle, no timer, no unhandled rejection', async (t) => {
+test('a process that closes its token clients exits by itself: no handle, no timer, no unhandled rejection', async (t) => {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [script], { timeout: 20_000 });
   t.strictSame(JSON.parse(stdout), { codes: ['draining', 'draining', 'draining', 'draining', 'draining'] });
   t.equal(stderr, '');
 });
 
-test('importing the token client does not load the HTTP client: a process listens before it pays for that', async (t) => {
+test('importing the token client does not load the HTTP client, so a process listens sooner', async (t) => {
   const client = new URL('../../src/upstream/token-client.ts', import.meta.url).href;
   const probe = `
     import { createRequire } from 'node:module';

@@ -1,4 +1,4 @@
-// One retry, and only of a request of which no byte has left.
+// A request is retried once, and only if none of its bytes have been sent.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { type Test, test } from 'tap';
@@ -8,7 +8,7 @@ import { type RawUpstream, startRawUpstream, tokenAnswer } from './raw-upstream.
 
 const authority = await createAuthority();
 
-/** TLS behind a TCP listener that may do something else with a connection than a handshake. */
+/** A TLS server behind a TCP listener that may do something other than a handshake with a connection. */
 async function tlsBehind(t: Test, onConnection: (socket: Socket, number: number, tls: Server) => void) {
   const identity = await authority.issue({ host: 'localhost' });
   const requests: string[] = [];
@@ -42,7 +42,7 @@ async function tlsBehind(t: Test, onConnection: (socket: Socket, number: number,
   };
 }
 
-test('a connection that breaks in the handshake is tried once more', async (t) => {
+test('a connection that breaks during the handshake is retried', async (t) => {
   const upstream = await tlsBehind(t, (socket, number, tls) => {
     if (number === 1) socket.once('data', () => socket.resetAndDestroy());
     else tls.emit('connection', socket);
@@ -57,7 +57,7 @@ test('a connection that breaks in the handshake is tried once more', async (t) =
   t.equal(upstream.requests.length, 1);
 });
 
-test('and only once', async (t) => {
+test('a connection that breaks during the handshake is retried only once', async (t) => {
   const upstream = await tlsBehind(t, (socket) => socket.once('data', () => socket.resetAndDestroy()));
   const { client } = clientUnderTest(t, upstream.settings);
   t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_unavailable');
@@ -81,13 +81,13 @@ const CLOSINGS: Readonly<Record<string, (upstream: RawUpstream) => void>> = {
 
 for (const [name, close] of Object.entries(CLOSINGS)) {
   for (const lead of ['at once', 'after a turn of the loop']) {
-    test(`a kept connection that upstream ended before the next mint (${name}, ${lead}) costs the caller nothing`, async (t) => {
+    test(`a kept connection that upstream closed before the next mint (${name}, ${lead}) costs the caller nothing`, async (t) => {
       const upstream = await startRawUpstream(({ socket, number }) => socket.write(tokenAnswer(`token.${number}`)));
       t.teardown(() => upstream.close());
       const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1 });
       for (let i = 1; i <= 25; i++) {
         t.equal((await client.mint(WISH)).token, `token.${i}`);
-        // undici takes the connection back into use at the next turn; before that there is nothing idle to be closed.
+        // undici makes the connection available again in the next turn; before that, no idle connection can be closed.
         await new Promise((resolve) => setImmediate(resolve));
         await new Promise((resolve) => setImmediate(resolve));
         close(upstream);
@@ -99,7 +99,7 @@ for (const [name, close] of Object.entries(CLOSINGS)) {
   }
 }
 
-test('a request that upstream has read is never sent again, even if the connection was an old one', async (t) => {
+test('a request that upstream has read is never sent again, even on a reused connection', async (t) => {
   const upstream = await startRawUpstream(({ socket, numberOnConnection, number }) => {
     if (numberOnConnection === 1) socket.write(tokenAnswer(`token.${number}`));
     else socket.resetAndDestroy();

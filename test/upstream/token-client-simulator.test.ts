@@ -18,7 +18,7 @@ async function simulated(t: Test, keys: readonly string[] = ['sk_car_simulated']
   return { simulator, ...under };
 }
 
-test('a token for exactly the grants and the life that were asked for', async (t) => {
+test('a token has exactly the requested grants and lifetime', async (t) => {
   const { client } = await simulated(t);
   const before = Math.floor(Date.now() / 1_000);
   const { token, requestId } = await client.mint({
@@ -35,7 +35,7 @@ test('a token for exactly the grants and the life that were asked for', async (t
   t.type(requestId, 'string');
 });
 
-test('a key that Cartesia does not know, under both forms of error', async (t) => {
+test('a key unknown to Cartesia is upstream_rejected, under both error formats', async (t) => {
   const { client, events } = await simulated(t, ['sk_car_unknown']);
   for (const version of ['2024-06-10', '2026-03-01']) {
     t.equal((await problemOf(t, client.mint({ ...WISH, version }))).code, 'upstream_rejected');
@@ -75,7 +75,7 @@ for (const [action, code] of FAULTS) {
   });
 }
 
-test('a handshake that is reset is tried once more', async (t) => {
+test('a handshake that is reset is retried', async (t) => {
   const { simulator, client, events } = await simulated(t);
   simulator.faults.add({ match: {}, times: 1, action: { type: 'refuse', at: 'accept' } });
   t.match(await client.mint(WISH), { token: String });

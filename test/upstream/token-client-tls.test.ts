@@ -1,4 +1,4 @@
-// Nothing is said to an upstream that cannot prove who it is.
+// Nothing is sent to an upstream that cannot prove its identity.
 import { createServer } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { type Test, test } from 'tap';
@@ -15,7 +15,7 @@ async function tlsUpstream(t: Test, tls: TlsOptions) {
   return upstream;
 }
 
-test('an upstream with a certificate of the operator’s authority is trusted, by name and by address', async (t) => {
+test('an upstream with a certificate from the operator’s authority is trusted, by name and by address', async (t) => {
   for (const host of ['localhost', '127.0.0.1']) {
     const upstream = await tlsUpstream(t, await authority.issue({ host }));
     const { client } = clientUnderTest(t, { baseUrl: `https://${host}:${upstream.port}`, authorities: authority.cert });
@@ -29,7 +29,7 @@ const tomorrow = new Date(Date.now() + 3_600_000);
 
 const REFUSED: Readonly<Record<string, () => Promise<TlsOptions>>> = {
   'a self-signed certificate': () => createCertificate({ host: 'localhost' }),
-  'a certificate of an authority that nobody trusts': () => stranger.issue({ host: 'localhost' }),
+  'a certificate of an untrusted authority': () => stranger.issue({ host: 'localhost' }),
   'a certificate for another name': () => authority.issue({ host: 'other.test' }),
   'a certificate for another name, over TLS 1.2': async () => ({
     ...(await authority.issue({ host: 'other.test' })),
@@ -51,7 +51,7 @@ for (const [name, tls] of Object.entries(REFUSED)) {
     const upstream = await tlsUpstream(t, await tls());
     const baseUrl = `https://localhost:${upstream.port}`;
     const { client, events } = clientUnderTest(t, { baseUrl, authorities: authority.cert, connections: 1 });
-    // More than once: a session of a refused connection must not open the next one.
+    // More than once, since a TLS session from a refused connection must not be resumed for the next one.
     for (let i = 0; i < 3; i++) {
       const problem = await problemOf(t, client.mint(WISH));
       t.equal(problem.code, 'upstream_unavailable');
@@ -60,13 +60,13 @@ for (const [name, tls] of Object.entries(REFUSED)) {
     }
     t.notOk(
       events.some(({ type }) => type === 'retry'),
-      'a certificate does not get better',
+      'retrying would not make a certificate valid',
     );
     t.equal(upstream.received, '');
   });
 }
 
-test('the environment cannot switch the check off', async (t) => {
+test('the environment cannot switch the certificate check off', async (t) => {
   const upstream = await tlsUpstream(t, await createCertificate({ host: 'localhost' }));
   const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
@@ -81,14 +81,14 @@ test('the environment cannot switch the check off', async (t) => {
   t.equal(upstream.received, '');
 });
 
-test('without a CA file only the public authorities count', async (t) => {
+test('without a CA file only public authorities count', async (t) => {
   const upstream = await tlsUpstream(t, await authority.issue({ host: 'localhost' }));
   const { client } = clientUnderTest(t, { baseUrl: `https://localhost:${upstream.port}` });
   t.match((await problemOf(t, client.mint(WISH))).details.cause, { kind: 'tls' });
   t.equal(upstream.received, '');
 });
 
-test('an upstream that speaks no TLS: 502', async (t) => {
+test('an upstream that does not speak TLS: 502', async (t) => {
   const upstream = await startRawUpstream(() => {}, {
     onConnection: (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
   });
@@ -119,12 +119,12 @@ test('an upstream that never answers the handshake: 504 at the deadline, and not
   const tookMs = performance.now() - startedAt;
   t.equal(problem.code, 'upstream_timeout');
   t.ok(tookMs >= 390 && tookMs < 1_400, `after ${tookMs} ms`);
-  t.match(events[0], { type: 'retry', kind: 'connect_timeout' }, 'after half of it another connection was tried');
+  t.match(events[0], { type: 'retry', kind: 'connect_timeout' }, 'at half the deadline a second one was tried');
   t.equal(connections, 2);
   const minting = problemOf(t, client.mint(WISH));
   await new Promise((resolve) => server.once('connection', resolve));
   await client.close();
   t.equal((await minting).code, 'draining');
   t.match(client.health, { running: 0, waiting: 0 });
-  await new Promise((resolve) => server.close(resolve)); // ends only when its connections are gone
+  await new Promise((resolve) => server.close(resolve)); // completes only once its connections are gone
 });

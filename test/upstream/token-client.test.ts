@@ -80,7 +80,7 @@ test('1,000 mints at once: all succeed, upstream sees no more at a time than the
   t.match(client.health, { running: 0, waiting: 0, breaker: 'closed' });
 });
 
-test('a wish that must not reach upstream does not', async (t) => {
+test('an invalid wish never reaches upstream', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url });
   const wishes: TokenWish[] = [
@@ -121,7 +121,7 @@ test('a refused key raises an alarm and the others carry on', async (t) => {
   t.equal(client.health.breaker, 'closed');
 });
 
-test('the HTTP client can be loaded before anybody waits for it, and upstream does not notice', async (t) => {
+test('the HTTP client can be loaded in advance, and upstream does not notice', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url });
   await client.load();
@@ -164,7 +164,7 @@ test('a failing upstream opens the circuit: callers are refused at once and told
   );
 });
 
-test('an answer that has come in time and lies unread, because this process was busy, is no silence of upstream', async (t) => {
+test('an answer that arrived in time but lies unread while this process is busy is not a timeout', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => {
     socket.write(tokenAnswer());
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
@@ -175,7 +175,7 @@ test('an answer that has come in time and lies unread, because this process was 
   t.equal(client.health.breaker, 'closed');
 });
 
-test('when the circuit opens, those in line are not left waiting', async (t) => {
+test('when the circuit opens, calls in line fail at once', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('500 Oops', '{}')));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1, deadlineMs: 10_000 });
   const problems = await Promise.all(Array.from({ length: 100 }, () => problemOf(t, client.mint(WISH))));
@@ -184,20 +184,20 @@ test('when the circuit opens, those in line are not left waiting', async (t) => 
   t.match(client.health, { breaker: 'open', running: 0, waiting: 0 });
 });
 
-test('answers that say that upstream is alive do not open the circuit', async (t) => {
+test('answers that show that upstream is alive do not open the circuit', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(jsonAnswer('429 Slow', '{}')));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url });
   for (let i = 0; i < 2 * FAILURES_TO_OPEN; i++) t.equal((await problemOf(t, client.mint(WISH))).code, 'rate_limited');
   t.equal(client.health.breaker, 'closed');
 });
 
-test('who cannot have a turn in time is refused at once, with a hint', async (t) => {
+test('a call that cannot have its turn in time is refused at once, with a hint when to retry', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
   const clock = { ms: 0 };
   const { client, events } = clientUnderTest(
     t,
     { baseUrl: upstream.url, connections: 1, deadlineMs: 2_000 },
-    // Every look at the clock is 1.5 s later: upstream seems slow.
+    // Each reading of the clock is 1.5 s later, so upstream seems slow.
     { now: () => (clock.ms += 1_500) },
   );
   await client.mint(WISH);
@@ -213,7 +213,7 @@ test('who cannot have a turn in time is refused at once, with a hint', async (t)
   );
 });
 
-test('who waited in line until the deadline gets a 504, and upstream is not asked in vain', async (t) => {
+test('a call that waits in line until its deadline gets a 504, and upstream is not asked in vain', async (t) => {
   const upstream = await upstreamThat(t, () => {});
   const { client, events } = clientUnderTest(t, { baseUrl: upstream.url, connections: 1, deadlineMs: 200 });
   const problems = await Promise.all([1, 2, 3].map(() => problemOf(t, client.mint(WISH))));
@@ -230,14 +230,14 @@ test('who waited in line until the deadline gets a 504, and upstream is not aske
   t.match(client.health, { running: 0, waiting: 0, breaker: 'closed' });
 });
 
-test('an HTTP client that cannot be set up is a fault of ours, not of upstream', async (t) => {
+test('an HTTP client that cannot be set up is our fault, not upstream’s', async (t) => {
   const { client } = clientUnderTest(t, { baseUrl: 'ftp://127.0.0.1' });
   for (let i = 0; i < 6; i++) {
     const problem = await problemOf(t, client.mint(WISH));
     t.equal(problem.code, 'internal_error');
     t.match(problem.details.cause, { kind: 'internal', code: 'UND_ERR_INVALID_ARG' });
   }
-  await client.load(); // nor does it reject here
+  await client.load(); // does not reject either
   t.match(client.health, { breaker: 'closed', running: 0 });
 });
 
@@ -258,7 +258,7 @@ test('a listener that throws costs no caller its answer and no slot', async (t) 
   t.match(client.health, { running: 0, waiting: 0 });
 });
 
-test('the pool of a test or of a proxy can take the place of ours', async (t) => {
+test('a test or a proxy can supply its own pool instead of ours', async (t) => {
   const { MockAgent } = await import('undici');
   const agent = new MockAgent();
   agent.disableNetConnect();
@@ -270,7 +270,7 @@ test('the pool of a test or of a proxy can take the place of ours', async (t) =>
   agent.assertNoPendingInterceptors();
 });
 
-test('close ends what is under way and what waits, and every connection', async (t) => {
+test('close ends running calls, waiting calls and every connection', async (t) => {
   const upstream = await upstreamThat(t, () => {});
   const { client } = clientUnderTest(t, { baseUrl: upstream.url, connections: 2, deadlineMs: 30_000 });
   const minting = Array.from({ length: 5 }, () => problemOf(t, client.mint(WISH)));
@@ -279,7 +279,7 @@ test('close ends what is under way and what waits, and every connection', async 
   await client.close();
   for (const problem of await Promise.all(minting)) t.equal(problem.code, 'draining');
   await Promise.all(gone);
-  t.equal((await problemOf(t, client.mint(WISH))).code, 'draining', 'nothing is taken any more');
+  t.equal((await problemOf(t, client.mint(WISH))).code, 'draining', 'no new call is accepted');
   await client.close();
   t.match(client.health, { running: 0, waiting: 0 });
 });

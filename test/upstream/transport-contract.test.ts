@@ -1,4 +1,4 @@
-// What every transport must do with Cartesia at its worst, over real sockets. The broker's users depend on each line.
+// What every transport must do when Cartesia misbehaves, over real sockets. The broker's users depend on each line.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
@@ -32,10 +32,10 @@ async function setUp(
   return { upstream, transport };
 }
 
-/** What is no answer. After each the next request goes over a new connection, and is answered. */
+/** Not valid responses. After each, the next request goes over a new connection and succeeds. */
 const REFUSED: Readonly<Record<string, string>> = {
   'no HTTP': 'nobody speaks like this\r\n\r\n',
-  'a status that is no number': 'HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n',
+  'a status that is not a number': 'HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n',
   'a status of two digits': 'HTTP/1.1 20 OK\r\ncontent-length: 0\r\n\r\n',
   'a status of four digits': 'HTTP/1.1 2000 OK\r\ncontent-length: 0\r\n\r\n',
   'two lengths that differ': 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} ',
@@ -57,19 +57,19 @@ const REFUSED: Readonly<Record<string, string>> = {
   'a field without a colon': 'HTTP/1.1 200 OK\r\nnocolon\r\ncontent-length: 2\r\n\r\n{}',
   'a head of 20 KB': `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}\r\ncontent-length: 2\r\n\r\n{}`,
   'a head of 20 KB without an end': `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}`,
-  'a chunk size that is no number': `${CHUNKED}g\r\n{}\r\n0\r\n\r\n`,
+  'a chunk size that is not a number': `${CHUNKED}g\r\n{}\r\n0\r\n\r\n`,
   'a chunk size with a prefix': `${CHUNKED}0x2\r\n{}\r\n0\r\n\r\n`,
   'a signed chunk size': `${CHUNKED}+2\r\n{}\r\n0\r\n\r\n`,
   'an empty chunk size': `${CHUNKED}\r\n{}\r\n0\r\n\r\n`,
   'a chunk size of 17 digits': `${CHUNKED}10000000000000002\r\n{}\r\n0\r\n\r\n`,
   'a chunk size line that ends in LF': `${CHUNKED}2\n{}\r\n0\r\n\r\n`,
   'a chunk extension without a name': `${CHUNKED}2;\r\n{}\r\n0\r\n\r\n`,
-  'a semicolon behind a chunk extension': `${CHUNKED}2;a;\r\n{}\r\n0\r\n\r\n`,
+  'a semicolon after a chunk extension': `${CHUNKED}2;a;\r\n{}\r\n0\r\n\r\n`,
   'a chunk that is longer than it says': `${CHUNKED}2\r\n{}x\r\n0\r\n\r\n`,
   'an upgrade that nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
 };
 
-/** Broken off before it is whole. */
+/** Responses broken off before they are complete. */
 const CUT: Readonly<Record<string, string>> = {
   'before the head': '',
   'inside the head': 'HTTP/1.1 200 OK\r\ncontent-le',
@@ -81,10 +81,10 @@ const CUT: Readonly<Record<string, string>> = {
   'after 100 Continue': 'HTTP/1.1 100 Continue\r\n\r\n',
 };
 
-/** Up to the end of the connection: for a FIN that is a whole body. */
+/** The body ends with the connection: after a FIN it is complete. */
 const TO_THE_END = 'HTTP/1.1 200 OK\r\n\r\n{}';
 
-/** Unusual and right. */
+/** Unusual but valid. */
 const TAKEN: Readonly<Record<string, readonly [bytes: string, status: number, body: string]>> = {
   'no reason phrase': ['HTTP/1.1 200\r\ncontent-length: 2\r\n\r\n{}', 200, '{}'],
   'an empty body': ['HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', 200, ''],
@@ -105,7 +105,7 @@ const TAKEN: Readonly<Record<string, readonly [bytes: string, status: number, bo
 };
 
 for (const name of NAMES) {
-  test(`${name}: what is no HTTP/1.1 is refused, and its connection not used again`, async (t) => {
+  test(`${name}: what is not valid HTTP/1.1 is refused, and its connection is not reused`, async (t) => {
     for (const [what, bytes] of Object.entries(REFUSED)) {
       await t.test(what, async (t) => {
         const { upstream, transport } = await setUp(t, name, ({ socket, number }) => {
@@ -123,7 +123,7 @@ for (const name of NAMES) {
   });
 
   for (const end of ['FIN', 'RST'] as const) {
-    test(`${name}: ${end} before an answer is whole: a failure, never an end`, async (t) => {
+    test(`${name}: ${end} before an answer is complete is a failure, never an end`, async (t) => {
       for (const [what, bytes] of Object.entries(CUT)) {
         await t.test(what, async (t) => {
           const { upstream, transport } = await setUp(t, name, ({ socket, number }) => {
@@ -141,7 +141,7 @@ for (const name of NAMES) {
     });
   }
 
-  test(`${name}: RST in a body that goes up to the end of the connection: a failure, also where its reader is slow`, async (t) => {
+  test(`${name}: RST in a body that ends with the connection is a failure, also for a slow reader`, async (t) => {
     for (const isSlow of [false, true]) {
       const { upstream, transport } = await setUp(t, name, ({ socket }) => void socket.write(TO_THE_END));
       const heard = Promise.withResolvers<void>();
@@ -157,12 +157,12 @@ for (const name of NAMES) {
       if (isSlow) hearing.control?.resume();
       const { failure, calls } = await hearing.over;
       t.equal(failure?.kind, 'cut');
-      t.equal(hearing.body.toString(), '{}', 'what has come was passed on');
+      t.equal(hearing.body.toString(), '{}', 'what had arrived was passed on');
       t.strictSame(calls, ['sent', 'head', 'failure']);
     }
   });
 
-  test(`${name}: what is unusual and right is taken, in one piece and byte by byte, and its connection used again`, async (t) => {
+  test(`${name}: an unusual but valid answer is accepted, whole or byte by byte, and its connection is reused`, async (t) => {
     for (const [what, [bytes, status, body]] of Object.entries(TAKEN)) {
       await t.test(what, async (t) => {
         const { upstream, transport } = await setUp(
@@ -185,7 +185,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: the last piece of a body is known by the length that was announced`, async (t) => {
+  test(`${name}: the last piece of a body is recognized by the announced length`, async (t) => {
     const rest = Promise.withResolvers<void>();
     const { transport } = await setUp(t, name, ({ socket }) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":');
@@ -205,7 +205,7 @@ for (const name of NAMES) {
     t.equal(hearing.isLast, true);
   });
 
-  test(`${name}: an answer that is its connection's last is whole, and nothing follows it`, async (t) => {
+  test(`${name}: the last answer on a connection is complete, and nothing follows it`, async (t) => {
     const last: Readonly<Record<string, string>> = {
       'connection: close': 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}',
       'HTTP/1.0': 'HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}',
@@ -221,7 +221,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: bytes behind a whole answer are nobody's`, async (t) => {
+  test(`${name}: bytes after a complete answer reach nobody`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket, number }) => {
       socket.write(number === 1 ? `${OK}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil` : OK);
     });
@@ -230,10 +230,10 @@ for (const name of NAMES) {
     t.equal(upstream.connections, 2);
   });
 
-  test(`${name}: a connection that is closed behind its answer, unannounced, takes no other request`, async (t) => {
+  test(`${name}: a connection closed without notice after its answer takes no further request`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket }) => void socket.end(OK), { connections: 1 });
     for (let request = 1; request <= 20; request += 1) {
-      // As soon as the connection could be taken for free, which is before its end is seen.
+      // Asks as soon as the connection may count as idle, which is before its end is seen.
       const hearing = ask(transport);
       await hearing.over;
       t.equal(hearing.outcome, '200 {}');
@@ -243,7 +243,7 @@ for (const name of NAMES) {
     t.equal(upstream.connections, 40);
   });
 
-  test(`${name}: bytes on an idle connection end it`, async (t) => {
+  test(`${name}: bytes on an idle connection close it`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK));
     t.equal((await ask(transport).over).outcome, '200 {}');
     const [socket] = upstream.sockets;
@@ -253,7 +253,7 @@ for (const name of NAMES) {
     t.equal(upstream.connections, 2);
   });
 
-  test(`${name}: refused, and silent when it should connect`, async (t) => {
+  test(`${name}: a refused connection is unreachable, a silent one is a connect timeout`, async (t) => {
     const closed = createServer().listen(0, '127.0.0.1');
     await once(closed, 'listening');
     const { port } = closed.address() as AddressInfo; // it listens on a port
@@ -265,7 +265,7 @@ for (const name of NAMES) {
     t.equal(hearing.failure?.kind, 'unreachable');
     t.strictSame(hearing.calls, ['failure']);
 
-    // TLS never begins behind a listener that only accepts.
+    // This listener accepts connections but never starts TLS.
     const mute = createServer((socket) => void socket.on('error', () => {})).listen(0, '127.0.0.1');
     await once(mute, 'listening');
     t.teardown(() => mute.close());
@@ -278,7 +278,7 @@ for (const name of NAMES) {
     t.strictSame(late.calls, ['failure']);
   });
 
-  test(`${name}: only a certificate that proves to be the host's is talked to`, async (t) => {
+  test(`${name}: a request goes only to an upstream whose certificate proves it is the host`, async (t) => {
     const authority = await createAuthority();
     const other = await createAuthority('another authority');
     const trust = createTrust([authority.cert]);
@@ -313,7 +313,7 @@ for (const name of NAMES) {
     });
   });
 
-  test(`${name}: connections are bounded, and who came first is served first`, async (t) => {
+  test(`${name}: connections are bounded, and requests are served in order of arrival`, async (t) => {
     const open: RawRequest[] = [];
     const { upstream, transport } = await setUp(t, name, (request) => void open.push(request), { connections: 2 });
     const hearings = Array.from({ length: 6 }, (_, at) => ask(transport, { target: `/${at}` }));
@@ -328,7 +328,7 @@ for (const name of NAMES) {
     t.strictSame(order.slice(2), ['/2', '/3', '/4', '/5']);
   });
 
-  test(`${name}: a connection that has gone to one who waited is not free for the next one`, async (t) => {
+  test(`${name}: a connection handed to a waiting request is not free for a newer one`, async (t) => {
     const { upstream, transport } = await setUp(t, name, () => {}, { connections: 1 });
     const answer = (number: number): unknown => upstream.requests[number - 1]?.socket.write(OK);
     const [first, second] = [ask(transport), ask(transport)];
@@ -337,7 +337,7 @@ for (const name of NAMES) {
     await first.over;
     await upstream.untilRequests(2);
     const third = ask(transport);
-    await sleep(20); // that nothing is sent has no event
+    await sleep(20); // nothing signals that a request was not sent
     t.equal(upstream.requests.length, 2);
     answer(2);
     t.equal((await second.over).outcome, '200 {}');
@@ -347,7 +347,7 @@ for (const name of NAMES) {
     t.equal(upstream.connections, 1);
   });
 
-  test(`${name}: an idle connection is let go before the other side would close it, and not without need`, async (t) => {
+  test(`${name}: an idle connection is closed before the other side would close it, and otherwise kept`, async (t) => {
     let seconds = 600;
     const answer = ({ socket }: RawRequest): unknown =>
       socket.write(OK.replace('\r\n', `\r\nkeep-alive: timeout=${seconds}\r\n`));
@@ -369,7 +369,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: who waits for a connection that breaks gets another one`, async (t) => {
+  test(`${name}: a request that waits for a connection that breaks gets another one`, async (t) => {
     const { upstream, transport } = await setUp(
       t,
       name,
@@ -410,7 +410,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: who is no longer wanted when its turn comes is not sent`, async (t) => {
+  test(`${name}: a request aborted when its turn comes is not sent`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK));
     const hearing = ask(transport);
     hearing.onSent = (control) => control.abort();
@@ -463,7 +463,7 @@ for (const name of NAMES) {
     t.equal(upstream.connections, 1);
   });
 
-  test(`${name}: bodies go up as they are, with their length or in chunks`, async (t) => {
+  test(`${name}: bodies are sent unchanged, from a buffer or from a stream of announced length`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK), { connections: 1 });
     const json = Buffer.from('{"text":"\u00e9"}');
     t.equal((await ask(transport, { method: 'POST', target: '/tts/bytes?a=b', body: json }).over).outcome, '200 {}');
@@ -483,7 +483,7 @@ for (const name of NAMES) {
     t.equal(upstream.connections, 1);
   });
 
-  test(`${name}: a body of unknown length goes up in chunks`, async (t) => {
+  test(`${name}: a body of unknown length is sent in chunks`, async (t) => {
     let received = '';
     const server = createServer((socket) => {
       socket.setEncoding('latin1').on('data', (text: string) => {
@@ -495,7 +495,7 @@ for (const name of NAMES) {
     t.teardown(() => server.close());
     const transport = transportTo(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     t.teardown(() => transport.close());
-    // A piece of nothing is not the end: in chunks it would be.
+    // An empty piece must not end the body, as an empty chunk would.
     const body = Readable.from([Buffer.from('hello '), Buffer.alloc(0), Buffer.from('world')]);
     t.equal((await ask(transport, { method: 'POST', body }).over).outcome, '200 {}');
     const [head = '', ...rest] = received.split('\r\n\r\n');
@@ -504,7 +504,7 @@ for (const name of NAMES) {
     t.equal(rest.join('\r\n\r\n'), '6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n');
   });
 
-  test(`${name}: a body that breaks off, or has not the length it announced, is never a whole request`, async (t) => {
+  test(`${name}: a body that breaks off or differs from its announced length is never a complete request`, async (t) => {
     const bodies: Readonly<Record<string, () => Readable>> = {
       'it breaks off': () =>
         new Readable({
@@ -527,7 +527,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: an answer before the upload is whole ends the upload`, async (t) => {
+  test(`${name}: an answer before the upload is complete ends the upload`, async (t) => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.once('data', () => socket.write('HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nfull'));
@@ -543,10 +543,10 @@ for (const name of NAMES) {
     const hearing = await ask(transport, { method: 'POST', headers: ['content-length', '1000'], body }).over;
     t.equal(hearing.outcome, '413 full');
     await ended;
-    t.ok(body.destroyed, 'whoever produced it knows');
+    t.ok(body.destroyed, 'its producer is told');
   });
 
-  test(`${name}: an upload waits for an upstream that does not read`, async (t) => {
+  test(`${name}: an upload waits while upstream does not read`, async (t) => {
     const server = createServer((socket) => void socket.on('error', () => {}).pause()).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const transport = transportTo(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -572,7 +572,7 @@ for (const name of NAMES) {
     t.ok(body.destroyed);
   });
 
-  test(`${name}: an upload goes on when its upstream reads again`, async (t) => {
+  test(`${name}: an upload resumes when upstream reads again`, async (t) => {
     const length = 16 * 1024 * 1024;
     let arrived = 0;
     const server = createServer((socket) => {
@@ -594,7 +594,7 @@ for (const name of NAMES) {
     t.equal((await upload.over).outcome, '200 {}');
   });
 
-  test(`${name}: a body that has broken before its turn is told of at once`, async (t) => {
+  test(`${name}: a body that broke before its turn fails the request at once`, async (t) => {
     const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.write(OK));
     const body = new PassThrough();
     const broken = new Promise((resolve) => body.on('close', resolve));
@@ -616,7 +616,7 @@ for (const name of NAMES) {
     t.equal(upstream.received, '');
   });
 
-  test(`${name}: closing ends what runs and refuses what comes`, async (t) => {
+  test(`${name}: closing ends running requests and refuses new ones`, async (t) => {
     const { upstream, transport } = await setUp(t, name, () => {}, { connections: 1 });
     const running = ask(transport);
     const waiting = ask(transport);
@@ -629,7 +629,7 @@ for (const name of NAMES) {
   });
 }
 
-test('native: who pauses with the last piece holds up nobody', async (t) => {
+test('native: pausing on the last piece holds up no other request', async (t) => {
   const { upstream, transport } = await setUp(t, 'native', ({ socket }) => socket.write(OK), { connections: 1 });
   const slow = ask(transport, {
     onData() {
@@ -642,7 +642,7 @@ test('native: who pauses with the last piece holds up nobody', async (t) => {
   t.equal(upstream.connections, 1);
 });
 
-test('native is stricter than undici where that takes what is not HTTP/1', async (t) => {
+test('native refuses versions and protocols other than HTTP/1.x, even where undici accepts them', async (t) => {
   for (const protocol of ['RTSP/1.0', 'ICE/1.0', 'HTTP/2.0', 'HTTP/0.9', 'http/1.1']) {
     const { transport } = await setUp(t, 'native', ({ socket }) => {
       socket.write(`${protocol} 200 OK\r\ncontent-length: 0\r\n\r\n`);

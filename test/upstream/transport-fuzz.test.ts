@@ -1,4 +1,4 @@
-// The two transports against each other, on answers that nobody has thought of: what ours takes undici takes too, and reads alike.
+// Runs both transports on random responses: what ours accepts, undici must accept too and read alike.
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { type Test, test } from 'tap';
 import type { BodyForm } from '../../src/upstream/transport.ts';
 import { ask, type Hearing, type TransportName, transportTo } from './transport-under-test.ts';
 
-/** Says the same bytes to every request, cut at the same places, and then ends the connection. */
+/** Answers every request with the same bytes, cut at the same places, then ends the connection. */
 class Script {
   pieces: readonly string[] = [];
   readonly #server: Server;
@@ -41,7 +41,7 @@ class Script {
 
 interface Asking {
   readonly script: Script;
-  /** Each time over a new connection: the script has closed the one before. */
+  /** Uses a new connection each time, since the script closes each one. */
   readonly askOf: (name: TransportName, form?: BodyForm) => Promise<Hearing>;
 }
 
@@ -60,19 +60,19 @@ async function asking(t: Test): Promise<Asking> {
   };
 }
 
-/** What a client would see of it. */
+/** What a client would see of the response. */
 function seen(hearing: Hearing): unknown {
   if (hearing.failure !== null) return 'failed';
   const headers: string[] = [];
   for (let at = 0; at + 1 < hearing.headers.length; at += 2) {
-    headers.push(`${hearing.headers[at]?.toLowerCase()}: ${hearing.headers[at + 1]?.trim()}`); // undici keeps white space at the end
+    headers.push(`${hearing.headers[at]?.toLowerCase()}: ${hearing.headers[at + 1]?.trim()}`); // undici keeps trailing white space
   }
   return { status: hearing.status, headers, body: hearing.body.toString('latin1') };
 }
 
 /**
- * The answer was whole before its last byte. What stands behind a whole answer is nobody's; of some such bytes undici thinks that
- * they spoil the answer, of others it does not.
+ * Whether the response was complete before its last byte. Bytes after a complete response belong to nobody; undici treats some of
+ * them as an error of the response, others not.
  */
 async function isWholeBefore(bytes: string, script: Script, askOf: Asking['askOf']): Promise<boolean> {
   script.pieces = [bytes.slice(0, -1)];
@@ -131,7 +131,7 @@ const inChunks = fc
   });
 const answer = fc.oneof(withLength, inChunks);
 
-test('a right answer is read as undici reads it, wherever it is cut', async (t) => {
+test('a valid answer is read as undici reads it, wherever it is cut', async (t) => {
   const { script, askOf } = await asking(t);
   await fc.assert(
     fc.asyncProperty(answer, cuts, async (bytes, places) => {
@@ -143,14 +143,14 @@ test('a right answer is read as undici reads it, wherever it is cut', async (t) 
   );
 });
 
-test('passed on with its framing, a body is the same body', async (t) => {
+test('a body passed on with its framing stays the same body', async (t) => {
   const { script, askOf } = await asking(t);
   await fc.assert(
     fc.asyncProperty(inChunks, cuts, async (bytes, places) => {
       script.pieces = cutAt(bytes, places);
       const [framed, plain] = await Promise.all([askOf('native', 'framed'), askOf('native')]);
       if (framed.failure !== null || plain.failure !== null) throw new Error('refused');
-      // What a client would get: undone by undici, it is the body again.
+      // What a client would get: undici must decode it to the same body.
       script.pieces = [`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${framed.body.toString('latin1')}`];
       const again = await askOf('undici');
       return (
@@ -164,7 +164,7 @@ test('passed on with its framing, a body is the same body', async (t) => {
   );
 });
 
-test('what ours takes, undici takes and reads alike: mutated answers', async (t) => {
+test('what ours accepts, undici accepts and reads alike: mutated answers', async (t) => {
   const { script, askOf } = await asking(t);
   let taken = 0;
   const insert = fc.constantFrom(
@@ -214,7 +214,7 @@ test('what ours takes, undici takes and reads alike: mutated answers', async (t)
   t.ok(taken > 20, `${taken} mutants were still answers`);
 });
 
-test('garbage is never an answer that undici would refuse', async (t) => {
+test('garbage is never accepted as an answer if undici refuses it', async (t) => {
   const { script, askOf } = await asking(t);
   const word = fc.constantFrom(
     'HTTP/1.1 200 OK\r\n',

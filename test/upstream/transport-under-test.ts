@@ -1,4 +1,4 @@
-// Both transports, asked in the same way.
+// Sends requests through either transport in the same way, and records what the handler is told.
 
 import { createHttp1Transport } from '../../src/upstream/http1-transport.ts';
 import type { BodyForm, UpstreamControl, UpstreamRequest, UpstreamTransport } from '../../src/upstream/transport.ts';
@@ -21,16 +21,16 @@ export function transportTo(name: TransportName, url: string, settings: Transpor
   return TRANSPORTS[name]({ upstream: { baseUrl: url, connections }, trust, connectTimeoutMs });
 }
 
-/** Everything that a handler heard. */
+/** Records everything that a handler is told. */
 export class Hearing {
   control: UpstreamControl | null = null;
   status = 0;
   headers: readonly string[] = [];
   body = Buffer.alloc(0);
-  /** Of the body, without framing. */
+  /** Body bytes without framing. */
   dataBytes = 0;
   chunks = 0;
-  /** Whether the last chunk so far was known to be the last one. */
+  /** Whether the latest chunk was known to be the last one. */
   isLast = false;
   failure: UpstreamFailure | null = null;
   /** In order: `sent`, `head`, `end`, `failure`. */
@@ -90,7 +90,7 @@ export class Hearing {
 
 export interface AskOptions extends Partial<UpstreamRequest> {
   readonly form?: BodyForm;
-  /** @returns whether it keeps the chunk as it is, where that is only lent */
+  /** @returns whether the receiver goes on holding the chunk, if that is only lent */
   readonly onData?: (chunk: Buffer) => boolean;
 }
 

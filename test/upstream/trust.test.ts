@@ -15,7 +15,7 @@ test('one context for all connections, until the authorities are renewed', async
   t.equal(trust.context, trust.context);
 });
 
-test('a file that is not there, or in which one certificate cannot be read, stops the start', async (t) => {
+test('startup fails if the file is missing or one certificate in it cannot be read', async (t) => {
   const authority = await createAuthority();
   const { cert } = authority;
   const { key } = await authority.issue({ host: 'localhost' });
@@ -29,7 +29,7 @@ test('a file that is not there, or in which one certificate cannot be read, stop
   t.ok(trust.context);
 });
 
-test('without a file there is nothing to look at', async (t) => {
+test('without a file there is nothing to watch', async (t) => {
   const trust = await openTrust(null, { ...nobody, onFailed: (wrong) => t.fail(wrong) });
   trust.look();
   trust.stop();

@@ -35,14 +35,14 @@ test('errors of Node and undici become a kind and a code', async (t) => {
   }
 });
 
-test('a parse error of undici carries the bytes that upstream sent: none are taken over', async (t) => {
+test('a parse error of undici carries upstream’s bytes: none of them are kept', async (t) => {
   const error = Object.assign(coded(undefined), { name: 'HTTPParserError' });
   const failure = toUpstreamFailure(error);
   t.match(failure, { kind: 'malformed', code: 'HTTPParserError', message: 'malformed: HTTPParserError' });
   t.notMatch(everythingIn(failure), /SECRET/);
 });
 
-test('an error without a code, or with one that is a text, brings nothing along', async (t) => {
+test('an error without a code, or with free text as its code, reveals nothing', async (t) => {
   for (const error of [coded(undefined), coded('SECRET text'), coded(7), 'SECRET', null, undefined, {}]) {
     const failure = toUpstreamFailure(error);
     t.equal(failure.code, 'UNKNOWN');
@@ -52,7 +52,7 @@ test('an error without a code, or with one that is a text, brings nothing along'
   t.equal(toUpstreamFailure(own), own);
 });
 
-test('what upstream wrote is quoted without anything that could be a credential', async (t) => {
+test('text from upstream is quoted without anything that could be a credential', async (t) => {
   t.equal(
     quoteForLog('Too many concurrent requests: You have exceeded your plan’s concurrency limit.'),
     'Too many concurrent requests: You have exceeded your plan’s concurrency limit.',
@@ -77,7 +77,7 @@ test('what upstream wrote is quoted without anything that could be a credential'
   t.ok(quoteForLog('word '.repeat(500)).length <= 300);
 });
 
-test('a failure is shown as unavailable, as too late or as a fault of ours, with its cause for the log', async (t) => {
+test('a failure appears as unavailable, late, overloaded or our fault, with its cause for the log', async (t) => {
   const table = [
     ['unreachable', 'upstream_unavailable', 502],
     ['exhausted', 'overloaded', 503],
@@ -99,7 +99,7 @@ test('a failure is shown as unavailable, as too late or as a fault of ours, with
   }
 });
 
-test('a code is taken over only where all of it is one', async (t) => {
+test('a code is kept only if all of it looks like one', async (t) => {
   for (const code of [
     'key sk_car_A',
     'sk_car_KEY',
@@ -113,5 +113,5 @@ test('a code is taken over only where all of it is one', async (t) => {
     const { kind, code: told } = toUpstreamFailure(Object.assign(new Error('x'), { code }));
     t.strictSame([kind, told], ['cut', 'UNKNOWN'], String(code));
   }
-  t.equal(toUpstreamFailure(Object.assign(new Error('x'), { code: 'X_CERT_' })).kind, 'cut', 'no certificate in it');
+  t.equal(toUpstreamFailure(Object.assign(new Error('x'), { code: 'X_CERT_' })).kind, 'cut', 'not a certificate code');
 });

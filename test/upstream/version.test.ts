@@ -4,7 +4,7 @@ import { resolveVersion } from '../../src/upstream/version.ts';
 
 const VERSION = '2026-03-01';
 
-test('fill: the caller’s version passes, ours stands in where it names none', async (t) => {
+test('fill: the caller’s version passes; ours is used if it names none', async (t) => {
   t.strictSame(resolveVersion(undefined, { version: VERSION, policy: 'fill' }), { version: VERSION });
   t.strictSame(resolveVersion('2025-04-16', { version: VERSION, policy: 'fill' }), { version: '2025-04-16' });
   t.strictSame(resolveVersion('2031-12-31', { version: VERSION, policy: 'fill' }), { version: '2031-12-31' });
@@ -15,7 +15,7 @@ test('pin: always ours', async (t) => {
   t.strictSame(resolveVersion('2025-04-16', { version: VERSION, policy: 'pin' }), { version: VERSION });
 });
 
-test('a version that is no calendar date is invalid under both policies', async (t) => {
+test('a version that is not a calendar date is invalid under both policies', async (t) => {
   const malformed = [
     '',
     ' ',
@@ -49,7 +49,7 @@ test('a version that is no calendar date is invalid under both policies', async 
   }
 });
 
-test('every day from 1999 to 2029 is a date exactly when the calendar has it', async (t) => {
+test('every day from 1999 to 2029 is a date exactly if the calendar has it', async (t) => {
   let wrong = 0;
   for (let year = 1999; year <= 2029; year++) {
     for (let month = 1; month <= 12; month++) {

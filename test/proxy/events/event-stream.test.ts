@@ -19,7 +19,7 @@ function stream(options: Partial<EventStreamOptions> = {}): EventStream {
   });
 }
 
-/** Everything that comes out for these pieces, and for the clean end behind them. */
+/** All output for these pieces and for the end of the connection after them. */
 function through(events: EventStream, pieces: readonly Uint8Array[]): string {
   const out = pieces.map((piece) => events.push(Buffer.from(piece)));
   out.push(events.cut(CUT));
@@ -56,17 +56,17 @@ for (const name of readdirSync(FIXTURES).filter((file) => /^sse\.tts\.stream\..*
   });
 }
 
-test('a long event in very many pieces costs as much as in one', (t) => {
+test('a long event in very many pieces is not copied again for each piece', (t) => {
   const text = `data: ${'x'.repeat(400_000)}\n\n`;
   const before = process.cpuUsage();
   t.equal(through(stream(), [...bytewise(text), ...whole(done())]), text + done());
   const { user, system } = process.cpuUsage(before);
-  const seconds = (user + system) / 1e6; // of the processor, whatever else it has to do
-  t.ok(seconds < 10, `${seconds} s`); // copied for each piece it is half a minute
+  const seconds = (user + system) / 1e6; // of CPU time, whatever else runs
+  t.ok(seconds < 10, `${seconds} s`); // half a minute if copied for each piece
   t.end();
 });
 
-test('an error whose status is none is one of 500', (t) => {
+test('an error with an invalid status gets status 500', (t) => {
   for (const status of [-5, 0, 200, 399, 429.5, 600, 1e9, '429', null]) {
     const text = through(
       stream(),
@@ -77,7 +77,7 @@ test('an error whose status is none is one of 500', (t) => {
   t.end();
 });
 
-test('any cut of any stream gives the same bytes, and the same audio is counted', async (t) => {
+test('however a stream is cut, its bytes and the counted audio stay the same', async (t) => {
   const event = fc.oneof(
     fc.uint8Array({ maxLength: 60 }).map((audio) => ({ text: chunk(Buffer.from(audio)), audio: audio.length })),
     fc.string({ maxLength: 12 }).map((word) => ({
@@ -115,7 +115,7 @@ test('any cut of any stream gives the same bytes, and the same audio is counted'
   );
 });
 
-test('a piece that ends with an event leaves at once, half an event waits for its other half', async (t) => {
+test('a piece that ends with an event leaves at once; half an event waits for its other half', async (t) => {
   const events = stream();
   const first = chunk(Buffer.alloc(30));
   t.equal(events.push(Buffer.from(first))?.toString(), first);
@@ -141,10 +141,10 @@ test('audio is counted without decoding it', async (t) => {
       `data: ${JSON.stringify({ type: 'timestamps', context_id: 'data', word_timestamps: { words: ['data', 'is', 'data'] } })}\n\n`,
     ),
   );
-  t.equal(words.audioBytes, 0, 'the word "data" is no audio');
+  t.equal(words.audioBytes, 0, 'the word "data" is not audio');
 });
 
-test('a stream that says it is over gets no other end', async (t) => {
+test('a stream that announces its end gets no second end', async (t) => {
   const ends: Readonly<Record<string, string>> = {
     'a done event': done(),
     'a done event by its flag': 'data: {"done": true, "status_code": 200}\n\n',
@@ -153,8 +153,8 @@ test('a stream that says it is over gets no other end', async (t) => {
     'a done event with a long context id': done({ context_id: 'c'.repeat(3000) }),
     'a done event over lines': 'data: {"type":"done",\ndata: "done":true}\n\n',
     'a done event, then a comment': `${done()}: bye\n\n`,
-    'a done event behind many others': chunk(Buffer.alloc(100)).repeat(20) + done(),
-    'a done event behind the word error': `data: {"type":"timestamps","words":["error"]}\n\n${done({ context_id: 'c'.repeat(3000) })}`,
+    'a done event after many others': chunk(Buffer.alloc(100)).repeat(20) + done(),
+    'a done event after the word error': `data: {"type":"timestamps","words":["error"]}\n\n${done({ context_id: 'c'.repeat(3000) })}`,
   };
   for (const [name, text] of Object.entries(ends)) {
     t.equal(through(stream(), whole(text)), text, name);
@@ -162,13 +162,13 @@ test('a stream that says it is over gets no other end', async (t) => {
   }
 });
 
-test('a last event without its blank line is completed, not thrown away', async (t) => {
+test('a last event without its blank line is completed, not dropped', async (t) => {
   const text = `${chunk(Buffer.alloc(9))}${done().trimEnd()}`;
   t.equal(through(stream(), whole(text)), `${text}\n\n`);
   t.equal(through(stream(), whole(`${text}\n`)), `${text}\n\n\n`);
 });
 
-test('a stream that only stops ends with an error event, never with an invented success', async (t) => {
+test('a stream that just stops ends with an error event, never with an invented success', async (t) => {
   const audio = chunk(Buffer.alloc(30));
   const cuts: Readonly<Record<string, [sent: string, passed: string]>> = {
     nothing: ['', ''],
@@ -206,7 +206,7 @@ test('a stream that only stops ends with an error event, never with an invented 
   }
 });
 
-test('an end is said once', async (t) => {
+test('an end is sent only once', async (t) => {
   const events = stream();
   t.ok(events.cut(CUT));
   t.equal(events.cut(CUT), null);
@@ -232,7 +232,7 @@ for (const name of readdirSync(FIXTURES).filter((file) => /^sse\.tts\.error\..*t
   });
 }
 
-test('errors in every form of upstream: what is known of them is kept', async (t) => {
+test('errors in every form that upstream uses keep all that is known of them', async (t) => {
   const cases: Readonly<Record<string, [sent: string, expected: object]>> = {
     structured: [
       `data: ${JSON.stringify({
@@ -285,7 +285,7 @@ test('errors in every form of upstream: what is known of them is kept', async (t
       'data: {"type":"error","status_code":"500","title":7,"message":null,"error":{}}\n\n',
       { status_code: 500, title: 'Upstream error' },
     ],
-    'with a code that is none': [
+    'with an invalid code': [
       'data: {"type":"error","status_code":400,"title":"T","message":"M","error_code":"a\\",\\"outcome\\":\\"ok"}\n\n',
       { status_code: 400, title: 'T', error_code: null },
     ],
@@ -301,7 +301,7 @@ test('errors in every form of upstream: what is known of them is kept', async (t
       'event: error\r\ndata: {"type":"error","status_code":400,"title":"T","message":"M"}\r\n\r\n',
       { status_code: 400, title: 'T' },
     ],
-    'behind audio, in one piece': [
+    'after audio, in one piece': [
       `${chunk(Buffer.alloc(3))}data: {"type":"error","status_code":400,"title":"T","message":"M"}\n\n`,
       { status_code: 400, title: 'T' },
     ],
@@ -316,7 +316,7 @@ test('errors in every form of upstream: what is known of them is kept', async (t
   }
 });
 
-test('an error is the last event, whatever comes behind it', async (t) => {
+test('an error is the last event, whatever follows it', async (t) => {
   const error =
     'event: error\ndata: {"type":"error","error":"Bad: no","status_code":400,"error_code":"voice_not_found"}\n\n';
   const text = `${chunk(Buffer.alloc(4))}${error}${chunk(Buffer.alloc(8))}${done()}`;
@@ -341,7 +341,7 @@ test('the word error in other events is not an error', async (t) => {
   }
 });
 
-test('upstream that does not take our key is our trouble, and an alarm', async (t) => {
+test('upstream rejecting our key is reported as our fault and raises an alarm', async (t) => {
   for (const [status, code, isOurs] of [
     [401, null, true],
     [401, 'unauthorized', true],
@@ -363,7 +363,7 @@ test('upstream that does not take our key is our trouble, and an alarm', async (
   }
 });
 
-test('an error that repeats our key is told without its words', async (t) => {
+test('an error that repeats our key is passed on without its text', async (t) => {
   const isRevealing = (text: string): boolean => text.includes('sk_car_1');
   for (const sent of [
     'data: {"type":"error","status_code":400,"title":"T","message":"bad key sk_car_1","request_id":"up","error_code":"x"}\n\n',
@@ -377,7 +377,7 @@ test('an error that repeats our key is told without its words', async (t) => {
   }
 });
 
-test('an event that is too long to be held passes unread, and what follows is read again', async (t) => {
+test('an event too long to hold passes unread, and later events are read again', async (t) => {
   const long = `data: ${JSON.stringify({ type: 'new', text: 'x'.repeat(1_200_000) })}\n\n`;
   const before = chunk(Buffer.alloc(30));
   const after = chunk(Buffer.alloc(60)) + done();
@@ -413,7 +413,7 @@ test('never more than a megabyte is held back', async (t) => {
   t.ok(out.startsWith('\n\nevent: error\n'), 'the half event is ended before the error begins');
 });
 
-test('a stream whose lines end in CR alone leaves event by event, and its error is told', (t) => {
+test('a stream with CR line ends leaves event by event, and its error is recognized', (t) => {
   const withCr = (text: string): string => text.replaceAll('\n', '\r');
   const audio = Buffer.from('some audio');
   for (const pieces of [whole, bytewise]) {
@@ -436,7 +436,7 @@ test('a stream whose lines end in CR alone leaves event by event, and its error 
   t.end();
 });
 
-test('an event of CR lines that is too long to be read ends where it ends', (t) => {
+test('an event of CR lines too long to read ends in the right place', (t) => {
   const long = `data: ${'x'.repeat(1_100_000)}`;
   const events = stream();
   t.equal(events.push(Buffer.from(long))?.toString(), long);

@@ -12,7 +12,7 @@ const field = (name: string, value: string, more = ''): string =>
 const file = (name = 'file'): string => field(name, 'RIFF\0\xff', '; filename="a.wav"\r\nContent-Type: audio/wav');
 const formOf = (...parts: string[]): string => `${parts.join('')}--b--\r\n`;
 
-/** The code of the refusal, `null` = allowed; and after how many bytes it was known. */
+/** The code of the refusal, or `null` if allowed, and after how many bytes it was known. */
 async function judged(text: string, rules = RULES, size = 7): Promise<{ code: string | null; at: number }> {
   const bytes = Buffer.from(text, 'latin1');
   const form = await openForm(TYPE);
@@ -43,7 +43,7 @@ test('only rules about models and languages concern forms', async (t) => {
   t.equal(restrictsForms({ ...FREE, languages: ['en'] }), true);
 });
 
-test('a form inside the policy passes, cut into pieces of any size', async (t) => {
+test('a form within the policy passes, cut into pieces of any size', async (t) => {
   for (const text of [
     formOf(field('model', 'ink-whisper'), field('language', 'en'), file()),
     formOf(file(), field('language', 'en'), field('model', 'ink-whisper')),
@@ -55,7 +55,7 @@ test('a form inside the policy passes, cut into pieces of any size', async (t) =
   }
 });
 
-test('a form outside the policy is refused, as soon as that can be known', async (t) => {
+test('a form outside the policy is refused as soon as this is known', async (t) => {
   const late = 'x'.repeat(5000);
   const wrongModel = await judged(formOf(field('model', 'ink-2'), file(), field('note', late)));
   t.equal(wrongModel.code, 'content_not_allowed');
@@ -69,10 +69,10 @@ test('a form outside the policy is refused, as soon as that can be known', async
     'content_not_allowed',
     'a model has to be named',
   );
-  t.equal((await judged(formOf(file(), field('model', 'ink-2')))).code, 'content_not_allowed', 'also behind the file');
+  t.equal((await judged(formOf(file(), field('model', 'ink-2')))).code, 'content_not_allowed', 'even after the file');
 });
 
-test('what two readers could take in two ways is refused', async (t) => {
+test('a form that two parsers may read differently is refused', async (t) => {
   const good = field('model', 'ink-whisper');
   for (const [name, text] of Object.entries({
     'two models': formOf(good, field('model', 'ink-2'), file()),
@@ -93,7 +93,7 @@ test('what two readers could take in two ways is refused', async (t) => {
   }
 });
 
-test('what is no form, or only a part of one, is refused', async (t) => {
+test('what is not a form, or only part of one, is refused', async (t) => {
   const withoutBoundary = await openForm('multipart/form-data');
   t.throws(() => watchForm(withoutBoundary, RULES), { code: 'invalid_request' });
   const whole = formOf(field('model', 'ink-whisper'), file());
@@ -107,7 +107,7 @@ test('what is no form, or only a part of one, is refused', async (t) => {
   }
 });
 
-test('a form of very many parts is refused before the rest of it is read', async (t) => {
+test('a form with very many parts is refused before the rest of it is read', async (t) => {
   const many = (count: number): string => formOf(field('model', 'ink-whisper'), file().repeat(count));
   t.equal((await judged(many(199))).code, null);
   const text = many(5000);

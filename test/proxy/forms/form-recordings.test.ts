@@ -22,7 +22,7 @@ function* piecesOf(bytes: Buffer, size: number): Iterable<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-/** 32 kB are a second. */
+/** 32,000 bytes per second. */
 function wav(seconds: number): Buffer {
   const head = Buffer.from(
     'RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\0\0\0\x02\0\x10\0data\0\0\0\0',
@@ -39,29 +39,29 @@ async function secondsOf(bytes: Buffer, rawBytesPerSecond: number | null = null,
   return recordings.seconds;
 }
 
-test('a WAV is as long as its header says, anything else as if it were compressed speech', async (t) => {
+test('a WAV file is as long as its header says; anything else is taken for compressed speech', async (t) => {
   t.equal(await secondsOf(Buffer.concat([file(wav(3)), END])), 3);
   t.equal(await secondsOf(Buffer.concat([file(randomBytes(40_000)), END])), 10, '32 kbit/s');
   t.equal(await secondsOf(Buffer.concat([file(randomBytes(40_000)), END]), 16_000), 2.5, 'or as the query says');
 });
 
-test('nothing in the form is free', async (t) => {
+test('no part of a form is free', async (t) => {
   t.equal(await secondsOf(Buffer.concat([file(wav(1), 'other'), file(randomBytes(40_000)), END])), 11, 'two files');
   const asField = part('name="file"', randomBytes(416 * KIB));
-  t.ok((await secondsOf(Buffer.concat([asField, END]))) > 100, 'a file that says it is a field');
+  t.ok((await secondsOf(Buffer.concat([asField, END]))) > 100, 'a file that claims to be a field');
   t.ok(
     (await secondsOf(Buffer.concat([file(wav(1)), END, randomBytes(416 * KIB)]))) > 100,
-    'what comes behind the end',
+    'data that follows its end',
   );
 });
 
-test('a form that nobody can read counts by its bytes', async (t) => {
+test('a form that cannot be parsed counts by its bytes', async (t) => {
   const bytes = randomBytes(56 * KIB);
   for (const type of ['multipart/form-data', 'multipart/form-data; boundary=a; boundary=b', TYPE])
     t.equal(await secondsOf(bytes, null, type), (40 * KIB) / 4_000, type);
 });
 
-test('a form of more parts than anybody sends counts by its bytes, and no part of it is remembered', async (t) => {
+test('a form with too many parts counts by its bytes, and none of its parts is kept', async (t) => {
   const bytes = Buffer.concat([...Array.from({ length: 300 }, () => file(Buffer.alloc(4_000))), END]);
   t.equal(await secondsOf(bytes, 1), (bytes.length - 16 * KIB) / 4_000, 'whatever the query says');
 });

@@ -1,11 +1,11 @@
-// Who is held back until when.
+// Which side is held back, and until when.
 import type { Socket } from 'node:net';
 import { type Test, test } from 'tap';
 import { Backpressure } from '../../../src/proxy/websocket/backpressure.ts';
 import { ReadBuffer } from '../../../src/proxy/websocket/frames/read-buffer.ts';
 import type { UpstreamSocket } from '../../../src/proxy/websocket/upstream-socket.ts';
 
-/** A client that takes what it is given when the test says so, and an upstream that notes whether it is read. */
+/** A client that takes its writes when the test says so, and an upstream that records whether it is read. */
 function setUp(t: Test, kind: object = {}) {
   const queue: { readonly length: number; readonly told: (() => void) | undefined }[] = [];
   const clock = { nowMs: 1 };
@@ -42,20 +42,20 @@ function setUp(t: Test, kind: object = {}) {
     clock,
     client,
     upstream,
-    /** Comes from upstream and is passed on. */
+    /** Arrives from upstream and is passed on. */
     pass(bytes: number): void {
       upstream.received.filled(Math.min(bytes, upstream.received.room.length));
       pressure.write(Buffer.alloc(bytes));
       pressure.passed(upstream as unknown as UpstreamSocket, upstream.received.end);
     },
-    /** The client has taken so many writes. */
+    /** The client takes this many writes. */
     take(writes: number): void {
       for (const { told } of queue.splice(0, writes)) told?.();
     },
   };
 }
 
-test('upstream is read again when the client has taken what it was given, whatever was written behind it', async (t) => {
+test('upstream is read again once the client has taken its data, whatever was written after that', async (t) => {
   const { pressure, upstream, pass, take } = setUp(t);
   pass(100);
   t.notOk(upstream.isRead);
@@ -66,7 +66,7 @@ test('upstream is read again when the client has taken what it was given, whatev
   t.notOk(pressure.isClientFull);
 });
 
-test('what comes all the same while upstream is not read has to be taken too', async (t) => {
+test('data that still arrives while upstream is paused must be taken as well', async (t) => {
   const { upstream, pass, take } = setUp(t);
   pass(100);
   pass(100);
@@ -76,7 +76,7 @@ test('what comes all the same while upstream is not read has to be taken too', a
   t.ok(upstream.isRead);
 });
 
-test('a client behind TLS may be behind by some reads', async (t) => {
+test('a client over TLS may be a few reads behind', async (t) => {
   const { upstream, pass, take } = setUp(t, { encrypted: true });
   for (let n = 0; n < 2; n += 1) pass(128 * 1024);
   t.ok(upstream.isRead);
@@ -86,7 +86,7 @@ test('a client behind TLS may be behind by some reads', async (t) => {
   t.ok(upstream.isRead);
 });
 
-test('a side is stalled since it took nothing, however often that is told', async (t) => {
+test('a side counts as stalled since it first took nothing, however often that is reported', async (t) => {
   const up = setUp(t);
   up.pressure.upstreamIsFull();
   t.notOk(up.client.isRead);
@@ -100,7 +100,7 @@ test('a side is stalled since it took nothing, however often that is told', asyn
   t.equal(up.pressure.stalled(1000, 100), null);
   up.client.isRead = false;
   up.pressure.upstreamDrained();
-  t.notOk(up.client.isRead, 'somebody else may hold it');
+  t.notOk(up.client.isRead, 'something else may hold it');
 
   const down = setUp(t);
   down.pass(100);
@@ -112,7 +112,7 @@ test('a side is stalled since it took nothing, however often that is told', asyn
   t.equal(down.pressure.stalled(1000, 100), null);
 });
 
-test('a client that is held for a turn is read again when that is over and upstream takes what it sends', async (t) => {
+test('a client held for a turn is read again once that is over and upstream takes data', async (t) => {
   const { pressure, client } = setUp(t);
   pressure.holdClient();
   t.notOk(client.isRead);
@@ -135,5 +135,5 @@ test('a client that is held for a turn is read again when that is over and upstr
   pressure.upstreamIsOver();
   t.notOk(client.isRead);
   pressure.letClient();
-  t.ok(client.isRead, 'nobody waits for an upstream that is over');
+  t.ok(client.isRead, 'nothing waits for an upstream that is over');
 });

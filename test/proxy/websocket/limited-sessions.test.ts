@@ -1,4 +1,4 @@
-// What one socket holds and spends, with real limits over a store in memory.
+// What one socket holds and spends, with real limits over an in-memory store.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import type { Problem } from '../../../src/errors/problems.ts';
@@ -44,7 +44,7 @@ clients:
   return { limits, open, told, gone };
 }
 
-/** Leases that are held, by kind. */
+/** Leases held, by kind. */
 async function heldOf({ leases }: Limits): Promise<Record<string, number>> {
   const pools = Object.entries(await leases.view());
   return Object.fromEntries(pools.map(([kind, pool]) => [kind, pool.leases.length]));
@@ -52,7 +52,7 @@ async function heldOf({ leases }: Limits): Promise<Record<string, number>> {
 
 const CONCURRENCY = '{ tts: 1, stt: 1, agent: 1 }';
 
-test('a socket is on the list while it is open, and can be ended from there', async (t) => {
+test('an open socket is listed, and can be ended from the list', async (t) => {
   const { limits, open, told } = await setUp(t);
   const guard = await open();
   t.match(limits.sessions.list(), [{ id: 'an id', client: 'web', subject: 'ann', endpoint: '/tts/websocket' }]);
@@ -62,7 +62,7 @@ test('a socket is on the list while it is open, and can be ended from there', as
   t.equal(limits.sessions.open, 0);
 });
 
-test('each socket takes the lease of its kind, and gives it back', async (t) => {
+test('each socket takes a lease of its kind, and gives it back', async (t) => {
   for (const [endpoint, kind] of [
     [SPEECH, 'tts_socket'],
     [TRANSCRIPTION, 'stt'],
@@ -72,11 +72,11 @@ test('each socket takes the lease of its kind, and gives it back', async (t) => 
     const guard = await open(endpoint);
     t.strictSame(await heldOf(limits), { tts: 0, tts_socket: 0, stt: 0, agent: 0, [kind]: 1 });
     guard.end(true);
-    t.equal(limits.leases.open, 0, 'at once where upstream has ended it');
+    t.equal(limits.leases.open, 0, 'at once if upstream has ended it');
   }
 });
 
-test('what is ended here is given back once upstream has noticed', async (t) => {
+test('leases of a socket that ended here are given back once upstream has noticed', async (t) => {
   const { limits, open } = await setUp(t, { concurrency: CONCURRENCY });
   const guard = await open();
   t.equal(await guard.beginContext('a'), 'go');
@@ -86,7 +86,7 @@ test('what is ended here is given back once upstream has noticed', async (t) => 
   t.equal(limits.leases.open, 0);
 });
 
-test('whoever leaves while it waits, or waits too long, holds nothing', async (t) => {
+test('a socket that leaves while it waits, or waits too long, holds nothing', async (t) => {
   const { limits, open, gone } = await setUp(t, { concurrency: CONCURRENCY, queue: '{ wait: 1 }' });
   const first = await open(TRANSCRIPTION);
   const leaving = open(TRANSCRIPTION);
@@ -101,7 +101,7 @@ test('whoever leaves while it waits, or waits too long, holds nothing', async (t
   first.end(true);
 });
 
-test('whoever is shut out while it waits gets nothing, and the next one has the place', async (t) => {
+test('a subject revoked while it waits gets nothing, and the next one gets the place', async (t) => {
   const { limits, open } = await setUp(t, { concurrency: CONCURRENCY });
   const first = await open(CALL);
   const waiting = open(CALL, { ...ANN, subject: 'bob' });
@@ -123,7 +123,7 @@ test('contexts take turns; one that ends while it waits holds nothing', async (t
   t.match(await begun[0], { code: 'concurrency_limited' });
   guard.endContext('a');
   t.equal(await begun[1], 'go');
-  t.equal(limits.leases.open, 2, 'its own and that of the last context');
+  t.equal(limits.leases.open, 2, 'the socket’s and that of the last context');
   const again = guard.beginContext('a');
   guard.endContext('c');
   t.equal(await again, 'go', 'an id may come back');
@@ -136,7 +136,7 @@ test('contexts take turns; one that ends while it waits holds nothing', async (t
   guard.end(true);
 });
 
-test('with its socket all contexts are over, those that wait too', async (t) => {
+test('all contexts end with their socket, including those that wait', async (t) => {
   const { limits, open } = await setUp(t, { concurrency: CONCURRENCY });
   const guard = await open();
   t.equal(await guard.beginContext('a'), 'go');
@@ -146,7 +146,7 @@ test('with its socket all contexts are over, those that wait too', async (t) => 
   t.equal(limits.leases.open, 0);
 });
 
-test('a context that finds no turn in time may be begun once more', async (t) => {
+test('a context that got no turn in time may be begun again', async (t) => {
   const { limits, open } = await setUp(t, { concurrency: CONCURRENCY, queue: '{ context_wait: 0 }' });
   const guard = await open();
   t.equal(await guard.beginContext('a'), 'go');
@@ -158,7 +158,7 @@ test('a context that finds no turn in time may be begun once more', async (t) =>
   t.equal(limits.leases.open, 0);
 });
 
-test('without a limit a context begins at once, and nothing is held', async (t) => {
+test('without a limit a context begins at once and holds nothing', async (t) => {
   const { limits, open, gone } = await setUp(t, { concurrency: '{ stt: 1 }' });
   const guard = await open();
   for (const leave of gone) leave();
@@ -167,7 +167,7 @@ test('without a limit a context begins at once, and nothing is held', async (t) 
   t.equal(limits.leases.open, 0);
 });
 
-test('where upstream refuses a context or a socket, fewer are given out', async (t) => {
+test('if upstream refuses a context or a socket, fewer leases are given out', async (t) => {
   const { limits, open } = await setUp(t, { concurrency: '{ tts: 4, stt: 4 }' });
   const lowered = async (kind: 'tts' | 'stt') => (await limits.leases.view())[kind]?.loweredTo;
   const speech = await open();
@@ -184,7 +184,7 @@ test('where upstream refuses a context or a socket, fewer are given out', async 
   transcription.end(true);
 });
 
-test('a budget that is spent opens no socket, and ends one that goes beyond it', async (t) => {
+test('a spent budget opens no socket, and exceeding a budget ends one', async (t) => {
   for (const [endpoint, unit, field] of [
     [SPEECH, 'characters', 'characters'],
     [TRANSCRIPTION, 'audio_seconds', 'audioSeconds'],
@@ -196,7 +196,7 @@ test('a budget that is spent opens no socket, and ends one that goes beyond it',
     guard.used({ ...others, [field]: 0 });
     guard.used({ ...NOTHING, [field]: 9 });
     await new Promise(setImmediate);
-    t.strictSame(told, [], `${unit}: what counts is what it spends`);
+    t.strictSame(told, [], `${unit}: only what is limited counts`);
     guard.used({ ...NOTHING, [field]: 2 });
     await new Promise(setImmediate);
     t.match(told, [{ code: 'quota_exceeded' }], unit);
@@ -207,7 +207,7 @@ test('a budget that is spent opens no socket, and ends one that goes beyond it',
   }
 });
 
-test('a budget in a store elsewhere refuses, too', async (t) => {
+test('a budget in a remote store refuses as well', async (t) => {
   const store = createMemoryStore();
   const { budgets } = store;
   const { open } = await setUp(t, {
@@ -218,7 +218,7 @@ test('a budget in a store elsewhere refuses, too', async (t) => {
   await t.rejects(open(), { code: 'quota_exceeded' });
 });
 
-test('of a budget goes what was used: nothing for a socket that is silent, and parts of seconds', async (t) => {
+test('a budget is charged for actual use: nothing for a silent socket, and fractions of seconds', async (t) => {
   const { open, told } = await setUp(t, { quota: '{ audio_seconds: { subject: 10/day } }' });
   for (let i = 0; i < 20; i += 1) {
     const silent = await open(TRANSCRIPTION);
@@ -234,7 +234,7 @@ test('of a budget goes what was used: nothing for a socket that is silent, and p
   t.match(told, [{ code: 'quota_exceeded' }]);
 });
 
-test('what was used is recorded each time, and the socket once', async (t) => {
+test('usage is recorded each time, and the socket once', async (t) => {
   const { limits, open } = await setUp(t);
   const guard = await open();
   for (const characters of [3, 4]) guard.used({ ...NOTHING, characters });

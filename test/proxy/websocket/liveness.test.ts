@@ -1,4 +1,4 @@
-// When a socket may not stay open, and what its ends say.
+// When a socket must end, and what each side is told.
 import { test } from 'tap';
 import { Problem } from '../../../src/errors/problems.ts';
 import {
@@ -20,7 +20,7 @@ const pressure = (stalled: 'client' | 'upstream' | null = null, full: 'client' |
 });
 const FLOWING = pressure();
 
-test('a socket ends for one reason, the first of these, and otherwise stays', async (t) => {
+test('a socket ends for the first of these reasons that applies, and otherwise stays open', async (t) => {
   const fresh = (): Liveness => new Liveness(LIFESPAN, 10_000);
   const leaving = fresh();
   leaving.endsWhenIdle = true;
@@ -75,19 +75,19 @@ test('a socket ends for one reason, the first of these, and otherwise stays', as
   });
 });
 
-test('silence begins with the last message, or with the end of what was going on, and never earlier', async (t) => {
+test('idle time counts from the last message, or from the end of what was under way, and never earlier', async (t) => {
   const idle = { outcome: 'idle' };
   const look = (liveness: Liveness, nowMs: number, isBusy = false) => liveness.due(nowMs, isBusy, false, FLOWING);
   const speaking = new Liveness(LIFESPAN, 0);
-  speaking.isClientActive = true; // at any moment up to the look
+  speaking.isClientActive = true; // at any moment up to the next check
   t.equal(look(speaking, 999), null);
   t.equal(look(speaking, 60_999), null);
   t.match(look(speaking, 61_000), idle);
 
   const spokenTo = new Liveness({ ...LIFESPAN, expiresAtMs: 1_000_000, endsAtMs: 1_000_000 }, 0);
   for (const [nowMs, isBusy] of [
-    [80_000, true], // for longer than it may be silent
-    [81_000, false], // it ended at any moment up to here
+    [80_000, true], // for longer than the idle limit
+    [81_000, false], // ended at any moment up to here
     [141_000, false],
   ] as const) {
     t.equal(look(spokenTo, nowMs, isBusy), null, `${nowMs}`);
@@ -95,13 +95,13 @@ test('silence begins with the last message, or with the end of what was going on
   t.match(look(spokenTo, 141_001), idle);
 });
 
-test('what an end says to either side', async (t) => {
+test('what each side is told when a socket ends', async (t) => {
   const problem = new Problem('quota_exceeded', 'A sentence that is no code.');
   t.match(cutOff(problem, 1008), { toClient: { code: 1008, reason: 'quota_exceeded' }, outcome: 'quota_exceeded' });
   t.strictSame(closedByClient({ code: 1002, reason: 'x' }).toUpstream, { code: 1011, reason: 'x' });
   const closing = { code: 1003, reason: 'sk_car_key' };
   const told = closedByUpstream(closing, (text) => text.includes('key'));
-  t.strictSame(told.toClient, { code: 1011, reason: '' }, 'our key is in no reason');
+  t.strictSame(told.toClient, { code: 1011, reason: '' }, 'no reason contains our key');
   t.strictSame(told.toUpstream, { code: 1003, reason: '' });
   const tooBig = { toClient: { code: 1009, reason: 'message too big' }, outcome: 'payload_too_large', by: 'broker' };
   t.match(brokenByClient(1009), { ...tooBig, problem: { code: 'payload_too_large', status: 413 } });

@@ -1,4 +1,4 @@
-// The parts of the sockets that are values in, values out.
+// Parts of the sockets that need no connection: values in, values out.
 import { test } from 'tap';
 import { Problem } from '../../../src/errors/problems.ts';
 import { passedClosing, readClose } from '../../../src/proxy/websocket/frames/close-code.ts';
@@ -14,11 +14,11 @@ import { checkLineStart, checkSessionCreate } from '../../../src/proxy/websocket
 import { plainText, readFields } from '../../../src/proxy/websocket/protocols/message-fields.ts';
 import { TtsContexts } from '../../../src/proxy/websocket/protocols/tts-contexts.ts';
 
-test('the example of RFC 6455 §1.3', async (t) => {
+test('the accept value matches the example in RFC 6455 §1.3', async (t) => {
   t.equal(acceptOf('dGhlIHNhbXBsZSBub25jZQ=='), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
 });
 
-test('close payloads are read, and codes about a connection do not pass', async (t) => {
+test('close payloads are read, and codes that concern only one connection do not pass', async (t) => {
   t.strictSame(readClose(Buffer.alloc(0)), { code: null, reason: '' });
   t.strictSame(readClose(Buffer.from([0x03, 0xe8, 0x61])), { code: 1000, reason: 'a' });
   t.equal(readClose(Buffer.from([0x03])), 1002);
@@ -32,7 +32,7 @@ test('close payloads are read, and codes about a connection do not pass', async 
   t.equal(passedClosing({ code: null, reason: '' }).code, null);
 });
 
-test('UTF-8 over pieces is what it is in one piece', async (t) => {
+test('UTF-8 is judged in pieces as in one piece', async (t) => {
   for (const text of ['aé世🎉\u0000z', 'é', '世', '🎉', 'aé', '🎉世', '']) {
     const good = Buffer.from(text);
     for (let size = 1; size <= good.length + 1; size += 1) {
@@ -58,7 +58,7 @@ test('UTF-8 over pieces is what it is in one piece', async (t) => {
   t.notOk(short.end(), 'half a character');
 });
 
-test('the opening request is made of what it is given, and its answer is read to the letter', async (t) => {
+test('the opening request contains what it is given, and its answer is checked strictly', async (t) => {
   const { text, accept } = openingRequest('/tts/websocket?a=b', 'api.cartesia.ai', ['authorization', 'Bearer k']);
   t.match(text, /^GET \/tts\/websocket\?a=b HTTP\/1\.1\r\nHost: api\.cartesia\.ai\r\n/);
   t.match(text, /\r\nauthorization: Bearer k\r\n\r\n$/);
@@ -105,7 +105,7 @@ test('the opening request is made of what it is given, and its answer is read to
     t.equal(readHead(wrong), null, JSON.stringify(wrong));
 });
 
-test('error bodies are read by length, in chunks, or to the end', async (t) => {
+test('error bodies are read by length, in chunks or to the end', async (t) => {
   t.equal(readBody(Buffer.from('abc'), 2, false), 'ab');
   t.equal(readBody(Buffer.from('a'), 2, false), null);
   t.equal(readBody(Buffer.from('a'), 2, true), 'a');
@@ -117,7 +117,7 @@ test('error bodies are read by length, in chunks, or to the end', async (t) => {
     t.equal(readBody(Buffer.from(`${size}\r\nab\r\n`), 'chunked', true), '', size);
 });
 
-test('fields in another spelling are refused, at any depth, and only those that somebody looks at', async (t) => {
+test('a field that the broker reads is refused in another spelling, at any depth; others are not', async (t) => {
   const known = new Set(['model_id', 'id', 'transcript', 'k']);
   const read = (text: string) => readFields(Buffer.from(text), known);
   t.strictSame(read('{"model_id":"a","Other":1,"own-id":{"X":1}}'), { model_id: 'a', Other: 1, 'own-id': { X: 1 } });
@@ -138,7 +138,7 @@ test('fields in another spelling are refused, at any depth, and only those that 
     t.throws(() => read(text), Problem, text);
 });
 
-test('items of a list are no fields: no number of one is held against the names', async (t) => {
+test('items of a list are not fields: their indices are never looked up', async (t) => {
   let asked = 0;
   class Counting extends Set<string> {
     override has(name: string): boolean {
@@ -152,7 +152,7 @@ test('items of a list are no fields: no number of one is held against the names'
   t.throws(() => readFields(Buffer.from('{"a":[0,[{"Id":1}]]}'), known), Problem);
 });
 
-test('a field of a refused message is told only where it stands once, as a text', async (t) => {
+test('a field of a refused message is reported only if it occurs once, as text', async (t) => {
   const told = (text: string) => plainText(Buffer.from(text), 'context_id');
   t.equal(told('{"model_id":1,"model_id":2,"context_id":"a"}'), 'a');
   t.equal(told('{"__proto__":1,"context_id":""}'), '');
@@ -172,7 +172,7 @@ test('a field of a refused message is told only where it stands once, as a text'
   }
 });
 
-test("an agent's first message: what is not transport is an override", async (t) => {
+test("an agent's first message: whatever is not transport counts as an override", async (t) => {
   const none = new Set<string>();
   const start = { event: 'start', stream_id: 's', config: { input_format: 'pcm_16000' } };
   t.equal(checkLineStart(start, none), null);
@@ -191,7 +191,7 @@ test("an agent's first message: what is not transport is an override", async (t)
   t.equal(checkSessionCreate({ type: 'session_create', audio: null }, none), null);
 });
 
-test('contexts that fall silent are over; one that upstream still speaks in is not', async (t) => {
+test('contexts that fall silent are over; one in which upstream still speaks is not', async (t) => {
   const contexts = new TtsContexts();
   const first = contexts.begin('a', 1000);
   contexts.touch(first, 1000);
@@ -200,13 +200,13 @@ test('contexts that fall silent are over; one that upstream still speaks in is n
   contexts.touch(second, 2000);
   t.equal(contexts.likeliest, second, 'the last one');
   t.equal(contexts.only, null);
-  t.strictSame(contexts.silent(61_500), [first], 'each for itself');
+  t.strictSame(contexts.silent(61_500), [first], 'each by its own silence');
   first.activeAtMs = 30_000;
   t.strictSame(contexts.silent(61_500), []);
   first.isCancelled = true;
-  t.strictSame(contexts.silent(35_001), [first], 'after a cancel nothing has to come');
+  t.strictSame(contexts.silent(35_001), [first], 'after a cancel nothing needs to come');
   second.held = [];
-  t.strictSame(contexts.silent(900_000), [first], 'who waits for a turn is not silent');
+  t.strictSame(contexts.silent(900_000), [first], 'a context that waits for its turn is not silent');
   t.equal(contexts.named('c'), undefined);
   t.ok(contexts.end('b'));
   t.notOk(contexts.end('b'));

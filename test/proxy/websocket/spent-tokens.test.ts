@@ -1,4 +1,4 @@
-// Single-use tokens whose memory is elsewhere, and sometimes away.
+// Single-use tokens that are recorded in a remote store, which is sometimes unreachable.
 import { test } from 'tap';
 import { Problem } from '../../../src/errors/problems.ts';
 import { createSpentTokens } from '../../../src/proxy/websocket/spent-tokens.ts';
@@ -6,7 +6,7 @@ import { createMemorySingleUse } from '../../../src/store/memory-single-use.ts';
 import type { StoreEvents } from '../../../src/store/store.ts';
 import { Unanswered } from '../../../src/store/unanswered.ts';
 
-/** A store that does what it is asked, and whose answers may be lost on their way. */
+/** A store that does what it is asked, but whose answers may get lost. */
 function setUp() {
   const inner = createMemorySingleUse(() => 0);
   const lost = new Problem('store_unavailable', undefined, { cause: new Unanswered() });
@@ -31,19 +31,19 @@ function setUp() {
 
 const TOKEN = { id: 'a', expiresAt: 60 };
 
-test('a token that a lost answer has spent is good again when the store is back', async (t) => {
+test('a token spent by a request whose answer was lost is good again once the store is back', async (t) => {
   const { tokens, state, renew } = setUp();
   state.isAnswering = false;
   await t.rejects(tokens.spend(TOKEN, 'one'), { code: 'store_unavailable' });
   state.isAnswering = true;
-  t.equal(await tokens.spend(TOKEN, 'two'), false, 'it is not known yet');
+  t.equal(await tokens.spend(TOKEN, 'two'), false, 'the store is not known to be back yet');
   renew();
   await new Promise(setImmediate);
   t.equal(await tokens.spend(TOKEN, 'two'), true);
   t.equal(await tokens.spend(TOKEN, 'three'), false);
 });
 
-test('what could not be given back at once is given back later', async (t) => {
+test('a token that could not be given back at once is given back later', async (t) => {
   const { tokens, state, renew } = setUp();
   t.equal(await tokens.spend(TOKEN, 'one'), true);
   state.isAnswering = false;

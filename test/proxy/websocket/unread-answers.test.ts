@@ -10,13 +10,13 @@ function most(frameBytes: number): number {
   return count;
 }
 
-test('answers that wait are bounded by their bytes, and by their number where they have hardly any', async (t) => {
+test('waiting answers are bounded by their bytes, and by their number if they have hardly any', async (t) => {
   t.ok(most(131) < 4000);
-  t.ok(most(2) < 16_384, 'each is an object of its own');
-  t.ok(most(2) > 65_536 / 6, 'as many as the pings that one read may bring are none too many');
+  t.ok(most(2) < 16_384, 'each is a separate object');
+  t.ok(most(2) > 65_536 / 6, 'as many as the pings that one read may bring are allowed');
 });
 
-test('answers that were taken do not count', async (t) => {
+test('answers that were sent no longer count', async (t) => {
   const answers = new UnreadAnswers();
   const frame = Buffer.alloc(300 * 1024);
   t.equal(answers.add(frame, true), false);

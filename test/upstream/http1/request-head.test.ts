@@ -1,4 +1,4 @@
-// What is written in front of a body, and what never is.
+// What the request head contains, and what must never get into it.
 import { Readable } from 'node:stream';
 import { test } from 'tap';
 import { requestHead } from '../../../src/upstream/http1/request-head.ts';
@@ -9,7 +9,7 @@ const headOf = (request: Partial<UpstreamRequest> = {}) =>
 const FIRST = 'host: api.cartesia.ai\r\nconnection: keep-alive\r\n';
 const streamed = Readable.from([]);
 
-test('a head says whose it is, what comes with it and how long that is', async (t) => {
+test('a head names host, headers and body length', async (t) => {
   const table: readonly [Partial<UpstreamRequest>, string, { isChunked?: boolean; length?: number }][] = [
     [{}, `GET /voices HTTP/1.1\r\n${FIRST}\r\n`, {}],
     [{ target: '/x?a=b' }, `GET /x?a=b HTTP/1.1\r\n${FIRST}\r\n`, {}],
@@ -44,7 +44,7 @@ test('a head says whose it is, what comes with it and how long that is', async (
     t.strictSame(headOf(request), { text, isChunked: false, length: 0, ...rest }, JSON.stringify(text));
 });
 
-test('nothing that could end a line, a field or a name is written', async (t) => {
+test('a head never contains bytes that could end a line, a field or a name', async (t) => {
   for (const target of ['', '/a b', '/a\r\nx: y', '/a\n', '\t/a', '/a\x7f', '/\xe9'])
     t.throws(() => headOf({ target }), { code: 'target' }, `target ${JSON.stringify(target)}`);
   for (const name of ['', 'a b', 'a:', ' a', 'a\r\n', 'a\n', 'a\0', '\xe9', 'a(', 'a"'])

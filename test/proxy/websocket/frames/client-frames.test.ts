@@ -1,10 +1,10 @@
-// What becomes of a client's frames: what passes, when, and what waits for what.
+// What happens to a client's frames: what passes, when, and what waits for what.
 import { test } from 'tap';
 import { ClientFrames } from '../../../../src/proxy/websocket/frames/client-frames.ts';
 import { makeTextFrame } from '../../../../src/proxy/websocket/frames/frame.ts';
 import { frameOf } from '../../../e2e/raw-socket.ts';
 
-/** A walker whose owner notes everything, in order. */
+/** A walker whose owner records everything, in order. */
 function walker(answers: { readonly text?: boolean; readonly binary?: boolean } = {}) {
   const told: string[] = [];
   const out: Buffer[] = [];
@@ -37,7 +37,7 @@ function walker(answers: { readonly text?: boolean; readonly binary?: boolean } 
     frames,
     told,
     kept,
-    /** What has gone up so far. */
+    /** What has been sent upstream so far. */
     get up(): Buffer {
       return Buffer.concat(out);
     },
@@ -52,7 +52,7 @@ const AUDIO = frameOf(2, 'some audio');
 const HALF = AUDIO.subarray(0, 10);
 const REST = AUDIO.subarray(10);
 
-test('audio passes as it comes, and a frame of ours waits until it is whole', async (t) => {
+test('audio passes as it arrives, and a frame of ours waits until the frame under way is complete', async (t) => {
   const walk = walker();
   walk.frames.send(OURS);
   t.strictSame(walk.up, OURS);
@@ -68,7 +68,7 @@ test('audio passes as it comes, and a frame of ours waits until it is whole', as
   t.strictSame(walk.told, ['binary 10 true', 'binary 10 true']);
 });
 
-test('a frame of ours that is sent while text is looked at stands behind what came before it', async (t) => {
+test('a frame of ours sent while text is inspected goes between that text and what came before it', async (t) => {
   const order: string[] = [];
   const frames: ClientFrames = new ClientFrames({
     isListening: true,
@@ -86,7 +86,7 @@ test('a frame of ours that is sent while text is looked at stands behind what ca
   t.strictSame(order, [`${AUDIO.length}`, 'ours', `${text.length}`]);
 });
 
-test('audio that is dropped leaves nothing behind, and holds nothing up', async (t) => {
+test('dropped audio leaves nothing behind and holds nothing up', async (t) => {
   const walk = walker({ binary: false });
   const text = frameOf(1, 'text');
   walk.frames.push(Buffer.concat([text, HALF]));
@@ -97,14 +97,14 @@ test('audio that is dropped leaves nothing behind, and holds nothing up', async 
   t.strictSame(walk.told, ['text text', 'binary 10 true', 'binary 0 true', 'text text']);
 });
 
-test('audio in several frames, one of them empty, is told frame by frame', async (t) => {
+test('audio in several frames, one of them empty, is reported frame by frame', async (t) => {
   const { frames, told } = walker();
   frames.push(Buffer.concat([frameOf(2, 'a', { isFinal: false }), frameOf(0)]));
   t.strictSame(told, ['binary 1 true', 'binary 0 false']);
 });
 
 for (const size of [1, 7, 10_000]) {
-  test(`text in fragments is shown whole, in pieces of ${size}`, async (t) => {
+  test(`fragmented text is shown as a whole, read in pieces of ${size}`, async (t) => {
     const fragments = [frameOf(1, 'so', { isFinal: false }), frameOf(0, 'me', { isFinal: false }), frameOf(0, ' text')];
     const [first, second, third] = fragments as [Buffer, Buffer, Buffer];
     const bytes = Buffer.concat([AUDIO, first, frameOf(9, 'ping'), second, third, AUDIO]);
@@ -112,13 +112,13 @@ for (const size of [1, 7, 10_000]) {
       const walk = walker({ text: isTaken });
       for (let at = 0; at < bytes.length; at += size) walk.frames.push(Buffer.from(bytes.subarray(at, at + size)));
       t.strictSame(walk.told, ['binary 10 true', 'control 9 ping', 'text some text', 'binary 10 true']);
-      t.strictSame(walk.kept, [Buffer.concat(fragments)], 'what is kept is its frames');
+      t.strictSame(walk.kept, [Buffer.concat(fragments)], 'its frames are kept');
       t.strictSame(walk.up, Buffer.concat(isTaken ? [AUDIO, ...fragments, AUDIO] : [AUDIO, AUDIO]));
     }
   });
 }
 
-test('control frames end here, wherever they stand, and text that is not whole waits', async (t) => {
+test('control frames end here, wherever they occur, and incomplete text waits', async (t) => {
   const walk = walker();
   const [first, last] = [frameOf(2, 'a', { isFinal: false }), frameOf(0, 'b')];
   const text = frameOf(1, 'some text');
@@ -130,18 +130,18 @@ test('control frames end here, wherever they stand, and text that is not whole w
   t.strictSame(walk.up, Buffer.concat([first, last, text]));
 });
 
-test('what is good passes, and nothing from the broken rule on', async (t) => {
+test('valid frames pass, and nothing from a violation on', async (t) => {
   for (const [name, broken, code] of [
     ['no mask', frameOf(1, 'a', { isMasked: false }), 1002],
-    ['an opcode that is none', frameOf(3, 'a'), 1002],
-    ['a control opcode that is none', frameOf(11, 'a'), 1002],
+    ['an unknown opcode', frameOf(3, 'a'), 1002],
+    ['an unknown control opcode', frameOf(11, 'a'), 1002],
     ['a short length in two bytes', frameOf(1, 'a'.repeat(125), { lengthBytes: 2 }), 1002],
     ['a short length in eight bytes', frameOf(2, Buffer.alloc(65_535), { lengthBytes: 8 }), 1002],
     ['a length with the highest bit set', Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 2, 0, 0, 1, 2, 3, 4]), 1002],
     ['a control frame that is too long', frameOf(9, 'a'.repeat(126)), 1002],
-    ['text that is no UTF-8', frameOf(1, Buffer.from([0xff])), 1007],
+    ['text that is not UTF-8', frameOf(1, Buffer.from([0xff])), 1007],
     [
-      'text that is none when it is whole',
+      'text that is not UTF-8 as a whole',
       Buffer.concat([frameOf(1, Buffer.from([0xc3]), { isFinal: false }), frameOf(0, 'a')]),
       1007,
     ],
@@ -156,7 +156,7 @@ test('what is good passes, and nothing from the broken rule on', async (t) => {
   }
 });
 
-test('every way to write a length is read', async (t) => {
+test('every encoding of a length is read', async (t) => {
   const walk = walker();
   const lengths = [0, 1, 125, 126, 127, 300, 65_535, 65_536, 70_000];
   const frames = lengths.flatMap((length) => [frameOf(2, Buffer.alloc(length)), frameOf(1, 'a'.repeat(length))]);
@@ -171,7 +171,7 @@ test('every way to write a length is read', async (t) => {
   );
 });
 
-test('limits are what may still pass', async (t) => {
+test('messages at the limits still pass', async (t) => {
   const walk = walker();
   const long = 'a'.repeat(256 * 1024);
   const text = frameOf(1, long);
@@ -190,7 +190,7 @@ test('limits are what may still pass', async (t) => {
   t.equal(walk.told.at(-1), 'violation 1008');
 });
 
-test('whoever does not listen any more is told nothing', async (t) => {
+test('an owner that has stopped listening is told nothing', async (t) => {
   const walk = walker();
   walk.frames.push(HALF);
   walk.stop();
@@ -199,7 +199,7 @@ test('whoever does not listen any more is told nothing', async (t) => {
   t.strictSame(walk.told, ['binary 10 true']);
 });
 
-test('of a flood a few are looked at in a turn, in their order, and nothing is lost', async (t) => {
+test('only a few frames of a flood are handled per turn, in order, and none is lost', async (t) => {
   for (const [name, frame, told] of [
     ['pings', frameOf(9, 'p'), 'control 9 p'],
     ['texts', frameOf(1), 'text '],
@@ -211,7 +211,7 @@ test('of a flood a few are looked at in a turn, in their order, and nothing is l
     t.strictSame(walk.told, new Array(64).fill(told), name);
     t.ok(walk.frames.isSpent);
     walk.frames.push(flood.subarray(flood.length - 7));
-    t.equal(walk.told.length, 64, 'what comes all the same waits');
+    t.equal(walk.told.length, 64, 'what still arrives waits');
     walk.frames.readOn();
     t.equal(walk.told.length, 128);
     walk.frames.readOn();
@@ -223,7 +223,7 @@ test('of a flood a few are looked at in a turn, in their order, and nothing is l
   }
 });
 
-test('much text is as much as many frames', async (t) => {
+test('much text counts as much as many frames', async (t) => {
   const walk = walker();
   const text = frameOf(1, 'a'.repeat(40 * 1024));
   walk.frames.push(Buffer.concat([text, text, text]));
@@ -240,7 +240,7 @@ test('much text is as much as many frames', async (t) => {
   t.notOk(walk.frames.isSpent);
 });
 
-test('who does not listen any more waits for no turn', async (t) => {
+test('an owner that has stopped listening waits for no turn', async (t) => {
   const walk = walker();
   walk.frames.push(Buffer.concat(Array.from({ length: 100 }, () => frameOf(9))));
   t.ok(walk.frames.isSpent);

@@ -1,5 +1,5 @@
-// Ten thousand random sequences of frames, good and bad, in random pieces, through both walkers: what passes is what was sent, what is
-// refused is refused with its code, and nothing throws.
+// Sends ten thousand random sequences of frames, good and bad, in random pieces through both walkers: valid frames pass unchanged,
+// invalid ones are refused with their code, and nothing throws.
 import fc from 'fast-check';
 import { test } from 'tap';
 import { ClientFrames } from '../../../../src/proxy/websocket/frames/client-frames.ts';
@@ -43,7 +43,7 @@ function walkUp(bytes: Buffer, sizes: readonly number[], refuses: (payload: Buff
   return { out: Buffer.concat(out), controls, texts, violation };
 }
 
-/** As the upstream socket does it: what is not taken comes again, in front of what is new. */
+/** As the upstream socket does it: bytes not taken come again, before the new ones. */
 function walkDown(bytes: Buffer, sizes: readonly number[]) {
   const out: Buffer[] = [];
   const controls: string[] = [];
@@ -67,7 +67,7 @@ function walkDown(bytes: Buffer, sizes: readonly number[]) {
   return { out: Buffer.concat(out), controls, violation };
 }
 
-/** What went through holds the messages that went in, and the control frames were taken out of it. */
+/** Whether all messages passed unchanged and the control frames were taken out. */
 function isUnchanged(
   bytes: Buffer,
   { out, controls, violation }: ReturnType<typeof walkDown>,
@@ -84,7 +84,7 @@ function isUnchanged(
   );
 }
 
-test('up: messages pass unchanged, control frames end here, whatever the pieces', async (t) => {
+test('up: messages pass unchanged and control frames end here, however the bytes are cut', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -98,7 +98,7 @@ test('up: messages pass unchanged, control frames end here, whatever the pieces'
   );
 });
 
-test('up: a message that is refused leaves no byte behind', async (t) => {
+test('up: a refused message leaves no byte behind', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -117,7 +117,7 @@ test('up: a message that is refused leaves no byte behind', async (t) => {
   );
 });
 
-test('down: messages pass unchanged, control frames end here, whatever the pieces', async (t) => {
+test('down: messages pass unchanged and control frames end here, however the bytes are cut', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(
@@ -131,7 +131,7 @@ test('down: messages pass unchanged, control frames end here, whatever the piece
   );
 });
 
-test('both: a bit that flips anywhere crashes nothing, and nothing passes that is no frame', async (t) => {
+test('both: a flipped bit anywhere crashes nothing, and a violation has a known code', async (t) => {
   const codes = new Set([0, 1002, 1007, 1008, 1009]);
   t.doesNotThrow(
     () =>
@@ -149,7 +149,7 @@ test('both: a bit that flips anywhere crashes nothing, and nothing passes that i
   );
 });
 
-test('both: random bytes', async (t) => {
+test('both: random bytes crash nothing', async (t) => {
   t.doesNotThrow(
     () =>
       fc.assert(

@@ -1,4 +1,4 @@
-// Random sequences of frames, and the simplest reader of them.
+// Random sequences of frames, and the simplest possible reader for them.
 import fc from 'fast-check';
 import { makeFrame, OPCODE, unmask } from '../../../../src/proxy/websocket/frames/frame.ts';
 
@@ -49,7 +49,7 @@ export const sequenceOf = (maxLength: number): fc.Arbitrary<Piece[]> =>
       { maxLength },
     )
     .map((list) => list.flat());
-/** Sizes in which bytes come. */
+/** Sizes of the pieces in which bytes arrive. */
 export const pieces = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 12 });
 
 export function bytesOf(frames: readonly Piece[], toServer: boolean): Buffer {
@@ -62,7 +62,7 @@ export function bytesOf(frames: readonly Piece[], toServer: boolean): Buffer {
   );
 }
 
-/** What a stream of frames says, by the simplest reader there is. @throws Error where it is none of that side's */
+/** Reads a stream of frames in the simplest possible way. @throws Error if a frame is not valid for that side */
 export function read(bytes: Buffer, isMasked: boolean): { messages: string[]; controls: string[]; rest: number } {
   const messages: string[] = [];
   const controls: string[] = [];

@@ -1,15 +1,15 @@
-// What upstream has sent stays what it was, wherever it lies and whoever still writes it.
+// Bytes from upstream never change while a write still needs them, wherever they lie.
 import fc from 'fast-check';
 import { test } from 'tap';
 import { LARGE_BYTES, type Loan } from '../../../../src/proxy/websocket/frames/large-buffers.ts';
 import { ReadBuffer, SMALL_BYTES } from '../../../../src/proxy/websocket/frames/read-buffer.ts';
 
-/** As a socket reads: into the place that was given last; the next one is asked for by whoever ends the read. */
+/** Reads as a socket does, into the room it was given last; ending a read asks for the room of the next one. */
 class Reader {
   readonly buffer = new ReadBuffer();
   #room = this.buffer.room;
 
-  /** @param then what is done about it before the read ends */
+  /** @param then what to do with the buffer before the read ends */
   read(text: string, then: (buffer: ReadBuffer) => void = () => {}): void {
     this.buffer.filled(this.#room.write(text, 'latin1'));
     then(this.buffer);
@@ -26,7 +26,7 @@ class Reader {
   }
 }
 
-test('a read buffer keeps what is not taken, grows when it is filled, and leaves what is lent alone', async (t) => {
+test('a read buffer keeps what is not taken, grows when it is full, and never overwrites what is lent', async (t) => {
   const reader = new Reader();
   const { buffer } = reader;
   reader.read('abcdef', () => t.equal(buffer.consume(4, false), null));
@@ -41,22 +41,22 @@ test('a read buffer keeps what is not taken, grows when it is filled, and leaves
   t.equal(reader.seen, 'fghij');
   t.equal(written.toString('latin1'), 'e', 'the write that it was lent to still sees it');
   t.equal(buffer.bytes.length, LARGE_BYTES);
-  reader.read('.', () => t.equal(buffer.consume(0, true), null, 'of what has not been passed on nothing is lent'));
+  reader.read('.', () => t.equal(buffer.consume(0, true), null, 'nothing is lent if nothing was passed on'));
   (loan as Loan | null)?.over();
   reader.read('', () => buffer.consume(6, false));
-  t.equal(reader.roomBytes, SMALL_BYTES, 'a small read that leaves nothing behind: it holds nothing any more');
+  t.equal(reader.roomBytes, SMALL_BYTES, 'after a small read that leaves nothing behind, it has no buffer of its own');
 
   const full = 'x'.repeat(SMALL_BYTES);
   reader.read(full, () => buffer.consume(full.length, false));
-  t.equal(reader.roomBytes, LARGE_BYTES, 'more is on its way than the common place takes');
+  t.equal(reader.roomBytes, LARGE_BYTES, 'more is on its way than the shared buffer takes');
   reader.read(full, () => buffer.consume(1, false));
   t.equal(reader.roomBytes, LARGE_BYTES - full.length + 1);
   reader.read('.', () => buffer.consume(buffer.end, false));
-  t.equal(reader.roomBytes, LARGE_BYTES, 'the last byte of much is not little: TLS cuts frames at 16 kB');
+  t.equal(reader.roomBytes, LARGE_BYTES, 'one last byte of much data is not a small read: TLS cuts frames at 16 kB');
   buffer.release();
 });
 
-test('between two reads what is taken stays where it is, since the place for the next one is given', async (t) => {
+test('taking bytes between two reads moves nothing, since the room for the next read is already given', async (t) => {
   const reader = new Reader();
   const { buffer } = reader;
   const full = 'x'.repeat(SMALL_BYTES);
@@ -69,18 +69,18 @@ test('between two reads what is taken stays where it is, since the place for the
   t.equal(reader.seen, 'two');
   reader.read(' three');
   t.equal(reader.seen, 'two three');
-  t.equal(passing.toString('latin1'), `${full}one `, 'the write is not over, so the reads have moved on');
+  t.equal(passing.toString('latin1'), `${full}one `, 'the write is not over, so reads have moved to another buffer');
   t.not(buffer.bytes.buffer, passing.buffer);
   loan?.over();
   buffer.consume(4, true)?.over();
   const { bytes } = buffer;
   reader.read(' four');
   t.equal(reader.seen, 'three four');
-  t.equal(buffer.bytes, bytes, 'that write was over: they go on in the same buffer');
+  t.equal(buffer.bytes, bytes, 'that write is over, so reads go on in the same buffer');
   buffer.release();
 });
 
-test('silent sockets read into one common place, and what they read is theirs', async (t) => {
+test('silent sockets read into one shared buffer, and own what they have read', async (t) => {
   const [one, other] = [new ReadBuffer(), new ReadBuffer()];
   t.equal(one.room, other.room);
   one.filled(one.room.write('of one', 'latin1'));
@@ -93,7 +93,7 @@ test('silent sockets read into one common place, and what they read is theirs', 
   t.equal(kept.toString('latin1'), 'of one');
 });
 
-test('whatever is read, taken and written in whatever order, every write sees its bytes until it is over', async (t) => {
+test('in whatever order bytes are read, taken and written, each write sees its bytes until it is over', async (t) => {
   const step = fc.record({
     size: fc.oneof(fc.nat(40), fc.nat(20_000)),
     isInside: fc.boolean(),
@@ -128,7 +128,7 @@ test('whatever is read, taken and written in whatever order, every write sees it
           if (reader.seen !== expected[which]) throw new Error(`step ${at}: ${reader.seen.length}`);
           for (const { bytes, text } of writes)
             if (bytes.toString('latin1') !== text) throw new Error(`write at ${at}`);
-          if (reader.roomBytes === 0) buffer.release(); // nobody leaves a frame there that fills it
+          if (reader.roomBytes === 0) buffer.release(); // no caller leaves a frame there that fills the buffer
           for (const { loan } of writes.splice(0, over)) loan.over();
           if (buffer.end === 0) expected[which] = '';
         }

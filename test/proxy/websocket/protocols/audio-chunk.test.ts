@@ -1,4 +1,4 @@
-// What a chunk of speech says, read without JSON: never beyond its own end, for the next message lies behind it.
+// What a chunk of speech contains, read without JSON and never beyond its own end, since the next message follows it.
 import { test } from 'tap';
 import {
   audioBytes,
@@ -7,7 +7,7 @@ import {
   lengthOfData,
 } from '../../../../src/proxy/websocket/protocols/audio-chunk.ts';
 
-/** What is read of a message that stands between others. */
+/** What is read of a message that lies between two others. */
 function among(text: string) {
   const other = '{"type":"chunk","data":"AAAAAAAA","context_id":"other"}';
   const start = other.length;
@@ -20,7 +20,7 @@ function among(text: string) {
   };
 }
 
-test('audio and its context are those of the message itself', async (t) => {
+test('audio and context come from the message itself', async (t) => {
   for (const [text, bytes, context] of [
     ['{"type":"chunk","data":"AAAA","context_id":"a"}', 3, 'a'],
     ['{"type":"chunk","context_id":"ä","done":false,"data":"AAA="}', 2, 'ä'],
@@ -36,19 +36,19 @@ test('audio and its context are those of the message itself', async (t) => {
   }
 });
 
-test('a last message that says neither', async (t) => {
+test('a last message with neither audio nor context yields neither', async (t) => {
   const bytes = Buffer.from('{"type":"chunk","done":false,"step":"one"}');
   t.equal(audioBytes(bytes, 0, bytes.length), 0);
   t.equal(contextOfChunk(bytes, 0, bytes.length), null);
 });
 
-test('a chunk begins as a chunk', async (t) => {
+test('only a message that begins as a chunk is one', async (t) => {
   for (const text of ['', '{"type":"chunk', '{"type":"done","data":"AAAA"}', '{"data":"AAAA","type":"chunk"}', '[]'])
     t.notOk(among(text).isChunk, text);
   t.ok(among('{"type":"chunk"').isChunk);
 });
 
-test('the audio of a message that was read', async (t) => {
+test('the audio length of a parsed message follows from its base64 data', async (t) => {
   for (const [data, bytes] of [
     ['AAAA', 3],
     ['AAA=', 2],

@@ -1,4 +1,4 @@
-// What the speech socket counts, and when a context is over, without a socket.
+// What the speech socket counts, and when a context is over, tested without a socket.
 import { test } from 'tap';
 import { Problem } from '../../../../src/errors/problems.ts';
 import { TtsProtocol } from '../../../../src/proxy/websocket/protocols/tts-protocol.ts';
@@ -12,7 +12,7 @@ const FREE: SessionRules = {
   agentOverrides: new Set(),
 };
 
-/** A protocol between a client and an upstream that say what a test has them say. */
+/** A protocol between a client and an upstream that are played by the test. */
 function between(rules: Partial<SessionRules> = {}) {
   const told: Record<string, unknown>[] = [];
   const sent: Record<string, unknown>[] = [];
@@ -56,7 +56,7 @@ function between(rules: Partial<SessionRules> = {}) {
     sent,
     ended,
     refused,
-    /** @param rate samples a second; 0 = its format is not told */
+    /** @param rate samples per second; 0 = no format is given */
     say(id: string, transcript: string, rate = 8000) {
       const format = { container: 'raw', encoding: 'pcm_s16le', sample_rate: rate };
       const bytes = Buffer.from(
@@ -64,7 +64,7 @@ function between(rules: Partial<SessionRules> = {}) {
       );
       return protocol.clientText(bytes, () => bytes);
     },
-    /** @returns what the client gets */
+    /** @returns what the client gets instead; `null` = the text itself */
     hear(text: string) {
       const bytes = Buffer.from(text);
       return protocol.upstreamText(bytes, 0, bytes.length);
@@ -87,23 +87,23 @@ function between(rules: Partial<SessionRules> = {}) {
   };
 }
 
-test('text counts once upstream has taken it', async (t) => {
+test('text counts once upstream has accepted it', async (t) => {
   const socket = between();
   socket.say('a', 'four');
   t.equal(socket.characters, 0, 'it is on its way');
   socket.chunk('a');
   t.equal(socket.characters, 4);
   socket.say('a', 'more');
-  t.equal(socket.characters, 8, 'of a context that speaks at once');
+  t.equal(socket.characters, 8, 'at once if the context is already speaking');
   socket.say('b', 'done');
   socket.done('b');
-  t.equal(socket.characters, 12, 'also where it was nothing to be heard');
+  t.equal(socket.characters, 12, 'even if there was nothing to hear');
   socket.say('c', 'left');
   socket.protocol.end();
-  t.equal(socket.characters, 16, 'and where nobody waited for it');
+  t.equal(socket.characters, 16, 'and if the socket ended before any answer');
 });
 
-test('text that waits for a lease does not count, and is held against the most a session may say', async (t) => {
+test('text that waits for a lease is not charged, but counts towards the session limit', async (t) => {
   const socket = between({ maxSessionCharacters: 10 });
   t.equal(socket.say('held', '12345678'), 'drop');
   socket.say('b', '123');
@@ -111,7 +111,7 @@ test('text that waits for a lease does not count, and is held against the most a
   await socket.turn('held', new Problem('concurrency_limited'));
   t.match([socket.characters, socket.sent], [0, []]);
   socket.say('c', '1234567890');
-  t.equal(socket.told.length, 2, 'none of it is used up');
+  t.equal(socket.told.length, 2, 'the dropped text has used up nothing');
 
   const other = between();
   other.say('held', 'four');
@@ -121,7 +121,7 @@ test('text that waits for a lease does not count, and is held against the most a
   t.equal(other.characters, 4);
 });
 
-test('what upstream refuses does not count, unless it speaks all the same', async (t) => {
+test('text that upstream refuses does not count, unless it is spoken anyway', async (t) => {
   const socket = between();
   socket.say('a', 'four');
   socket.error('a', 400);
@@ -135,19 +135,19 @@ test('what upstream refuses does not count, unless it speaks all the same', asyn
   socket.say('c', 'sixsix');
   socket.chunk('c');
   socket.error('c', 500);
-  t.equal(socket.characters, 10, 'what was begun is charged for');
+  t.equal(socket.characters, 10, 'speech that began is charged');
   socket.host.nowMs += 61_000;
   socket.protocol.look();
   socket.chunk('b');
-  t.equal(socket.characters, 10, 'long after nothing is heard of it any more');
+  t.equal(socket.characters, 10, 'much later it is forgotten');
 });
 
-test('what an error without a name has ended is cancelled when it speaks on: nobody speaks without a lease', async (t) => {
+test('a context ended by an error without a context id is cancelled if it speaks on: speech needs a lease', async (t) => {
   const socket = between();
   socket.say('a', 'four');
   socket.chunk('a');
   socket.error(null, 400);
-  t.strictSame([socket.ended, socket.sent], [['a'], []], 'most likely it was about that one');
+  t.strictSame([socket.ended, socket.sent], [['a'], []], 'most likely the error was about that one');
   socket.say('b', 'the only one by now');
   socket.chunk('a');
   socket.chunk('a');
@@ -157,7 +157,7 @@ test('what an error without a name has ended is cancelled when it speaks on: nob
   socket.say('c', 'four');
   socket.error(null, 400);
   socket.done('c');
-  t.equal(socket.sent.length, 1, 'an end is no speech');
+  t.equal(socket.sent.length, 1, 'an end is not speech');
 
   const long = 'x'.repeat(600);
   socket.say(long, 'a name that is too long to be remembered');
@@ -165,7 +165,7 @@ test('what an error without a name has ended is cancelled when it speaks on: nob
   t.strictSame(socket.sent.slice(1), [{ context_id: long, cancel: true }]);
 });
 
-test('each context is silent for itself, and its reader is told', async (t) => {
+test('each context is timed out by its own silence, and its client is told', async (t) => {
   const socket = between();
   for (const id of ['mute', 'busy']) socket.say(id, 'Hello.');
   for (let seconds = 0; seconds < 61; seconds += 1) {
@@ -183,10 +183,10 @@ test('each context is silent for itself, and its reader is told', async (t) => {
   slow.say('a', 'Hello.');
   slow.host.nowMs += 100_000;
   slow.protocol.look();
-  t.strictSame(slow.ended, [], 'what upstream says to a client that reads slowly comes later');
+  t.strictSame(slow.ended, [], 'a client that reads slowly receives upstream’s messages later');
 });
 
-test('what is said to a context, or of it, is no silence', async (t) => {
+test('anything said to or about a context ends its silence', async (t) => {
   const socket = between();
   socket.say('a', 'Hello.');
   socket.host.nowMs += 50_000;
@@ -194,7 +194,7 @@ test('what is said to a context, or of it, is no silence', async (t) => {
   socket.host.nowMs += 50_000;
   socket.protocol.look();
   t.equal(socket.hear('{"type":"timestamps","context_id":"a"}'), null);
-  t.equal(socket.characters, 20, 'and whoever hears of it is charged');
+  t.equal(socket.characters, 20, 'any event of a context charges its text');
   socket.host.nowMs += 50_000;
   socket.protocol.look();
   t.strictSame(socket.ended, []);
@@ -203,7 +203,7 @@ test('what is said to a context, or of it, is no silence', async (t) => {
   t.strictSame(socket.ended, ['a']);
 });
 
-test('an error is told of the context that it is about, and of none that has no name', async (t) => {
+test('an error names the context that it is about, unless that has no name', async (t) => {
   for (const id of ['a', '']) {
     const socket = between();
     socket.say(id, 'Hello.');
@@ -213,7 +213,7 @@ test('an error is told of the context that it is about, and of none that has no 
   }
 });
 
-test('no field that anybody looks at may come in another spelling', async (t) => {
+test('no field that the broker reads may come in another spelling', async (t) => {
   const socket = between();
   for (const name of [
     ...['model_id', 'transcript', 'voice', 'output_format', 'context_id', 'continue', 'cancel', 'flush'],
@@ -231,7 +231,7 @@ test('no field that anybody looks at may come in another spelling', async (t) =>
   }
 });
 
-test('a context that is refused while it speaks is cancelled, and over when upstream says so', async (t) => {
+test('a context refused while it speaks is cancelled, and over once upstream ends it or falls silent', async (t) => {
   const rules = { content: { ...FREE.content, maxTranscript: 10 } };
   for (const how of ['done', 'silence'] as const) {
     const socket = between(rules);
@@ -252,20 +252,20 @@ test('a context that is refused while it speaks is cancelled, and over when upst
       socket.protocol.look();
     }
     t.strictSame(socket.ended, ['a'], how);
-    t.equal(socket.told.length, 1, 'its reader is told once');
+    t.equal(socket.told.length, 1, 'its client is told once');
   }
 });
 
-test('text behind a cancel of its context has a lease for as long as it may be spoken', async (t) => {
+test('text sent after a cancel of its context has a lease for as long as it may be spoken', async (t) => {
   const spoken = between();
   spoken.say('a', 'four');
   spoken.chunk('a');
   spoken.cancel('a');
   t.equal(spoken.say('a', 'five!'), 'pass');
-  t.strictSame(spoken.protocol.cancels(), ['{"context_id":"a","cancel":true}'], 'it has to be told to stop again');
+  t.strictSame(spoken.protocol.cancels(), ['{"context_id":"a","cancel":true}'], 'it must be told to stop again');
   spoken.chunk('a');
   spoken.done('a');
-  t.strictSame(spoken.ended, [], 'that was the end of what was cancelled');
+  t.strictSame(spoken.ended, [], 'that ended the cancelled part');
   spoken.host.nowMs += 4_000;
   spoken.chunk('a');
   spoken.host.nowMs += 20_000;
@@ -281,10 +281,10 @@ test('text behind a cancel of its context has a lease for as long as it may be s
   ignored.done('a');
   ignored.host.nowMs += 5_001;
   ignored.protocol.look();
-  t.strictSame([ignored.ended, ignored.told], [['a'], []], 'it was not spoken: nobody waits for it');
+  t.strictSame([ignored.ended, ignored.told], [['a'], []], 'it was not spoken, so nobody waits for it');
 });
 
-test('text behind a refusal is told of like any other', async (t) => {
+test('text sent after a refusal is tracked like any other', async (t) => {
   const socket = between({ content: { ...FREE.content, maxTranscript: 10 } });
   socket.say('a', '12345678');
   socket.say('a', '12345678');
@@ -292,10 +292,10 @@ test('text behind a refusal is told of like any other', async (t) => {
   t.match(socket.protocol.farewell(new Problem('draining'), 'other'), [/"context_id":"a"/]);
   socket.say('a', '123');
   t.equal(socket.told.length, 2);
-  t.strictSame(socket.sent, Array(2).fill({ context_id: 'a', cancel: true }), 'and stopped like any other');
+  t.strictSame(socket.sent, Array(2).fill({ context_id: 'a', cancel: true }), 'and cancelled like any other');
 });
 
-test('a context that is cancelled while it waits is over: no turn is waited for, and nothing goes up', async (t) => {
+test('a context cancelled while it waits is over: it takes no turn, and nothing is sent upstream', async (t) => {
   const socket = between();
   socket.say('held', 'four');
   t.equal(socket.cancel('held'), 'drop');
@@ -305,7 +305,7 @@ test('a context that is cancelled while it waits is over: no turn is waited for,
   t.strictSame([socket.sent, socket.characters], [[], 0]);
 });
 
-test('an error without a name is not about a context that waits: upstream has never heard of it', async (t) => {
+test('an error without a context id is not about a waiting context, which upstream has never heard of', async (t) => {
   const socket = between();
   socket.say('held', 'four');
   socket.error(null, 400);
@@ -318,7 +318,7 @@ test('an error without a name is not about a context that waits: upstream has ne
   t.match(socket.sent, [{ context_id: 'held' }]);
 });
 
-test('audio counts however long the name in front of it is', async (t) => {
+test('audio counts however long the context id in front of it is', async (t) => {
   const socket = between();
   const id = 'x'.repeat(3000);
   socket.say(id, 'four');
@@ -327,11 +327,11 @@ test('audio counts however long the name in front of it is', async (t) => {
   t.equal(socket.protocol.usage.audioBytes, 3);
 });
 
-test('seconds follow the format of the context, and where none is told, that of the socket', async (t) => {
+test('seconds follow the format of the context, or that of the socket if none is given', async (t) => {
   const silent = between();
   silent.say('a', 'four', 0);
   silent.chunk('a');
-  t.match(silent.protocol.usage, { audioBytes: 3, audioSeconds: 0 }, 'not known');
+  t.match(silent.protocol.usage, { audioBytes: 3, audioSeconds: 0 }, 'unknown');
 
   const socket = between();
   let seconds = 0;
@@ -355,7 +355,7 @@ test('seconds follow the format of the context, and where none is told, that of 
   hears('who?', 0);
 });
 
-test('what upstream says that is no event passes as it is, and ends nothing', async (t) => {
+test('text from upstream that is no event of a context passes unchanged and ends nothing', async (t) => {
   const socket = between();
   socket.say('a', 'four');
   for (const text of ['', 'hello', 'null', '[]', '"error"', '{"type":"chunk"', '{"type":"timestamps"}'])
@@ -363,7 +363,7 @@ test('what upstream says that is no event passes as it is, and ends nothing', as
   t.strictSame([socket.ended, socket.told], [[], []]);
 });
 
-test('a message whose context cannot be told is refused, and is nobody’s', async (t) => {
+test('a malformed message is refused under its own context id, or under none if that is unclear', async (t) => {
   const socket = between();
   socket.say('5', 'four');
   for (const [fields, context] of [
@@ -386,6 +386,6 @@ test('a message whose context cannot be told is refused, and is nobody’s', asy
   t.equal(
     socket.protocol.clientText(plain, () => plain),
     'pass',
-    'null is as good as nothing',
+    'null counts as absent',
   );
 });
