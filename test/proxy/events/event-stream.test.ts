@@ -201,7 +201,6 @@ test('a stream that just stops ends with an error event, never with an invented 
       },
       name,
     );
-    t.equal(out.length, passed.length + out.slice(passed.length).length);
     t.ok(out.slice(passed.length).startsWith('event: error\n'), `${name}: and nothing between`);
   }
 });

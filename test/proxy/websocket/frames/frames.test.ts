@@ -131,7 +131,7 @@ test('down: messages pass unchanged and control frames end here, however the byt
   );
 });
 
-test('both: a flipped bit anywhere crashes nothing, and a violation has a known code', async (t) => {
+test('both: a flipped bit anywhere crashes nothing, lets no control frame through, and has a known code', async (t) => {
   const codes = new Set([0, 1002, 1007, 1008, 1009]);
   t.doesNotThrow(
     () =>
@@ -141,7 +141,13 @@ test('both: a flipped bit anywhere crashes nothing, and a violation has a known 
           const down = bytesOf(frames, false);
           if (up.length > 0) up[where % up.length] = (up[where % up.length] ?? 0) ^ flip;
           if (down.length > 0) down[where % down.length] = (down[where % down.length] ?? 0) ^ flip;
-          return codes.has(walkUp(up, sizes).violation) && codes.has(walkDown(down, sizes).violation);
+          const [passedUp, passedDown] = [walkUp(up, sizes), walkDown(down, sizes)];
+          return (
+            codes.has(passedUp.violation) &&
+            codes.has(passedDown.violation) &&
+            read(passedUp.out, true).controls.length === 0 &&
+            read(passedDown.out, false).controls.length === 0
+          );
         }),
         RUNS,
       ),
