@@ -21,6 +21,12 @@ test('every metric named in a document exists', async (t) => {
   for (const { page, name } of named) t.ok(metrics.has(name), `${page}: ${name}`);
 });
 
+test('no example shows the hash of an app key: a copied one would admit everybody who knows the key', async (t) => {
+  const shown = [...PAGES, '.env.example', ...filesUnder('examples', '.md'), ...filesUnder('deploy', '.yaml')];
+  t.ok(shown.length > 20);
+  for (const page of shown) t.notMatch(read(page), /["= ]sha256:[0-9a-f]{64}\b/i, page);
+});
+
 /** As GitHub counts: a bar separates cells even inside code, unless a backslash precedes it. */
 function tableRows(page: string): { readonly place: string; readonly cells: number; readonly columns: number }[] {
   const lines = read(page)

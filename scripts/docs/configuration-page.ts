@@ -66,7 +66,7 @@ clients:
     limits: { mint: 30/minute }
   backend:
     trusted: true
-    auth: { keys: ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"] } # \`cartesia-broker key\`
+    auth: { keys: ["sha256:..."] } # \`cartesia-broker key --name backend\` prints it
 \`\`\`
 
 - \`config.schema.json\` in this repository lets editors complete and check the file.
