@@ -51,10 +51,18 @@ function checkGrants(client: ClientSettings, path: SettingPath, report: Report):
   const surplus = client.default_grants?.some((grant) => !client.grants.includes(grant)) ?? false;
   if (surplus) report.add([...path, 'default_grants'], 'expected only grants that `grants` allows');
   for (const [index, { grants_from: from }] of client.auth.jwt.entries()) {
-    const granted = Object.values(from?.map ?? {}).flatMap((grants) => asList(grants));
-    if (granted.every((grant) => client.grants.includes(grant))) continue;
-    const at = report.itemPath([...path, 'auth', 'jwt'], index);
-    report.add([...at, 'grants_from', 'map'], 'expected only grants that `grants` allows');
+    if (from === undefined) continue;
+    const at = [...report.itemPath([...path, 'auth', 'jwt'], index), 'grants_from', 'map'];
+    const granted = Object.values(from.map).flatMap((grants) => asList(grants));
+    if (granted.length === 0 && !report.isBroken(at)) {
+      report.add(
+        at,
+        'nobody could have a grant: expected values of the claim with what they grant, such as { speak: tts }',
+      );
+    }
+    if (granted.some((grant) => !client.grants.includes(grant))) {
+      report.add(at, 'expected only grants that `grants` allows');
+    }
   }
 }
 

@@ -78,7 +78,7 @@ const jwt = group(
         map: map(
           text('line', { description: 'A value of the claim.' }),
           oneOrMany(choice(GRANTS, { description: 'A grant.' }), { description: 'What that value grants.' }),
-          { description: 'From values of the claim to grants; other values grant nothing.' },
+          { description: 'From values of the claim, at least one, to grants; other values grant nothing.' },
         ),
       },
       { description: 'Take the grants of a subject from a claim.', 'x-optional': true },

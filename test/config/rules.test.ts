@@ -156,6 +156,18 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ['2:99 clients.a.auth.jwt[0].grants_from.map: expected only grants that `grants` allows'],
   ],
   [
+    'a claim of which no value grants anything',
+    [`a: { ${jwt(', grants_from: { claim: scope }')} }`],
+    [
+      '2:70 clients.a.auth.jwt[0].grants_from.map: nobody could have a grant: expected values of the claim with what they grant, such as { speak: tts }',
+    ],
+  ],
+  [
+    'a claim of which the one value is misspelt: that is all there is to say',
+    [`a: { ${jwt(', grants_from: { claim: scope, map: { s: speech } }')} }`],
+    ['2:106 clients.a.auth.jwt[0].grants_from.map.*: expected one of tts, stt, agent'],
+  ],
+  [
     'a language with a region, which no request would match',
     [`a: { ${KEYS}, content: { languages: [de, en-GB] } }`],
     [
