@@ -26,9 +26,9 @@ export function warnOfIdleSettings(settings: Settings, report: Report): void {
       ...(client.reads ? [['clients', name, 'reads']] : []),
     ]),
   ];
+  const because = settings.proxy === false ? 'PROXY is false' : 'all delivery is `direct` and PROXY is not set';
   for (const path of paths) {
-    if (report.isGiven(path))
-      report.warn(path, 'does nothing: the broker carries nothing while all delivery is `direct` and PROXY is not set');
+    if (report.isGiven(path)) report.warn(path, `does nothing: the broker carries nothing while ${because}`);
   }
 }
 

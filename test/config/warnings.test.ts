@@ -71,7 +71,15 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   [
     'concurrency while nothing is carried',
     { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' },
-    [/^TTS_CONCURRENCY: does nothing: the broker carries nothing/, /^STT_CONCURRENCY: does nothing/],
+    [
+      'TTS_CONCURRENCY: does nothing: the broker carries nothing while all delivery is `direct` and PROXY is not set',
+      /^STT_CONCURRENCY: does nothing/,
+    ],
+  ],
+  [
+    'concurrency of what somebody has switched off',
+    { ...PROXIED, PROXY: 'false', TTS_CONCURRENCY: '1' },
+    [/^PROXY: /, 'TTS_CONCURRENCY: does nothing: the broker carries nothing while PROXY is false'],
   ],
   ['a misspelt variable', { TOKEN_TLL: '1' }, ['TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?']],
   [
