@@ -20,7 +20,7 @@ const USAGE = `Usage: cartesia-broker admin <what> [options]
 
   --url URL   the management listener, such as http://127.0.0.1:9090; default: the one of MANAGEMENT_HOST and MANAGEMENT_PORT
 
-The admin token is read from ADMIN_TOKEN or ADMIN_TOKEN_FILE.
+The admin token is read from ADMIN_TOKEN or ADMIN_TOKEN_FILE. What the environment does not say is read from the file that BROKER_CONFIG names.
 `;
 
 interface Call {
