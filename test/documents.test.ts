@@ -21,6 +21,14 @@ test('every metric named in a document exists', async (t) => {
   for (const { page, name } of named) t.ok(metrics.has(name), `${page}: ${name}`);
 });
 
+test('every explained reason for a refused credential exists', async (t) => {
+  const source = SOURCE_FILES.map(read).join('');
+  const table = /### Refused credentials\n([\s\S]*?)\n## /.exec(read('docs/operation.md'))?.[1] ?? '';
+  const explained = table.split('\n').flatMap((row) => row.split('|')[1]?.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? []);
+  t.ok(explained.length > 20);
+  for (const reason of explained) t.ok(source.includes(`'${reason}'`), reason);
+});
+
 test('no example shows the hash of an app key: a copied one would admit everybody who knows the key', async (t) => {
   const shown = [...PAGES, '.env.example', ...filesUnder('examples', '.md'), ...filesUnder('deploy', '.yaml')];
   t.ok(shown.length > 20);
