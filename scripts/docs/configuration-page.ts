@@ -38,7 +38,7 @@ function environmentTable(): string {
 const RULES = `### How variables are read
 
 - An empty variable counts as not set. Numbers are plain decimal integers, booleans \`true\` or \`false\`, lists are separated by
-  commas, rates are \`30/minute\` (\`second\`, \`minute\`, \`hour\`, \`day\`).
+  commas or line breaks (no comments, no empty lines), rates are \`30/minute\` (\`second\`, \`minute\`, \`hour\`, \`day\`).
 - A secret \`X\` can be read from the file that \`X_FILE\` names, as Docker and Kubernetes hand secrets over; line breaks at its
   end do not count. Both \`X\` and \`X_FILE\` is an error. No message ever shows a secret's value. Files of all secrets but app keys are read
   again while the broker runs ([operation](operation.md#renewing-secrets)).
