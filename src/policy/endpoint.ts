@@ -14,3 +14,10 @@ export function allowsEndpoint(
   if (endpoint.grant === null) return policy.reads;
   return policy.grants.includes(endpoint.grant) && (limit === null || limit.includes(endpoint.grant));
 }
+
+/** What the developer of who is refused is told: what would open the endpoint. */
+export function whatIsMissing({ grant }: { readonly grant: Grant | null }): string {
+  return grant === null
+    ? 'This client app may not read the catalogue of the account.'
+    : `This caller does not have the grant "${grant}", which opens this endpoint.`;
+}

@@ -6,7 +6,7 @@ import { Problem } from '../errors/problems.ts';
 import type { Limits } from '../limits/limits.ts';
 import { leaveBody } from '../listener/unread-body.ts';
 import { checkContent } from '../policy/content.ts';
-import { allowsEndpoint } from '../policy/endpoint.ts';
+import { allowsEndpoint, whatIsMissing } from '../policy/endpoint.ts';
 import { ENDPOINTS, type Endpoint, isId } from '../upstream/endpoints.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
 import { carriedBodies, isJsonBody, type JsonBody, readJsonBody } from './bodies.ts';
@@ -64,7 +64,7 @@ function operationId({ method, path }: Endpoint): string {
 function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, options: ProxyOptions): unknown {
   const admission = admitted(request);
   if (!allowsEndpoint(endpoint, admission.client, admission.principal.grants))
-    throw new Problem('endpoint_not_allowed');
+    throw new Problem('endpoint_not_allowed', whatIsMissing(endpoint));
   const target = targetOf(endpoint, request, options.upstream);
   switch (endpoint.transport) {
     case 'bytes':

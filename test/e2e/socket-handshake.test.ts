@@ -98,6 +98,7 @@ test('a grant opens only its own sockets, and an expired token opens none', asyn
   running.watch.add({ name: 'proxied token', value: token });
   const tts = await answerTo(t, running, handshake(broker.url, `/tts/websocket?access_token=${token}`, {}));
   t.match([tts.status, tts.json['error_code']], [403, 'endpoint_not_allowed']);
+  t.match(tts.json['message'], /grant "tts"/);
   await openRawSocket(t, broker.url, `${STT_PATH}&access_token=${token}`, {});
   now += 31_000;
   const late = await answerTo(t, running, handshake(broker.url, `${STT_PATH}&access_token=${token}`, {}));
