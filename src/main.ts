@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { endOnEarlySignals } from './commands/first-process.ts';
 import type { CommandIo, ExitCode } from './commands/io.ts';
+import { complaintAboutNode } from './commands/node-version.ts';
 
 const USAGE = `Usage: cartesia-broker <command> [options]
 
@@ -46,7 +47,12 @@ if (name === 'help' || name === '--help' || name === '-h') {
   };
   process.stdout.write(`${version}\n`);
 } else if (Object.hasOwn(COMMANDS, name) && COMMANDS[name] !== undefined) {
-  process.exitCode = await COMMANDS[name](argv, io);
+  const complaint = complaintAboutNode(process.versions.node);
+  if (complaint === null) process.exitCode = await COMMANDS[name](argv, io);
+  else {
+    process.stderr.write(`${complaint}\n`);
+    process.exitCode = 1;
+  }
 } else {
   process.stderr.write(`${name === '' ? 'No' : 'Unknown'} command.\n\n${USAGE}`);
   process.exitCode = 2;
