@@ -117,7 +117,9 @@ test('docs/dependencies.md gives a reason for every run-time dependency, and lis
 });
 
 test('a release can list its components', async (t) => {
-  const sbom = execFileSync('npm', ['sbom', '--sbom-format=cyclonedx', '--package-lock-only'], {
+  const document = readFileSync(path.join(ROOT, 'docs/dependencies.md'), 'utf8');
+  const [, options = ''] = /`npm sbom ([^`]+)`/.exec(document) ?? [];
+  const sbom = execFileSync('npm', ['sbom', ...options.split(' ')], {
     cwd: ROOT,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -134,8 +136,15 @@ test('a release can list its components', async (t) => {
   t.equal(bomFormat, 'CycloneDX');
   const required = new Set(components.filter(({ scope }) => scope === 'required').map(({ name }) => name));
   t.strictSame(
-    shipped.map(({ name }) => name).filter((name) => !required.has(name)),
-    [],
+    [...required].sort(),
+    [...new Set(shipped.map(({ name }) => name))].sort(),
+    'and nothing that only tools need',
   );
   t.ok(components.every(({ hashes }) => hashes?.length));
+});
+
+test('a clone is whole where NODE_ENV says production', async (t) => {
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const included = execFileSync('npm', ['config', 'get', 'include'], { cwd: ROOT, encoding: 'utf8', env });
+  t.equal(included.trim(), 'dev');
 });
