@@ -190,11 +190,15 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
   }
 
-  binaryUp(payloadBytes: number, isFirst: boolean): boolean {
+  binaryUp(isFirst: boolean): boolean {
     this.#liveness.isClientActive = true;
     if (!this.isOpen || this.#protocol === null) return false;
-    this.#protocol.clientBinary(payloadBytes, isFirst);
+    this.#protocol.clientBinary(isFirst);
     return this.#protocol.takesBinary;
+  }
+
+  payloadUp(bytes: number): void {
+    this.#protocol?.clientAudio(bytes);
   }
 
   controlUp(opcode: number, payload: Buffer): void {
