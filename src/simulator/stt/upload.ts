@@ -10,14 +10,14 @@ export interface UploadTranscript extends Transcript {
 }
 
 /**
- * Reads a WAV or MP3 file, or raw PCM if its encoding and sample rate are given.
+ * Reads a WAV or MP3 file, or any bytes as raw PCM if encoding and sample rate are given.
  * @returns null for audio that cannot be read
  */
 export async function transcribeUpload(
   bytes: Buffer,
   raw: { readonly encoding: string | null; readonly sampleRate: string | null },
 ): Promise<UploadTranscript | null> {
-  const recording = (await readRecording(bytes)) ?? readRaw(bytes, raw);
+  const recording = readRaw(bytes, raw) ?? (await readRecording(bytes));
   if (recording === undefined) return null;
   const { samples, sampleRate } = recording;
   if (!(sampleRate >= LOWEST_RATE && sampleRate <= HIGHEST_RATE)) return null;
