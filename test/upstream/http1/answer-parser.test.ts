@@ -150,6 +150,8 @@ test('chunks that are none', (t) => {
     '0x2\r\n{}\r\n',
     '2\n{}\r\n',
     '2\r{}\r\n',
+    '2\rx{}\r\n0\r\n\r\n',
+    '2;a\rx{}\r\n0\r\n\r\n',
     '2\r\r\n{}\r\n',
     ...['/', ':', '@', 'G', '`', 'g', '\0', '\xb2'].map((byte) => `${byte}\r\n{}\r\n`),
     ...['/', ':', '@', 'G', '`', 'g', '\0', '\xb2'].map((byte) => `2${byte}\r\n{}\r\n`),
