@@ -9,7 +9,7 @@ const CHUNKED = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
 
 /** What a sink heard: bodies in one piece, everything else as it came. */
 class Heard implements AnswerSink {
-  readonly wantsFraming: boolean;
+  wantsFraming: boolean;
   body = '';
   dataBytes = 0;
   calls: string[] = [];
@@ -110,6 +110,7 @@ function refused(t: Test, bytes: string, kind = 'malformed'): void {
 
 test('whole answers, wherever they are cut', (t) => {
   whole(t, `${LENGTH}{}`, { body: '{}' });
+  whole(t, 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1', { body: '1' });
   whole(t, 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', { body: '' });
   whole(t, 'HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n', { body: '' });
   whole(t, 'HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n', { body: '' });
@@ -259,6 +260,7 @@ test('sixteen informational answers are enough, and none of them is another prot
 test('what cannot become an answer is refused before its end has come', (t) => {
   for (const start of ['x', 'HTTPS', 'HTTP/2', '\r', '\n', '\0', 'HTTP/1.1 200 OK\n', 'HTTP/1.1 200 OK\r\na: b\n'])
     refused(t, start);
+  for (const end of ['\n', '\na', '\rx']) refused(t, `HTTP/1.1 200 OK\r\na: b\r\n${end}`);
   refused(t, 'HTTP/1.1 200 OK\r\na: b\rc');
   refused(t, 'HTTP/1.1 200 OK\ra');
   for (const start of ['H', 'HTTP/1.', 'HTTP/1.1 200 OK\r', 'HTTP/1.1 200 OK\r\n', 'HTTP/1.1 200 OK\r\na: b\r\n\r'])
@@ -280,7 +282,11 @@ test('the last piece of a body that has a length is known, and so is that of chu
   const seen = (wantsFraming: boolean, ...pieces: readonly string[]): string[] => {
     const sink = new Lasts(wantsFraming);
     const parser = new AnswerParser(sink);
-    for (const piece of pieces) parser.read(Buffer.from(piece, 'latin1'), piece.length);
+    try {
+      for (const piece of pieces) parser.read(Buffer.from(piece, 'latin1'), piece.length);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error;
+    }
     return sink.pieces;
   };
   t.strictSame(seen(false, `${LENGTH}{}`), ['"{}" 2 last']);
@@ -295,6 +301,7 @@ test('the last piece of a body that has a length is known, and so is that of chu
     '"0\\r\\n\\r\\n" 0 last',
   ]);
   t.strictSame(seen(true, `${LENGTH}{}`), ['"{}" 2 last'], 'without chunks there is no framing to keep');
+  t.strictSame(seen(true, `${CHUNKED}2\r\n{}x`), ['"2\\r\\n{}" 2'], 'behind what is broken nothing follows');
   t.end();
 });
 
@@ -322,6 +329,18 @@ test('behind a whole answer there may be another one, if nothing has come that n
         t.equal(reading.body, readIn([first], wantsFraming).body + readIn([second], wantsFraming).body);
       }
     }
+  t.end();
+});
+
+test('of answers that are wanted in different forms each has its own bytes of data', (t) => {
+  const chunks = '2\r\n{}\r\n0\r\n\r\n';
+  const reading = readIn([CHUNKED + chunks], false);
+  reading.wantsFraming = true;
+  reading.read(CHUNKED + chunks);
+  t.strictSame([reading.body, reading.dataBytes], [`{}${chunks}`, 4]);
+  reading.wantsFraming = false;
+  reading.read(CHUNKED + chunks).read(`${LENGTH}{}`);
+  t.strictSame([reading.body, reading.dataBytes, reading.failure], [`{}${chunks}{}{}`, 8, null]);
   t.end();
 });
 
