@@ -204,6 +204,6 @@ test('one type of a body, and none of no body', async (t) => {
   await served(t, ask, send('POST', [type, 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 'POST / a/b');
   await served(t, ask, send('DELETE', [type]), 'DELETE / -');
   await served(t, ask, send('DELETE', [type, 'Content-Length: 0']), 'DELETE / -');
-  await served(t, ask, send('DELETE', [type, 'Content-Length: 2'], '{}'), 'DELETE / a/b');
+  await served(t, ask, send('DELETE', [type, 'Content-Length: 1'], '1'), 'DELETE / a/b');
   await served(t, ask, send('DELETE', [type, 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 'DELETE / a/b');
 });
