@@ -19,6 +19,8 @@ interface Stage extends RealResponse {
 
 interface Props {
   readonly observe?: (chunk: Buffer) => void;
+  /** When it begins; 0 by default. */
+  readonly startMs?: number;
   /** What upstream makes of an abort. */
   readonly onAbort?: (forwarding: Forwarding) => void;
 }
@@ -30,7 +32,7 @@ async function stage(t: Test, events: EventStream | null = null, props: Props = 
   const outcomes: ForwardingOutcome['outcome'][] = [];
   const endings: ForwardingOutcome[] = [];
   const errors: string[] = [];
-  const clock = { now: 0 };
+  const clock = { now: props.startMs ?? 0 };
   const made: Stage = {
     calls,
     outcomes,
@@ -46,9 +48,10 @@ async function stage(t: Test, events: EventStream | null = null, props: Props = 
       events,
       isRevealing: () => false,
       observe: props.observe ?? null,
-      begin(status, _head, form) {
+      begin(status, head, form) {
         const isFramed = form === 'framed';
         calls.push(`begin ${status}${isFramed ? ' framed' : ''}`);
+        t.notOk(events !== null && head.forwarded.includes('content-length'), 'what is rewritten has no length yet');
         response.writeHead(status, isFramed ? ['transfer-encoding', 'chunked'] : []);
       },
       refuse(problem) {
@@ -294,6 +297,7 @@ test('cut by the operator: audio breaks off behind what has passed, events end w
   events.forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
   events.forwarding.onData(event, event.length, false);
   events.forwarding.cut(problem);
+  t.notOk(events.response.destroyed, 'that is its end');
   t.strictSame(events.calls, ['begin 200', 'abort']);
   t.strictSame(events.last(), { outcome: 'aborted', problem });
   const ended = await events.answer;
@@ -304,6 +308,7 @@ test('cut by the operator: audio breaks off behind what has passed, events end w
   const error = await stage(t);
   error.forwarding.onHead(500, [], false);
   error.forwarding.cut(problem);
+  t.notOk(error.response.destroyed, 'nothing has begun that could break off');
   t.strictSame(error.calls, ['refuse token_revoked', 'abort'], 'an error answer that is still being read');
   t.equal((await error.answer).isComplete, true);
 });
@@ -356,10 +361,14 @@ test('the client leaves: upstream is told, once, in each phase', async (t) => {
   const phases: Readonly<Record<string, (forwarding: Forwarding) => void>> = {
     waiting: () => {},
     streaming: (forwarding) => void forwarding.onHead(200, [], false),
+    paused(forwarding) {
+      forwarding.onHead(200, [], false);
+      forwarding.onData(LARGE, LARGE.length, false);
+    },
     error: (forwarding) => void forwarding.onHead(500, [], false),
   };
   for (const [phase, reach] of Object.entries(phases)) {
-    const { forwarding, calls, last, response, answer } = await stage(t);
+    const { forwarding, calls, outcomes, last, response, answer } = await stage(t);
     answer.catch(() => {}); // there may be none
     reach(forwarding);
     const before = calls.length;
@@ -373,6 +382,7 @@ test('the client leaves: upstream is told, once, in each phase', async (t) => {
     forwarding.cut(new Problem('draining'));
     forwarding.checkDeadlines(5_000);
     t.strictSame(calls.slice(before), ['abort'], `${phase}: nothing is left to do`);
+    t.equal(outcomes.length, 1, phase);
   }
 });
 
@@ -488,10 +498,36 @@ test('the last piece ends the answer, at once', async (t) => {
   t.strictSame(outcomes, ['answered']);
 });
 
-test('its age is counted from its beginning', async (t) => {
-  const { forwarding, clock, answer } = await stage(t);
-  clock.now = 30;
-  t.equal(forwarding.ageMs, 30);
-  forwarding.cut(new Problem('draining'));
-  t.equal((await answer).status, new Problem('draining').status);
+test('its age and its deadlines are counted from its beginning', async (t) => {
+  for (const isBegun of [false, true]) {
+    const { forwarding, clock, outcomes, answer } = await stage(t, eventStream(), { startMs: 10_000 });
+    clock.now = 10_030;
+    t.equal(forwarding.ageMs, 30);
+    const deadlineMs = isBegun ? 11_000 : 10_100;
+    if (isBegun) {
+      forwarding.onHead(200, ['content-type', 'text/event-stream', 'content-length', '5'], false);
+      clock.now = deadlineMs;
+      forwarding.onData(HELLO, HELLO.length, false);
+    }
+    forwarding.checkDeadlines(deadlineMs);
+    t.strictSame(outcomes, []);
+    forwarding.checkDeadlines(deadlineMs + 1);
+    t.strictSame(outcomes, [isBegun ? 'cut' : 'refused']);
+    await answer;
+  }
+});
+
+test('what is only lent is still needed until it has gone to the kernel', async (t) => {
+  const { forwarding, response, answer } = await stage(t);
+  t.equal(forwarding.onHead(200, [], true), 'framed');
+  const small = Buffer.from('5\r\nhello\r\n');
+  const large = Buffer.concat([Buffer.from('989680\r\n'), Buffer.alloc(10_000_000), Buffer.from('\r\n')]);
+  t.equal(forwarding.onData(small, 5, false), false);
+  t.equal(forwarding.onData(large, 10_000_000, false), true);
+  t.equal(forwarding.onData(small, 5, false), true);
+  while ((response.socket?.writableLength ?? 0) > 0) await new Promise(setImmediate);
+  t.equal(forwarding.onData(small, 5, false), false);
+  forwarding.onData(Buffer.from('0\r\n\r\n'), 0, true);
+  forwarding.onEnd();
+  t.equal((await answer).body.length, 10_000_015);
 });
