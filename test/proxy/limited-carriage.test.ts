@@ -29,14 +29,16 @@ interface Options {
   readonly load: (cargo: Cargo) => Cargo | Promise<Cargo>;
   readonly carry: Carrier['carry'];
   readonly store?: Store;
-  /** What is asked for, and whether a lease and a budget stand in front of it; both by default. */
+  /** What is asked for. */
   readonly path?: string;
-  readonly isLimited?: boolean;
+  /** Whether it is looked at that it has its lease and its budget when it is loaded; by default it is. */
+  readonly isLookedAt?: boolean;
+  readonly config?: string;
 }
 
 async function setUp(t: Test, { load, carry, store = createMemoryStore(), ...props }: Options) {
-  const { path = '/tts/bytes', isLimited = true } = props;
-  const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
+  const { path = '/tts/bytes', isLookedAt = true, config: text = CONFIG } = props;
+  const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': text })}/broker.yaml` });
   const limits: Limits = createLimits({ config, store });
   const endpoint = ENDPOINTS.find((one) => one.path === path);
   if (endpoint === undefined) throw new TypeError('no such endpoint');
@@ -59,7 +61,7 @@ async function setUp(t: Test, { load, carry, store = createMemoryStore(), ...pro
     request.admission = { principal: ANN, client: clientConfig() };
   });
   const loadHeld = (): Cargo | Promise<Cargo> => {
-    if (!isLimited) return load(cargo);
+    if (!isLookedAt) return load(cargo);
     t.equal(limits.leases.open, 1, 'it has its lease');
     t.throws(() => limits.quotas.book('characters', ANN, 1), { code: 'quota_exceeded' }, 'and all of the budget');
     return load(cargo);
@@ -160,7 +162,7 @@ test('what nothing limits sets off at once, and holds nothing', async (t) => {
   for (const path of ['/voices', '/stt', '/audio/transcriptions']) {
     const { app, limits } = await setUp(t, {
       path,
-      isLimited: false,
+      isLookedAt: false,
       load: (cargo) => ({ ...cargo, settle() {} }),
       carry(_request, reply, cargo) {
         t.equal(limits.leases.open, 0, path);
@@ -229,5 +231,53 @@ test('who leaves while the store is asked or a lease waited for is not carried, 
     for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
     t.equal(loads, 0, waitsFor);
     await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), `${waitsFor}: its budget is whole`);
+  }
+});
+
+test('what was waited for is held until it is over, and sent again only while there is time', async (t) => {
+  for (const open of [null, Promise.resolve()])
+    for (const isWaiting of [false, true]) {
+      const { promise: carried, resolve: isCarried } = Promise.withResolvers<Cargo>();
+      const { app, limits } = await setUp(t, {
+        load: (cargo) => ({ ...cargo, settle() {} }),
+        carry(_request, _reply, cargo) {
+          isCarried(cargo);
+          return { cut() {} };
+        },
+        ...(open === null ? {} : { store: distant(open), isLookedAt: false }),
+      });
+      const other = isWaiting ? limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0) : null;
+      app.addHook('onRequest', async (_request, reply) => {
+        void carried.then(() => setImmediate(() => reply.raw.end('carried')));
+      });
+      const answer = app.inject({ method: 'POST', url: '/' });
+      if (other !== null) {
+        while (limits.leases.open < 2) await new Promise(setImmediate);
+        other.cancel();
+      }
+      const cargo = await carried;
+      for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+      t.equal(limits.leases.open, 1, 'its lease');
+      t.equal(cargo.takeBack?.(limits.leases.waits.http + 1), false, 'longer than it may wait');
+      cargo.settle({ audioBytes: 0, outcome: 'answered' });
+      t.equal(limits.leases.open, 0);
+      t.equal((await answer).body, 'carried');
+    }
+});
+
+test('a budget alone is asked for without a lease', async (t) => {
+  for (const open of [null, Promise.resolve()]) {
+    const { app } = await setUp(t, {
+      config: CONFIG.replace(', concurrency: { tts: 1 }', ''),
+      isLookedAt: false,
+      load: (cargo) => ({ ...cargo, settle() {} }),
+      carry(_request, reply, cargo) {
+        t.equal(cargo.takeBack?.(0), false);
+        reply.send('carried');
+        return { cut() {} };
+      },
+      ...(open === null ? {} : { store: distant(open) }),
+    });
+    t.equal((await app.inject({ method: 'POST', url: '/' })).body, 'carried');
   }
 });
