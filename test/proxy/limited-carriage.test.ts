@@ -237,19 +237,19 @@ test('who leaves while the store is asked or a lease waited for is not carried, 
 test('what was waited for is held until it is over, and sent again only while there is time', async (t) => {
   for (const open of [null, Promise.resolve()])
     for (const isWaiting of [false, true]) {
+      let end = (): unknown => t.fail('it is carried');
       const { promise: carried, resolve: isCarried } = Promise.withResolvers<Cargo>();
       const { app, limits } = await setUp(t, {
         load: (cargo) => ({ ...cargo, settle() {} }),
-        carry(_request, _reply, cargo) {
+        carry(_request, reply, cargo) {
+          reply.hijack();
+          end = () => reply.raw.end('carried');
           isCarried(cargo);
           return { cut() {} };
         },
         ...(open === null ? {} : { store: distant(open), isLookedAt: false }),
       });
       const other = isWaiting ? limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0) : null;
-      app.addHook('onRequest', async (_request, reply) => {
-        void carried.then(() => setImmediate(() => reply.raw.end('carried')));
-      });
       const answer = app.inject({ method: 'POST', url: '/' });
       if (other !== null) {
         while (limits.leases.open < 2) await new Promise(setImmediate);
@@ -261,6 +261,7 @@ test('what was waited for is held until it is over, and sent again only while th
       t.equal(cargo.takeBack?.(limits.leases.waits.http + 1), false, 'longer than it may wait');
       cargo.settle({ audioBytes: 0, outcome: 'answered' });
       t.equal(limits.leases.open, 0);
+      end();
       t.equal((await answer).body, 'carried');
     }
 });
