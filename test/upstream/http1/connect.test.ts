@@ -69,11 +69,14 @@ test('a name is said in the handshake, an address never, and HTTP/1.1 is what wi
   }
 });
 
-test('neither the environment nor an old version of TLS gets around the certificate', async (t) => {
+test('neither the environment nor what is usual in the process gets around the certificate or brings old TLS back', async (t) => {
   const authority = await createAuthority();
   const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+  const { DEFAULT_MIN_VERSION: version, DEFAULT_CIPHERS: ciphers } = tls;
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  Object.assign(tls, { DEFAULT_MIN_VERSION: 'TLSv1', DEFAULT_CIPHERS: 'DEFAULT@SECLEVEL=0' }); // as flags of Node can
   t.teardown(() => {
+    Object.assign(tls, { DEFAULT_MIN_VERSION: version, DEFAULT_CIPHERS: ciphers });
     if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
     else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
   });
