@@ -278,7 +278,23 @@ for (const name of NAMES) {
     t.strictSame(late.calls, ['failure']);
   });
 
-  test(`${name}: a request goes only to an upstream whose certificate proves it is the host`, async (t) => {
+  test(`${name}: the time to connect is over with the connection`, async (t) => {
+    const authority = await createAuthority();
+    const encrypted = { tls: await authority.issue({ host: '127.0.0.1' }), trust: createTrust([authority.cert]) };
+    for (const settings of [{}, encrypted]) {
+      const { upstream, transport } = await setUp(
+        t,
+        name,
+        ({ socket, number }) => void setTimeout(() => socket.write(OK), number === 1 ? 700 : 0),
+        { connections: 1, connectTimeoutMs: 500, ...settings },
+      );
+      t.equal((await ask(transport).over).outcome, '200 {}');
+      t.equal((await ask(transport).over).outcome, '200 {}');
+      t.equal(upstream.connections, 1);
+    }
+  });
+
+  test(`${name}: only a certificate that proves to be the host's is talked to`, async (t) => {
     const authority = await createAuthority();
     const other = await createAuthority('another authority');
     const trust = createTrust([authority.cert]);
