@@ -213,7 +213,10 @@ for (const name of NAMES) {
     };
     for (const [what, bytes] of Object.entries(last)) {
       await t.test(what, async (t) => {
-        const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.end(bytes));
+        // Where it has said so the other side need not close it: that is ours to do.
+        const isSaid = what !== 'up to the end of the connection';
+        const answer = ({ socket }: RawRequest): unknown => (isSaid ? socket.write(bytes) : socket.end(bytes));
+        const { upstream, transport } = await setUp(t, name, answer, { connections: 1 });
         t.equal((await ask(transport).over).outcome, '200 {}');
         t.equal((await ask(transport).over).outcome, '200 {}');
         t.equal(upstream.connections, 2);
@@ -221,10 +224,10 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: bytes after a complete answer reach nobody`, async (t) => {
-    const { upstream, transport } = await setUp(t, name, ({ socket, number }) => {
+  test(`${name}: bytes behind a whole answer are nobody's`, async (t) => {
+    const answer = ({ socket, number }: RawRequest): unknown =>
       socket.write(number === 1 ? `${OK}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil` : OK);
-    });
+    const { upstream, transport } = await setUp(t, name, answer, { connections: 1 }); // whoever comes next waits for this one
     t.equal((await ask(transport).over).outcome, '200 {}');
     t.equal((await ask(transport).over).outcome, '200 {}');
     t.equal(upstream.connections, 2);
