@@ -25,7 +25,7 @@ interface Props {
   readonly onAbort?: (forwarding: Forwarding) => void;
 }
 
-/** A forwarding on a real response, with upstream played by the test. */
+/** A forwarding that writes to a real response; the test plays upstream. */
 async function stage(t: Test, events: EventStream | null = null, props: Props = {}): Promise<Stage> {
   const { response, answer } = await realResponse(t);
   const calls: string[] = [];

@@ -104,7 +104,7 @@ test('what is not passed on as it stands is never lent, nor behind an answer tha
   t.equal(upstream.connections, 1);
 });
 
-test('whatever is held of answers one after another is what was said', async (t) => {
+test('held chunks of successive responses keep the bytes that were sent', async (t) => {
   const { upstream, ask: askFor } = await askInPieces(t);
   const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 40_000 });
   const said = fc.array(fc.record({ text, isHeld: fc.boolean() }), { minLength: 1, maxLength: 12 });

@@ -225,7 +225,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: bytes behind a whole answer are nobody's`, async (t) => {
+  test(`${name}: bytes after a complete answer reach nobody`, async (t) => {
     const answer = ({ socket, number }: RawRequest): unknown =>
       socket.write(number === 1 ? `${OK}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil` : OK);
     const { upstream, transport } = await setUp(t, name, answer, { connections: 1 }); // whoever comes next waits for this one
@@ -298,7 +298,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: only a certificate that proves to be the host's is talked to`, async (t) => {
+  test(`${name}: a request goes only to an upstream whose certificate proves it is the host`, async (t) => {
     const authority = await createAuthority();
     const other = await createAuthority('another authority');
     const trust = createTrust([authority.cert]);
