@@ -16,7 +16,7 @@ const TEXT = 'One two three four five six seven.';
 async function setUp(t: Test, settings: Readonly<Record<string, unknown>>, client = {}): Promise<SocketBroker> {
   const running = await startSocketBroker(t, {
     file: (digest) => ({ ...settings, ...clientOf(digest, client) }),
-    seams: { relays: { tickMs: 20, times: { pingMs: 1000 } } }, // usage is counted at each ping
+    seams: { relays: { tickMs: 20, times: { pingMs: 1000 } } },
   });
   running.simulator.configure({ limits: { tts: 1000 } });
   return running;
