@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { test } from 'tap';
 import { readRecording } from '../../../src/simulator/audio/recording.ts';
 import { transcribe } from '../../../src/simulator/audio/transcriber.ts';
 import { PLAN_LIMITS, PLANS } from '../../../src/simulator/settings.ts';
 import { call, generation, open, simulatorFor, VOICE } from '../call.ts';
+import { head } from '../raw-client.ts';
 
 test('speech in every container contains the requested text', async (t) => {
   const simulator = await simulatorFor(t);
@@ -200,3 +202,26 @@ test('a client that does not read stops the stream, and one that leaves ends it'
   while (simulator.counters().tts.active > 0) await new Promise(setImmediate);
   t.equal(simulator.counters().tts.active, 0);
 });
+
+test('others have their turn during a long answer, also when its client reads as fast as speech is made', async (t) => {
+  const simulator = await simulatorFor(t);
+  const output_format = { container: 'mp3', sample_rate: 44_100, bit_rate: 32_000 };
+  const body = JSON.stringify(generation({ transcript: 'A long text. '.repeat(50), output_format }));
+  const fields = { authorization: `Bearer ${simulator.apiKey}`, 'content-length': String(Buffer.byteLength(body)) };
+  // In a process of its own, because here it could not read while the simulator writes.
+  const client = spawn(process.execPath, ['-e', READER, new URL(simulator.url).port], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  t.teardown(() => client.kill());
+  client.stdin.end(head('POST', '/tts/bytes', fields) + body);
+  const entry = await simulator.journal.waitFor({ path: '/tts/bytes' }, ({ status }) => status === 200);
+  let turns = 0;
+  for (; entry.outcome === 'open'; turns += 1) await new Promise(setImmediate);
+  t.equal(entry.outcome, 'completed');
+  t.ok(turns >= 100, `${turns} turns while 39 s of speech were made`);
+});
+
+/** Sends what it reads from its standard input, and reads the answer. */
+const READER = `
+  const socket = require('node:net').connect(Number(process.argv[1]), '127.0.0.1').resume();
+  process.stdin.pipe(socket, { end: false });`;
