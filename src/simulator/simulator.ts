@@ -8,7 +8,7 @@ import { FrontDoor } from './front-door.ts';
 import { createRequestHandler } from './http/router.ts';
 import { ROUTES } from './http/routes.ts';
 import { configure, defaultSettings, type Plan, type SettingsPatch } from './settings.ts';
-import { attachSockets } from './sockets/attach-sockets.ts';
+import { asksForWebSocket, attachSockets } from './sockets/attach-sockets.ts';
 import { createWorld, type World } from './world.ts';
 
 export interface SimulatorOptions {
@@ -85,6 +85,9 @@ function createHttpServer(world: World) {
       keepAliveTimeout: 60_000,
       maxHeaderSize: 64 * 1024,
       requestTimeout: 0,
+      // Any other protocol, such as the h2c that Java's and curl's clients ask for, is answered as if it had not been asked for. The
+      // oldest Node versions know no such option and answer 404 there.
+      shouldUpgradeCallback: asksForWebSocket,
     },
     createRequestHandler(world, ROUTES),
   );
