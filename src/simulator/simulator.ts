@@ -1,6 +1,7 @@
 // Starts an offline Cartesia with real sockets and real audio, which needs no network and no API key.
 
 import { createServer } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { createCertificate, type TlsIdentity } from './certificate.ts';
 import { startControlServer } from './control/control-server.ts';
 import { type Controlled, controlledBy } from './controlled.ts';
@@ -49,6 +50,7 @@ export interface Simulator extends Controlled {
 /** Starts a simulator. Several in one process are independent of each other. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { host = '127.0.0.1', port = 0, tlsPort = 0, controlPort = null, now = Date.now } = options;
+  const authority = isIPv6(host) ? `[${host}]` : host;
   const settings = defaultSettings(options.plan);
   if (options.apiKeys !== undefined) settings.apiKeys = [...options.apiKeys];
   configure(settings, options.settings ?? {});
@@ -62,10 +64,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const control = controlPort === null ? null : await startControlServer(controlled, { host, port: controlPort });
     return {
       ...controlled,
-      url: plain === null ? '' : `http://${host}:${plain}`,
-      tlsUrl: secure === null ? '' : `https://${host === '127.0.0.1' ? 'localhost' : host}:${secure}`,
+      url: plain === null ? '' : `http://${authority}:${plain}`,
+      tlsUrl: secure === null ? '' : `https://${host === '127.0.0.1' ? 'localhost' : authority}:${secure}`,
       certificate: identity.cert,
-      controlUrl: control && `http://${host}:${control.port}`,
+      controlUrl: control && `http://${authority}:${control.port}`,
       apiKey: settings.apiKeys[0] ?? '',
       close: async () => {
         world.clock.stop();
