@@ -15,6 +15,7 @@ test('speech in every container contains the requested text', async (t) => {
     [{ container: 'wav', encoding: 'pcm_alaw', sample_rate: 8_000 }, 'audio/wav'],
     [{ container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 }, 'audio/mpeg'],
     [{ container: 'mp3', sample_rate: 22_050 }, 'audio/mpeg'],
+    [{ container: 'mp3', sample_rate: 44_100, bit_rate: 32_000 }, 'audio/mpeg'],
   ];
   for (const [output_format, contentType] of cases) {
     const answer = await call(simulator, 'POST /tts/bytes', { json: generation({ output_format }) });
@@ -27,6 +28,7 @@ test('speech in every container contains the requested text', async (t) => {
       'Hello there.',
       JSON.stringify(output_format),
     );
+    t.equal(heard?.sampleRate, output_format['sample_rate'], JSON.stringify(output_format));
   }
 });
 
@@ -111,6 +113,11 @@ test('the fault in an invalid request is named', async (t) => {
     ],
     [{ generation_config: [] }, 'Invalid request', /at generation_config$/],
     [{ add_timestamps: 'yes' }, 'Invalid request', /at add_timestamps$/],
+    [{ use_normalized_timestamps: 1 }, 'Invalid request', /at use_normalized_timestamps$/],
+    [{ accent: ['british'] }, 'Invalid request', /at accent$/],
+    [{ normalization: true }, 'Invalid request', /at normalization$/],
+    [{ pronunciation_dict_id: 7 }, 'Invalid request', /at pronunciation_dict_id$/],
+    [{ duration: '3' }, 'Invalid request', /at duration$/],
   ];
   for (const [changes, title, message] of cases) {
     const answer = await call(simulator, 'POST /tts/bytes', { json: generation(changes) });
