@@ -131,6 +131,8 @@ export interface Settings {
     frames: boolean;
     /** Memory for the frames of all entries together. Beyond it the oldest frames are forgotten; their bytes stay counted. */
     frameBytes: number;
+    /** Memory for the bodies of all entries together. Beyond it the oldest bodies are forgotten. */
+    bodyBytes: number;
   };
 }
 
@@ -190,7 +192,13 @@ export function defaultSettings(plan: Plan = 'startup'): Settings {
     },
     agents: { introduction: 'Hello, how can I help?', requiredVariables: [] },
     cors: true,
-    journal: { maximumEntries: 10_000, textBytes: 64 * 1024, frames: true, frameBytes: 64 * 1024 * 1024 },
+    journal: {
+      maximumEntries: 10_000,
+      textBytes: 64 * 1024,
+      frames: true,
+      frameBytes: 64 * 1024 * 1024,
+      bodyBytes: 64 * 1024 * 1024,
+    },
   };
 }
 
