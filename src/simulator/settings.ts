@@ -260,6 +260,9 @@ function checked(path: string, current: unknown, value: unknown): unknown {
   if (path === 'chunkBytes' && !((value as number) >= SMALLEST_CHUNK)) {
     throw new SettingsError(`${path} must be at least ${SMALLEST_CHUNK}`);
   }
+  if (path.startsWith('latency.') && (value as number) > LONGEST_TIMER_MS) {
+    throw new SettingsError(`${path} must be at most ${LONGEST_TIMER_MS}`);
+  }
   if (path.startsWith('errorStatuses.') && !isErrorStatus(value)) {
     throw new SettingsError(`${path} must be a status from 400 to 599`);
   }
@@ -268,6 +271,9 @@ function checked(path: string, current: unknown, value: unknown): unknown {
 
 /** One sample of the widest encoding: with less, no chunk would ever hold any audio. */
 const SMALLEST_CHUNK = 4;
+
+/** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 function isErrorStatus(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;

@@ -50,6 +50,7 @@ test('an invalid patch is refused as a whole and names the fault', async (t) => 
     [{ latency: { lastByteMs: 1 } }, 'unknown setting: latency.lastByteMs'],
     [{ latency: { firstByteMs: 'soon' } }, 'latency.firstByteMs must be a number'],
     [{ latency: { firstByteMs: -1 } }, 'latency.firstByteMs must not be negative'],
+    [{ latency: { mintMs: 2 ** 31 } }, 'latency.mintMs must be at most 2147483647'],
     [{ limits: 3 }, 'limits must be an object'],
     [{ limits: null }, 'limits must be an object'],
     [{ latency: [] }, 'latency must be an object'],
