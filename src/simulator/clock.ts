@@ -4,7 +4,7 @@
 export type Cancel = () => void;
 
 /** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface Timer {
   readonly run: () => void;

@@ -1,5 +1,6 @@
 // What can be changed about the simulated Cartesia, before it starts and while it runs.
 
+import { LONGEST_TIMER_MS } from './clock.ts';
 import { PROBLEMS, type ProblemName } from './problems.ts';
 
 export const PLANS = ['free', 'pro', 'startup', 'scale'] as const;
@@ -271,9 +272,6 @@ function checked(path: string, current: unknown, value: unknown): unknown {
 
 /** One sample of the widest encoding: with less, no chunk would ever hold any audio. */
 const SMALLEST_CHUNK = 4;
-
-/** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 function isErrorStatus(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;

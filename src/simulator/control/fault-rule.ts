@@ -1,6 +1,7 @@
 // Checks a fault rule that arrives as JSON.
 
 import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { LONGEST_TIMER_MS } from '../clock.ts';
 import type { FaultAction, FaultMatch, FaultRule } from '../faults.ts';
 import { PROBLEMS } from '../problems.ts';
 
@@ -25,8 +26,7 @@ const optional =
   (check: Check): Check =>
   (value) =>
     value === undefined || check(value);
-/** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const milliseconds: Check = (value) => count(value) && (value as number) < 2 ** 31;
+const milliseconds: Check = (value) => count(value) && (value as number) <= LONGEST_TIMER_MS;
 const headerName: Check = (value) => text(value) && passes(() => validateHeaderName(value as string));
 const headerValue: Check = (value) => text(value) && passes(() => validateHeaderValue('x', value as string));
 const headers: Check = (value) =>
