@@ -179,7 +179,8 @@ export const CLIENT_SCHEMA = group(
       default: 'direct',
     }),
     origins: list(text('origin', { description: 'One origin.', examples: ['https://app.example.com'] }), {
-      description: 'Exact origins of browser pages that may call. None = no browser page.',
+      description:
+        'Exact origins of browser pages that may call, and of pages inside apps (`capacitor://localhost`). None = no browser page.',
       'x-env': 'CORS_ORIGINS',
       default: [],
     }),
