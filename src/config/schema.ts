@@ -292,7 +292,8 @@ export const SETTINGS_SCHEMA = group(
           'x-optional': true,
         }),
         prefix: text('store_prefix', {
-          description: 'Begins every key in Redis. Deployments that share a Redis each have their own.',
+          description:
+            'Begins every key and channel in Redis. Deployments that share a Redis each have their own, also on databases of their own: channels are common to all.',
           'x-env': 'REDIS_PREFIX',
           default: 'cartesia-broker',
         }),

@@ -38,7 +38,10 @@ export interface JournalEntry {
   readonly rawHeaders: readonly string[];
   /** The id that the simulator gave it and told the client. */
   readonly requestId: string;
-  /** The part of the body that was read, as text; empty if the headers alone led to a refusal. Cut at `settings.journal.textBytes`. */
+  /**
+   * The part of the body that was read, as text; empty if the headers alone led to a refusal, or if younger bodies needed the memory. Cut
+   * at `settings.journal.textBytes`.
+   */
   readonly body: string;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -73,6 +76,7 @@ export interface JournalLimits {
   readonly textBytes: number;
   readonly frames: boolean;
   readonly frameBytes: number;
+  readonly bodyBytes: number;
 }
 
 export class Journal {
@@ -83,6 +87,9 @@ export class Journal {
   #oldest = this.#entries.values();
   #lastId = 0;
   #frameBytes = 0;
+  /** Those whose body is kept, in the order in which the bodies began. */
+  readonly #embodied = new Set<OpenEntry>();
+  #bodyBytes = 0;
 
   constructor(limits: () => JournalLimits) {
     this.#limits = limits;
@@ -97,6 +104,8 @@ export class Journal {
     this.#entries.clear();
     this.#oldest = this.#entries.values();
     this.#frameBytes = 0;
+    this.#embodied.clear();
+    this.#bodyBytes = 0;
   }
 
   /**
@@ -155,9 +164,20 @@ export class Journal {
 
   /** Adds received body bytes. */
   received(entry: OpenEntry, chunk: Uint8Array): void {
+    const isForgotten = entry.bytesIn > 0 && !this.#embodied.has(entry);
     entry.bytesIn += chunk.length;
-    const room = this.#limits().textBytes - entry.body.length;
-    if (room > 0) entry.body += Buffer.from(chunk).toString('utf8').slice(0, room);
+    const limits = this.#limits();
+    const room = limits.textBytes - entry.body.length;
+    if (room <= 0 || isForgotten || !this.#entries.has(entry)) return;
+    // Cut before it is decoded: a part of a string keeps the whole of it in memory.
+    const text = textOf(chunk, room);
+    entry.body += text;
+    this.#embodied.add(entry);
+    this.#bodyBytes += bodyWeight(text);
+    for (const oldest of this.#embodied) {
+      if (this.#bodyBytes <= limits.bodyBytes) break;
+      this.#forgetBody(oldest);
+    }
   }
 
   /** Adds a frame of a socket. `data` is its payload; for close frames, the reason. */
@@ -173,7 +193,7 @@ export class Journal {
     // The socket of a dropped entry may still be open: its frames are counted but no longer kept.
     if (limits.frames && this.#entries.has(entry)) {
       const isText = frame.kind === 'text' || frame.kind === 'close';
-      const text = isText ? { text: Buffer.from(data).toString('utf8').slice(0, limits.textBytes) } : {};
+      const text = isText ? { text: textOf(data, limits.textBytes) } : {};
       const kept = { ...frame, bytes, ...text };
       entry.frames.push(kept);
       this.#frameBytes += weightOf(kept);
@@ -192,10 +212,18 @@ export class Journal {
     return false;
   }
 
+  #forgetBody(entry: OpenEntry): void {
+    if (!this.#embodied.delete(entry)) return;
+    this.#bodyBytes -= bodyWeight(entry.body);
+    entry.body = '';
+  }
+
   #dropOldest(): void {
     const { value: entry } = this.#oldest.next();
     if (entry === undefined) return;
     this.#entries.delete(entry);
+    // Whoever holds the entry keeps its body.
+    if (this.#embodied.delete(entry)) this.#bodyBytes -= bodyWeight(entry.body);
     for (const frame of entry.frames) this.#frameBytes -= weightOf(frame);
   }
 
@@ -209,6 +237,18 @@ export function splitTarget(target: string): readonly [path: string, search: str
   const local = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
   const mark = local.indexOf('?');
   return mark === -1 ? [local || '/', ''] : [local.slice(0, mark) || '/', local.slice(mark + 1)];
+}
+
+/** At most so many bytes as text. */
+function textOf(data: string | Uint8Array, maximumBytes: number): string {
+  const bytes =
+    typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return bytes.toString('utf8', 0, maximumBytes);
+}
+
+/** What a body costs in memory at most: an upload has characters that take two bytes each. */
+function bodyWeight(text: string): number {
+  return 2 * text.length;
 }
 
 /** About what a frame costs in memory. */

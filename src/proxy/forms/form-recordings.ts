@@ -22,11 +22,17 @@ export interface FormRecordings extends FormWatch {
   readonly seconds: number;
 }
 
+/** How the request says that a recording is coded. */
+export interface SaidCoding {
+  /** `null`: in a way that is not known here. */
+  readonly bytesPerSecond: number | null;
+}
+
 /**
  * The returned watch must come after `form`. It reports no problems: those are left to upstream.
- * @param rawBytesPerSecond byte rate that the request states for recordings without a header of their own; `null` = not stated
+ * @param said `null` = nothing: upstream reads a recording by its own header
  */
-export function measureRecordings(form: Form, rawBytesPerSecond: number | null): FormRecordings {
+export function measureRecordings(form: Form, said: SaidCoding | null): FormRecordings {
   const recordings: Recording[] = [];
   let total = 0;
   form.parser?.on('file', (_name, file) => {
@@ -48,10 +54,21 @@ export function measureRecordings(form: Form, rawBytesPerSecond: number | null):
       let seconds = 0;
       let rest = total - FRAME_BYTES;
       for (const { head, bytes } of known) {
-        seconds += bytes / (wavBytesPerSecond(head) ?? rawBytesPerSecond ?? COMPRESSED_BYTES_PER_SECOND);
+        seconds += bytes / rateOf(head, said);
         rest -= bytes;
       }
       return seconds + Math.max(0, rest) / COMPRESSED_BYTES_PER_SECOND;
     },
   };
+}
+
+/**
+ * Upstream processes a recording as the request says, and looks at its header where that says nothing. A header in front of it anybody can
+ * make up, so it counts only where it makes the recording longer.
+ * @see https://docs.cartesia.ai/api-reference/stt/transcribe
+ */
+function rateOf(head: Buffer, said: SaidCoding | null): number {
+  const own = wavBytesPerSecond(head);
+  if (said === null) return own ?? COMPRESSED_BYTES_PER_SECOND;
+  return Math.min(own ?? Number.POSITIVE_INFINITY, said.bytesPerSecond ?? COMPRESSED_BYTES_PER_SECOND);
 }
