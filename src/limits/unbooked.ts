@@ -8,14 +8,14 @@ import { mayHaveBeenDone } from '../store/unanswered.ts';
 interface Sum {
   readonly shard: string;
   readonly ask: BudgetAsk;
-  /** Grows while the call has never been sent; afterwards its id stands for this amount. */
+  /** Grows until the call is sent; from then on its id stands for this amount. */
   amount: number;
 }
 
 export class Unbooked {
   readonly #budgets: Pick<BudgetStore, 'consume'>;
   readonly #debts: Pick<Debts, 'add'>;
-  /** Those to which more may be added. */
+  /** Sums that have not been sent, to which more may be added. */
   readonly #growing = new Map<string, Sum>();
 
   constructor(budgets: Pick<BudgetStore, 'consume'>, debts: Pick<Debts, 'add'>) {
@@ -23,7 +23,7 @@ export class Unbooked {
     this.#debts = debts;
   }
 
-  /** @param error with which `consume` has failed */
+  /** @param error with which `consume` failed */
   add(shard: string, ask: BudgetAsk, error: unknown): void {
     const key = keyOf(shard, ask);
     const isSent = mayHaveBeenDone(error);
@@ -40,7 +40,7 @@ export class Unbooked {
   async #pay(key: string, sum: Sum): Promise<void> {
     const { shard, ask, amount } = sum;
     const wasGrowing = this.#growing.get(key) === sum;
-    if (wasGrowing) this.#growing.delete(key); // what comes during the call is not part of it
+    if (wasGrowing) this.#growing.delete(key); // consumption reported during the call is not part of it
     try {
       await this.#budgets.consume(shard, { ...ask, amount });
     } catch (error) {

@@ -101,7 +101,7 @@ export class Carriage implements ForwardingParts {
     if (events !== null && events.upstreamError !== null) record.outcome = events.upstreamError;
     const audioBytes = events === null ? forwarding.bytes : events.audioBytes;
     const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;
-    // What has never left is as good as refused: nobody charges for it.
+    // A request that never left counts as refused: Cartesia does not charge for it.
     const isTaken = forwarding.wasSent && !isRefusedInside;
     cargo.settle({ audioBytes, outcome: isTaken ? outcome.outcome : 'refused' });
   }

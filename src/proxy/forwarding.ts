@@ -49,7 +49,7 @@ export class Forwarding implements UpstreamHandler, Listed {
   place = -1;
   /** Bytes of the response body that were passed on, framing excluded. */
   bytes = 0;
-  /** It was on its way to upstream before it was over: until then nobody there can have heard of it. */
+  /** The request was sent, at least in part, before the forwarding was over. Otherwise upstream cannot have heard of it. */
   wasSent = false;
   readonly #parts: ForwardingParts;
   readonly #startedMs: number;

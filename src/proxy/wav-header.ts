@@ -4,7 +4,7 @@ const LINEAR = 0x0001;
 const FLOAT = 0x0003;
 const A_LAW = 0x0006;
 const MU_LAW = 0x0007;
-/** An extended header names the format in a GUID: two bytes that are one of the above, or of a compressed one, and these. */
+/** An extended header names the format in a GUID: the tag, one of the above or of a compressed format, followed by these fixed bytes. */
 const EXTENSIBLE = 0xfffe;
 const GUID_AT = 24;
 const GUID_REST = Buffer.from('000000001000800000aa00389b71', 'hex');
@@ -22,7 +22,7 @@ export function wavBytesPerSecond(head: Buffer): number | null {
     const size = head.readUInt32LE(at + 4);
     if (name === 'fmt ') {
       const rate = size < 16 ? null : rateOf(head.subarray(at + 8, at + 8 + size));
-      // Which of two formats counts is for each reader to say.
+      // With two format chunks, readers disagree about which one counts.
       if (rate === null || found !== null) return null;
       found = rate;
     }
@@ -47,7 +47,7 @@ function formatTag(format: Buffer): number {
   return isTag ? format.readUInt16LE(GUID_AT) : EXTENSIBLE;
 }
 
-/** 0: its samples are not all alike. */
+/** 0 = a compressed format, without a fixed size of samples. */
 function sampleBytes(tag: number, bits: number): number {
   if (tag === LINEAR || tag === FLOAT) return bits / 8;
   return tag === A_LAW || tag === MU_LAW ? 1 : 0; // a byte, whatever the header says

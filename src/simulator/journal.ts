@@ -1,6 +1,7 @@
 // What the simulator received, for assertions: requests, upgrades and the frames of sockets.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { StringDecoder } from 'node:string_decoder';
 
 /** One WebSocket frame or message. */
 export interface JournalFrame {
@@ -87,8 +88,8 @@ export class Journal {
   #oldest = this.#entries.values();
   #lastId = 0;
   #frameBytes = 0;
-  /** Those whose body is kept, in the order in which the bodies began. */
-  readonly #embodied = new Set<OpenEntry>();
+  /** Entries whose body is kept, in the order in which the bodies began, with what decodes the next chunk. */
+  readonly #embodied = new Map<OpenEntry, StringDecoder>();
   #bodyBytes = 0;
 
   constructor(limits: () => JournalLimits) {
@@ -165,16 +166,17 @@ export class Journal {
   /** Adds received body bytes. */
   received(entry: OpenEntry, chunk: Uint8Array): void {
     const isForgotten = entry.bytesIn > 0 && !this.#embodied.has(entry);
-    entry.bytesIn += chunk.length;
     const limits = this.#limits();
-    const room = limits.textBytes - entry.body.length;
+    const room = limits.textBytes - entry.bytesIn;
+    entry.bytesIn += chunk.length;
     if (room <= 0 || isForgotten || !this.#entries.has(entry)) return;
-    // Cut before it is decoded: a part of a string keeps the whole of it in memory.
-    const text = textOf(chunk, room);
+    const decoder = this.#embodied.get(entry) ?? new StringDecoder('utf8'); // chunks may end inside a character
+    // Cut before decoding, because a slice of a string keeps the whole string in memory.
+    const text = decoder.write(chunk.subarray(0, room));
     entry.body += text;
-    this.#embodied.add(entry);
+    this.#embodied.set(entry, decoder);
     this.#bodyBytes += bodyWeight(text);
-    for (const oldest of this.#embodied) {
+    for (const oldest of this.#embodied.keys()) {
       if (this.#bodyBytes <= limits.bodyBytes) break;
       this.#forgetBody(oldest);
     }
@@ -222,7 +224,7 @@ export class Journal {
     const { value: entry } = this.#oldest.next();
     if (entry === undefined) return;
     this.#entries.delete(entry);
-    // Whoever holds the entry keeps its body.
+    // A caller that still holds the entry keeps its body.
     if (this.#embodied.delete(entry)) this.#bodyBytes -= bodyWeight(entry.body);
     for (const frame of entry.frames) this.#frameBytes -= weightOf(frame);
   }
@@ -239,14 +241,14 @@ export function splitTarget(target: string): readonly [path: string, search: str
   return mark === -1 ? [local || '/', ''] : [local.slice(0, mark) || '/', local.slice(mark + 1)];
 }
 
-/** At most so many bytes as text. */
+/** At most this many bytes, decoded. */
 function textOf(data: string | Uint8Array, maximumBytes: number): string {
   const bytes =
     typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return bytes.toString('utf8', 0, maximumBytes);
 }
 
-/** What a body costs in memory at most: an upload has characters that take two bytes each. */
+/** Upper bound of a body's memory: binary uploads decode to characters of two bytes each. */
 function bodyWeight(text: string): number {
   return 2 * text.length;
 }

@@ -126,13 +126,13 @@ export interface Settings {
   journal: {
     /** Beyond this number the oldest entries are dropped. */
     maximumEntries: number;
-    /** Characters of a request body or a frame that are kept as text. */
+    /** Bytes of a request body or a frame that are kept as text. */
     textBytes: number;
     /** Turned off for load tests: frames are then counted but not kept. */
     frames: boolean;
     /** Memory for the frames of all entries together. Beyond it the oldest frames are forgotten; their bytes stay counted. */
     frameBytes: number;
-    /** Memory for the bodies of all entries together. Beyond it the oldest bodies are forgotten. */
+    /** Memory for the bodies of all entries together. Beyond it the oldest bodies are dropped. */
     bodyBytes: number;
   };
 }

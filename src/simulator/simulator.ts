@@ -87,8 +87,8 @@ function createHttpServer(world: World) {
       keepAliveTimeout: 60_000,
       maxHeaderSize: 64 * 1024,
       requestTimeout: 0,
-      // Any other protocol, such as the h2c that Java's and curl's clients ask for, is answered as if it had not been asked for. The
-      // oldest Node versions know no such option and answer 404 there.
+      // An offer of any other protocol, such as h2c from Java's and curl's clients, is ignored. The oldest supported Node versions do
+      // not know this option; there such requests get 404.
       shouldUpgradeCallback: asksForWebSocket,
     },
     createRequestHandler(world, ROUTES),

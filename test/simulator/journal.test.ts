@@ -87,6 +87,14 @@ test('a long body is truncated, but its full length is counted', async (t) => {
   t.strictSame([entry.body, entry.bytesIn], ['12345678', 14]);
 });
 
+test('a character that arrives in two chunks is one character in the body', async (t) => {
+  const journal = new Journal(() => ({ ...LIMITS, textBytes: 100 }));
+  const entry = journal.open({ ...ARRIVAL, url: '/' });
+  const text = 'zwölf Sprachen, 音声';
+  for (const byte of Buffer.from(text)) journal.received(entry, Buffer.of(byte));
+  t.equal(entry.body, text);
+});
+
 test('an entry can be waited for before and after it arrives', async (t) => {
   const journal = new Journal(() => LIMITS);
   const coming = journal.waitFor({ path: '/x' });

@@ -22,15 +22,15 @@ export interface FormRecordings extends FormWatch {
   readonly seconds: number;
 }
 
-/** How the request says that a recording is coded. */
+/** The encoding of recordings, as stated by the request. */
 export interface SaidCoding {
-  /** `null`: in a way that is not known here. */
+  /** `null`: the encoding is not known here. */
   readonly bytesPerSecond: number | null;
 }
 
 /**
  * The returned watch must come after `form`. It reports no problems: those are left to upstream.
- * @param said `null` = nothing: upstream reads a recording by its own header
+ * @param said `null` = not stated: upstream goes by the recording's own header
  */
 export function measureRecordings(form: Form, said: SaidCoding | null): FormRecordings {
   const recordings: Recording[] = [];
@@ -63,8 +63,8 @@ export function measureRecordings(form: Form, said: SaidCoding | null): FormReco
 }
 
 /**
- * Upstream processes a recording as the request says, and looks at its header where that says nothing. A header in front of it anybody can
- * make up, so it counts only where it makes the recording longer.
+ * Upstream decodes a recording as the request states, and goes by its header only if the request states nothing. Anybody can put a false
+ * header in front of raw audio, so beside a stated encoding the header counts only if it makes the recording longer.
  * @see https://docs.cartesia.ai/api-reference/stt/transcribe
  */
 function rateOf(head: Buffer, said: SaidCoding | null): number {

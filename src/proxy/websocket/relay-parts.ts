@@ -23,7 +23,7 @@ export interface RelayParts extends Lifespan {
 
 /** Receives reports about a socket for as long as it is open. */
 export interface RelayAccount {
-  /** The total consumed so far; about once a second. */
+  /** The total consumed so far. Called about once a second. */
   used(usage: Readonly<SocketUsage>): void;
   /** The socket is over. Called once. @param usage the total consumed */
   ended(end: RelayEnd, usage: Readonly<SocketUsage>): void;

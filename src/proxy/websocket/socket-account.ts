@@ -22,9 +22,9 @@ export interface SocketFacts {
   readonly endpoint: string;
 }
 
-/** How often usage is reported, and so how late a spent budget may end a socket. */
+/** Interval of usage reports, and so the time by which a spent budget may end a socket late. */
 const REPORT_MS = 5_000;
-/** This much is reported without waiting for that, so that a budget is exceeded by less. Speech in real time stays below it. */
+/** Consumption from which on a report does not wait for the interval, so that budgets are exceeded by less. Audio in real time stays below it. */
 const MUCH = { characters: 1_000, audioSeconds: 20 };
 
 export class SocketAccount {

@@ -21,7 +21,7 @@ export async function createMp3Encoder(sampleRate: number, kbps: Mp3Kbps): Promi
   const { createMp3Encoder: create } = await import('wasm-media-encoders');
   const encoder = await create();
   type OutputRate = NonNullable<Parameters<typeof encoder.configure>[0]['outputSampleRate']>;
-  // Unless told, LAME takes a lower rate for few bits.
+  // Without this, LAME lowers the sample rate at low bit rates.
   encoder.configure({ channels: 1, sampleRate, outputSampleRate: sampleRate as OutputRate, bitrate: kbps });
   // The library returns views of its own memory, which the next call overwrites.
   return {

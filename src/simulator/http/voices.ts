@@ -10,7 +10,7 @@ import type { Route, RouteCall } from './router.ts';
 /** The endpoints that read the voice library. API key only. */
 export const voiceRoutes: readonly Route[] = [
   { method: 'GET', path: '/voices', requires: 'api_key', handle: listVoices },
-  // With a slash at the end, as the SDKs 2.x have it.
+  // The SDKs 2.x call it with a trailing slash.
   { method: 'GET', path: '/voices/', requires: 'api_key', handle: listVoices },
   { method: 'GET', path: '/voices/{id}', requires: 'api_key', handle: getVoice },
   { method: 'GET', path: '/files/{id}/download', requires: 'api_key', handle: downloadPreview },

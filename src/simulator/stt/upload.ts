@@ -27,7 +27,7 @@ export async function transcribeUpload(
   return { ...(await hear(recording, signal)), seconds: samples.length / sampleRate };
 }
 
-/** An hour of audio takes seconds to hear, in which everybody else has their turn. */
+/** Transcribing an hour of audio takes seconds, so it is done in pieces between which others get their turn. */
 async function hear({ samples, sampleRate }: Recording, signal: AbortSignal): Promise<Transcript> {
   const transcriber = createTranscriber(sampleRate);
   const piece = Math.ceil(sampleRate * PIECE_SECONDS);

@@ -72,7 +72,7 @@ function read(world: World, body: Readonly<Record<string, unknown>>, rules: Gene
   if (voice === 'unknown') throw new Refusal(problem(settings, 'voice_not_found'));
   if (voice === 'mismatch') throw new Refusal(problem(settings, 'voice_model_mismatch'));
   checkLanguage(world, fields);
-  // What does not change the sound here still has a type.
+  // These do not change the sound here, but their types are checked.
   for (const name of ['accent', 'normalization', 'pronunciation_dict_id']) fields.string(name);
   fields.boolean('use_normalized_timestamps');
   fields.number('duration', { from: 0, to: Number.MAX_VALUE });

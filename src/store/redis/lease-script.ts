@@ -40,7 +40,7 @@ const EXPIRED_MAX = 500;
 /** Takes the place of a replica's name in the channel on which every replica is told that a pool starts afresh. */
 export const ALL = 'all';
 
-/** Says that Redis was started again, or is another one: what it has read from its disk or copied may be of a moment ago. */
+/** Tells the script that Redis has restarted or was replaced: its data, from disk or from replication, may be slightly old. */
 export const ANEW = 'anew';
 
 /** Keys that a deployment leaves behind expire after this. */
@@ -63,7 +63,7 @@ end
 redis.call('HSET', POOL, 'seen', now)
 local held = redis.call('ZCARD', LEASES)
 local waiting = redis.call('ZCARD', QUEUE)
--- A Redis that is set to make room takes whole keys. What it has left would count for ever, or be looked for in vain each time.
+-- A Redis with an eviction policy evicts whole keys. What is left would count for ever, or be looked up in vain each time.
 local function is_whole()
   if redis.call('HLEN', HOLDERS) ~= held or redis.call('HLEN', WAITERS) ~= waiting then return false end
   if waiting > 0 then return redis.call('EXISTS', COUNTS, TURNS, LINE, CLIENTS) == 4 end
@@ -74,7 +74,7 @@ if not is_whole() then
   held, waiting, about.epoch = 0, 0, nil
 end
 local had_waiting = waiting > 0
--- Whoever else finds Redis anew in this moment has been told already.
+-- Another call may have found out in the meantime, and the replicas are told once.
 if not about.epoch or (ARGV[4] == '${ANEW}' and now >= tonumber(about.warm)) then
   about.epoch = now .. '-' .. redis.call('TIME')[2]
   about.warm = now + rules.warm
@@ -199,7 +199,7 @@ if op == 'acquire' then
       outcome, wait = 'refused', retry_after()
     end
   end
-  -- Keys that are new: all replicas may be killed before their next beat.
+  -- New keys expire too, even if all replicas are killed before their next beat.
   if (were_held == 0 and held > 0) or (were_waiting == 0 and waiting > 0) then forget_later() end
   return { about.epoch, outcome, wait }
 elseif op == 'release' then

@@ -41,7 +41,7 @@ interface Said<Answer> {
   readonly answer: Answer;
 }
 
-/** @param pool begins its keys: a script of its own for each pool, so that Redis not knowing it says something about that pool */
+/** @param pool prefix of its keys; it makes the script unique to the pool, so that an unknown script says something about that pool */
 function operationsOf(pool: string) {
   const lua = `-- ${pool}\n${LEASE_SCRIPT}`;
   function operation<Answer>(read: (answer: readonly unknown[]) => Answer): RedisScript<Said<Answer>> {
@@ -120,7 +120,7 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   ): Promise<AnswerOf<Name>> {
     const script = operations[name] as RedisScript<Said<AnswerOf<Name>>>; // TypeScript cannot relate the name to its entry
     const args = [name, poolText(rules), JSON.stringify(about)];
-    // A script that has run before and is not known any more. One that never has is that of a new version.
+    // Redis no longer knows a script that this replica has run: Redis was restarted. One never run may just be that of a new version.
     const argsAnew = epoch === null ? args : [...args, ANEW];
     const said = await link.run(`lease_${name}`, script, keys, args, argsAnew);
     if (said.epoch !== epoch) {

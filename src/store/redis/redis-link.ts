@@ -28,7 +28,7 @@ export interface RedisLink {
   /**
    * One script, one round trip.
    * @param call what is asked, for the metrics
-   * @param argsAnew instead, where Redis does not know the script: scripts do not outlive its process, nor are they on its copies
+   * @param argsAnew used instead if Redis does not know the script: scripts survive neither its restart nor a failover to a replica
    * @throws Problem `store_unavailable`, at the latest after the command timeout
    */
   run<Answer>(

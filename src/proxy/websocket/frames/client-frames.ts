@@ -15,7 +15,7 @@ export interface ClientFramesOwner {
   textUp(payload: Buffer, keep: () => Buffer): boolean;
   /** A binary frame begins. @returns whether it passes */
   binaryUp(isFirst: boolean): boolean;
-  /** So much of its payload passes: what it has announced may never come. */
+  /** This many bytes of its payload pass. They may be fewer than its header announced. */
   payloadUp(bytes: number): void;
   /** @param payload valid only during the call */
   controlUp(opcode: number, payload: Buffer): void;

@@ -50,7 +50,7 @@ export interface SocketProtocol {
   clientText(payload: Buffer, keep: () => Buffer): Verdict;
   /** A binary frame begins. It is dropped if the protocol takes none. @param isFirst of its message */
   clientBinary(isFirst: boolean): void;
-  /** So much of a binary frame passes. */
+  /** This many bytes of a binary frame's payload pass. */
   clientAudio(bytes: number): void;
   /**
    * A complete text message from upstream.

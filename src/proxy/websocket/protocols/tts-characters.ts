@@ -5,7 +5,7 @@ import { BriefMap } from '../../../collections/brief-map.ts';
 import type { SocketUsage } from './protocol.ts';
 import type { TtsContext } from './tts-contexts.ts';
 
-/** Text of a context that errors have ended. */
+/** Text sent under a context id whose contexts were ended by errors. */
 interface Refused {
   readonly characters: number;
   readonly atMs: number;
