@@ -65,7 +65,7 @@ test('all problems and warnings go to stderr, with exit code 2', async (t) => {
     `warning: TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?
 error: PORT: expected an integer from 0 to 65535
 error: CARTESIA_API_KEY: expected a Cartesia API key: 8 to 512 printable ASCII characters without spaces, quotes or commas
-error: CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or \`clients\` in the file that BROKER_CONFIG names: nobody could call
+error: CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or \`clients\` in the file that BROKER_CONFIG names: otherwise nobody could call
 The configuration has 3 problems.
 `,
   );
