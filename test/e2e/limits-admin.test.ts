@@ -311,7 +311,7 @@ test('open sessions are listed and can be ended: an answer breaks off, a socket 
   );
   const none = await running.admin('DELETE', '/admin/sessions/none');
   t.equal(none.status, 404);
-  t.match(jsonOf(none), { error_code: 'not_found', message: 'No replica carries such a session.' });
+  t.match(jsonOf(none), { error_code: 'not_found', message: 'No replica carries this session.' });
 });
 
 test('a subject revoked while it waits for a turn gets none', async (t) => {

@@ -53,7 +53,7 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   clientBinary(_bytes: number, isFirst: boolean): void {
-    if (isFirst) this.#refuse(new Problem('invalid_request', 'Messages on this socket are JSON text.'), null);
+    if (isFirst) this.#refuse(new Problem('invalid_request', 'Messages on this socket must be JSON text.'), null);
   }
 
   upstreamText(bytes: Buffer, start: number, end: number): string | null {
