@@ -108,7 +108,7 @@ export class TtsProtocol implements SocketProtocol {
     const context = this.#contexts.get(id);
     const { content, maxContexts, maxSessionCharacters } = this.#rules;
     if (context === undefined && this.#contexts.size >= maxContexts) {
-      return new Problem('concurrency_limited', `This socket may have ${maxContexts} contexts at once.`);
+      return new Problem('concurrency_limited', `This socket may have at most ${maxContexts} contexts at once.`);
     }
     if (content.maxTranscript !== null && (context?.characters ?? 0) + characters > content.maxTranscript) {
       return new Problem(
