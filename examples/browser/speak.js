@@ -1,9 +1,9 @@
-// A page that speaks through the broker. It knows the broker's address and its user's session, and nothing of Cartesia's key.
+// A page that speaks through the broker. It knows the broker's address and its user's session token, but not the API key.
 import Cartesia from '@cartesia/cartesia-js';
 
 /**
- * Trades the user's session token for an access token, and says where it is good: at the broker (delivery `proxied`) or at
- * Cartesia (`direct`). The page need not know which.
+ * Exchanges the user's session token for an access token. The client calls the broker (delivery `proxied`) or Cartesia (`direct`), as the
+ * response says; the page need not know which.
  */
 export async function connect(brokerUrl, sessionToken) {
   const response = await fetch(`${brokerUrl}/access-token`, {
@@ -27,7 +27,7 @@ export async function speak(cartesia, transcript) {
   return response.blob();
 }
 
-/** Speech as it is made: yields `chunk` events with base64 audio, and `timestamps` of the words. */
+/** Speech as it is generated: yields `chunk` events with base64 audio, and `timestamps` of the words. */
 export async function* speakInEvents(cartesia, transcript) {
   const events = await cartesia.tts.generateSSE({
     model_id: 'sonic-3',
@@ -43,7 +43,7 @@ export async function* speakInEvents(cartesia, transcript) {
   }
 }
 
-/** The text of a recording, such as the blob that a MediaRecorder gives. */
+/** The text of a recording, such as a blob from a MediaRecorder. */
 export async function listen(cartesia, recording) {
   const file = new File([recording], 'recording.wav', { type: recording.type });
   const { text } = await cartesia.stt.transcribe({ file, model: 'ink-whisper', language: 'en' });

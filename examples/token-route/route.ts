@@ -1,6 +1,6 @@
-// The route of your own backend that gives a signed-in user an access token. It takes the place of the one that held Cartesia's key.
+// A route of your own backend that gives a signed-in user an access token. It replaces a route that used the API key itself.
 //
-// It speaks Request and Response, as routes of Next.js, SvelteKit, Remix, Hono, Bun and Deno do. Next.js, in app/api/access-token/route.ts:
+// It takes a Request and returns a Response, as in Next.js, SvelteKit, Remix, Hono, Bun and Deno. For Next.js, in app/api/access-token/route.ts:
 //
 //   export const POST = createTokenRoute({
 //     brokerUrl: process.env.BROKER_URL,
@@ -9,18 +9,18 @@
 //   });
 
 export interface TokenRouteOptions {
-  /** The broker beside this backend; no page has to reach it for this. */
+  /** The broker next to this backend; pages need not be able to reach it. */
   readonly brokerUrl: string | undefined;
   /** Made by `cartesia-broker key`. Its client app is `trusted`: it may name users. */
   readonly appKey: string | undefined;
-  /** Your session check: an id that stays the same for the user, 1 to 128 printable ASCII characters; `null` = nobody is signed in. */
+  /** Checks your session. Returns an id that stays the same for a user, 1 to 128 printable ASCII characters; `null` = nobody is signed in. */
   readonly subjectOf: (request: Request) => Promise<string | null> | string | null;
 }
 
-/** What the helper for apps reads beside the body. */
+/** Headers that the helper for apps reads. */
 const PASSED = ['content-type', 'cache-control', 'retry-after', 'x-should-retry', 'x-request-id'];
 
-/** Longer than the broker takes to give up on Cartesia, shorter than a page waits. */
+/** Longer than the broker waits for Cartesia, shorter than a page waits. */
 const TIMEOUT_MS = 9_000;
 
 export function createTokenRoute({ brokerUrl, appKey, subjectOf }: TokenRouteOptions) {
@@ -36,7 +36,7 @@ export function createTokenRoute({ brokerUrl, appKey, subjectOf }: TokenRouteOpt
           'x-broker-subject': subject,
           'content-type': 'application/json',
         },
-        body: await request.text(), // what the page wishes; the broker holds it to the policy of the client app
+        body: await request.text(), // what the page asks for; the broker applies the policy of the client app
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       const headers = new Headers();

@@ -32,7 +32,7 @@ export async function loadAuthorities(file: string): Promise<readonly string[]> 
 }
 
 /**
- * Options for TLS contexts in which we are the client.
+ * Options for TLS contexts in which we are the client. The minimum version belongs here: Node ignores it on a connection that brings a context.
  * @param authorities PEM texts, trusted in addition to Node's; `null` = only Node's
  */
 export function trustOptions(authorities: readonly string[] | null): SecureContextOptions {

@@ -181,7 +181,8 @@ export const CLIENT_SCHEMA = group(
       default: 'direct',
     }),
     origins: list(text('origin', { description: 'One origin.', examples: ['https://app.example.com'] }), {
-      description: 'Exact origins of browser pages that may call. If empty, no browser page may call.',
+      description:
+        'Exact origins of browser pages that may call, and of pages inside apps (`capacitor://localhost`). If empty, no page may call.',
       'x-env': 'CORS_ORIGINS',
       default: [],
     }),

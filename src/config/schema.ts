@@ -295,7 +295,8 @@ export const SETTINGS_SCHEMA = group(
           'x-optional': true,
         }),
         prefix: text('store_prefix', {
-          description: 'Prefix of every key in Redis. Deployments that share a Redis need different ones.',
+          description:
+            'Prefix of every key and channel in Redis. Deployments that share a Redis need different ones, even on separate databases: channels are common to all of them.',
           'x-env': 'REDIS_PREFIX',
           default: 'cartesia-broker',
         }),

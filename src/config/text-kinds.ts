@@ -115,10 +115,10 @@ export const TEXT_KINDS = {
   },
   origin: {
     expected:
-      'an exact origin as browsers send it: https://host[:port], no path, no wildcard (http:// only for localhost)',
-    pattern: '^https?://[^/?#@\\s*]+$',
+      'an exact origin as browsers send it: https://host[:port], no path, no wildcard (http:// only for localhost), or that of an app such as capacitor://localhost',
+    pattern: '^[a-z][a-z0-9+.-]*://[^/?#@\\s*]+$',
     // Browsers send the host in lower case and leave out the default port: another form would never match.
-    isValid: (text) => isHttpsOrLoopback(parseUrl(text)) && parseUrl(text)?.origin === text,
+    isValid: (text) => APP_ORIGIN.test(text) || (isHttpsOrLoopback(parseUrl(text)) && parseUrl(text)?.origin === text),
   },
   date: {
     expected: 'a calendar date such as 2026-03-01',
@@ -179,6 +179,12 @@ function isRedisUrl(text: string): boolean {
 function isDiscoveryDocument(text: string): boolean {
   return text.includes('/.well-known/');
 }
+
+/**
+ * Pages inside an app (Capacitor, Ionic, Tauri) and browser extensions have schemes of their own. One that begins like http is a typo, and
+ * pages of the others named here send `null`.
+ */
+const APP_ORIGIN = /^(?!ht|file:|data:|blob:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$/;
 
 function isHttpsOrLoopback(url: URL | undefined): boolean {
   return url !== undefined && (url.protocol === 'https:' || isLoopback(url.hostname));

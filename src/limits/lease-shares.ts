@@ -21,7 +21,7 @@ export function poolRules(
   { upstream, limits, clients }: Pick<Config, 'upstream' | 'limits' | 'clients'>,
 ): PoolRules {
   const { concurrency } = upstream;
-  // A client app without the grant would never use its reserve, and does not compete for the queue.
+  // A client app without the grant would never use a reserve, and does not compete for the queue.
   const takers = clients.filter(({ grants }) => grants.includes(kind === 'tts_socket' ? 'tts' : kind));
   const queue = { queueMax: limits.queue.length, isShared: takers.length > 1 };
   if (kind === 'tts_socket') {

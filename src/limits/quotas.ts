@@ -10,6 +10,7 @@ import { storeKey } from '../store/store-key.ts';
 import { mayHaveBeenDone } from '../store/unanswered.ts';
 import type { LeaseTaker } from './leases.ts';
 import type { BudgetOwner, LimitObserver } from './limit-event.ts';
+import { Unbooked } from './unbooked.ts';
 
 /** What was booked for one request. */
 export interface Booking {
@@ -73,6 +74,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
   const plans = new Map(config.clients.map((client) => [client.name, plansOf(client, config)]));
   const { budgets, replica } = store;
   const debts = createDebts();
+  const unbooked = new Unbooked(budgets, debts);
   let booked = 0;
   store.listen({ onRenewed: () => debts.pay() });
 
@@ -156,8 +158,8 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
           try {
             const answer = await budgets.consume(shard, ask);
             if (answer.outcome === 'exceeded') problem ??= spent({ ...bill, amount: 0 }, part, answer);
-          } catch {
-            debts.add(() => budgets.consume(shard, ask)); // a running request goes on
+          } catch (error) {
+            unbooked.add(shard, ask, error); // a running request goes on
           }
         }),
       );

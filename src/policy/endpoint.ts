@@ -15,7 +15,7 @@ export function allowsEndpoint(
   return policy.grants.includes(endpoint.grant) && (limit === null || limit.includes(endpoint.grant));
 }
 
-/** What the developer of who is refused is told: what would open the endpoint. */
+/** The message of a refusal: it tells a developer what would open the endpoint. */
 export function whatIsMissing({ grant }: { readonly grant: Grant | null }): string {
   return grant === null
     ? 'This client app may not read the catalogue of the account.'

@@ -101,7 +101,9 @@ export class Carriage implements ForwardingParts {
     if (events !== null && events.upstreamError !== null) record.outcome = events.upstreamError;
     const audioBytes = events === null ? forwarding.bytes : events.audioBytes;
     const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;
-    cargo.settle({ audioBytes, outcome: isRefusedInside ? 'refused' : outcome.outcome });
+    // A request that never left counts as refused: Cartesia does not charge for it.
+    const isTaken = forwarding.wasSent && !isRefusedInside;
+    cargo.settle({ audioBytes, outcome: isTaken ? outcome.outcome : 'refused' });
   }
 }
 

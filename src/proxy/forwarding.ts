@@ -49,6 +49,8 @@ export class Forwarding implements UpstreamHandler, Listed {
   place = -1;
   /** Bytes of the response body that were passed on, framing excluded. */
   bytes = 0;
+  /** The request was sent, at least in part, before the forwarding was over. Otherwise upstream cannot have heard of it. */
+  wasSent = false;
   readonly #parts: ForwardingParts;
   readonly #startedMs: number;
   #control: UpstreamControl | null = null;
@@ -120,6 +122,7 @@ export class Forwarding implements UpstreamHandler, Listed {
   onSent(control: UpstreamControl): void {
     this.#control = control;
     if (this.#phase === 'over') control.abort();
+    else this.wasSent = true;
   }
 
   onHead(status: number, headers: readonly string[], isChunked: boolean): BodyForm {

@@ -11,8 +11,12 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
-/** X.509 v3, ECDSA P-256, for `localhost`, `127.0.0.1` and `::1`; may be trusted as a CA. @see RFC 5280 §4.1 */
-export function createCertificate(nowMs: number, days = 30): TlsIdentity {
+/**
+ * X.509 v3, ECDSA P-256, for `localhost`, `127.0.0.1` and `::1`; may be trusted as a CA.
+ * @param days default: a little more than a year, as a simulator that a team shares may run for months
+ * @see RFC 5280 §4.1
+ */
+export function createCertificate(nowMs: number, days = 397): TlsIdentity {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const body = certificateBody(publicKey, nowMs - 3_600_000, nowMs + days * 86_400_000);
   const signature = sign('sha256', body, privateKey);

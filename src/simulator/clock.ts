@@ -3,6 +3,9 @@
 /** Stops a timer; harmless when it has fired. */
 export type Cancel = () => void;
 
+/** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 interface Timer {
   readonly run: () => void;
   due: number;
@@ -58,7 +61,9 @@ export class Clock {
 
   #arm(timer: Timer): void {
     clearTimeout(timer.handle);
-    timer.handle = setTimeout(() => this.#fire(timer), Math.max(0, timer.due - performance.now()));
+    const ms = Math.max(0, timer.due - performance.now());
+    const isLast = ms <= LONGEST_TIMER_MS;
+    timer.handle = setTimeout(() => (isLast ? this.#fire(timer) : this.#arm(timer)), isLast ? ms : LONGEST_TIMER_MS);
     timer.handle.unref();
   }
 

@@ -1,6 +1,7 @@
 // What the simulator received, for assertions: requests, upgrades and the frames of sockets.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { StringDecoder } from 'node:string_decoder';
 
 /** One WebSocket frame or message. */
 export interface JournalFrame {
@@ -38,7 +39,10 @@ export interface JournalEntry {
   readonly rawHeaders: readonly string[];
   /** The id that the simulator gave it and told the client. */
   readonly requestId: string;
-  /** The part of the body that was read, as text; empty if the headers alone led to a refusal. Cut at `settings.journal.textBytes`. */
+  /**
+   * The part of the body that was read, as text; empty if the headers alone led to a refusal, or if younger bodies needed the memory. Cut
+   * at `settings.journal.textBytes`.
+   */
   readonly body: string;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -73,6 +77,7 @@ export interface JournalLimits {
   readonly textBytes: number;
   readonly frames: boolean;
   readonly frameBytes: number;
+  readonly bodyBytes: number;
 }
 
 export class Journal {
@@ -83,6 +88,9 @@ export class Journal {
   #oldest = this.#entries.values();
   #lastId = 0;
   #frameBytes = 0;
+  /** Entries whose body is kept, in the order in which the bodies began, with what decodes the next chunk. */
+  readonly #embodied = new Map<OpenEntry, StringDecoder>();
+  #bodyBytes = 0;
 
   constructor(limits: () => JournalLimits) {
     this.#limits = limits;
@@ -97,6 +105,8 @@ export class Journal {
     this.#entries.clear();
     this.#oldest = this.#entries.values();
     this.#frameBytes = 0;
+    this.#embodied.clear();
+    this.#bodyBytes = 0;
   }
 
   /**
@@ -155,9 +165,21 @@ export class Journal {
 
   /** Adds received body bytes. */
   received(entry: OpenEntry, chunk: Uint8Array): void {
+    const isForgotten = entry.bytesIn > 0 && !this.#embodied.has(entry);
+    const limits = this.#limits();
+    const room = limits.textBytes - entry.bytesIn;
     entry.bytesIn += chunk.length;
-    const room = this.#limits().textBytes - entry.body.length;
-    if (room > 0) entry.body += Buffer.from(chunk).toString('utf8').slice(0, room);
+    if (room <= 0 || isForgotten || !this.#entries.has(entry)) return;
+    const decoder = this.#embodied.get(entry) ?? new StringDecoder('utf8'); // chunks may end inside a character
+    // Cut before decoding, because a slice of a string keeps the whole string in memory.
+    const text = decoder.write(chunk.subarray(0, room));
+    entry.body += text;
+    this.#embodied.set(entry, decoder);
+    this.#bodyBytes += bodyWeight(text);
+    for (const oldest of this.#embodied.keys()) {
+      if (this.#bodyBytes <= limits.bodyBytes) break;
+      this.#forgetBody(oldest);
+    }
   }
 
   /** Adds a frame of a socket. `data` is its payload; for close frames, the reason. */
@@ -173,7 +195,7 @@ export class Journal {
     // The socket of a dropped entry may still be open: its frames are counted but no longer kept.
     if (limits.frames && this.#entries.has(entry)) {
       const isText = frame.kind === 'text' || frame.kind === 'close';
-      const text = isText ? { text: Buffer.from(data).toString('utf8').slice(0, limits.textBytes) } : {};
+      const text = isText ? { text: textOf(data, limits.textBytes) } : {};
       const kept = { ...frame, bytes, ...text };
       entry.frames.push(kept);
       this.#frameBytes += weightOf(kept);
@@ -192,10 +214,18 @@ export class Journal {
     return false;
   }
 
+  #forgetBody(entry: OpenEntry): void {
+    if (!this.#embodied.delete(entry)) return;
+    this.#bodyBytes -= bodyWeight(entry.body);
+    entry.body = '';
+  }
+
   #dropOldest(): void {
     const { value: entry } = this.#oldest.next();
     if (entry === undefined) return;
     this.#entries.delete(entry);
+    // A caller that still holds the entry keeps its body.
+    if (this.#embodied.delete(entry)) this.#bodyBytes -= bodyWeight(entry.body);
     for (const frame of entry.frames) this.#frameBytes -= weightOf(frame);
   }
 
@@ -209,6 +239,18 @@ export function splitTarget(target: string): readonly [path: string, search: str
   const local = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
   const mark = local.indexOf('?');
   return mark === -1 ? [local || '/', ''] : [local.slice(0, mark) || '/', local.slice(mark + 1)];
+}
+
+/** At most this many bytes, decoded. */
+function textOf(data: string | Uint8Array, maximumBytes: number): string {
+  const bytes =
+    typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return bytes.toString('utf8', 0, maximumBytes);
+}
+
+/** Upper bound of a body's memory: binary uploads decode to characters of two bytes each. */
+function bodyWeight(text: string): number {
+  return 2 * text.length;
 }
 
 /** About what a frame costs in memory. */

@@ -1,5 +1,6 @@
 // What can be changed about the simulated Cartesia, before it starts and while it runs.
 
+import { LONGEST_TIMER_MS } from './clock.ts';
 import { PROBLEMS, type ProblemName } from './problems.ts';
 
 export const PLANS = ['free', 'pro', 'startup', 'scale'] as const;
@@ -125,12 +126,14 @@ export interface Settings {
   journal: {
     /** Beyond this number the oldest entries are dropped. */
     maximumEntries: number;
-    /** Characters of a request body or a frame that are kept as text. */
+    /** Bytes of a request body or a frame that are kept as text. */
     textBytes: number;
     /** Turned off for load tests: frames are then counted but not kept. */
     frames: boolean;
     /** Memory for the frames of all entries together. Beyond it the oldest frames are forgotten; their bytes stay counted. */
     frameBytes: number;
+    /** Memory for the bodies of all entries together. Beyond it the oldest bodies are dropped. */
+    bodyBytes: number;
   };
 }
 
@@ -190,7 +193,13 @@ export function defaultSettings(plan: Plan = 'startup'): Settings {
     },
     agents: { introduction: 'Hello, how can I help?', requiredVariables: [] },
     cors: true,
-    journal: { maximumEntries: 10_000, textBytes: 64 * 1024, frames: true, frameBytes: 64 * 1024 * 1024 },
+    journal: {
+      maximumEntries: 10_000,
+      textBytes: 64 * 1024,
+      frames: true,
+      frameBytes: 64 * 1024 * 1024,
+      bodyBytes: 64 * 1024 * 1024,
+    },
   };
 }
 
@@ -230,8 +239,9 @@ function merge(target: object, patch: object, prefix: string): void {
     if (!Object.hasOwn(target, key)) throw new SettingsError(`unknown setting: ${path}`);
     const slot = target as Record<string, unknown>;
     const current = slot[key];
-    if (isPlainObject(current) && isPlainObject(value)) merge(current, value, `${path}.`);
-    else slot[key] = checked(path, current, value);
+    if (!isPlainObject(current)) slot[key] = checked(path, current, value);
+    else if (isPlainObject(value)) merge(current, value, `${path}.`);
+    else throw new SettingsError(`${path} must be an object`);
   }
 }
 
@@ -246,9 +256,25 @@ function checked(path: string, current: unknown, value: unknown): unknown {
     throw new SettingsError(`${path} must be a list of strings`);
   }
   const type = path === 'credits' ? 'number' : typeof current;
-  if (typeof value !== type) throw new SettingsError(`${path} must be ${type === 'object' ? 'an' : 'a'} ${type}`);
+  if (typeof value !== type) throw new SettingsError(`${path} must be a ${type}`);
   if (type === 'number' && !((value as number) >= 0)) throw new SettingsError(`${path} must not be negative`);
+  if (path === 'chunkBytes' && !((value as number) >= SMALLEST_CHUNK)) {
+    throw new SettingsError(`${path} must be at least ${SMALLEST_CHUNK}`);
+  }
+  if (path.startsWith('latency.') && (value as number) > LONGEST_TIMER_MS) {
+    throw new SettingsError(`${path} must be at most ${LONGEST_TIMER_MS}`);
+  }
+  if (path.startsWith('errorStatuses.') && !isErrorStatus(value)) {
+    throw new SettingsError(`${path} must be a status from 400 to 599`);
+  }
   return value;
+}
+
+/** One sample of the widest encoding: with less, no chunk would ever hold any audio. */
+const SMALLEST_CHUNK = 4;
+
+function isErrorStatus(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 // Starts an offline Cartesia with real sockets and real audio, which needs no network and no API key.
 
 import { createServer } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { createCertificate, type TlsIdentity } from './certificate.ts';
 import { startControlServer } from './control/control-server.ts';
 import { type Controlled, controlledBy } from './controlled.ts';
@@ -8,7 +9,7 @@ import { FrontDoor } from './front-door.ts';
 import { createRequestHandler } from './http/router.ts';
 import { ROUTES } from './http/routes.ts';
 import { configure, defaultSettings, type Plan, type SettingsPatch } from './settings.ts';
-import { attachSockets } from './sockets/attach-sockets.ts';
+import { asksForWebSocket, attachSockets } from './sockets/attach-sockets.ts';
 import { createWorld, type World } from './world.ts';
 
 export interface SimulatorOptions {
@@ -49,6 +50,7 @@ export interface Simulator extends Controlled {
 /** Starts a simulator. Several in one process are independent of each other. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { host = '127.0.0.1', port = 0, tlsPort = 0, controlPort = null, now = Date.now } = options;
+  const authority = isIPv6(host) ? `[${host}]` : host;
   const settings = defaultSettings(options.plan);
   if (options.apiKeys !== undefined) settings.apiKeys = [...options.apiKeys];
   configure(settings, options.settings ?? {});
@@ -62,10 +64,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const control = controlPort === null ? null : await startControlServer(controlled, { host, port: controlPort });
     return {
       ...controlled,
-      url: plain === null ? '' : `http://${host}:${plain}`,
-      tlsUrl: secure === null ? '' : `https://${host === '127.0.0.1' ? 'localhost' : host}:${secure}`,
+      url: plain === null ? '' : `http://${authority}:${plain}`,
+      tlsUrl: secure === null ? '' : `https://${host === '127.0.0.1' ? 'localhost' : authority}:${secure}`,
       certificate: identity.cert,
-      controlUrl: control && `http://${host}:${control.port}`,
+      controlUrl: control && `http://${authority}:${control.port}`,
       apiKey: settings.apiKeys[0] ?? '',
       close: async () => {
         world.clock.stop();
@@ -85,6 +87,9 @@ function createHttpServer(world: World) {
       keepAliveTimeout: 60_000,
       maxHeaderSize: 64 * 1024,
       requestTimeout: 0,
+      // An offer of any other protocol, such as h2c from Java's and curl's clients, is ignored. The oldest supported Node versions do
+      // not know this option; there such requests get 404.
+      shouldUpgradeCallback: asksForWebSocket,
     },
     createRequestHandler(world, ROUTES),
   );

@@ -47,7 +47,6 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
         ...(secureContext === undefined ? {} : { secureContext }),
         // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not affect this connection.
         rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
         allowH2: false,
         // Node does not check the name of a resumed session's certificate again, so no session is ever resumed.
         maxCachedSessions: 0,

@@ -117,6 +117,25 @@ test('a transcription whose answer gives no duration counts by its recording', a
   t.ok(Math.abs(creditsSpent - seconds / 2) < 0.01, `${seconds} s, ${creditsSpent} credits`);
 });
 
+test('a recording is as long as Cartesia is told to read it, whatever header it has', async (t) => {
+  const running = await startCarrying(t);
+  const { broker, simulator, token } = running;
+  const header = Buffer.from(
+    'RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\x20\0data',
+    'latin1',
+  );
+  const form = recordingForm(Buffer.concat([header, Buffer.alloc(80_000, 0xff)]), {
+    model: 'ink-whisper',
+    response_format: 'json',
+  });
+  const path = '/audio/transcriptions';
+  const answer = await send(`${broker.url}${path}?encoding=pcm_mulaw&sample_rate=8000`, { credential: token, ...form });
+  t.equal(answer.status, 200);
+  const { audio_seconds: seconds = 0 } = await usageOf(running, path);
+  t.ok(seconds > 10, `${seconds} s`);
+  t.equal(seconds, simulator.counters().creditsSpent * 2, 'half a credit a second');
+});
+
 test('the encoding of a raw recording must be given once and unambiguously', async (t) => {
   const { broker, simulator, token } = await startCarrying(t);
   const form = recordingForm(Buffer.alloc(32_000), { model: 'ink-whisper' });

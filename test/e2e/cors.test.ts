@@ -87,6 +87,26 @@ test('preflights of an older SDK, and of calls with a time limit, are answered t
   );
 });
 
+test('a page inside an app may call, with a scheme of its own', async (t) => {
+  const origin = 'capacitor://localhost';
+  const { broker, appKey } = await startRunningBroker(t, {
+    file: (digest) => ({ clients: { mobile: { auth: { keys: [digest] }, grants: ['tts'], origins: [origin] } } }),
+  });
+  for (const [asks, status, allowed] of [
+    [origin, 200, origin],
+    ['capacitor://elsewhere', 403, undefined],
+    ['ionic://localhost', 403, undefined],
+  ] as const) {
+    const { statusCode, headers, body } = await request(`${broker.url}/access-token`, {
+      method: 'POST',
+      headers: { origin: asks, authorization: `Bearer ${appKey}`, 'content-type': 'application/json' },
+      body: '{}',
+    });
+    await body.dump();
+    t.strictSame([statusCode, headers['access-control-allow-origin']], [status, allowed], asks);
+  }
+});
+
 test('a preflight tells a page on another origin nothing', async (t) => {
   const { broker } = await startRunningBroker(t, { file: twoApps(createAppKey()) });
   for (const origin of [

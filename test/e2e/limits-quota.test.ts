@@ -1,10 +1,22 @@
 // Budgets, as callers see them.
 import { test } from 'tap';
-import { mintProxied, open, SPEECH, send, startCarrying } from './carried-broker.ts';
+import { createCertificate } from '../../src/simulator/certificate.ts';
+import {
+  lineOf,
+  mintProxied,
+  open,
+  recordingForm,
+  SPEECH,
+  send,
+  startCarrying,
+  until,
+  usageOf,
+} from './carried-broker.ts';
 import { problemOf } from './limits-answers.ts';
 import { startRunningBroker } from './running-broker.ts';
 
 const CHARACTERS = [...SPEECH.transcript].length;
+const ADMIN_TOKEN = 'a'.repeat(40);
 
 test('characters are booked before anything is sent, and the last request that fits is served', async (t) => {
   const { broker, simulator, token } = await startCarrying(t, {
@@ -51,6 +63,51 @@ test('a budget gets back what Cartesia refused', async (t) => {
   const speak = async () => (await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status;
   t.strictSame([await speak(), await speak(), await speak()], [500, 200, 402]);
 });
+
+for (const transport of ['native', 'undici'] as const) {
+  test(`${transport}: what has not left for Cartesia costs nothing, whoever has ended it`, async (t) => {
+    const tls = createCertificate(Date.now());
+    const running = await startCarrying(t, {
+      transport,
+      simulator: { tlsPort: 0, tls },
+      env: ({ tlsUrl }) => ({ CARTESIA_BASE_URL: tlsUrl, ADMIN_TOKEN }),
+      file: { upstream: { ca_file: `${t.testdir({ 'ca.pem': tls.cert })}/ca.pem` } },
+      client: {
+        limits: {
+          mint: 'off',
+          quota: { characters: { subject: `${CHARACTERS}/month` }, audio_seconds: { subject: '1/month' } },
+        },
+      },
+    });
+    const { broker, simulator, token } = running;
+    const calls = {
+      '/tts/bytes': { credential: token, json: SPEECH },
+      '/stt': { credential: token, ...recordingForm(Buffer.alloc(100_000)) },
+    };
+    simulator.faults.add({ match: {}, action: { type: 'hang', at: 'accept' } }); // connected, and not yet secure
+    for (const [path, call] of Object.entries(calls)) {
+      const leaving = new AbortController();
+      const left = send(`${broker.url}${path}`, { ...call, signal: leaving.signal });
+      await until(() => broker.carried === 1, 'request under way');
+      leaving.abort();
+      await t.rejects(left);
+      const line = await lineOf(running, path);
+      t.match(line, { status: 499, outcome: 'aborted' });
+      t.notOk('audit' in line, path);
+    }
+    const cut = send(`${broker.url}/tts/bytes`, calls['/tts/bytes']);
+    await until(() => broker.carried === 1, 'request under way');
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const listed = JSON.parse((await send(`${broker.managementUrl}/admin/sessions`, { headers })).body.toString());
+    const [{ id }] = (listed as { sessions: [{ id: string }] }).sessions;
+    await send(`${broker.managementUrl}/admin/sessions/${id}`, { headers, method: 'DELETE' });
+    t.equal((await cut).status, 403);
+    for (const path of Object.keys(calls)) t.strictSame(await usageOf(running, path), {}, path);
+    simulator.faults.clear();
+    t.equal((await send(`${broker.url}/tts/bytes`, calls['/tts/bytes'])).status, 200, 'all of the budget is there');
+    t.equal((await usageOf(running, '/tts/bytes'))['characters'], simulator.counters().creditsSpent);
+  });
+}
 
 test('an account-wide budget is shared by all client apps', async (t) => {
   const { broker, token } = await startCarrying(t, {

@@ -16,7 +16,7 @@ const TEXT = 'One two three four five six seven.';
 async function setUp(t: Test, settings: Readonly<Record<string, unknown>>, client = {}): Promise<SocketBroker> {
   const running = await startSocketBroker(t, {
     file: (digest) => ({ ...settings, ...clientOf(digest, client) }),
-    seams: { relays: { tickMs: 20, times: { pingMs: 1000 } } }, // usage is counted at each ping
+    seams: { relays: { tickMs: 20, times: { pingMs: 1000 } } },
   });
   running.simulator.configure({ limits: { tts: 1000 } });
   return running;
@@ -103,6 +103,19 @@ test('a socket ends when its budget is spent', async (t) => {
   socket.send(speech('b', TEXT));
   t.equal((await socket.closed).code, 1008);
   await t.rejects(open(t, running), /402/);
+});
+
+test('a socket that consumes much at once ends before the next regular report', async (t) => {
+  const client = { limits: { mint: 'off', quota: { characters: { subject: '1500/month' } } } };
+  const running = await setUp(t, {}, client);
+  const socket = await open(t, running);
+  socket.send(speech('a', 'word '.repeat(200)));
+  await socket.next('done');
+  socket.send(speech('b', 'word '.repeat(200)));
+  t.equal((await socket.closed).code, 1008);
+  const [line] = running.logs.filter(({ msg }) => msg === 'socket closed');
+  t.match(line, { outcome: 'quota_exceeded', characters: 2_000 });
+  t.ok(Number(line?.['ms']) < 4_900, `${line?.['ms']} ms`);
 });
 
 test('a budget of audio cannot be evaded by the way the sample rate is written', async (t) => {

@@ -3,7 +3,16 @@
 import { type Test, test } from 'tap';
 import { OPCODE } from '../../src/proxy/websocket/frames/frame.ts';
 import { closeFrameOf, frameOf, openRawSocket, type RawSocket } from './raw-socket.ts';
-import { clientOf, logged, RAW, type SocketBroker, speech, startSocketBroker, VOICE } from './socket-broker.ts';
+import {
+  clientOf,
+  logged,
+  RAW,
+  type SocketBroker,
+  STT_PATH,
+  speech,
+  startSocketBroker,
+  VOICE,
+} from './socket-broker.ts';
 
 function startWith(t: Test, more: Readonly<Record<string, unknown>>, simulator: object = {}): Promise<SocketBroker> {
   return startSocketBroker(t, { simulator: { plan: 'scale', ...simulator }, file: (digest) => clientOf(digest, more) });
@@ -335,4 +344,14 @@ test('a call is counted from its first message to its end, however short it is',
   refused.send(frameOf(1, JSON.stringify({ event: 'start', agent: { system_prompt: 'You are a pirate.' } })));
   t.equal((await refused.closing()).code, 1008);
   t.notOk('call_seconds' in (await logged(running, ({ msg }) => msg === 'socket closed')), 'no call, no time');
+});
+
+test('audio that a client announces and does not send is not counted', async (t) => {
+  const running = await startSocketBroker(t);
+  const socket = await openRawSocket(t, running.broker.url, STT_PATH, running.headers);
+  const announced = frameOf(2, Buffer.alloc(1_000_000));
+  socket.send(frameOf(2, Buffer.alloc(32_000)), announced.subarray(0, announced.length - 1_000_000 + 16_000));
+  socket.socket.end();
+  const line = await logged(running, ({ msg }) => msg === 'socket closed');
+  t.match(line, { audio_bytes: 48_000, audio_seconds: 1.5, outcome: 'aborted' });
 });

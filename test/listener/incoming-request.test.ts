@@ -1,16 +1,19 @@
 // Bodies in many pieces: what arrives, in how many pieces, and what they hold up.
 import { once } from 'node:events';
 import { createServer, IncomingMessage, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { type Test, test } from 'tap';
 import { IncomingRequest, takeRestSlowly } from '../../src/listener/incoming-request.ts';
+import { createCertificate } from '../upstream/certificates.ts';
 
 const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
 const LAST = '0\r\n\r\n';
 
-async function connectTo(t: Test, handler: RequestListener): Promise<Socket> {
-  const server = createServer({ IncomingMessage: IncomingRequest }, handler);
+async function connectTo(t: Test, handler: RequestListener, Kind = IncomingRequest): Promise<Socket> {
+  const server = createServer({ IncomingMessage: Kind }, handler);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -28,6 +31,16 @@ async function connectTo(t: Test, handler: RequestListener): Promise<Socket> {
 function crumbs(text: string): string {
   let chunks = '';
   for (const letter of text) chunks += `1\r\n${letter}\r\n`;
+  return chunks;
+}
+
+/** The same in chunks of `size` bytes. */
+function chunksOf(text: string, size: number): string {
+  let chunks = '';
+  for (let at = 0; at < text.length; at += size) {
+    const chunk = text.slice(at, at + size);
+    chunks += `${chunk.length.toString(16)}\r\n${chunk}\r\n`;
+  }
   return chunks;
 }
 
@@ -112,8 +125,87 @@ test('an unwanted body is read slowly after its answer, and the next request sti
   t.teardown(() => {
     IncomingMessage.prototype.push = push;
   });
+  const startedMs = performance.now();
   socket.write(crumbs(letters(20_000)) + LAST + HEAD + LAST);
   await once(socket, 'data');
   t.equal(requests, 2);
-  t.ok(pieces > 0 && pieces < 2_000, `${pieces} pieces`);
+  t.ok(pieces > 32 && pieces < 2_000, `${pieces} pieces`);
+  t.ok(performance.now() - startedMs > 300, 'as slowly as one that is wanted');
+});
+
+test('more than any buffer holds arrives whole in small chunks, also over TLS and where it is taken slowly', async (t) => {
+  const text = letters(600_000);
+  const { key, cert } = await createCertificate({ host: '127.0.0.1' });
+  const plain = createServer({ IncomingMessage: IncomingRequest });
+  const encrypted = createTlsServer({ key, cert, IncomingMessage: IncomingRequest });
+  for (const [name, server, pauseMs, isReadOn] of [
+    ['as it comes', plain, 0, false],
+    ['slowly', plain, 30, false],
+    ['over TLS', encrypted, 0, false],
+    ['slowly over TLS', encrypted, 30, false],
+    ['while somebody else reads on', plain, 0, true],
+  ] as const) {
+    server.removeAllListeners('request').on('request', async (request, response) => {
+      let got = '';
+      const reading = isReadOn ? setInterval(() => request.socket.resume(), 0) : undefined;
+      for await (const piece of request) {
+        got += String(piece);
+        if (pauseMs > 0) await sleep(pauseMs);
+      }
+      clearInterval(reading);
+      response.end(got === text ? 'whole' : `${got.length} bytes`);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo; // it listens on a port
+    const socket = server === plain ? connect(port) : connectTls({ port, rejectUnauthorized: false });
+    socket.on('error', () => {});
+    await once(socket, server === plain ? 'connect' : 'secureConnect');
+    for (const size of [60, 3_000]) {
+      socket.write(HEAD + chunksOf(text, size) + LAST);
+      const [answer] = await once(socket, 'data');
+      t.match(String(answer), /whole/, `${name}, in chunks of ${size}`);
+    }
+    socket.destroy();
+    server.close();
+    await once(server, 'close');
+  }
+});
+
+test('in a turn one read of crumbs is taken, however much has come, and the connection waits for as long as they are worth', async (t) => {
+  let inTurn = 0;
+  let most = 0;
+  class Counted extends IncomingRequest {
+    override push(piece: Buffer | null): boolean {
+      inTurn += 1;
+      most = Math.max(most, inTurn);
+      return super.push(piece);
+    }
+  }
+  const socket = await connectTo(
+    t,
+    (request, response) => {
+      request.on('end', () => response.end('whole')).resume();
+    },
+    Counted,
+  );
+  const turns = setInterval(() => {
+    inTurn = 0;
+  }, 0);
+  t.teardown(() => clearInterval(turns));
+  const startedMs = performance.now();
+  socket.write(HEAD + crumbs(letters(40_000)) + LAST);
+  const [answer] = await once(socket, 'data');
+  t.match(String(answer), /whole/);
+  t.ok(most < 12_000, `${most} pieces in a turn`); // 64 KB of six bytes each
+  t.ok(performance.now() - startedMs > 1_000, 'a fiftieth of the time is theirs');
+});
+
+test('a body that nobody reads yet waits with its client', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<IncomingMessage>();
+  const socket = await connectTo(t, resolve);
+  socket.write(HEAD + chunksOf('b'.repeat(5_000_000), 600));
+  const request = await promise;
+  for (let before = -1; before !== request.readableLength; await sleep(100)) before = request.readableLength;
+  t.ok(request.readableLength > 0 && request.readableLength < 500_000, `${request.readableLength} bytes are here`);
 });

@@ -10,18 +10,34 @@ interface Stage extends RealResponse {
   /** Calls that the forwarding made to its surroundings, in order. */
   readonly calls: string[];
   readonly outcomes: ForwardingOutcome['outcome'][];
+  /** The last outcome, with its reasons. */
+  readonly last: () => ForwardingOutcome | undefined;
+  /** Bodies of error answers. */
+  readonly errors: string[];
   readonly clock: { now: number };
 }
 
+interface Props {
+  readonly observe?: (chunk: Buffer) => void;
+  /** When it begins; 0 by default. */
+  readonly startMs?: number;
+  /** What upstream makes of an abort. */
+  readonly onAbort?: (forwarding: Forwarding) => void;
+}
+
 /** A forwarding that writes to a real response; the test plays upstream. */
-async function stage(t: Test, events: EventStream | null = null): Promise<Stage> {
+async function stage(t: Test, events: EventStream | null = null, props: Props = {}): Promise<Stage> {
   const { response, answer } = await realResponse(t);
   const calls: string[] = [];
   const outcomes: ForwardingOutcome['outcome'][] = [];
-  const clock = { now: 0 };
+  const endings: ForwardingOutcome[] = [];
+  const errors: string[] = [];
+  const clock = { now: props.startMs ?? 0 };
   const made: Stage = {
     calls,
     outcomes,
+    last: () => endings.at(-1),
+    errors,
     response,
     answer,
     clock,
@@ -31,29 +47,44 @@ async function stage(t: Test, events: EventStream | null = null): Promise<Stage>
       now: () => clock.now,
       events,
       isRevealing: () => false,
-      observe: null,
-      begin(status) {
-        calls.push(`begin ${status}`);
-        response.writeHead(status);
+      observe: props.observe ?? null,
+      begin(status, head, form) {
+        const isFramed = form === 'framed';
+        calls.push(`begin ${status}${isFramed ? ' framed' : ''}`);
+        t.notOk(events !== null && head.forwarded.includes('content-length'), 'what is rewritten has no length yet');
+        response.writeHead(status, isFramed ? ['transfer-encoding', 'chunked'] : []);
       },
       refuse(problem) {
         calls.push(`refuse ${problem.code}`);
         response.writeHead(problem.status).end();
       },
-      refuseWith(status) {
+      refuseWith(status, body) {
         calls.push(`refuse with ${status}`);
+        errors.push(body);
         response.writeHead(status).end();
       },
-      ended: ({ outcome }) => void outcomes.push(outcome),
+      ended(outcome) {
+        outcomes.push(outcome.outcome);
+        endings.push(outcome);
+      },
     }),
   };
   made.forwarding.onSent({
-    abort: () => void calls.push('abort'),
+    abort() {
+      calls.push('abort');
+      props.onAbort?.(made.forwarding);
+    },
     pause: () => void calls.push('pause'),
     resume: () => void calls.push('resume'),
   });
   return made;
 }
+
+const eventStream = (): EventStream =>
+  new EventStream({ contextId: 'c', requestId: 'id', isRevealing: () => false, keyRefused: () => {} });
+/** The last event of an answer that is one. */
+const lastEvent = ({ body }: { readonly body: Buffer }): unknown =>
+  JSON.parse(body.toString().trimEnd().split('data: ').at(-1) ?? '');
 
 const HELLO = Buffer.from('hello');
 /** More than a response takes at once. */
@@ -247,4 +278,256 @@ test('a slow reader is waited for only once, however much arrives meanwhile', as
   forwarding.onEnd();
   t.equal((await answer).body.length, LARGE.length + 100 * HELLO.length);
   t.equal(calls.filter((call) => call === 'pause').length, 1);
+});
+
+test('cut by the operator: audio breaks off behind what has passed, events end with the reason', async (t) => {
+  const problem = new Problem('token_revoked');
+  const audio = await stage(t);
+  audio.forwarding.onHead(200, [], false);
+  audio.forwarding.onData(HELLO, HELLO.length, false);
+  audio.forwarding.cut(problem);
+  audio.forwarding.cut(new Problem('draining'));
+  t.strictSame(audio.calls, ['begin 200', 'abort']);
+  t.equal(audio.outcomes.length, 1);
+  t.strictSame(audio.last(), { outcome: 'aborted', problem });
+  t.match(await audio.answer, { body: HELLO, isComplete: false });
+
+  const events = await stage(t, eventStream());
+  const event = Buffer.from('data: {"type":"chunk"}\n\n');
+  events.forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
+  events.forwarding.onData(event, event.length, false);
+  events.forwarding.cut(problem);
+  t.notOk(events.response.destroyed, 'that is its end');
+  t.strictSame(events.calls, ['begin 200', 'abort']);
+  t.strictSame(events.last(), { outcome: 'aborted', problem });
+  const ended = await events.answer;
+  t.ok(ended.isComplete);
+  t.ok(ended.body.toString().startsWith(event.toString()));
+  t.match(lastEvent(ended), { error_code: 'token_revoked', context_id: 'c', request_id: 'id' });
+
+  const error = await stage(t);
+  error.forwarding.onHead(500, [], false);
+  error.forwarding.cut(problem);
+  t.notOk(error.response.destroyed, 'nothing has begun that could break off');
+  t.strictSame(error.calls, ['refuse token_revoked', 'abort'], 'an error answer that is still being read');
+  t.equal((await error.answer).isComplete, true);
+});
+
+test('a broken event stream says whether it broke off, was late or was broken off for its upload', async (t) => {
+  const event = Buffer.from('data: {"type":"chunk"}\n\n');
+  const half = Buffer.from('data: {"type":');
+  for (const [what, end, code, failure] of [
+    [
+      'broken off',
+      ({ forwarding }: Stage) => forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET')),
+      'upstream_unavailable',
+      'cut: ECONNRESET',
+    ],
+    ['ended', ({ forwarding }: Stage) => forwarding.onEnd(), 'upstream_unavailable', 'cut: END'],
+    ['silent', ({ forwarding }: Stage) => forwarding.checkDeadlines(51), 'upstream_timeout', 'deadline: 51 ms'],
+    ['given up', ({ forwarding }: Stage) => forwarding.giveUp(), 'upstream_unavailable', 'cut: UPLOAD'],
+  ] as const) {
+    const staged = await stage(t, eventStream());
+    staged.forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
+    staged.forwarding.onData(event, event.length, false);
+    staged.forwarding.onData(half, half.length, false);
+    end(staged);
+    const last = staged.last();
+    t.equal(last?.outcome === 'cut' ? last.failure.message : last?.outcome, failure, what);
+    const answer = await staged.answer;
+    t.ok(answer.isComplete, `${what}: its own end is said in it`);
+    t.ok(answer.body.toString().startsWith(event.toString()), what);
+    t.notOk(answer.body.includes('"type":data'), what);
+    t.match(lastEvent(answer), { error_code: code, context_id: 'c', request_id: 'id' }, what);
+  }
+});
+
+test('an event stream that has said how it ended has ended well, however its connection does', async (t) => {
+  const done = Buffer.from('data: {"type":"done","done":true}\n\n');
+  for (const end of [
+    (forwarding: Forwarding) => forwarding.onEnd(),
+    (forwarding: Forwarding) => forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET')),
+  ]) {
+    const { forwarding, answer } = await stage(t, eventStream());
+    forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
+    forwarding.onData(done, done.length, false);
+    end(forwarding);
+    const { body, isComplete } = await answer;
+    t.strictSame([body.toString(), isComplete], [done.toString(), true]);
+  }
+});
+
+test('the client leaves: upstream is told, once, in each phase', async (t) => {
+  const phases: Readonly<Record<string, (forwarding: Forwarding) => void>> = {
+    waiting: () => {},
+    streaming: (forwarding) => void forwarding.onHead(200, [], false),
+    paused(forwarding) {
+      forwarding.onHead(200, [], false);
+      forwarding.onData(LARGE, LARGE.length, false);
+    },
+    error: (forwarding) => void forwarding.onHead(500, [], false),
+  };
+  for (const [phase, reach] of Object.entries(phases)) {
+    const { forwarding, calls, outcomes, last, response, answer } = await stage(t);
+    answer.catch(() => {}); // there may be none
+    reach(forwarding);
+    const before = calls.length;
+    response.destroy();
+    while (last() === undefined) await new Promise(setImmediate);
+    t.strictSame(calls.slice(before), ['abort'], phase);
+    t.strictSame(last(), { outcome: 'aborted' }, phase);
+    forwarding.onEnd();
+    forwarding.onFailure(new UpstreamFailure('cut', 'ABORTED'));
+    forwarding.giveUp();
+    forwarding.cut(new Problem('draining'));
+    forwarding.checkDeadlines(5_000);
+    t.strictSame(calls.slice(before), ['abort'], `${phase}: nothing is left to do`);
+    t.equal(outcomes.length, 1, phase);
+  }
+});
+
+test("an error that was answered belongs to the response no more: it may be the next try's", async (t) => {
+  const { forwarding, outcomes, response, answer } = await stage(t);
+  forwarding.onHead(429, [], false);
+  forwarding.onEnd();
+  await answer;
+  if (!response.destroyed) await new Promise((resolve) => response.on('close', resolve));
+  t.equal(response.listeners('close').length, 0);
+  t.equal(outcomes.length, 1);
+});
+
+test('what an error says is kept up to 16 KB; of one that is compressed only its status counts', async (t) => {
+  const max = 16_384;
+  for (const [length, kept] of [
+    [max, max],
+    [max + 1, 0],
+  ] as const) {
+    const abortIsHeard = (forwarding: Forwarding): void => forwarding.onFailure(new UpstreamFailure('cut', 'ABORTED'));
+    const { forwarding, calls, errors, outcomes, answer } = await stage(t, null, { onAbort: abortIsHeard });
+    forwarding.onHead(500, [], false);
+    forwarding.onData(Buffer.alloc(length - 2, 'a'), length - 2, false);
+    forwarding.onData(Buffer.from('bc'), 2, false);
+    forwarding.onEnd();
+    t.equal(errors[0]?.length, kept, `${length}`);
+    t.equal(errors[0]?.slice(-3), kept === 0 ? '' : 'abc');
+    t.strictSame(outcomes, ['refused'], 'once');
+    t.strictSame(calls.sort(), kept === 0 ? ['abort', 'refuse with 500'] : ['refuse with 500']);
+    await answer;
+  }
+  for (const [head, body] of [
+    [['content-encoding', 'gzip'], ''],
+    [['content-encoding', 'identity'], 'hello'],
+  ] as const) {
+    const { forwarding, errors, answer } = await stage(t);
+    forwarding.onHead(400, head, false);
+    forwarding.onData(HELLO, HELLO.length, false);
+    forwarding.onEnd();
+    t.strictSame(errors, [body]);
+    await answer;
+  }
+});
+
+test('which statuses pass, which are errors and which are none', async (t) => {
+  for (const [status, call] of [
+    [200, 'begin 200'],
+    [299, 'begin 299'],
+    [300, 'refuse with 300'],
+    [302, 'refuse with 302'],
+    [599, 'refuse with 599'],
+    [600, 'refuse upstream_unavailable'],
+  ] as const) {
+    const { forwarding, calls, answer } = await stage(t);
+    forwarding.onHead(status, [], false);
+    forwarding.onEnd();
+    t.equal(calls[0], call);
+    await answer;
+  }
+});
+
+test('chunks stay as they are where nobody looks into them and the client can read them', async (t) => {
+  const chunks = Buffer.from('5\r\nhello\r\n0\r\n\r\n');
+  const asTheyStand = await stage(t);
+  t.equal(asTheyStand.forwarding.onHead(200, [], true), 'framed');
+  asTheyStand.forwarding.onData(chunks, HELLO.length, true);
+  asTheyStand.forwarding.onEnd();
+  t.match(await asTheyStand.answer, { body: HELLO, isComplete: true });
+  t.equal(asTheyStand.forwarding.bytes, HELLO.length);
+  t.strictSame(asTheyStand.calls, ['begin 200 framed']);
+
+  const seen: string[] = [];
+  const observe = (chunk: Buffer): void => void seen.push(chunk.toString());
+  const old = await stage(t);
+  old.response.req.httpVersion = '1.0';
+  const others: Readonly<Record<string, [Stage, string[], boolean]>> = {
+    'no chunks': [await stage(t), [], false],
+    'looked into': [await stage(t, null, { observe }), [], true],
+    'events are rewritten': [await stage(t, eventStream()), ['content-type', 'text/event-stream'], true],
+    'HTTP/1.0 has none': [old, [], true],
+  };
+  for (const [what, [{ forwarding, calls, answer }, head, isChunked]] of Object.entries(others)) {
+    t.equal(forwarding.onHead(200, head, isChunked), 'data', what);
+    forwarding.onData(HELLO, HELLO.length, false);
+    forwarding.onEnd();
+    const { body, isComplete } = await answer;
+    t.ok(isComplete, what);
+    if (head.length === 0) t.equal(body.toString(), 'hello', what);
+    t.strictSame(calls, ['begin 200'], what);
+  }
+  t.strictSame(seen, ['hello']);
+});
+
+test('a head that comes alone leaves alone, in the turn in which it has come', async (t) => {
+  const { forwarding, response, answer } = await stage(t);
+  forwarding.onHead(200, [], false);
+  t.equal(response.socket?.bytesWritten, 0, 'what comes with it leaves with it');
+  await new Promise(setImmediate);
+  t.ok((response.socket?.bytesWritten ?? 0) > 0);
+  forwarding.onEnd();
+  t.equal((await answer).status, 200);
+});
+
+test('the last piece ends the answer, at once', async (t) => {
+  const { forwarding, response, outcomes, answer } = await stage(t);
+  forwarding.onHead(200, [], false);
+  forwarding.onData(HELLO, HELLO.length, false);
+  forwarding.onData(Buffer.from('!'), 1, true);
+  t.ok(response.writableEnded);
+  t.strictSame(outcomes, []);
+  forwarding.onEnd();
+  t.match(await answer, { body: Buffer.from('hello!'), isComplete: true });
+  t.strictSame(outcomes, ['answered']);
+});
+
+test('its age and its deadlines are counted from its beginning', async (t) => {
+  for (const isBegun of [false, true]) {
+    const { forwarding, clock, outcomes, answer } = await stage(t, eventStream(), { startMs: 10_000 });
+    clock.now = 10_030;
+    t.equal(forwarding.ageMs, 30);
+    const deadlineMs = isBegun ? 11_000 : 10_100;
+    if (isBegun) {
+      forwarding.onHead(200, ['content-type', 'text/event-stream', 'content-length', '5'], false);
+      clock.now = deadlineMs;
+      forwarding.onData(HELLO, HELLO.length, false);
+    }
+    forwarding.checkDeadlines(deadlineMs);
+    t.strictSame(outcomes, []);
+    forwarding.checkDeadlines(deadlineMs + 1);
+    t.strictSame(outcomes, [isBegun ? 'cut' : 'refused']);
+    await answer;
+  }
+});
+
+test('what is only lent is still needed until it has gone to the kernel', async (t) => {
+  const { forwarding, response, answer } = await stage(t);
+  t.equal(forwarding.onHead(200, [], true), 'framed');
+  const small = Buffer.from('5\r\nhello\r\n');
+  const large = Buffer.concat([Buffer.from('989680\r\n'), Buffer.alloc(10_000_000), Buffer.from('\r\n')]);
+  t.equal(forwarding.onData(small, 5, false), false);
+  t.equal(forwarding.onData(large, 10_000_000, false), true);
+  t.equal(forwarding.onData(small, 5, false), true);
+  while ((response.socket?.writableLength ?? 0) > 0) await new Promise(setImmediate);
+  t.equal(forwarding.onData(small, 5, false), false);
+  forwarding.onData(Buffer.from('0\r\n\r\n'), 0, true);
+  forwarding.onEnd();
+  t.equal((await answer).body.length, 10_000_015);
 });

@@ -29,16 +29,22 @@ interface Options {
   readonly load: (cargo: Cargo) => Cargo | Promise<Cargo>;
   readonly carry: Carrier['carry'];
   readonly store?: Store;
+  /** What is asked for. */
+  readonly path?: string;
+  /** Whether it is looked at that it has its lease and its budget when it is loaded; by default it is. */
+  readonly isLookedAt?: boolean;
+  readonly config?: string;
 }
 
-async function setUp(t: Test, { load, carry, store = createMemoryStore() }: Options) {
-  const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': CONFIG })}/broker.yaml` });
+async function setUp(t: Test, { load, carry, store = createMemoryStore(), ...props }: Options) {
+  const { path = '/tts/bytes', isLookedAt = true, config: text = CONFIG } = props;
+  const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': text })}/broker.yaml` });
   const limits: Limits = createLimits({ config, store });
-  const endpoint = ENDPOINTS.find(({ path }) => path === '/tts/bytes');
+  const endpoint = ENDPOINTS.find((one) => one.path === path);
   if (endpoint === undefined) throw new TypeError('no such endpoint');
   const cargo: Cargo = {
     endpoint,
-    target: '/tts/bytes',
+    target: path,
     version: '2026-03-01',
     body: { content: Buffer.from('{}'), contentType: null, length: null },
     contextId: null,
@@ -55,6 +61,7 @@ async function setUp(t: Test, { load, carry, store = createMemoryStore() }: Opti
     request.admission = { principal: ANN, client: clientConfig() };
   });
   const loadHeld = (): Cargo | Promise<Cargo> => {
+    if (!isLookedAt) return load(cargo);
     t.equal(limits.leases.open, 1, 'it has its lease');
     t.throws(() => limits.quotas.book('characters', ANN, 1), { code: 'quota_exceeded' }, 'and all of the budget');
     return load(cargo);
@@ -133,4 +140,145 @@ test('a request revoked while upstream has no room is not sent again', async (t)
   t.match((await answer).json(), { error_code: 'token_revoked' });
   t.strictSame([sent, settled, limits.leases.open], [1, 1, 0]);
   await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is restored');
+});
+
+/** A store over a network: it answers when `open` resolves. */
+function distant(open: Promise<void>): Store {
+  const store = createMemoryStore();
+  const { budgets } = store;
+  return {
+    ...store,
+    budgets: {
+      ...budgets,
+      async book(...given) {
+        await open;
+        return budgets.book(...given);
+      },
+    },
+  };
+}
+
+test('what nothing limits sets off at once, and holds nothing', async (t) => {
+  for (const path of ['/voices', '/stt', '/audio/transcriptions']) {
+    const { app, limits } = await setUp(t, {
+      path,
+      isLookedAt: false,
+      load: (cargo) => ({ ...cargo, settle() {} }),
+      carry(_request, reply, cargo) {
+        t.equal(limits.leases.open, 0, path);
+        t.equal(cargo.takeBack?.(0), false, path);
+        reply.send('carried');
+        return { cut() {} };
+      },
+    });
+    t.equal((await app.inject({ method: 'POST', url: '/' })).body, 'carried', path);
+  }
+});
+
+test('who is refused a budget gives back the lease, and who is refused a lease the budget', async (t) => {
+  const never = (): never => {
+    throw new TypeError('it may not go');
+  };
+  for (const open of [null, Promise.resolve()]) {
+    const { app, limits } = await setUp(t, {
+      load: never,
+      carry: never,
+      ...(open === null ? {} : { store: distant(open) }),
+    });
+    const booking = await limits.quotas.book('characters', ANN, CHARACTERS);
+    t.match((await app.inject({ method: 'POST', url: '/' })).json(), { error_code: 'quota_exceeded' });
+    t.equal(limits.leases.open, 0);
+    booking.settle(0);
+
+    limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0);
+    const answer = app.inject({ method: 'POST', url: '/' });
+    while (limits.leases.open < 2) await new Promise(setImmediate);
+    limits.leases.refuseWaits(new Problem('concurrency_limited'));
+    t.match((await answer).json(), { error_code: 'concurrency_limited' });
+    t.equal(limits.leases.open, 1, 'that of the other one');
+    await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is whole');
+  }
+});
+
+test('who leaves while the store is asked or a lease waited for is not carried, and holds nothing', async (t) => {
+  for (const waitsFor of ['budget', 'lease'] as const) {
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+    if (waitsFor === 'lease') open();
+    let loads = 0;
+    const { app, limits } = await setUp(t, {
+      load() {
+        loads += 1;
+        throw new Problem('internal_error');
+      },
+      carry: () => ({ cut() {} }),
+      store: distant(opened),
+    });
+    const left = Promise.withResolvers<void>();
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.raw.on('close', () => left.resolve());
+    });
+    const others = waitsFor === 'lease' ? 1 : 0;
+    if (others === 1) limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0);
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    const client = new AbortController();
+    const answer = fetch(url, { method: 'POST', signal: client.signal });
+    while (limits.leases.open < others + 1) await new Promise(setImmediate);
+    client.abort();
+    await t.rejects(answer);
+    await left.promise;
+    open();
+    while (limits.leases.open > others) await new Promise(setImmediate);
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+    t.equal(loads, 0, waitsFor);
+    await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), `${waitsFor}: its budget is whole`);
+  }
+});
+
+test('what was waited for is held until it is over, and sent again only while there is time', async (t) => {
+  for (const open of [null, Promise.resolve()])
+    for (const isWaiting of [false, true]) {
+      let end = (): unknown => t.fail('it is carried');
+      const { promise: carried, resolve: isCarried } = Promise.withResolvers<Cargo>();
+      const { app, limits } = await setUp(t, {
+        load: (cargo) => ({ ...cargo, settle() {} }),
+        carry(_request, reply, cargo) {
+          reply.hijack();
+          end = () => reply.raw.end('carried');
+          isCarried(cargo);
+          return { cut() {} };
+        },
+        ...(open === null ? {} : { store: distant(open), isLookedAt: false }),
+      });
+      const other = isWaiting ? limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0) : null;
+      const answer = app.inject({ method: 'POST', url: '/' });
+      if (other !== null) {
+        while (limits.leases.open < 2) await new Promise(setImmediate);
+        other.cancel();
+      }
+      const cargo = await carried;
+      for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+      t.equal(limits.leases.open, 1, 'its lease');
+      t.equal(cargo.takeBack?.(limits.leases.waits.http + 1), false, 'longer than it may wait');
+      cargo.settle({ audioBytes: 0, outcome: 'answered' });
+      t.equal(limits.leases.open, 0);
+      end();
+      t.equal((await answer).body, 'carried');
+    }
+});
+
+test('a budget alone is asked for without a lease', async (t) => {
+  for (const open of [null, Promise.resolve()]) {
+    const { app } = await setUp(t, {
+      config: CONFIG.replace(', concurrency: { tts: 1 }', ''),
+      isLookedAt: false,
+      load: (cargo) => ({ ...cargo, settle() {} }),
+      carry(_request, reply, cargo) {
+        t.equal(cargo.takeBack?.(0), false);
+        reply.send('carried');
+        return { cut() {} };
+      },
+      ...(open === null ? {} : { store: distant(open) }),
+    });
+    t.equal((await app.inject({ method: 'POST', url: '/' })).body, 'carried');
+  }
 });

@@ -31,6 +31,29 @@ test('the byte rate of an uncompressed WAV is computed from its samples', async 
   t.equal(wavBytesPerSecond(wav({}, junk)), 32_000, 'other chunks before it, padded to an even length');
 });
 
+/** An extended header, whose GUID begins with the tag of a format. */
+function extended(tag: number, rest = '000000001000800000aa00389b71'): Buffer {
+  const format = Buffer.alloc(40);
+  wav({ tag: 0xfffe }).copy(format, 0, 20, 36);
+  format.writeUInt16LE(22, 16);
+  format.writeUInt16LE(tag, 24);
+  format.write(rest, 26, 'hex');
+  return Buffer.concat([Buffer.from('RIFF\0\0\0\0WAVEfmt \x28\0\0\0', 'latin1'), format]);
+}
+
+test('what a sample takes is not for the header to make up', async (t) => {
+  for (const tag of [6, 7])
+    t.equal(wavBytesPerSecond(wav({ tag, rate: 8_000, bits: 65_535 })), 8_000, 'a byte for each, of A-law and µ-law');
+  t.equal(wavBytesPerSecond(extended(1)), 32_000);
+  t.equal(wavBytesPerSecond(extended(7)), 16_000);
+  t.equal(wavBytesPerSecond(extended(0x55)), null, 'MP3 behind an extended header');
+  t.equal(wavBytesPerSecond(extended(1, '21071d118644c8c1ca000000')), null, 'a GUID of somebody else');
+  t.equal(wavBytesPerSecond(extended(1).subarray(0, 50)), null, 'half a GUID');
+  t.equal(wavBytesPerSecond(wav({ bits: 8 }, wav({ bits: 64 }).subarray(12, 36))), null, 'two formats');
+  const behind = Buffer.concat([wav(), wav({ bits: 8 }).subarray(12)]);
+  t.equal(wavBytesPerSecond(behind), 32_000, 'audio that looks like a format');
+});
+
 test('anything else has no known rate', async (t) => {
   for (const [what, head] of [
     ['nothing', Buffer.alloc(0)],

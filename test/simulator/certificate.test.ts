@@ -26,6 +26,11 @@ test('two certificates share neither key nor serial number', async (t) => {
   t.not(first?.fingerprint256, second?.fingerprint256);
 });
 
+test('a simulator may run for a year on one certificate', async (t) => {
+  const { validToDate } = new X509Certificate(createCertificate(Date.parse('2026-01-01T00:00:00Z')).cert);
+  t.equal(validToDate.toISOString(), '2027-02-02T00:00:00.000Z');
+});
+
 test('a client that trusts the certificate can connect by name and by address; another cannot', async (t) => {
   const simulator = await startSimulator({ port: null });
   t.teardown(() => simulator.close());

@@ -59,3 +59,19 @@ test('a timer may start another one while the clock is being advanced', async (t
   clock.advance(150);
   t.strictSame(fired, ['first', 'second']);
 });
+
+test('a timer for longer than the timers of Node know does not fire at once', async (t) => {
+  const clock = new Clock();
+  t.teardown(() => clock.stop());
+  const days = 86_400_000;
+  let fired = 0;
+  for (const ms of [30 * days, Number.MAX_SAFE_INTEGER]) {
+    clock.after(ms, () => {
+      fired += 1;
+    });
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(fired, 0);
+  clock.advance(30 * days);
+  t.equal(fired, 1);
+});

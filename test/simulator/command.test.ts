@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
@@ -130,3 +131,19 @@ test('a certificate that cannot be written ends the command, and nothing keeps l
   });
   t.match({ status, stdout, stderr }, { status: 1, stdout: '', stderr: /^ENOENT: / });
 });
+
+test('an address of IPv6 stands in brackets in what it prints', { skip: !hasIpv6() && 'no IPv6 here' }, async (t) => {
+  const { io, text } = collector();
+  const simulator = await runSimulate(['--host', '::1', '--port', '0', '--tls-port', '0', '--control-port', '0'], io);
+  t.teardown(() => simulator.close());
+  for (const name of ['http', 'control']) {
+    const [, url = ''] = new RegExp(`^  ${name} +(\\S+)$`, 'm').exec(text()) ?? [];
+    t.match(url, /^http:\/\/\[::1\]:\d+$/);
+    t.ok((await fetch(`${url}/${name === 'control' ? 'clock' : ''}`)).ok, name);
+  }
+  t.match(text(), /^ {2}https +https:\/\/\[::1\]:\d+$/m);
+});
+
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
+}

@@ -1,6 +1,8 @@
 // docs/simulator.md must list exactly what the simulator has.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { SIMULATE_USAGE } from '../../src/simulator/command.ts';
 import { CONTROL_API } from '../../src/simulator/control/control-api.ts';
@@ -73,4 +75,22 @@ test('every WebSocket named in the document requires a credential', async (t) =>
     const { text } = await exchange(simulator, upgradeHead(path));
     t.match(text, /^HTTP\/1.1 401 Unauthorized\r\n/, path);
   }
+});
+
+test('the example for tests starts a simulator and ends it', async (t) => {
+  const [, example = ''] = /```js\n(import \{ spawn.*?)```/s.exec(section('In a test')) ?? [];
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const file = join(t.testdir(), 'simulator.mjs');
+  writeFileSync(file, example.replace("'node_modules/cartesia-broker/dist/main.js'", JSON.stringify(main)));
+  const { startSimulator } = (await import(file)) as {
+    startSimulator(...options: string[]): Promise<{ http: string; https: string; control: string; stop(): boolean }>;
+  };
+  const { http, https, control, stop } = await startSimulator('--plan', 'free');
+  t.teardown(stop);
+  t.match(https, /^https:\/\/localhost:\d+$/);
+  t.match(await (await fetch(`${control}/settings`)).json(), { plan: 'free' });
+  t.equal((await fetch(http)).status, 200);
+  t.equal(stop(), true);
+  let isThere = true;
+  while (isThere) isThere = await fetch(http).then(Boolean, () => false);
 });

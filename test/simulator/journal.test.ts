@@ -1,9 +1,9 @@
 import { test } from 'tap';
-import { Journal, splitTarget } from '../../src/simulator/journal.ts';
+import { Journal, type OpenEntry, splitTarget } from '../../src/simulator/journal.ts';
 import { call, generation, simulatorFor } from './call.ts';
 import { exchange, head } from './raw-client.ts';
 
-const LIMITS = { maximumEntries: 3, textBytes: 8, frames: true, frameBytes: 10_000 };
+const LIMITS = { maximumEntries: 3, textBytes: 8, frames: true, frameBytes: 10_000, bodyBytes: 10_000 };
 const ARRIVAL = {
   connection: 1,
   secure: false,
@@ -87,6 +87,14 @@ test('a long body is truncated, but its full length is counted', async (t) => {
   t.strictSame([entry.body, entry.bytesIn], ['12345678', 14]);
 });
 
+test('a character that arrives in two chunks is one character in the body', async (t) => {
+  const journal = new Journal(() => ({ ...LIMITS, textBytes: 100 }));
+  const entry = journal.open({ ...ARRIVAL, url: '/' });
+  const text = 'zwölf Sprachen, 音声';
+  for (const byte of Buffer.from(text)) journal.received(entry, Buffer.of(byte));
+  t.equal(entry.body, text);
+});
+
 test('an entry can be waited for before and after it arrives', async (t) => {
   const journal = new Journal(() => LIMITS);
   const coming = journal.waitFor({ path: '/x' });
@@ -123,4 +131,32 @@ test('frames beyond the memory limit push out the oldest', async (t) => {
     "the older half of the oldest entry's frames was dropped",
   );
   t.equal(second.frames.length, 2);
+});
+
+test('bodies beyond the memory they may take push out the oldest', async (t) => {
+  const journal = new Journal(() => ({ ...LIMITS, textBytes: 100, bodyBytes: 500 }));
+  const opened = Array.from({ length: 3 }, () => journal.open({ ...ARRIVAL, transport: 'http', url: '/' }));
+  const [first, second, third] = opened as [OpenEntry, OpenEntry, OpenEntry];
+  for (const entry of opened) for (const part of ['a', 'b']) journal.received(entry, Buffer.from(part.repeat(50)));
+  const kept = `${'a'.repeat(50)}${'b'.repeat(50)}`;
+  t.strictSame([first.body, second.body, third.body], ['', kept, kept]);
+  journal.received(first, Buffer.from('c'));
+  t.equal(first.body, '', 'an end is not taken for the whole');
+  t.equal(first.bytesIn, 101);
+  journal.clear();
+  journal.received(second, Buffer.from('d'));
+  t.equal(second.body, kept, 'an entry that is gone grows no more');
+});
+
+test('a part of a large text does not keep the whole of it in memory', async (t) => {
+  const journal = new Journal(() => ({ ...LIMITS, maximumEntries: 1_000, textBytes: 1_000, bodyBytes: 1_000_000 }));
+  const before = process.memoryUsage().heapUsed;
+  for (let n = 0; n < 300; n += 1) {
+    const entry = journal.open({ ...ARRIVAL, url: '/' });
+    journal.received(entry, Buffer.alloc(100_000, 0xff));
+    journal.frame(entry, { at: 0, from: 'client', kind: 'text' }, Buffer.alloc(100_000, 0xff));
+  }
+  const grown = process.memoryUsage().heapUsed - before;
+  t.ok(grown < 30_000_000, `${grown} bytes for 300 entries`);
+  t.equal(journal.entries().length, 300);
 });

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import type { FaultAction } from '../../src/simulator/faults.ts';
 import { simulatorFor } from './call.ts';
-import { exchange, upgradeHead } from './raw-client.ts';
+import { exchange, head, upgradeHead } from './raw-client.ts';
 
 test('an upgrade of an unknown path is an HTTP error in the form of its version', async (t) => {
   const simulator = await simulatorFor(t);
@@ -90,4 +90,26 @@ test('faults that shape ordinary responses leave upgrades alone', async (t) => {
     simulator.faults.add({ match: {}, times: 1, action });
     t.match((await exchange(simulator, upgradeHead('/nowhere'))).text, /^HTTP\/1.1 404 /, action.type);
   }
+});
+
+test('a client that offers HTTP/2, as those of Java and curl do, is answered over HTTP/1.1', async (t) => {
+  const simulator = await simulatorFor(t);
+  const body = '{"grants":{"tts":true},"expires_in":60}';
+  const offer = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAARAAAAAAAIAAAAA' };
+  const fields = { ...offer, authorization: `Bearer ${simulator.apiKey}`, 'content-length': String(body.length) };
+  const minted = await exchange(simulator, head('POST', '/access-token', fields) + body, {
+    onData: (socket) => socket.end(),
+  });
+  t.match(minted.text, /^HTTP\/1.1 200 OK\r\n(.*\r\n)*\r\n\{"token":"/);
+  t.match(simulator.journal.entries(), [{ transport: 'http', path: '/access-token', body, status: 200 }]);
+});
+
+test('no subprotocol is agreed to', async (t) => {
+  const simulator = await simulatorFor(t);
+  const fields = { authorization: `Bearer ${simulator.apiKey}`, 'sec-websocket-protocol': 'chat, voice' };
+  const { text } = await exchange(simulator, upgradeHead('/tts/websocket', fields), {
+    onData: (socket) => socket.end(),
+  });
+  t.match(text, /^HTTP\/1.1 101 /);
+  t.notMatch(text, /sec-websocket-protocol/i);
 });

@@ -1,36 +1,45 @@
 // Leases in Redis under events that the memory store cannot have.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
+import type { LeaseTimes } from '../../src/store/lease-rules.ts';
+import { LEASE_KEYS } from '../../src/store/redis/lease-script.ts';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
 import { createRedisStore } from '../../src/store/redis/redis-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { LeasePool, Store } from '../../src/store/store.ts';
 import { until } from '../e2e/limits-answers.ts';
 import { ask, pool } from './lease-ask.ts';
-import { redisServer } from './redis-server.ts';
+import { type RedisServer, redisServer } from './redis-server.ts';
 
 const PREFIX = 'broker';
 const keyOf = (name: string): string => `${PREFIX}:{account}:tts:${name}`;
 
+/** Long enough for whoever holds something to say so on a busy machine. */
+const WARM = { warmMs: 1_000 };
+
 interface Parts {
+  readonly server: RedisServer;
   /** Does to Redis what an operator may do. */
   readonly operator: RedisLink;
   /** Opens one more replica. */
-  readonly replica: (user?: string) => Promise<Store>;
+  readonly replica: (user?: string, times?: Partial<LeaseTimes>) => Promise<Store>;
 }
 
 async function setUp(t: Test): Promise<Parts> {
-  const server = await redisServer(t);
-  const operator = await createRedisLink({ url: { current: server.url } });
+  const server = await redisServer(t, { directory: t.testdir() });
+  const commandTimeoutMs = 2_000; // a busy machine is not what is tested here
+  const operator = await createRedisLink({ url: { current: server.url }, commandTimeoutMs });
   t.teardown(() => operator.close());
   await operator.reached;
   return {
+    server,
     operator,
-    async replica(user = '') {
+    async replica(user = '', times = { warmMs: 0 }) {
       const store = await createRedisStore({
         url: { current: new Secret(`redis://${user}127.0.0.1:${server.port}`) },
         prefix: PREFIX,
-        commandTimeoutMs: 2_000, // not a test of speed: the machine may be busy
-        times: { warmMs: 0 },
+        commandTimeoutMs,
+        times,
       });
       t.teardown(() => store.close());
       await store.reached;
@@ -115,6 +124,115 @@ test('the first replica to find Redis emptied informs all the others', async (t)
   await first.leases('tts').view(rules);
   await until(() => told > 0);
   t.ok(told > 0);
+});
+
+test('a Redis that comes back with what it had written down earlier gives nothing out before all have said what they hold', async (t) => {
+  const { server, operator, replica } = await setUp(t);
+  const [first, second] = await Promise.all([replica('', WARM), replica('', WARM)]);
+  const rules = pool(1);
+  const poolOf = (store: Store): LeasePool => store.leases('tts');
+  await until(async () => {
+    const one = ask('a', { waitMs: 0 });
+    const { outcome } = await poolOf(first).acquire(rules, one);
+    await poolOf(first).release(rules, [one.id]);
+    return outcome === 'granted';
+  });
+  await operator.command('write', 'SAVE');
+  const running = ask('a', { waitMs: 0 });
+  t.equal((await poolOf(second).acquire(rules, running)).outcome, 'granted');
+  // As a replica does: told once more when it can be asked.
+  const sayAgain = (): Promise<unknown> => poolOf(second).beat(rules, 'second', [running], []);
+  second.listen({ onRenewed: () => void sayAgain().catch(() => {}) });
+
+  await server.kill();
+  await until(() => first.state === 'away' && second.state === 'away');
+  await server.start();
+  await until(() => first.state === 'up');
+  const outcome = async (): Promise<string> => {
+    const answer = await poolOf(first).acquire(rules, ask('b', { waitMs: 0 }));
+    return answer.outcome;
+  };
+  t.equal(await outcome(), 'refused', 'what was written down knows nothing of the lease');
+  await until(async () => (await poolOf(first).view(rules)).leases.length === 1);
+  await sleep(WARM.warmMs);
+  t.equal(await outcome(), 'refused', 'its holder has said it');
+  await poolOf(second).release(rules, [running.id]);
+  t.equal(await outcome(), 'granted');
+});
+
+test('a Redis that has forgotten its scripts is told to all once, however many were asking', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const [first, second] = await Promise.all([replica('', WARM), replica('', WARM)]);
+  const leases = first.leases('tts');
+  const rules = pool(10);
+  await until(async () => (await leases.acquire(rules, ask('a', { waitMs: 0 }))).outcome === 'granted');
+  let told = 0;
+  second.listen({ onRenewed: () => (told += 1) });
+  await operator.command('forget', 'SCRIPT', 'FLUSH');
+  await Promise.all(Array.from({ length: 20 }, () => leases.acquire(rules, ask('a'))));
+  await until(() => told > 0);
+  await sleep(50);
+  t.equal(told, 1);
+});
+
+test('a replica whose script Redis has never seen, as that of a new version, holds nobody up', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const old = await replica('', WARM);
+  const rules = pool(10);
+  await until(async () => (await old.leases('tts').acquire(rules, ask('a', { waitMs: 0 }))).outcome === 'granted');
+  await operator.command('forget', 'SCRIPT', 'FLUSH');
+  const newer = await replica('', WARM);
+  t.equal((await newer.leases('tts').acquire(rules, ask('a', { waitMs: 0 }))).outcome, 'granted');
+});
+
+for (const name of LEASE_KEYS)
+  test(`a Redis that has made room by throwing away "${name}" is as good as emptied: nobody is kept out for ever`, async (t) => {
+    const { operator, replica } = await setUp(t);
+    const leases = (await replica()).leases('tts');
+    const rules = pool(3);
+    const [running, other, waiting] = [ask('a'), ask('b'), ask('a')];
+    for (const one of [running, other, ask('b'), waiting, ask('b')]) await leases.acquire(rules, one);
+    await operator.command('evict', 'DEL', keyOf(name));
+    await leases.beat(rules, 'replica', [running, other], [waiting.id]);
+    await leases.release(rules, [waiting.id]);
+    await leases.release(rules, [running.id, other.id]);
+    for (const { id } of (await leases.view(rules)).leases) await leases.release(rules, [id]); // what was not lost
+    t.match(await leases.view(rules), { leases: [], waiting: 0 });
+    const asks = [1, 2, 3].map(() => ask('a', { clientMax: 3, waitMs: 0 }));
+    const outcomes = [];
+    for (const one of asks) outcomes.push((await leases.acquire(rules, one)).outcome);
+    t.strictSame(outcomes, ['granted', 'granted', 'granted']);
+    const ids = asks.map(({ id }) => id);
+    await leases.release(rules, ids);
+    t.equal(String(await operator.command('look', 'KEYS', keyOf('*'))), keyOf('pool'), 'nothing is left');
+  });
+
+test('replicas that are killed a moment after they began leave nothing behind for ever', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const leases = (await replica()).leases('tts');
+  const rules = pool(1);
+  const lives = async (): Promise<Record<string, boolean>> => {
+    const keys = String(await operator.command('look', 'KEYS', '*'))
+      .split(',')
+      .sort();
+    const ends = keys.map(async (key) => [key, Number(await operator.command('look', 'PTTL', key)) > 0] as const);
+    return Object.fromEntries(await Promise.all(ends));
+  };
+  await leases.view(rules);
+  await until(async () => `${PREFIX}:{replicas}` in (await lives()));
+  for (const names of [
+    ['counts', 'holders', 'leases'],
+    ['clients', 'line', 'queue', 'turns', 'waiters'],
+  ]) {
+    await leases.acquire(rules, ask(names.length === 3 ? 'a' : 'b'));
+    const found = await lives();
+    t.strictSame(
+      Object.values(found).filter((ends) => !ends),
+      [],
+      JSON.stringify(found),
+    );
+    for (const name of names) t.ok(found[keyOf(name)], name);
+  }
 });
 
 test('a user without channel permissions can still release, wait and revoke', async (t) => {

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { type Test, test } from 'tap';
 import { OWN_BYTES } from '../../src/upstream/http1/read-place.ts';
+import type { BodyForm } from '../../src/upstream/transport.ts';
 import { startRawUpstream } from './raw-upstream.ts';
 import { ask, type Hearing, transportTo } from './transport-under-test.ts';
 
@@ -28,14 +29,18 @@ async function askInPieces(t: Test) {
   });
   return {
     upstream,
-    ask: (texts: readonly string[], onData: (chunk: Buffer) => boolean): Promise<Hearing> => {
+    ask: (
+      texts: readonly string[],
+      onData: (chunk: Buffer) => boolean,
+      form: BodyForm = 'framed',
+    ): Promise<Hearing> => {
       pieces = [...texts.map(framed), END];
       const heard = (chunk: Buffer): boolean => {
         const isHeld = onData(chunk);
         if (pieces.length > 0) setImmediate(next);
         return isHeld;
       };
-      return ask(transport, { form: 'framed', onData: heard }).over;
+      return ask(transport, { form, onData: heard }).over;
     },
   };
 }
@@ -78,6 +83,25 @@ test('chunks are copied after a large read, and lent again once small reads retu
   t.equal(body.toString('latin1'), texts.map(framed).join('') + END);
   t.strictSame(isLent.slice(1, 3), [true, true]);
   t.equal(isLent.at(-1), true);
+});
+
+test('what is not passed on as it stands is never lent, nor behind an answer that was', async (t) => {
+  const { upstream, ask: askFor } = await askInPieces(t);
+  for (const isFirst of [true, false]) {
+    const chunks: Buffer[] = [];
+    const keep = (chunk: Buffer): boolean => {
+      chunks.push(chunk);
+      return false;
+    };
+    await askFor(TEXTS, keep, 'data');
+    t.strictSame(
+      chunks.map((chunk) => chunk.toString('latin1')),
+      TEXTS,
+      isFirst ? 'first' : 'behind one that was lent',
+    );
+    if (isFirst) await askFor(TEXTS, () => false);
+  }
+  t.equal(upstream.connections, 1);
 });
 
 test('held chunks of successive responses keep the bytes that were sent', async (t) => {

@@ -188,7 +188,8 @@ for (const name of NAMES) {
   test(`${name}: the last piece of a body is recognized by the announced length`, async (t) => {
     const rest = Promise.withResolvers<void>();
     const { transport } = await setUp(t, name, ({ socket }) => {
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":');
+      // Five bytes come first, which other fields have as their value.
+      socket.write('HTTP/1.1 200 OK\r\nage: 5\r\nx-a-name-of-14: 5\r\nContent-Length: 7\r\n\r\n{"a":');
       rest.promise.then(() => socket.write('1}'));
     });
     const heard = Promise.withResolvers<void>();
@@ -213,7 +214,10 @@ for (const name of NAMES) {
     };
     for (const [what, bytes] of Object.entries(last)) {
       await t.test(what, async (t) => {
-        const { upstream, transport } = await setUp(t, name, ({ socket }) => socket.end(bytes));
+        // Where it has said so the other side need not close it: that is ours to do.
+        const isSaid = what !== 'up to the end of the connection';
+        const answer = ({ socket }: RawRequest): unknown => (isSaid ? socket.write(bytes) : socket.end(bytes));
+        const { upstream, transport } = await setUp(t, name, answer, { connections: 1 });
         t.equal((await ask(transport).over).outcome, '200 {}');
         t.equal((await ask(transport).over).outcome, '200 {}');
         t.equal(upstream.connections, 2);
@@ -222,9 +226,9 @@ for (const name of NAMES) {
   });
 
   test(`${name}: bytes after a complete answer reach nobody`, async (t) => {
-    const { upstream, transport } = await setUp(t, name, ({ socket, number }) => {
+    const answer = ({ socket, number }: RawRequest): unknown =>
       socket.write(number === 1 ? `${OK}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil` : OK);
-    });
+    const { upstream, transport } = await setUp(t, name, answer, { connections: 1 }); // whoever comes next waits for this one
     t.equal((await ask(transport).over).outcome, '200 {}');
     t.equal((await ask(transport).over).outcome, '200 {}');
     t.equal(upstream.connections, 2);
@@ -276,6 +280,22 @@ for (const name of NAMES) {
     const late = await ask(slow).over;
     t.equal(late.failure?.kind, 'connect_timeout');
     t.strictSame(late.calls, ['failure']);
+  });
+
+  test(`${name}: the time to connect is over with the connection`, async (t) => {
+    const authority = await createAuthority();
+    const encrypted = { tls: await authority.issue({ host: '127.0.0.1' }), trust: createTrust([authority.cert]) };
+    for (const settings of [{}, encrypted]) {
+      const { upstream, transport } = await setUp(
+        t,
+        name,
+        ({ socket, number }) => void setTimeout(() => socket.write(OK), number === 1 ? 700 : 0),
+        { connections: 1, connectTimeoutMs: 500, ...settings },
+      );
+      t.equal((await ask(transport).over).outcome, '200 {}');
+      t.equal((await ask(transport).over).outcome, '200 {}');
+      t.equal(upstream.connections, 1);
+    }
   });
 
   test(`${name}: a request goes only to an upstream whose certificate proves it is the host`, async (t) => {
@@ -434,25 +454,32 @@ for (const name of NAMES) {
       more();
     });
     let received = 0;
-    const { promise: stalled, resolve } = Promise.withResolvers<void>();
+    let pauseAt = 1024 * 1024;
+    let stalled = Promise.withResolvers<void>();
     const hearing = ask(transport, {
       onData() {
         received = hearing.dataBytes;
         hearing.body = Buffer.alloc(0);
-        if (received > 1024 * 1024) {
+        if (received > pauseAt) {
           hearing.control?.pause();
-          resolve();
+          stalled.resolve();
         }
         return false;
       },
     });
-    await stalled;
-    for (let before = -1; before !== written; ) {
-      before = written;
-      await new Promise((resolveLater) => setTimeout(resolveLater, 50));
+    for (const time of ['first', 'second']) {
+      await stalled.promise;
+      for (let before = -1; before !== written; ) {
+        before = written;
+        await new Promise((resolveLater) => setTimeout(resolveLater, 50));
+      }
+      t.ok(written < total / 2, `${written} bytes were taken, ${time} time`);
+      t.ok(received < pauseAt + 2 * 1024 * 1024, `${received} bytes came after the pause, ${time} time`);
+      if (time === 'second') break;
+      stalled = Promise.withResolvers<void>();
+      pauseAt = received + 1024 * 1024;
+      hearing.control?.resume();
     }
-    t.ok(written < total / 2, `${written} bytes were taken`);
-    t.ok(received < 3 * 1024 * 1024, `${received} bytes came after the pause`);
     hearing.onData = (_chunk, dataBytes) => {
       received += dataBytes;
       return false;
@@ -638,6 +665,7 @@ test('native: pausing on the last piece holds up no other request', async (t) =>
     },
   });
   t.equal((await slow.over).outcome, '200 {}');
+  slow.control?.pause(); // too late to mean anything
   t.equal((await ask(transport).over).outcome, '200 {}');
   t.equal(upstream.connections, 1);
 });

@@ -22,11 +22,17 @@ export interface FormRecordings extends FormWatch {
   readonly seconds: number;
 }
 
+/** The encoding of recordings, as stated by the request. */
+export interface SaidCoding {
+  /** `null`: the encoding is not known here. */
+  readonly bytesPerSecond: number | null;
+}
+
 /**
  * The returned watch must come after `form`. It reports no problems: those are left to upstream.
- * @param rawBytesPerSecond byte rate that the request states for recordings without a header of their own; `null` = not stated
+ * @param said `null` = not stated: upstream goes by the recording's own header
  */
-export function measureRecordings(form: Form, rawBytesPerSecond: number | null): FormRecordings {
+export function measureRecordings(form: Form, said: SaidCoding | null): FormRecordings {
   const recordings: Recording[] = [];
   let total = 0;
   form.parser?.on('file', (_name, file) => {
@@ -48,10 +54,21 @@ export function measureRecordings(form: Form, rawBytesPerSecond: number | null):
       let seconds = 0;
       let rest = total - FRAME_BYTES;
       for (const { head, bytes } of known) {
-        seconds += bytes / (wavBytesPerSecond(head) ?? rawBytesPerSecond ?? COMPRESSED_BYTES_PER_SECOND);
+        seconds += bytes / rateOf(head, said);
         rest -= bytes;
       }
       return seconds + Math.max(0, rest) / COMPRESSED_BYTES_PER_SECOND;
     },
   };
+}
+
+/**
+ * Upstream decodes a recording as the request states, and goes by its header only if the request states nothing. Anybody can put a false
+ * header in front of raw audio, so beside a stated encoding the header counts only if it makes the recording longer.
+ * @see https://docs.cartesia.ai/api-reference/stt/transcribe
+ */
+function rateOf(head: Buffer, said: SaidCoding | null): number {
+  const own = wavBytesPerSecond(head);
+  if (said === null) return own ?? COMPRESSED_BYTES_PER_SECOND;
+  return Math.min(own ?? Number.POSITIVE_INFINITY, said.bytesPerSecond ?? COMPRESSED_BYTES_PER_SECOND);
 }

@@ -37,9 +37,10 @@ export async function receiveForm(
   const length = headers['content-length'] === undefined ? null : Number(headers['content-length']);
   if (length !== null && length > endpoint.bodyMaxBytes) throw new Problem('payload_too_large');
   allowSlowBody(request.raw); // the endpoint's deadlines apply
-  const rawRate = recordedBytesPerSecond(new URLSearchParams(queryOf(request.raw.url ?? '')), false);
+  const query = new URLSearchParams(queryOf(request.raw.url ?? ''));
+  const bytesPerSecond = recordedBytesPerSecond(query, false);
   const form = await openForm(contentType);
-  const recordings = measureRecordings(form, rawRate);
+  const recordings = measureRecordings(form, query.get('encoding') ? { bytesPerSecond } : null);
   const rules = admission.client.content;
   const watches = restrictsForms(rules) ? [form, recordings, watchForm(form, rules)] : [form, recordings];
   const content = new Upload(endpoint.bodyMaxBytes, watches);

@@ -23,10 +23,10 @@ export interface RelayParts extends Lifespan {
 
 /** Receives reports about a socket for as long as it is open. */
 export interface RelayAccount {
-  /** The total consumed so far; about every five seconds, and at the end. */
+  /** The total consumed so far. Called about once a second. */
   used(usage: Readonly<SocketUsage>): void;
-  /** The socket is over. Called once. */
-  ended(end: RelayEnd): void;
+  /** The socket is over. Called once. @param usage the total consumed */
+  ended(end: RelayEnd, usage: Readonly<SocketUsage>): void;
   /** The client's connection is gone, whether or not the socket was ever open. */
   gone(): void;
 }

@@ -31,8 +31,6 @@ import type { UpstreamSocket, UpstreamSocketOwner } from './upstream-socket.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const PING_TO_CLIENT = makeFrame(OPCODE.ping, NOTHING, false);
-/** How often usage is reported, and so how late a spent budget may end a socket. */
-const USAGE_MS = 5_000;
 
 export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientFramesOwner, UpstreamFramesOwner {
   place = -1;
@@ -53,7 +51,6 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   readonly #liveness: Liveness;
   readonly #unreadByClient = new UnreadAnswers();
   readonly #unreadByUpstream = new UnreadAnswers();
-  #toldAtMs = 0;
   #closeTimer: NodeJS.Timeout | null = null;
 
   /** Listens at once, so that a client that leaves while upstream is being connected ends that, too. */
@@ -190,11 +187,15 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
   }
 
-  binaryUp(payloadBytes: number, isFirst: boolean): boolean {
+  binaryUp(isFirst: boolean): boolean {
     this.#liveness.isClientActive = true;
     if (!this.isOpen || this.#protocol === null) return false;
-    this.#protocol.clientBinary(payloadBytes, isFirst);
+    this.#protocol.clientBinary(isFirst);
     return this.#protocol.takesBinary;
+  }
+
+  payloadUp(bytes: number): void {
+    this.#protocol?.clientAudio(bytes);
   }
 
   controlUp(opcode: number, payload: Buffer): void {
@@ -248,9 +249,8 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   /** About once a second. @param isPingTurn `true` once in every ping interval */
   look(nowMs: number, isPingTurn: boolean): void {
     if (!this.isOpen) return;
-    this.#protocol?.look();
-    if (this.#protocol !== null && nowMs - this.#toldAtMs >= USAGE_MS) {
-      this.#toldAtMs = nowMs;
+    if (this.#protocol !== null) {
+      this.#protocol.look();
       this.#parts.account.used(this.#protocol.usage);
     }
     const due = this.#liveness.due(nowMs, this.isBusy, isPingTurn, this.#pressure);
@@ -337,8 +337,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     const errors = problem === null ? [] : protocol.farewell(problem, occasion);
     closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
     protocol.end();
-    account.used(protocol.usage);
-    account.ended({ by, outcome, code: toClient === null ? 1006 : (toClient.code ?? 1005) });
+    account.ended({ by, outcome, code: toClient === null ? 1006 : (toClient.code ?? 1005) }, protocol.usage);
     this.#phase = 'closing';
     if (toClient === null || !closeClient(this.#client, this.#down, toClient, errors)) {
       this.#clientGone();

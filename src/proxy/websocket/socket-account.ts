@@ -22,11 +22,17 @@ export interface SocketFacts {
   readonly endpoint: string;
 }
 
+/** Interval of usage reports, and so the time by which a spent budget may end a socket late. */
+const REPORT_MS = 5_000;
+/** Consumption from which on a report does not wait for the interval, so that budgets are exceeded by less. Audio in real time stays below it. */
+const MUCH = { characters: 1_000, audioSeconds: 20 };
+
 export class SocketAccount {
   readonly #ledger: Ledger;
   readonly #facts: SocketFacts;
   readonly #guard: SessionGuard;
   readonly #openedMs: number;
+  #reportedMs: number;
   #counted: Readonly<SocketUsage> = NOTHING;
   #isTold = false;
 
@@ -35,11 +41,24 @@ export class SocketAccount {
     this.#facts = facts;
     this.#guard = guard;
     this.#openedMs = ledger.now();
+    this.#reportedMs = this.#openedMs;
     ledger.metrics.socketsOpen.inc({ endpoint: facts.endpoint });
     ledger.metrics.usage.inc({ client: facts.client, endpoint: facts.endpoint, unit: 'requests' });
   }
 
   used(usage: Readonly<SocketUsage>): void {
+    const now = this.#ledger.now();
+    if (now - this.#reportedMs < REPORT_MS && !this.#isMuch(usage)) return;
+    this.#reportedMs = now;
+    this.#report(usage);
+  }
+
+  #isMuch({ characters, audioSeconds }: Readonly<SocketUsage>): boolean {
+    const before = this.#counted;
+    return characters - before.characters >= MUCH.characters || audioSeconds - before.audioSeconds >= MUCH.audioSeconds;
+  }
+
+  #report(usage: Readonly<SocketUsage>): void {
     const { client, endpoint } = this.#facts;
     const before = this.#counted;
     const since: SocketUsage = {
@@ -64,7 +83,8 @@ export class SocketAccount {
     this.#guard.used(since);
   }
 
-  ended({ by, code, outcome }: RelayEnd): void {
+  ended({ by, code, outcome }: RelayEnd, usage: Readonly<SocketUsage>): void {
+    this.#report(usage);
     const { logger, metrics, subjectHash, now } = this.#ledger;
     const { requestId, client, subject, endpoint } = this.#facts;
     if (!this.#isTold) this.#guard.used(NOTHING); // counts the socket itself

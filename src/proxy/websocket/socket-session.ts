@@ -47,8 +47,8 @@ export class SocketSession implements RelayAccount {
     this.#account?.used(usage);
   }
 
-  ended(end: RelayEnd): void {
-    this.#account?.ended(end);
+  ended(end: RelayEnd, usage: Readonly<SocketUsage>): void {
+    this.#account?.ended(end, usage);
   }
 
   gone(): void {

@@ -53,7 +53,6 @@ export function createUpstreamConnector(
           ...(net.isIP(address) === 0 ? { servername: address } : {}),
           // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not affect this connection.
           rejectUnauthorized: true,
-          minVersion: 'TLSv1.2',
           ALPNProtocols: ['http/1.1'],
         })
       : net.connect({ ...place, onread });

@@ -20,7 +20,9 @@ export interface Mp3Encoder {
 export async function createMp3Encoder(sampleRate: number, kbps: Mp3Kbps): Promise<Mp3Encoder> {
   const { createMp3Encoder: create } = await import('wasm-media-encoders');
   const encoder = await create();
-  encoder.configure({ channels: 1, sampleRate, bitrate: kbps });
+  type OutputRate = NonNullable<Parameters<typeof encoder.configure>[0]['outputSampleRate']>;
+  // Without this, LAME lowers the sample rate at low bit rates.
+  encoder.configure({ channels: 1, sampleRate, outputSampleRate: sampleRate as OutputRate, bitrate: kbps });
   // The library returns views of its own memory, which the next call overwrites.
   return {
     encode: (samples) => (samples.length === 0 ? new Uint8Array(0) : Uint8Array.from(encoder.encode([samples]))),

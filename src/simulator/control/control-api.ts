@@ -2,6 +2,7 @@
 
 import type { Controlled } from '../controlled.ts';
 import type { FaultHandle } from '../faults.ts';
+import type { Grants } from '../settings.ts';
 import { parseFaultRule } from './fault-rule.ts';
 
 export interface ControlCall {
@@ -60,11 +61,34 @@ export const CONTROL_API: Readonly<Record<string, Action>> = {
     simulator.clock.advance(numberIn(body, 'advanceMs'));
     return { status: 200, body: timeOf(simulator) };
   },
-  'POST /tokens': (simulator, { body }) => {
-    const wish = (body ?? {}) as NonNullable<Parameters<Controlled['mintToken']>[0]>;
-    return { status: 200, body: { token: simulator.mintToken(wish) } };
-  },
+  'POST /tokens': (simulator, { body }) => ({ status: 200, body: { token: simulator.mintToken(tokenWish(body)) } }),
 };
+
+function tokenWish(body: unknown = {}): NonNullable<Parameters<Controlled['mintToken']>[0]> {
+  const { seconds, grants, ...unknown } = fieldsIn(body, 'a wish for a token');
+  const [stranger] = Object.keys(unknown);
+  if (stranger !== undefined) throw new ControlError(`unknown field: ${stranger}`);
+  return {
+    ...(grants === undefined ? {} : { grants: grantsIn(grants) }),
+    ...(seconds === undefined ? {} : { seconds: numberIn(body, 'seconds') }),
+  };
+}
+
+function grantsIn(value: unknown): Partial<Grants> {
+  const grants = fieldsIn(value, 'grants');
+  for (const [name, flag] of Object.entries(grants)) {
+    if (!GRANTS.has(name)) throw new ControlError(`unknown grant: ${name}`);
+    if (typeof flag !== 'boolean') throw new ControlError(`grants.${name} must be a boolean`);
+  }
+  return grants;
+}
+
+const GRANTS = new Set(['tts', 'stt', 'agent']);
+
+function fieldsIn(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw new ControlError(`${what} must be an object`);
+}
 
 function timeOf({ clock }: Controlled): object {
   return { now: new Date(clock.now()).toISOString(), offsetMs: clock.offsetMs };

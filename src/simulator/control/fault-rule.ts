@@ -1,5 +1,7 @@
 // Checks a fault rule that arrives as JSON.
 
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { LONGEST_TIMER_MS } from '../clock.ts';
 import type { FaultAction, FaultMatch, FaultRule } from '../faults.ts';
 import { PROBLEMS } from '../problems.ts';
 
@@ -24,14 +26,27 @@ const optional =
   (check: Check): Check =>
   (value) =>
     value === undefined || check(value);
-const texts: Check = (value) => isRecord(value) && Object.values(value).every(text);
+const milliseconds: Check = (value) => count(value) && (value as number) <= LONGEST_TIMER_MS;
+const headerName: Check = (value) => text(value) && passes(() => validateHeaderName(value as string));
+const headerValue: Check = (value) => text(value) && passes(() => validateHeaderValue('x', value as string));
+const headers: Check = (value) =>
+  isRecord(value) && Object.entries(value).every(([name, content]) => headerName(name) && headerValue(content));
+
+function passes(validate: () => void): boolean {
+  try {
+    validate();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** The fields of each action. */
 const ACTIONS: Readonly<Record<FaultAction['type'], Fields>> = {
   refuse: { at: optional(oneOf('accept', 'request')) },
   hang: { at: optional(oneOf('accept', 'request')) },
-  delay: { ms: count },
-  drip: { part: oneOf('headers', 'body'), intervalMs: count },
+  delay: { ms: milliseconds },
+  drip: { part: oneOf('headers', 'body'), intervalMs: milliseconds },
   reset: { afterBodyBytes: count },
   half_close: { at: oneOf('before_headers', 'inside_headers', 'body'), afterBodyBytes: optional(count) },
   garbage: { bytes: text, keepOpen: optional(flag) },
@@ -43,15 +58,15 @@ const ACTIONS: Readonly<Record<FaultAction['type'], Fields>> = {
     title: optional(text),
     message: optional(text),
     fields: optional(isRecord),
-    retryAfter: optional((value) => text(value) || count(value)),
-    headers: optional(texts),
+    retryAfter: optional((value) => headerValue(value) || count(value)),
+    headers: optional(headers),
     html: optional(flag),
     body: optional(text),
-    contentType: optional(text),
+    contentType: optional(headerValue),
     echoAuthorization: optional(flag),
   },
-  redirect: { location: text, status: optional(status) },
-  big_header: { bytes: count, name: optional(text) },
+  redirect: { location: headerValue, status: optional(status) },
+  big_header: { bytes: count, name: optional(headerName) },
   close_socket: { code: closeCode, reason: optional(text), afterFrames: optional(count) },
   reset_socket: { afterFrames: optional(count) },
   hang_socket: { afterFrames: optional(count) },

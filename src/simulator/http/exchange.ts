@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { FaultAction } from '../faults.ts';
 import { connectionOf, resetConnection } from '../front-door.ts';
 import { type OpenEntry, splitTarget } from '../journal.ts';
@@ -158,6 +158,15 @@ export class Exchange {
     await sleep(ms, undefined, { signal: this.signal }).catch(() => {
       throw new ExchangeOver();
     });
+  }
+
+  /**
+   * Waits between two pieces of an answer. Also without a time to wait the other connections have their turn, and a client that left
+   * is noticed: writing to one that reads as fast as this writes never waits for anything.
+   */
+  async pause(ms: number): Promise<void> {
+    if (ms > 0) return this.delay(ms);
+    await nextTurn();
   }
 
   async #drained(): Promise<void> {

@@ -29,6 +29,7 @@ const MANAGED: Readonly<Record<string, readonly string[]>> = {
   File: ['GET /files', 'POST /files', 'GET /files/{id}/info', 'DELETE /files/{id}'],
   'Fine-tune': ['GET /fine-tunes/', 'GET /fine-tunes/{id}', 'DELETE /fine-tunes/{id}', 'GET /fine-tunes/{id}/voices'],
   Voice: [
+    'POST /voices/',
     'POST /voices/clone',
     'POST /voices/create',
     'POST /voices/localize',

@@ -53,7 +53,7 @@ async function hear(
   const refusal = checkForm(exchange, form.value);
   if (refusal !== null) return refusal;
   const raw = { encoding: exchange.query.get('encoding'), sampleRate: exchange.query.get('sample_rate') };
-  const transcript = await transcribeUpload(form.value.files['file'] ?? Buffer.alloc(0), raw);
+  const transcript = await transcribeUpload(form.value.files['file'] ?? Buffer.alloc(0), raw, exchange.signal);
   if (transcript === null) {
     const message = 'The audio format is not supported: the simulator reads WAV, MP3 and raw PCM.';
     const unsupported = problem(exchange.world.settings, 'unsupported_audio_format', { message });

@@ -35,7 +35,7 @@ export async function sendSpeech(exchange: Exchange, booking: Booking, request: 
   exchange.start(200, { 'content-type': CONTENT_TYPES[request.format.container] });
   let first = true;
   for await (const piece of speak(request)) {
-    if (!first) await exchange.delay(latency.perChunkMs);
+    if (!first) await exchange.pause(latency.perChunkMs);
     first = false;
     await exchange.write(piece);
   }

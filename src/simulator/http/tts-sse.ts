@@ -54,7 +54,7 @@ async function speakInEvents(
   ];
   for (const event of timings) if (!(await events.send(event))) return;
   while (speech.pendingBytes > 0) {
-    await exchange.delay(latency.perChunkMs);
+    await exchange.pause(latency.perChunkMs);
     if (!(await events.send(chunkEvent(speech, chunkBytes, context)))) return;
   }
   await events.finish({ type: 'done', done: true, status_code: 206, ...context });

@@ -44,7 +44,7 @@ function change(
   return serve(exchange, answer, async (form) => {
     const clip = form.files['clip'];
     if (clip === undefined) return invalid(exchange, '✖ Required\n  → at clip');
-    const heard = await transcribeUpload(clip, { encoding: null, sampleRate: null });
+    const heard = await transcribeUpload(clip, { encoding: null, sampleRate: null }, exchange.signal);
     if (heard === null) return refused(problem(exchange.world.settings, 'unsupported_audio_format'));
     // Nothing is recognised in a recording that this simulator did not make, but something must be spoken.
     const transcript = heard.text.trim() || '…';
@@ -122,7 +122,7 @@ async function sendEvents(exchange: Exchange, booking: Booking, request: SpeakRe
     const data = Buffer.from(piece).toString('base64');
     const event = { done: false, status_code: 206, step_time, data, sample_rate: request.format.sampleRate };
     if (!(await events.send(event))) return;
-    await exchange.delay(latency.perChunkMs);
+    await exchange.pause(latency.perChunkMs);
     began = performance.now();
   }
   await events.finish({ done: true, status_code: 200 });

@@ -10,6 +10,8 @@ import type { Route, RouteCall } from './router.ts';
 /** The endpoints that read the voice library. API key only. */
 export const voiceRoutes: readonly Route[] = [
   { method: 'GET', path: '/voices', requires: 'api_key', handle: listVoices },
+  // The SDKs 2.x call it with a trailing slash.
+  { method: 'GET', path: '/voices/', requires: 'api_key', handle: listVoices },
   { method: 'GET', path: '/voices/{id}', requires: 'api_key', handle: getVoice },
   { method: 'GET', path: '/files/{id}/download', requires: 'api_key', handle: downloadPreview },
   {

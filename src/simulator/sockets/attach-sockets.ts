@@ -23,10 +23,20 @@ const ENDPOINTS: readonly SocketEndpoint[] = [
   agentManagedEndpoint,
 ];
 
-/** Serves the API's WebSockets on an HTTP server. Never negotiates compression. */
+/** Whether a request wants to become a WebSocket; one that wants to become anything else is an ordinary request (RFC 9110 §7.8). */
+export function asksForWebSocket({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Serves the API's WebSockets on an HTTP server. Never negotiates compression or subprotocols. */
 export function attachSockets(server: Server, world: World): void {
   const endpoints = ENDPOINTS.map((endpoint) => ({ endpoint, match: pathMatcher(endpoint.path) }));
-  const acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false });
+  const acceptor = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    clientTracking: false,
+    handleProtocols: () => false,
+  });
   const requestIds = new WeakMap<IncomingMessage, string>();
   acceptor.on('headers', (headers, request) => headers.push(`cartesia-request-id: ${requestIds.get(request)}`));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -2,9 +2,6 @@
 
 import type { Cancel, Clock } from '../clock.ts';
 
-/** A longer timer would fire at once. @see https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 /** Calls `expired` once, when `touch` was not called for the idle time. Touching is cheap: it does not move a timer. */
 export class IdleTimer {
   readonly #clock: Clock;
@@ -31,7 +28,7 @@ export class IdleTimer {
   }
 
   #arm(ms: number): void {
-    this.#cancel = this.#clock.after(Math.min(ms, LONGEST_TIMER_MS), () => {
+    this.#cancel = this.#clock.after(ms, () => {
       const left = this.#last + this.#idleMs() - this.#clock.now();
       if (left <= 0) this.#expired();
       else this.#arm(left);

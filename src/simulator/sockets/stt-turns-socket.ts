@@ -15,7 +15,7 @@ export const sttTurnsEndpoint: SocketEndpoint = {
 };
 
 const DEFAULT_TIMEOUT_MS = 5_600;
-/** The documented maximum; a timer of more than about 24 days would fire at once. */
+/** The documented maximum. */
 const MAXIMUM_TIMEOUT_MS = 11_200;
 
 function listen(stream: SttStream): void {

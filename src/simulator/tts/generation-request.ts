@@ -72,6 +72,10 @@ function read(world: World, body: Readonly<Record<string, unknown>>, rules: Gene
   if (voice === 'unknown') throw new Refusal(problem(settings, 'voice_not_found'));
   if (voice === 'mismatch') throw new Refusal(problem(settings, 'voice_model_mismatch'));
   checkLanguage(world, fields);
+  // These do not change the sound here, but their types are checked.
+  for (const name of ['accent', 'normalization', 'pronunciation_dict_id']) fields.string(name);
+  fields.boolean('use_normalized_timestamps');
+  fields.number('duration', { from: 0, to: Number.MAX_VALUE });
   const prosody = fields.object('generation_config') ?? new Fields(world, {}, 'generation_config');
   prosody.string('emotion');
   return {

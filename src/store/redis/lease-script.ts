@@ -12,7 +12,7 @@
 //      9 ready            zset  client app, turns and leases of the subject, order and id of its first ask, in this order: finds who is next
 //     10 clients          zset  client app that has asks waiting -> turns taken
 // Keys 7 to 10 are written by lease-queue-script.ts.
-// ARGV 1 operation, 2 rules and times of the pool (JSON, see poolText in redis-leases.ts), 3 arguments of the operation (JSON)
+// ARGV 1 operation, 2 rules and times of the pool (JSON, see poolText in redis-leases.ts), 3 arguments of the operation (JSON), 4 `ANEW` or nothing
 import { CLIENT_WAITING, HOLD_GUESS_MS, HOLD_SHARE } from '../lease-rules.ts';
 import { QUEUE, SERVE } from './lease-queue-script.ts';
 
@@ -40,6 +40,9 @@ const EXPIRED_MAX = 500;
 /** Takes the place of a replica's name in the channel on which every replica is told that a pool starts afresh. */
 export const ALL = 'all';
 
+/** Tells the script that Redis has restarted or was replaced: its data, from disk or from replication, may be slightly old. */
+export const ANEW = 'anew';
+
 /** Keys that a deployment leaves behind expire after this. */
 const FORGET_MS = 3_600_000;
 
@@ -53,12 +56,30 @@ do
   local flat = redis.call('HGETALL', POOL)
   for i = 1, #flat, 2 do about[flat[i]] = flat[i + 1] end
 end
+local function forget_later()
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ${FORGET_MS}) end
+end
 -- First of all writes: a Redis that is out of memory refuses this one, and then nothing is half done.
 redis.call('HSET', POOL, 'seen', now)
-if not about.epoch then
+local held = redis.call('ZCARD', LEASES)
+local waiting = redis.call('ZCARD', QUEUE)
+-- A Redis with an eviction policy evicts whole keys. What is left would count for ever, or be looked up in vain each time.
+local function is_whole()
+  if redis.call('HLEN', HOLDERS) ~= held or redis.call('HLEN', WAITERS) ~= waiting then return false end
+  if waiting > 0 then return redis.call('EXISTS', COUNTS, TURNS, LINE, CLIENTS) == 4 end
+  return redis.call('EXISTS', COUNTS) == (held > 0 and 1 or 0)
+end
+if not is_whole() then
+  redis.call('DEL', unpack(KEYS, 2))
+  held, waiting, about.epoch = 0, 0, nil
+end
+local had_waiting = waiting > 0
+-- Another call may have found out in the meantime, and the replicas are told once.
+if not about.epoch or (ARGV[4] == '${ANEW}' and now >= tonumber(about.warm)) then
   about.epoch = now .. '-' .. redis.call('TIME')[2]
   about.warm = now + rules.warm
   redis.call('HSET', POOL, 'epoch', about.epoch, 'warm', about.warm)
+  forget_later()
   redis.pcall('PUBLISH', rules.wake .. '${ALL}', '')
 end
 -- The clock was set back: without this, everything that ends by the earlier clock would last longer by the difference.
@@ -76,10 +97,6 @@ if about.seen and now - about.seen > ${STILL_MS} then
     redis.call('ZADD', LEASES, now + ${GRACE_MS}, id)
   end
 end
-
-local held = redis.call('ZCARD', LEASES)
-local waiting = redis.call('ZCARD', QUEUE)
-local had_waiting = waiting > 0
 
 local counts = {}
 local function count(name)
@@ -158,6 +175,7 @@ end
 
 if op == 'acquire' then
   local outcome, wait = 'granted', 0
+  local were_held, were_waiting = held, waiting
   if redis.call('HEXISTS', HOLDERS, ask.id) == 1 then
     outcome = 'granted'
   elseif redis.call('HEXISTS', WAITERS, ask.id) == 1 then
@@ -181,6 +199,8 @@ if op == 'acquire' then
       outcome, wait = 'refused', retry_after()
     end
   end
+  -- New keys expire too, even if all replicas are killed before their next beat.
+  if (were_held == 0 and held > 0) or (were_waiting == 0 and waiting > 0) then forget_later() end
   return { about.epoch, outcome, wait }
 elseif op == 'release' then
   local hold = tonumber(about.hold or '${HOLD_GUESS_MS}')
@@ -220,7 +240,7 @@ elseif op == 'beat' then
       granted[#granted + 1] = id
     elseif redis.call('HEXISTS', WAITERS, id) == 0 then lost[#lost + 1] = id end
   end
-  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ${FORGET_MS}) end
+  forget_later()
   return { about.epoch, granted, lost }
 elseif op == 'lower' then
   redis.call('HSET', POOL, 'low', math.max(1, held - 1), 'low_until', now + rules.lowered)

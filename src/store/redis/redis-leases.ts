@@ -11,7 +11,7 @@ import {
 } from '../lease-rules.ts';
 import type { Beat } from '../lease-table.ts';
 import type { LeasePool } from '../store.ts';
-import { LEASE_KEYS, LEASE_SCRIPT } from './lease-script.ts';
+import { ANEW, LEASE_KEYS, LEASE_SCRIPT } from './lease-script.ts';
 import type { RedisLink } from './redis-link.ts';
 import {
   listIn,
@@ -41,33 +41,38 @@ interface Said<Answer> {
   readonly answer: Answer;
 }
 
-function operation<Answer>(read: (answer: readonly unknown[]) => Answer): RedisScript<Said<Answer>> {
-  return redisScript(LEASE_SCRIPT, {
-    read(said) {
-      const [epoch, ...answer] = listIn(said);
-      return { epoch: textIn(epoch), answer: read(answer) };
-    },
-  });
+/** @param pool prefix of its keys; it makes the script unique to the pool, so that an unknown script says something about that pool */
+function operationsOf(pool: string) {
+  const lua = `-- ${pool}\n${LEASE_SCRIPT}`;
+  function operation<Answer>(read: (answer: readonly unknown[]) => Answer): RedisScript<Said<Answer>> {
+    return redisScript(lua, {
+      read(said) {
+        const [epoch, ...answer] = listIn(said);
+        return { epoch: textIn(epoch), answer: read(answer) };
+      },
+    });
+  }
+  return {
+    acquire: operation(([outcome, wait]): LeaseAnswer => {
+      if (outcome === 'refused') return { outcome, retryAfterMs: numberIn(wait) };
+      if (outcome === 'granted' || outcome === 'queued') return { outcome };
+      throw new NotUnderstood('no outcome');
+    }),
+    release: operation(([retryAfterMs]) => numberIn(retryAfterMs)),
+    beat: operation(([granted, lost]): Beat => ({ granted: textsIn(granted), lost: textsIn(lost) })),
+    lower: operation(nothing),
+    view: operation(([leases, waiting, low]): PoolView => {
+      const loweredTo = numberIn(low);
+      return {
+        leases: listIn(leases).map(leaseIn),
+        waiting: numberIn(waiting),
+        loweredTo: loweredTo < 0 ? null : loweredTo,
+      };
+    }),
+  };
 }
 
-const OPERATIONS = {
-  acquire: operation(([outcome, wait]): LeaseAnswer => {
-    if (outcome === 'refused') return { outcome, retryAfterMs: numberIn(wait) };
-    if (outcome === 'granted' || outcome === 'queued') return { outcome };
-    throw new NotUnderstood('no outcome');
-  }),
-  release: operation(([retryAfterMs]) => numberIn(retryAfterMs)),
-  beat: operation(([granted, lost]): Beat => ({ granted: textsIn(granted), lost: textsIn(lost) })),
-  lower: operation(nothing),
-  view: operation(([leases, waiting, low]): PoolView => {
-    const loweredTo = numberIn(low);
-    return {
-      leases: listIn(leases).map(leaseIn),
-      waiting: numberIn(waiting),
-      loweredTo: loweredTo < 0 ? null : loweredTo,
-    };
-  }),
-};
+type Operations = ReturnType<typeof operationsOf>;
 
 function leaseIn(entry: unknown): LeaseView {
   const [id, client, subject, owner, age] = listIn(entry);
@@ -83,7 +88,9 @@ function leaseIn(entry: unknown): LeaseView {
 export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions): LeasePool {
   const { link, onRenewed } = options;
   const times = { ...LEASE_TIMES, ...options.times };
-  const keys = LEASE_KEYS.map((name) => `${options.prefix}:${kind}:${name}`);
+  const pool = `${options.prefix}:${kind}`;
+  const keys = LEASE_KEYS.map((name) => `${pool}:${name}`);
+  const operations = operationsOf(pool);
   const poolTexts = new WeakMap<PoolRules, string>();
   let epoch: string | null = null;
 
@@ -106,14 +113,16 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
     return text;
   }
 
-  async function run<Name extends keyof typeof OPERATIONS>(
+  async function run<Name extends keyof Operations>(
     rules: PoolRules,
     name: Name,
     about: object,
   ): Promise<AnswerOf<Name>> {
-    const script = OPERATIONS[name] as RedisScript<Said<AnswerOf<Name>>>; // TypeScript cannot relate the name to its entry
+    const script = operations[name] as RedisScript<Said<AnswerOf<Name>>>; // TypeScript cannot relate the name to its entry
     const args = [name, poolText(rules), JSON.stringify(about)];
-    const said = await link.run(`lease_${name}`, script, keys, args);
+    // Redis no longer knows a script that this replica has run: Redis was restarted. One never run may just be that of a new version.
+    const argsAnew = epoch === null ? args : [...args, ANEW];
+    const said = await link.run(`lease_${name}`, script, keys, args, argsAnew);
     if (said.epoch !== epoch) {
       const isFirst = epoch === null;
       epoch = said.epoch;
@@ -132,7 +141,7 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   };
 }
 
-type AnswerOf<Name extends keyof typeof OPERATIONS> = ReturnType<(typeof OPERATIONS)[Name]['read']>['answer'];
+type AnswerOf<Name extends keyof Operations> = ReturnType<Operations[Name]['read']>['answer'];
 
 /** How the script says that there is no limit. */
 const NONE = -1;

@@ -28,6 +28,7 @@ export interface RedisLink {
   /**
    * One script, one round trip.
    * @param call what is asked, for the metrics
+   * @param argsAnew used instead if Redis does not know the script: scripts survive neither its restart nor a failover to a replica
    * @throws Problem `store_unavailable`, at the latest after the command timeout
    */
   run<Answer>(
@@ -35,6 +36,7 @@ export interface RedisLink {
     script: RedisScript<Answer>,
     keys: readonly string[],
     args: readonly string[],
+    argsAnew?: readonly string[],
   ): Promise<Answer>;
   /** The same for a plain command. */
   command(call: string, name: string, ...args: readonly string[]): Promise<unknown>;
@@ -175,13 +177,13 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       return wasUp ? 'away' : 'starting';
     },
     reached,
-    run: (call, script, keys, args) =>
+    run: (call, script, keys, args, argsAnew = args) =>
       guarded(call, script.hasWritten, async () => {
         try {
           return script.read(await commands.evalsha(script.sha, keys.length, ...keys, ...args));
         } catch (error) {
           if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-          return script.read(await commands.eval(script.lua, keys.length, ...keys, ...args));
+          return script.read(await commands.eval(script.lua, keys.length, ...keys, ...argsAnew));
         }
       }),
     command: (call, name, ...args) =>

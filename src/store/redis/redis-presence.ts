@@ -12,6 +12,7 @@ local time = redis.call('TIME')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. time[1], '+inf') -- of before the clock was set back
 redis.call('ZADD', KEYS[1], time[1], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] - ${FORGOTTEN_AFTER_SECONDS})
+redis.call('EXPIRE', KEYS[1], ${FORGOTTEN_AFTER_SECONDS})
 return redis.call('ZCARD', KEYS[1])
 `,
   { read: numberIn, hasWritten: never },

@@ -127,9 +127,7 @@ export class AnswerParser implements ChunkSink {
     if (framing.kind === 'chunked') {
       this.#chunks = new ChunkWalker();
       this.#isFramed = wantsFraming;
-    } else if (framing.kind === 'none' || (framing.kind === 'length' && framing.bytes === 0)) {
-      this.#complete(head, hasMore);
-    }
+    } else if (framing.kind === 'none') this.#complete(head, hasMore);
   }
 
   #readChunks(bytes: Buffer, at: number, count: number): void {
@@ -156,7 +154,6 @@ export class AnswerParser implements ChunkSink {
     const start = this.#start;
     if (end > start) this.#sink.onBody(this.#bytes.subarray(start, end), this.#dataBytes, isLast);
     this.#dataBytes = 0;
-    this.#start = end;
   }
 
   #complete(head: ParsedHead, hasMore: boolean): void {

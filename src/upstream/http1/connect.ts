@@ -47,7 +47,6 @@ export function connectTo(options: ConnectOptions, onReady: (socket: Socket) => 
         // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not affect this connection. No session is ever resumed: Node does not
         // check the name of a resumed session's certificate again.
         rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
         ALPNProtocols: ['http/1.1'],
       })
     : net.connect(common);

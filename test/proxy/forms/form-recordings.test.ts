@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'tap';
 import { openForm } from '../../../src/proxy/forms/form-parser.ts';
-import { measureRecordings } from '../../../src/proxy/forms/form-recordings.ts';
+import { measureRecordings, type SaidCoding } from '../../../src/proxy/forms/form-recordings.ts';
 import { Upload } from '../../../src/proxy/upload.ts';
 
 const TYPE = 'multipart/form-data; boundary=b';
@@ -31,9 +31,9 @@ function wav(seconds: number): Buffer {
   return Buffer.concat([head, Buffer.alloc(seconds * 32_000 - head.length)]);
 }
 
-async function secondsOf(bytes: Buffer, rawBytesPerSecond: number | null = null, contentType = TYPE): Promise<number> {
+async function secondsOf(bytes: Buffer, said: SaidCoding | null = null, contentType = TYPE): Promise<number> {
   const form = await openForm(contentType);
-  const recordings = measureRecordings(form, rawBytesPerSecond);
+  const recordings = measureRecordings(form, said);
   const upload = new Upload(bytes.length, [form, recordings]);
   await pipeline(Readable.from(piecesOf(bytes, 1_000), { objectMode: false }), upload.resume());
   return recordings.seconds;
@@ -42,7 +42,19 @@ async function secondsOf(bytes: Buffer, rawBytesPerSecond: number | null = null,
 test('a WAV file is as long as its header says; anything else is taken for compressed speech', async (t) => {
   t.equal(await secondsOf(Buffer.concat([file(wav(3)), END])), 3);
   t.equal(await secondsOf(Buffer.concat([file(randomBytes(40_000)), END])), 10, '32 kbit/s');
-  t.equal(await secondsOf(Buffer.concat([file(randomBytes(40_000)), END]), 16_000), 2.5, 'or as the query says');
+  t.equal(
+    await secondsOf(Buffer.concat([file(randomBytes(40_000)), END]), { bytesPerSecond: 16_000 }),
+    2.5,
+    'or as the query says',
+  );
+});
+
+test('a header that a recording begins with does not make it shorter than the request says', async (t) => {
+  const recording = Buffer.concat([file(wav(3)), END]);
+  t.equal(await secondsOf(recording, { bytesPerSecond: 32_000 }), 3, 'both say the same');
+  t.equal(await secondsOf(recording, { bytesPerSecond: 8_000 }), 12);
+  t.equal(await secondsOf(recording, { bytesPerSecond: 192_000 }), 3);
+  t.equal(await secondsOf(recording, { bytesPerSecond: null }), 24, 'in a coding that nobody knows here');
 });
 
 test('no part of a form is free', async (t) => {
@@ -63,5 +75,5 @@ test('a form that cannot be parsed counts by its bytes', async (t) => {
 
 test('a form with too many parts counts by its bytes, and none of its parts is kept', async (t) => {
   const bytes = Buffer.concat([...Array.from({ length: 300 }, () => file(Buffer.alloc(4_000))), END]);
-  t.equal(await secondsOf(bytes, 1), (bytes.length - 16 * KIB) / 4_000, 'whatever the query says');
+  t.equal(await secondsOf(bytes, { bytesPerSecond: 1 }), (bytes.length - 16 * KIB) / 4_000, 'whatever the query says');
 });

@@ -94,3 +94,19 @@ test('a request from a web page is refused', async (t) => {
   const answer = await control(simulator, 'DELETE /journal', undefined, { origin: 'https://evil.example' });
   t.equal(answer.status, 403);
 });
+
+test('a wish for a token that cannot be meant is refused', async (t) => {
+  const simulator = await simulatorFor(t, { controlPort: 0 });
+  const cases: readonly [wish: unknown, error: string][] = [
+    [[], 'a wish for a token must be an object'],
+    [{ ttl: 60 }, 'unknown field: ttl'],
+    [{ seconds: '60' }, 'seconds must be a number'],
+    [{ grants: ['tts'] }, 'grants must be an object'],
+    [{ grants: { speech: true } }, 'unknown grant: speech'],
+    [{ grants: { tts: 1 } }, 'grants.tts must be a boolean'],
+  ];
+  for (const [wish, error] of cases) {
+    t.strictSame(await control(simulator, 'POST /tokens', wish), { status: 400, json: { error } });
+  }
+  t.equal((await control(simulator, 'POST /tokens')).status, 200, 'all grants, if nothing is wished for');
+});

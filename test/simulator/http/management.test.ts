@@ -167,7 +167,7 @@ test('a plan without training is refused', async (t) => {
 test('paths are matched exactly: case, slashes and prefixes count', async (t) => {
   const simulator = await simulatorFor(t);
   for (const target of [
-    'GET /voices/',
+    'GET /accents/',
     'GET /Voices',
     'GET //voices',
     'GET /datasets',

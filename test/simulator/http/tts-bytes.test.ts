@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { test } from 'tap';
 import { readRecording } from '../../../src/simulator/audio/recording.ts';
 import { transcribe } from '../../../src/simulator/audio/transcriber.ts';
 import { PLAN_LIMITS, PLANS } from '../../../src/simulator/settings.ts';
 import { call, generation, open, simulatorFor, VOICE } from '../call.ts';
+import { head } from '../raw-client.ts';
 
 test('speech in every container contains the requested text', async (t) => {
   const simulator = await simulatorFor(t);
@@ -13,6 +15,7 @@ test('speech in every container contains the requested text', async (t) => {
     [{ container: 'wav', encoding: 'pcm_alaw', sample_rate: 8_000 }, 'audio/wav'],
     [{ container: 'mp3', sample_rate: 44_100, bit_rate: 128_000 }, 'audio/mpeg'],
     [{ container: 'mp3', sample_rate: 22_050 }, 'audio/mpeg'],
+    [{ container: 'mp3', sample_rate: 44_100, bit_rate: 32_000 }, 'audio/mpeg'],
   ];
   for (const [output_format, contentType] of cases) {
     const answer = await call(simulator, 'POST /tts/bytes', { json: generation({ output_format }) });
@@ -25,6 +28,7 @@ test('speech in every container contains the requested text', async (t) => {
       'Hello there.',
       JSON.stringify(output_format),
     );
+    t.equal(heard?.sampleRate, output_format['sample_rate'], JSON.stringify(output_format));
   }
 });
 
@@ -109,6 +113,11 @@ test('the fault in an invalid request is named', async (t) => {
     ],
     [{ generation_config: [] }, 'Invalid request', /at generation_config$/],
     [{ add_timestamps: 'yes' }, 'Invalid request', /at add_timestamps$/],
+    [{ use_normalized_timestamps: 1 }, 'Invalid request', /at use_normalized_timestamps$/],
+    [{ accent: ['british'] }, 'Invalid request', /at accent$/],
+    [{ normalization: true }, 'Invalid request', /at normalization$/],
+    [{ pronunciation_dict_id: 7 }, 'Invalid request', /at pronunciation_dict_id$/],
+    [{ duration: '3' }, 'Invalid request', /at duration$/],
   ];
   for (const [changes, title, message] of cases) {
     const answer = await call(simulator, 'POST /tts/bytes', { json: generation(changes) });
@@ -200,3 +209,26 @@ test('a client that does not read stops the stream, and one that leaves ends it'
   while (simulator.counters().tts.active > 0) await new Promise(setImmediate);
   t.equal(simulator.counters().tts.active, 0);
 });
+
+test('others have their turn during a long answer, also when its client reads as fast as speech is made', async (t) => {
+  const simulator = await simulatorFor(t);
+  const output_format = { container: 'mp3', sample_rate: 44_100, bit_rate: 32_000 };
+  const body = JSON.stringify(generation({ transcript: 'A long text. '.repeat(50), output_format }));
+  const fields = { authorization: `Bearer ${simulator.apiKey}`, 'content-length': String(Buffer.byteLength(body)) };
+  // In a process of its own, because here it could not read while the simulator writes.
+  const client = spawn(process.execPath, ['-e', READER, new URL(simulator.url).port], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  t.teardown(() => client.kill());
+  client.stdin.end(head('POST', '/tts/bytes', fields) + body);
+  const entry = await simulator.journal.waitFor({ path: '/tts/bytes' }, ({ status }) => status === 200);
+  let turns = 0;
+  for (; entry.outcome === 'open'; turns += 1) await new Promise(setImmediate);
+  t.equal(entry.outcome, 'completed');
+  t.ok(turns >= 100, `${turns} turns while 39 s of speech were made`);
+});
+
+/** Sends what it reads from its standard input, and reads the answer. */
+const READER = `
+  const socket = require('node:net').connect(Number(process.argv[1]), '127.0.0.1').resume();
+  process.stdin.pipe(socket, { end: false });`;

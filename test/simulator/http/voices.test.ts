@@ -76,3 +76,11 @@ test('accents are listed in order', async (t) => {
     accents.map(({ id }) => id).sort(),
   );
 });
+
+test('the SDKs 2.x write a slash behind the list of voices', async (t) => {
+  const simulator = await simulatorFor(t);
+  const listed = await call(simulator, 'GET /voices/', { version: '2024-06-10' });
+  t.equal(listed.status, 200);
+  t.strictSame(listed.json, (await call(simulator, 'GET /voices', { version: '2024-06-10' })).json);
+  t.match((await call(simulator, 'POST /voices/', { json: {}, version: '2024-06-10' })).json, { id: /^voice_/ });
+});

@@ -14,7 +14,9 @@ export interface ClientFramesOwner {
    */
   textUp(payload: Buffer, keep: () => Buffer): boolean;
   /** A binary frame begins. @returns whether it passes */
-  binaryUp(payloadBytes: number, isFirst: boolean): boolean;
+  binaryUp(isFirst: boolean): boolean;
+  /** This many bytes of its payload pass. They may be fewer than its header announced. */
+  payloadUp(bytes: number): void;
   /** @param payload valid only during the call */
   controlUp(opcode: number, payload: Buffer): void;
   /** The client broke a rule. @param code to close with */
@@ -164,7 +166,7 @@ export class ClientFrames {
 
   #beginBinary(): void {
     const header = this.#header;
-    const passes = this.#owner.binaryUp(header.payloadBytes, header.opcode === OPCODE.binary);
+    const passes = this.#owner.binaryUp(header.opcode === OPCODE.binary);
     this.#isDropped = !passes;
     this.#inTurn -= 1;
     if (!passes) this.flush();
@@ -181,6 +183,7 @@ export class ClientFrames {
     this.#at += length;
     this.#left -= length;
     if (this.#isDropped) this.#from = this.#at;
+    else this.#owner.payloadUp(length);
     if (this.#left > 0) return false;
     this.#header.next();
     if (this.#queue !== null) this.#flushQueue(this.#queue);

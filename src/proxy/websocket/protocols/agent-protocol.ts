@@ -48,10 +48,12 @@ export class AgentProtocol implements SocketProtocol {
     return 'pass';
   }
 
-  clientBinary(_bytes: number, isFirst: boolean): void {
+  clientBinary(isFirst: boolean): void {
     if (!isFirst) return;
     this.#dialect.refuse(new Problem('invalid_request', 'Messages on this socket must be JSON text.'), this.#host);
   }
+
+  clientAudio(): void {}
 
   upstreamText(bytes: Buffer, start: number, end: number): string | null {
     return this.#dialect.replacement(bytes, start, end, this.#host);

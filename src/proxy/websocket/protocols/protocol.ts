@@ -48,8 +48,10 @@ export interface SocketProtocol {
   readonly isBusy: boolean;
   /** @param payload valid only during the call. @param keep copies the message's frames, to forward later */
   clientText(payload: Buffer, keep: () => Buffer): Verdict;
-  /** A binary frame passes, or is dropped if the protocol takes none. @param isFirst of its message */
-  clientBinary(bytes: number, isFirst: boolean): void;
+  /** A binary frame begins. It is dropped if the protocol takes none. @param isFirst of its message */
+  clientBinary(isFirst: boolean): void;
+  /** This many bytes of a binary frame's payload pass. */
+  clientAudio(bytes: number): void;
   /**
    * A complete text message from upstream.
    * @returns what the client gets instead; `null` = the message unchanged

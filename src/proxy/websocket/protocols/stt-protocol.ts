@@ -29,7 +29,9 @@ export class SttProtocol implements SocketProtocol {
     return 'pass';
   }
 
-  clientBinary(bytes: number): void {
+  clientBinary(): void {}
+
+  clientAudio(bytes: number): void {
     this.usage.audioBytes += bytes;
     if (this.#bytesPerSecond !== null) this.usage.audioSeconds += bytes / this.#bytesPerSecond;
   }

@@ -5,7 +5,7 @@ import { BriefMap } from '../../../collections/brief-map.ts';
 import type { SocketUsage } from './protocol.ts';
 import type { TtsContext } from './tts-contexts.ts';
 
-/** Text of a context that an error has ended. */
+/** Text sent under a context id whose contexts were ended by errors. */
 interface Refused {
   readonly characters: number;
   readonly atMs: number;
@@ -67,7 +67,8 @@ export class TtsCharacters {
       this.taken(context);
       return false;
     }
-    this.#refused.set(context.id, { characters: this.#close(context), atMs: nowMs });
+    const before = this.#refused.get(context.id)?.characters ?? 0;
+    this.#refused.set(context.id, { characters: before + this.#close(context), atMs: nowMs });
     return true;
   }
 

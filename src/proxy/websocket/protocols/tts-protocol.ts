@@ -52,9 +52,11 @@ export class TtsProtocol implements SocketProtocol {
     }
   }
 
-  clientBinary(_bytes: number, isFirst: boolean): void {
+  clientBinary(isFirst: boolean): void {
     if (isFirst) this.#refuse(new Problem('invalid_request', 'Messages on this socket must be JSON text.'), null);
   }
+
+  clientAudio(): void {}
 
   upstreamText(bytes: Buffer, start: number, end: number): string | null {
     if (this.#audio.isUniform && isChunk(bytes, start, end)) {

@@ -9,6 +9,7 @@ function walker(answers: { readonly text?: boolean; readonly binary?: boolean } 
   const told: string[] = [];
   const out: Buffer[] = [];
   const kept: Buffer[] = [];
+  let passed = 0;
   let isListening = true;
   const frames = new ClientFrames({
     get isListening() {
@@ -23,9 +24,12 @@ function walker(answers: { readonly text?: boolean; readonly binary?: boolean } 
       kept.push(keep());
       return answers.text ?? true;
     },
-    binaryUp(length, isFirst) {
-      told.push(`binary ${length} ${isFirst}`);
+    binaryUp(isFirst) {
+      told.push(`binary ${isFirst}`);
       return answers.binary ?? true;
+    },
+    payloadUp(bytes) {
+      passed += bytes;
     },
     controlUp: (opcode, payload) => void told.push(`control ${opcode} ${payload}`),
     violationUp(code) {
@@ -37,6 +41,10 @@ function walker(answers: { readonly text?: boolean; readonly binary?: boolean } 
     frames,
     told,
     kept,
+    /** Bytes of audio that have passed. */
+    get passed() {
+      return passed;
+    },
     /** What has been sent upstream so far. */
     get up(): Buffer {
       return Buffer.concat(out);
@@ -59,13 +67,15 @@ test('audio passes as it arrives, and a frame of ours waits until the frame unde
   walk.frames.push(HALF);
   t.strictSame(walk.up, Buffer.concat([OURS, HALF]), 'at once');
   t.ok(walk.frames.isMidFrame);
+  t.equal(walk.passed, 4, 'of ten that are announced');
   walk.frames.send(OURS);
   walk.frames.send(OURS);
   t.strictSame(walk.up, Buffer.concat([OURS, HALF]));
   walk.frames.push(Buffer.concat([REST, AUDIO]));
   t.notOk(walk.frames.isMidFrame);
   t.strictSame(walk.up, Buffer.concat([OURS, AUDIO, OURS, OURS, AUDIO]));
-  t.strictSame(walk.told, ['binary 10 true', 'binary 10 true']);
+  t.strictSame(walk.told, ['binary true', 'binary true']);
+  t.equal(walk.passed, 20);
 });
 
 test('a frame of ours sent while text is inspected goes between that text and what came before it', async (t) => {
@@ -78,6 +88,7 @@ test('a frame of ours sent while text is inspected goes between that text and wh
       return true;
     },
     binaryUp: () => true,
+    payloadUp: () => {},
     controlUp: () => {},
     violationUp: () => {},
   });
@@ -94,13 +105,14 @@ test('dropped audio leaves nothing behind and holds nothing up', async (t) => {
   walk.frames.send(OURS);
   walk.frames.push(Buffer.concat([REST, frameOf(2), text]));
   t.strictSame(walk.up, Buffer.concat([text, OURS, text]));
-  t.strictSame(walk.told, ['text text', 'binary 10 true', 'binary 0 true', 'text text']);
+  t.strictSame(walk.told, ['text text', 'binary true', 'binary true', 'text text']);
+  t.equal(walk.passed, 0);
 });
 
 test('audio in several frames, one of them empty, is reported frame by frame', async (t) => {
   const { frames, told } = walker();
   frames.push(Buffer.concat([frameOf(2, 'a', { isFinal: false }), frameOf(0)]));
-  t.strictSame(told, ['binary 1 true', 'binary 0 false']);
+  t.strictSame(told, ['binary true', 'binary false']);
 });
 
 for (const size of [1, 7, 10_000]) {
@@ -111,7 +123,7 @@ for (const size of [1, 7, 10_000]) {
     for (const isTaken of [true, false]) {
       const walk = walker({ text: isTaken });
       for (let at = 0; at < bytes.length; at += size) walk.frames.push(Buffer.from(bytes.subarray(at, at + size)));
-      t.strictSame(walk.told, ['binary 10 true', 'control 9 ping', 'text some text', 'binary 10 true']);
+      t.strictSame(walk.told, ['binary true', 'control 9 ping', 'text some text', 'binary true']);
       t.strictSame(walk.kept, [Buffer.concat(fragments)], 'its frames are kept');
       t.strictSame(walk.up, Buffer.concat(isTaken ? [AUDIO, ...fragments, AUDIO] : [AUDIO, AUDIO]));
     }
@@ -123,7 +135,7 @@ test('control frames end here, wherever they occur, and incomplete text waits', 
   const [first, last] = [frameOf(2, 'a', { isFinal: false }), frameOf(0, 'b')];
   const text = frameOf(1, 'some text');
   walk.frames.push(Buffer.concat([frameOf(9, 'one'), first, frameOf(10, 'two'), last, text.subarray(0, 12)]));
-  t.strictSame(walk.told, ['control 9 one', 'binary 1 true', 'control 10 two', 'binary 1 false']);
+  t.strictSame(walk.told, ['control 9 one', 'binary true', 'control 10 two', 'binary false']);
   t.strictSame(walk.up, Buffer.concat([first, last]));
   walk.frames.push(Buffer.concat([text.subarray(12), frameOf(8)]));
   t.strictSame(walk.told.slice(4), ['text some text', 'control 8 ']);
@@ -151,7 +163,7 @@ test('valid frames pass, and nothing from a violation on', async (t) => {
     const walk = walker();
     walk.frames.push(Buffer.concat([AUDIO, broken, AUDIO]));
     walk.frames.push(AUDIO);
-    t.strictSame(walk.told, ['binary 10 true', `violation ${code}`], name);
+    t.strictSame(walk.told, ['binary true', `violation ${code}`], name);
     t.strictSame(walk.up, AUDIO, name);
   }
 });
@@ -167,7 +179,11 @@ test('every encoding of a length is read', async (t) => {
   t.strictSame(walk.up, Buffer.concat(frames));
   t.strictSame(
     walk.told,
-    lengths.flatMap((length) => [`binary ${length} true`, `text ${'a'.repeat(length)}`]),
+    lengths.flatMap((length) => ['binary true', `text ${'a'.repeat(length)}`]),
+  );
+  t.equal(
+    walk.passed,
+    lengths.reduce((sum, length) => sum + length, 0),
   );
 });
 
@@ -196,14 +212,14 @@ test('an owner that has stopped listening is told nothing', async (t) => {
   walk.stop();
   walk.frames.push(Buffer.concat([REST, AUDIO]));
   t.strictSame(walk.up, HALF);
-  t.strictSame(walk.told, ['binary 10 true']);
+  t.strictSame(walk.told, ['binary true']);
 });
 
 test('only a few frames of a flood are handled per turn, in order, and none is lost', async (t) => {
   for (const [name, frame, told] of [
     ['pings', frameOf(9, 'p'), 'control 9 p'],
     ['texts', frameOf(1), 'text '],
-    ['audio', frameOf(2, 'a'), 'binary 1 true'],
+    ['audio', frameOf(2, 'a'), 'binary true'],
   ] as const) {
     const walk = walker();
     const flood = Buffer.concat([...Array.from({ length: 150 }, () => frame), HALF]);
@@ -217,7 +233,7 @@ test('only a few frames of a flood are handled per turn, in order, and none is l
     walk.frames.readOn();
     t.notOk(walk.frames.isSpent);
     walk.frames.push(REST);
-    t.strictSame(walk.told, [...new Array(150).fill(told), 'binary 10 true']);
+    t.strictSame(walk.told, [...new Array(150).fill(told), 'binary true']);
     const passed = frame[0] === 0x89 ? [AUDIO] : [...Array.from({ length: 150 }, () => frame), AUDIO];
     t.strictSame(walk.up, Buffer.concat(passed));
   }

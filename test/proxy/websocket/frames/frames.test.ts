@@ -34,6 +34,7 @@ function walkUp(bytes: Buffer, sizes: readonly number[], refuses: (payload: Buff
       return !refuses(payload);
     },
     binaryUp: () => true,
+    payloadUp: () => {},
     controlUp: (opcode, payload) => void controls.push(`${opcode}:${payload.toString('hex')}`),
     violationUp: (code) => {
       violation = code;

@@ -142,6 +142,18 @@ test('text that upstream refuses does not count, unless it is spoken anyway', as
   t.equal(socket.characters, 10, 'much later it is forgotten');
 });
 
+test('all that was refused of a context counts when it is spoken, however often it was refused', async (t) => {
+  const socket = between();
+  socket.say('a', 'a text that upstream keeps');
+  socket.error('a', 400);
+  socket.say('a', 'x');
+  socket.error('a', 400);
+  socket.say('a', 'yz');
+  t.equal(socket.characters, 0);
+  socket.chunk('a');
+  t.equal(socket.characters, 29);
+});
+
 test('a context ended by an error without a context id is cancelled if it speaks on: speech needs a lease', async (t) => {
   const socket = between();
   socket.say('a', 'four');
