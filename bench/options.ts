@@ -40,21 +40,21 @@ export const USAGE = `npm run bench -- SUITE... [options]
   sockets    relayed WebSockets: speech, paced speech, recordings
   idle       memory per idle relayed WebSocket; with --replicas: whether they are held
   slow-readers  what 20 slow readers cost 180 fast ones, and memory
-  soak       mixed traffic with aborts and failures: memory, losses, meters against what Cartesia has charged
+  soak       mixed traffic with aborts and failures: memory, losses, metered usage against what Cartesia charged
   simulator  what the offline Cartesia of this repository can do
 
   --rounds N       measurements of each contender, the best counts (5)
-  --starts N       processes of each contender, one after the other, each measured so often (1)
+  --starts N       processes of each contender, one after the other, each measured --rounds times (1)
   --duration S     seconds of one measurement (1)
-  --warm S         seconds of CPU time before, per contender and workload (2)
+  --warm S         seconds of CPU time for warming up, per contender and workload (2)
   --only A,B       contenders beside the broker, by name; http: \`broker-native\` has the other transport, \`limited\` leases and budgets
   --workloads A,B  workloads of the suite, by name
   --tls            TLS on both legs (needs haproxy)
   --baseline DIR   another build of the broker to compare with, such as ../before/dist
   --sockets N      idle sockets (5000)
-  --replicas N     idle: divide them among so many brokers, and no others (1)
+  --replicas N     idle: divide the sockets among this many brokers, with no other contender (1)
   --hold S         idle: seconds for which replicas hold them; soak: its length (120)
-  --json FILE      the raw numbers too`;
+  --json FILE      also write the raw numbers to FILE`;
 
 /** @throws TypeError with a text for the user */
 export function readOptions(args: readonly string[]): Options {

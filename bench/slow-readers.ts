@@ -111,7 +111,7 @@ function show(found: readonly SlowReaders[], print: Print): void {
   const direct = found.find(({ contender }) => contender === NO_SERVER.name);
   print('\n### slow-readers\n');
   print(`${FAST} readers of 48 KB a second beside ${SLOW} that take 1 KB a second of 2.4 MB.\n`);
-  print('| server | chunks/s of the fast ones | of those without a proxy | KiB per slow reader | errors |');
+  print('| server | chunks/s of the fast readers | share of direct | KiB per slow reader | errors |');
   print('|---|--:|--:|--:|--:|');
   for (const { contender, chunksPerSecond, kibPerSlowReader, errors } of found) {
     const share = direct === undefined ? '–' : `${((chunksPerSecond / direct.chunksPerSecond) * 100).toFixed(1)} %`;

@@ -95,7 +95,7 @@ function slopePerSample(values: readonly number[]): number {
 function show(found: Soak, seconds: number, print: Print): void {
   print(`\n### soak: ${REQUESTS_PER_SECOND} requests a second and ${SOCKETS} sockets for ${seconds} s\n`);
   print(
-    '| requests | aborted | failed | told to fail | characters metered | charged | RSS, MB | growth, MB in 10 min |',
+    '| requests | aborted | failed | injected faults | characters metered | charged | RSS, MB | growth, MB in 10 min |',
   );
   print('|--:|--:|--:|--:|--:|--:|--:|--:|');
   const { requests, aborted, failed, faults, charactersMetered, charactersCharged, rssMb, rssGrowthMbPer10Min } = found;
@@ -103,7 +103,9 @@ function show(found: Soak, seconds: number, print: Print): void {
     `| ${requests} | ${aborted} | ${failed} | ${faults} | ${charactersMetered} | ${charactersCharged} | ${rssMb.toFixed(0)} | ${rssGrowthMbPer10Min.toFixed(2)} |`,
   );
   print('');
-  print(`- failed without being told to: ${Math.max(0, failed - faults)}, goal 0: ${metOrMissed(failed <= faults)}`);
+  print(
+    `- failed without an injected fault: ${Math.max(0, failed - faults)}, goal 0: ${metOrMissed(failed <= faults)}`,
+  );
   print(
     `- meters: ${charactersMetered - charactersCharged} off, goal 0: ${metOrMissed(charactersMetered === charactersCharged)}`,
   );

@@ -40,7 +40,7 @@ if [ ! -e secrets/client_keys ]; then
   printf 'backend=sha256:%s\n' "$(printf '%s' "$app_key" | sha256)" > secrets/client_keys
   echo 'secrets/client_keys: made'
   echo
-  echo 'App key of the client app backend. It is shown this once: keep it like a password.'
+  echo 'App key of the client app backend. It is shown only once: keep it like a password.'
   echo
   echo "  $app_key"
 fi

@@ -13,7 +13,7 @@ const USAGE = `Usage: cartesia-broker <command> [options]
   check-config   read the settings, report every problem, start nothing
   key            make an app key                                                               [--name NAME]
   admin          look at a running broker: revoke, kill, leases, usage                         [--help]
-  healthcheck    ask the broker on this machine whether it lives: exit code 0 or 1
+  healthcheck    check that the broker on this machine is alive: exit code 0 or 1
 
   --version, --help
 `;

@@ -63,7 +63,7 @@ function isAlwaysNeeded(node: SettingNode | undefined): boolean {
 }
 
 function secretFileSchema(key: string): JsonSchema {
-  const description = `Path of a file that holds \`${key}\`, from the directory of the configuration file.`;
+  const description = `Path of a file that holds \`${key}\`, relative to the directory of the configuration file.`;
   return { type: 'string', description, pattern: TEXT_KINDS.path.pattern };
 }
 

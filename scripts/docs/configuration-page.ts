@@ -18,8 +18,8 @@ CARTESIA_API_KEY=sk_car_… CLIENT_KEYS=web=sha256:… cartesia-broker serve
 \`\`\`
 
 Many client apps, each with its own policy, are described in a YAML or JSON file that \`${CONFIG_FILE_VARIABLE}\` names.
-\`cartesia-broker check-config\` says what is wrong with both, all of it at once, or what they amount to; \`cartesia-broker key\`
-makes app keys. In a clone these are \`npm start\`, \`npm run check-config\` and \`npm run key\`.
+\`cartesia-broker check-config\` checks both and lists every problem at once, or prints a summary; \`cartesia-broker key\` makes app
+keys. In a clone these are \`npm start\`, \`npm run check-config\` and \`npm run key\`.
 
 ## Environment
 `;
@@ -37,16 +37,16 @@ function environmentTable(): string {
 
 const RULES = `### How variables are read
 
-- An empty variable counts as not set. Numbers are plain decimal integers, booleans \`true\` or \`false\`, lists are separated by
-  commas or line breaks (no comments, no empty lines), rates are \`30/minute\` (\`second\`, \`minute\`, \`hour\`, \`day\`).
-- A secret \`X\` can be read from the file that \`X_FILE\` names, as Docker and Kubernetes hand secrets over; line breaks at its
-  end do not count. Both \`X\` and \`X_FILE\` is an error. No message ever shows a secret's value. Files of all secrets but app keys are read
-  again while the broker runs ([operation](operation.md#renewing-secrets)).
-- The environment describes one client app, \`default\`: callers with a JWT of \`JWT_ISSUER\`, and anonymous ones. Each name in
+- An empty variable counts as not set. Numbers are plain decimal integers, booleans \`true\` or \`false\`, rates \`30/minute\`
+  (\`second\`, \`minute\`, \`hour\`, \`day\`). List items are separated by commas or line breaks, without comments or empty lines.
+- A secret \`X\` can be read from the file that \`X_FILE\` names, as Docker and Kubernetes provide secrets; line breaks at its end
+  are ignored. Setting both \`X\` and \`X_FILE\` is an error. No message ever shows a secret's value. The files of all secrets
+  except app keys are read again while the broker runs ([operation](operation.md#renewing-secrets)).
+- The environment describes one client app, \`default\`, for callers with a JWT of \`JWT_ISSUER\` and anonymous ones. Each name in
   \`CLIENT_KEYS\` is a client app of its own, with the same grants, lifetimes, delivery, origins and limits.
-- Without anybody who may call (\`CLIENT_KEYS\`, \`JWT_ISSUER\`, \`ALLOW_ANONYMOUS=true\`), \`serve\` refuses to start.
-- A variable that looks like one of these and is none is warned about.
-- \`NODE_TLS_REJECT_UNAUTHORIZED=0\` is refused: the API key would be sent to whoever answers.
+- \`serve\` refuses to start if nobody may call, that is, without \`CLIENT_KEYS\`, \`JWT_ISSUER\` or \`ALLOW_ANONYMOUS=true\`.
+- A variable that resembles one of these, but is not one, causes a warning.
+- \`NODE_TLS_REJECT_UNAUTHORIZED=0\` is refused: the API key would be sent to any server that answers.
 
 ## The file
 
@@ -70,14 +70,14 @@ clients:
 \`\`\`
 
 - \`config.schema.json\` in this repository lets editors complete and check the file.
-- Settings of the environment that concern the whole deployment count over those of the file. Client apps are described by one of
-  the two: \`clients\` in the file together with a variable that describes one (\`CLIENT_KEYS\`, \`GRANTS\`, …) is an error.
-- Unknown names and names that are there twice are errors. Values are taken as written: \`port: "8080"\` is a text and no port.
+- For settings of the whole deployment, the environment overrides the file. Client apps are described in only one of the two:
+  \`clients\` in the file together with a variable that describes one (\`CLIENT_KEYS\`, \`GRANTS\`, …) is an error.
+- Unknown or repeated names are errors. Values are not converted: \`port: "8080"\` is a string, not a number, and is refused.
 - A secret can be read from a file here too: \`api_key_file\`, \`signing_secret_file\`, \`redis_url_file\`, \`keys_file\`. Relative paths
   start at the directory of the configuration file.
-- Where several entries of \`auth.jwt\` fit a token, the first one in the file takes it. An entry that is never reached is an error.
-- Within a client app a subject is one user, whoever names it: limits, budgets, revocations and tokens are shared. Issuers (or an issuer and a trusted
-  backend) that could give two people the same name need a client app each.
+- If several entries of \`auth.jwt\` fit a token, the first one in the file takes it. An entry that can never be reached is an error.
+- Within a client app, a subject is one user, whichever issuer or backend names it: limits, budgets, revocations and tokens are
+  shared. Issuers (or an issuer and a trusted backend) that could give two people the same name need separate client apps.
 `;
 
 function fileTable(): string {
@@ -112,11 +112,11 @@ function isNeeded({ node }: Setting): boolean {
 
 function typeText({ node }: Setting): string {
   if ('propertyNames' in node) return 'map';
-  if ('anyOf' in node) return 'text or list';
+  if ('anyOf' in node) return 'string or list';
   if (node.type === 'array') return 'list';
   if (node.type === 'integer') return `${node.minimum}–${node.maximum}`;
   if (node.type === 'boolean') return '`true` or `false`';
   if (node.type === 'string' && node.enum !== undefined) return node.enum.map((word) => code(word)).join(', ');
   const [example] = node.examples ?? [];
-  return `${node.type === 'number' ? 'number' : 'text'}${example === undefined ? '' : `, such as ${code(String(example))}`}`;
+  return `${node.type === 'number' ? 'number' : 'string'}${example === undefined ? '' : `, such as ${code(String(example))}`}`;
 }

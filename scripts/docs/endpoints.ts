@@ -12,22 +12,22 @@ export function endpointsPage(): string {
 
 # Carried endpoints
 
-What a client can reach of Cartesia through the broker, with \`PROXY\` on. A path that is not here is answered 404 and never
-reaches Cartesia: everything that manages the account (keys, agents, phone calls, files, clones) stays behind the API key.
+The Cartesia endpoints that a client can reach through the broker while \`PROXY\` is on. Any other path is answered with 404 and
+never reaches Cartesia: what manages the account (keys, agents, phone calls, files, clones) can only be used with the API key.
 
 ## HTTP
 
-| endpoint | what | open to | in | out | counted in | takes a slot of | body at most |
+| endpoint | purpose | open to | request | response | counted in | takes a slot of | body at most |
 |---|---|---|---|---|---|---|---|
 ${ENDPOINTS.map(endpointRow).join('\n')}
 
-| endpoint | answer begins within | between two pieces | in all |
+| endpoint | response starts within | between two chunks | in total |
 |---|---|---|---|
 ${ENDPOINTS.map(deadlineRow).join('\n')}
 
 ## WebSockets
 
-| endpoint | what | open to | takes a slot of | idle at most |
+| endpoint | purpose | open to | takes a slot of | idle at most |
 |---|---|---|---|---|
 ${SOCKET_ENDPOINTS.map(socketRow).join('\n')}
 `;

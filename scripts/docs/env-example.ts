@@ -5,7 +5,7 @@ import { variablePresetText, variableSentence } from './setting-words.ts';
 
 const INTRODUCTION = `# Settings of cartesia-broker. Copy this file to .env, which npm start reads, and fill in the API key and who may call.
 # Lines that begin with # show the default. An empty variable counts as not set.
-# A secret X can be read from a file instead: X_FILE=/run/secrets/x. All of it: docs/configuration.md
+# A secret X can be read from a file instead: X_FILE=/run/secrets/x. Details: docs/configuration.md
 `;
 
 export function envExample(): string {
@@ -31,7 +31,7 @@ function titleOf(name: string): string {
 }
 
 const TITLES = new Map([
-  ['clients', 'Who may call, and what they may have'],
+  ['clients', 'Who may call, and what they may do'],
   ['proxy', "Cartesia's own paths"],
 ]);
 

@@ -7,8 +7,8 @@ export function errorsPage(): string {
 
 # Errors
 
-Every failure, the broker's and Cartesia's alike, is answered in one shape: the structured error of Cartesia's API version
-2026-03-01 and later, with one field more, \`source\`.
+Every failure, whether of the broker or of Cartesia, has the same form: the structured error of Cartesia's API version 2026-03-01
+and later, with one additional field, \`source\`.
 
 \`\`\`http
 ${exampleAnswer()}
@@ -16,18 +16,18 @@ ${exampleAnswer()}
 
 | field | meaning |
 |---|---|
-| \`error_code\` | What to react to. The codes below are added to, never renamed; one that Cartesia gave is passed on as it is. May be null. |
+| \`error_code\` | The code to react to. Codes are added to the list below, never renamed; a code from Cartesia is passed on unchanged. May be null. |
 | \`title\` | Short and fixed. |
-| \`message\` | For the developer who reads it; the wording may change. |
-| \`request_id\` | The id of the request, also in the header \`x-request-id\`: name it when you report something. In an event of Cartesia's (\`source: "upstream"\`) it is Cartesia's. |
-| \`source\` | Who failed: \`broker\`, or \`upstream\` when the failure is what Cartesia answered. |
-| \`doc_url\` | Where Cartesia says more; only sometimes there. |
+| \`message\` | For developers; the wording may change. |
+| \`request_id\` | The id of the request, also in the header \`x-request-id\`; include it in reports. In an event from Cartesia (\`source: "upstream"\`) it is Cartesia's id. |
+| \`source\` | Which side failed: \`broker\`, or \`upstream\` if the failure is Cartesia's response. |
+| \`doc_url\` | Optional: Cartesia's documentation of the error. |
 
 | header | meaning |
 |---|---|
 | \`x-should-retry\` | \`true\` when the same request can succeed later. The official SDKs obey it. |
-| \`retry-after\` | Seconds to wait before the next try, ${RETRY_AFTER_MAX_SECONDS} at most; on every 429 and 503, and where a wait is known: a spent budget (402), an upstream that is given a rest (502). |
-| \`cartesia-request-id\` | The id that Cartesia gave the failed request behind this one, where there was one. |
+| \`retry-after\` | Seconds to wait before the next try, at most ${RETRY_AFTER_MAX_SECONDS}. Sent with every 429 and 503, and where the wait is known: for a spent budget (402) and while the circuit breaker is open (502). |
+| \`cartesia-request-id\` | Cartesia's id for the failed request behind this one, if there was one. |
 
 ## Codes
 

@@ -17,7 +17,7 @@ export type Check = (image: Image) => Promise<string | undefined>;
 
 /** Keyed by what they promise. A check's return value is printed next to it. */
 export const CHECKS: Readonly<Record<string, Check>> = {
-  'says how it is run: a numeric user, no shell in between, a health check, SIGTERM': async ({ config }) => {
+  'declares how it is run: a numeric user, no shell in between, a health check, SIGTERM': async ({ config }) => {
     assert.match(config.User, /^[1-9][0-9]*:[1-9][0-9]*$/);
     assert.equal(config.Entrypoint[0], 'node', 'an exec form: signals reach the broker itself');
     assert.deepEqual(config.Cmd, ['serve']);
@@ -41,7 +41,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     return `${files.length} files`;
   },
 
-  'gives its user nothing to write to, and nobody more rights': async ({ folder, config }) => {
+  'gives its user nothing to write to, and nobody a way to more rights': async ({ folder, config }) => {
     const [uid = 0, gid = 0] = config.User.split(':').map(Number);
     const files = [...filesIn(folder)].filter((file) => file.kind !== 'other');
     const writable = files.filter((file) => isWritableBy(file, uid, gid));

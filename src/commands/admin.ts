@@ -6,21 +6,21 @@ import { loadManagement } from '../config/load-management.ts';
 import { formatProblem } from '../config/report.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 
-const USAGE = `Usage: cartesia-broker admin <what> [options]
+const USAGE = `Usage: cartesia-broker admin <command> [options]
 
-  revocations                                    who is shut out
+  revocations                                    list who is shut out
   revoke  --everything                           shut out everybody,
   revoke  --client NAME [--subject SUBJECT]      a client app or one subject of it,
   revoke  --token ID                             or one access token (its \`jti\`)
   restore (the same options)                     let in again
-  sessions [--client NAME] [--subject SUBJECT]   what all replicas carry now
-  kill SESSION                                   end one of them, on whichever replica
-  leases                                         who holds what of the account's concurrency, on all replicas
-  usage                                          what was consumed, by day, client app and subject
+  sessions [--client NAME] [--subject SUBJECT]   list what all replicas carry now
+  kill SESSION                                   end one of them, whichever replica it is on
+  leases                                         show who holds how much of the account's concurrency, on all replicas
+  usage                                          show what was consumed, by day, client app and subject
 
   --url URL   the management listener, such as http://127.0.0.1:9090; default: the one of MANAGEMENT_HOST and MANAGEMENT_PORT
 
-The admin token is read from ADMIN_TOKEN or ADMIN_TOKEN_FILE. What the environment does not say is read from the file that BROKER_CONFIG names.
+The admin token is read from ADMIN_TOKEN or ADMIN_TOKEN_FILE. Settings that are not in the environment are read from the file that BROKER_CONFIG names.
 `;
 
 interface Call {
@@ -58,7 +58,7 @@ export async function runAdmin(argv: readonly string[], io: CommandIo): Promise<
     return status < 400 ? 0 : 1;
   } catch (error) {
     io.stderr.write(
-      `not reached: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown trouble'}\n`,
+      `not reached: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}\n`,
     );
     return 1;
   }

@@ -9,7 +9,7 @@ import type { CommandIo, ExitCode } from './io.ts';
 const USAGE = `Usage: cartesia-broker check-config [FILE]
 
 Checks the settings of the environment, and of FILE or of the file that ${CONFIG_FILE_VARIABLE} names, as \`serve\` would.
-Exit code 0: fine, a summary is printed. 2: not fine, every problem is listed.
+Exit code 0: fine, and a summary is printed. 2: not fine, and every problem is listed.
 `;
 
 /** Prints a summary without secrets (0), or every problem (2). Warnings go to stderr in both cases. */
@@ -54,7 +54,7 @@ function summary(config: Config): string {
   const scheme = listen.tls === null ? 'http' : 'https';
   const rows: [string, string][] = [
     ['listener', address(scheme, listen.host, listen.port) + (listen.requireHttps ? ', HTTPS required' : '')],
-    ['public URL', listen.publicUrl ?? 'that of the listener'],
+    ['public URL', listen.publicUrl ?? 'the address of the listener'],
     ['trusted proxies', listen.trustProxy.join(', ') || 'none'],
     ['management', address('http', management.host, management.port)],
     ['upstream', `${upstream.baseUrl}, version ${upstream.version} (${upstream.versionPolicy})`],
@@ -81,7 +81,7 @@ function clientSummary(client: ClientConfig): string {
   const lines = [
     `client app ${client.name}${client.trusted ? ' (trusted: names its users)' : ''}`,
     `  callers   ${ways.join('; ')}`,
-    `  grants    ${grants.join(', ')}${asksLess ? `; ${defaultGrants.join(', ')} when nothing is asked` : ''}`,
+    `  grants    ${grants.join(', ')}${asksLess ? `; ${defaultGrants.join(', ')} by default` : ''}`,
     `  lifetime  ${ttl.defaultSeconds} s, at most ${ttl.maxSeconds} s`,
     `  delivery  ${client.delivery}`,
     `  origins   ${origins.join(', ') || 'no browser page'}`,

@@ -50,6 +50,6 @@ function account({ simulator, broker, appKey, keyToken, userToken, wav }: Demo):
    "${SENTENCE}"
    ${wav.path}  (${wav.seconds.toFixed(1)} s)
 
-The contract, readable: ${broker.url}/docs     Health and metrics: ${broker.managementUrl}/metrics
+The API reference: ${broker.url}/docs     Health and metrics: ${broker.managementUrl}/metrics
 `;
 }

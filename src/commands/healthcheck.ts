@@ -10,7 +10,7 @@ const PATIENCE_MS = 3000;
 
 const USAGE = `Usage: cartesia-broker healthcheck
 
-Asks GET /livez on the management listener that the settings name. Exit code 0: alive. 1: not.
+Asks GET /livez on the management listener that the settings name. Exit code 0: alive. 1: not alive.
 `;
 
 /**

@@ -7,7 +7,7 @@ import type { CommandIo, ExitCode } from './io.ts';
 
 const USAGE = `Usage: cartesia-broker key [--name NAME]
 
-Makes an app key for the client app NAME (${DEFAULT_CLIENT} unless told). The key is shown once; the broker keeps its hash only.
+Makes an app key for the client app NAME (default: ${DEFAULT_CLIENT}). The key is shown once; the broker keeps only its hash.
 `;
 
 export async function runKey(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
@@ -46,7 +46,7 @@ function parse(argv: readonly string[]): { readonly help: boolean; readonly name
 }
 
 function account(name: string, key: string, hash: string): string {
-  return `App key of the client app ${name}. It is shown this once: keep it like a password.
+  return `App key of the client app ${name}. It is shown only once: keep it like a password.
 
   ${key}
 

@@ -7,5 +7,5 @@ const OLDEST: readonly [major: number, minor: number] = [22, 19];
 export function complaintAboutNode(version: string): string | null {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return null;
-  return `cartesia-broker needs Node ${OLDEST.join('.')} or newer, and this is ${version}.`;
+  return `cartesia-broker needs Node ${OLDEST.join('.')} or newer, but this is ${version}.`;
 }

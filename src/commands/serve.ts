@@ -62,5 +62,5 @@ export async function runServe(argv: readonly string[], io: CommandIo): Promise<
 function startTrouble(error: unknown): string {
   if (error instanceof Error && 'syscall' in error) return error.message;
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.constructor.name : 'unknown trouble, see the log';
+  return error instanceof Error ? error.constructor.name : 'unknown error, see the log';
 }

@@ -14,7 +14,7 @@ export function cautionAbout(settings: Settings, report: Report): void {
   if (!isLoopback(listen.host) && !isTls && !listen.require_https) {
     report.warn(
       ['listen', 'host'],
-      'callers beyond this machine are served in the clear: their credentials and tokens can be read on the way. Set TLS_CERT_FILE and TLS_KEY_FILE, or put a proxy with TLS in front and set TRUST_PROXY and REQUIRE_HTTPS=true',
+      'callers beyond this machine are served in the clear: their credentials and tokens can be read in transit. Set TLS_CERT_FILE and TLS_KEY_FILE, or put a proxy with TLS in front and set TRUST_PROXY and REQUIRE_HTTPS=true',
     );
   }
   if (listen.require_https && !isTls && listen.trust_proxy.length === 0) {
@@ -24,7 +24,10 @@ export function cautionAbout(settings: Settings, report: Report): void {
     );
   }
   if (listen.trust_proxy.some((range) => range.endsWith('/0'))) {
-    report.warn(['listen', 'trust_proxy'], 'everybody is trusted: any caller can claim any address and HTTPS');
+    report.warn(
+      ['listen', 'trust_proxy'],
+      'every address is trusted as a proxy: any caller can claim any address, and HTTPS',
+    );
   }
   if (!isLoopback(management.host)) {
     report.warn(
@@ -47,7 +50,7 @@ export function cautionAbout(settings: Settings, report: Report): void {
     if (client.trusted && !report.isGiven(['limits', 'mint_per_address'])) {
       report.warn(
         ['clients', name, 'trusted'],
-        `all its users come from one address, that of its backend, and may mint ${limits.mint_per_address} together: set MINT_RATE_PER_IP to what they need, or to off where nobody else reaches the broker`,
+        `all its users share the one address of its backend, and together may mint ${limits.mint_per_address}: set MINT_RATE_PER_IP to what they need, or to off if nobody else can reach the broker`,
       );
     }
     if (client.auth.query_credentials) {
@@ -61,18 +64,18 @@ export function cautionAbout(settings: Settings, report: Report): void {
     if (client.content !== undefined && client.delivery === 'direct') {
       report.warn(
         ['clients', name, 'content'],
-        "restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers go past it",
+        "restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers bypass it",
       );
     }
   }
   const isProxied = apps.some(([, { delivery }]) => delivery === 'proxied');
   if (isProxied && settings.proxy === false) {
-    report.warn(['proxy'], "access tokens of delivery `proxied` lead here, where Cartesia's paths are not served");
+    report.warn(['proxy'], "access tokens of delivery `proxied` are for use here, but Cartesia's paths are not served");
   }
   if (isProxied && listen.public_url === undefined && !isLoopback(listen.host)) {
     report.warn(
       ['listen', 'public_url'],
-      'is not set: answers of delivery `proxied` will name the address of the listener, which callers may not reach',
+      'is not set: answers of delivery `proxied` will name the address of the listener, which callers may be unable to reach',
     );
   }
   warnOfIdleSettings(settings, report);

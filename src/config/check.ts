@@ -84,7 +84,7 @@ function checkMap(node: MapNode, value: unknown, path: SettingPath, report: Repo
     if (wrongName !== undefined) {
       // The name is not shown: it is not what belongs there, and may be anything.
       const { file } = report.placeOf([...path, name]);
-      report.addAt({ setting: `${path.join('.')}.*`, file }, `as a name: ${wrongName}`);
+      report.addAt({ setting: `${path.join('.')}.*`, file }, `invalid name: ${wrongName}`);
       report.markBroken([...path, name]);
       const known = report.problems.length;
       check(node.additionalProperties, entry, [...path, name], report);
@@ -118,7 +118,7 @@ function checkList(node: ListNode, value: unknown, path: SettingPath, report: Re
     const checked = check(node.items, item, [...path, position], report);
     if (checked === UNUSABLE) continue;
     if (seen.has(checked)) {
-      report.add([...path, position], 'is there twice');
+      report.add([...path, position], 'is repeated');
       continue;
     }
     seen.add(checked);
@@ -136,7 +136,7 @@ function wrongScalar(node: ScalarNode, value: unknown): string | undefined {
     const fits = isOfType && Number(value) >= node.minimum && Number(value) <= node.maximum;
     return fits ? undefined : expectation(node);
   }
-  if (typeof value !== 'string') return `${expectation(node)} (as text)`;
+  if (typeof value !== 'string') return `${expectation(node)} (as a string)`;
   if (node.enum !== undefined) return node.enum.includes(value) ? undefined : expectation(node);
   return node['x-kind'] === undefined ? undefined : wrongText(node['x-kind'], value);
 }
@@ -158,7 +158,7 @@ function expectation(node: SettingNode): string {
     }
     case 'string':
       if (node.enum !== undefined) return `expected ${node.enum.length > 1 ? 'one of ' : ''}${node.enum.join(', ')}`;
-      return node['x-kind'] === undefined ? 'expected a text' : expectedText(node['x-kind']);
+      return node['x-kind'] === undefined ? 'expected a string' : expectedText(node['x-kind']);
     default:
       return node satisfies never;
   }
@@ -166,7 +166,7 @@ function expectation(node: SettingNode): string {
 
 function expectedText(kind: NonNullable<TextNode['x-kind']>): string {
   // NUL fits no kind, so this returns the kind's own sentence.
-  return wrongText(kind, '\u0000') ?? 'expected a text';
+  return wrongText(kind, '\u0000') ?? 'expected a string';
 }
 
 /** Too short and too plain to be a key or a secret of the broker. */

@@ -28,7 +28,7 @@ export function checkClients({ clients }: Settings, report: Report): void {
 function reportNobody(report: Report): void {
   report.addAt(
     { setting: 'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS', file: null },
-    'one of them is needed, or `clients` in the file that BROKER_CONFIG names: nobody could call',
+    'one of them is needed, or `clients` in the file that BROKER_CONFIG names: otherwise nobody could call',
   );
 }
 
@@ -68,7 +68,7 @@ function checkGrants(client: ClientSettings, path: SettingPath, report: Report):
 
 function checkLifetime({ ttl }: ClientSettings, path: SettingPath, report: Report): void {
   if (ttl.default === undefined || ttl.default <= ttl.max || report.isBroken([...path, 'ttl'])) return;
-  report.add([...path, 'ttl', 'default'], 'expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)');
+  report.add([...path, 'ttl', 'default'], 'expected at most the longest lifetime allowed (TOKEN_TTL_MAX, `ttl.max`)');
 }
 
 function checkConcurrency({ limits }: ClientSettings, path: SettingPath, report: Report): void {
@@ -106,7 +106,7 @@ function checkKeysDiffer(apps: readonly App[], report: Report): void {
 function checkOneAnonymous(apps: readonly App[], report: Report): void {
   const [first, ...others] = apps.filter(([, { auth }]) => auth.anonymous);
   for (const [name] of others) {
-    const wrong = `expected one client app at most: callers without a credential are already of ${first?.[0]}`;
+    const wrong = `expected at most one client app: callers without a credential already belong to ${first?.[0]}`;
     report.add(['clients', name, 'auth', 'anonymous'], wrong);
   }
 }
@@ -123,7 +123,7 @@ function checkJwtRulesReachable(apps: readonly App[], report: Report): void {
   for (const [rank, { at, jwt }] of clear.entries()) {
     const wider = clear.slice(0, rank).find((earlier) => hides(earlier.jwt, jwt));
     if (wider === undefined) continue;
-    const wrong = `is never reached: ${wider.name} stands before it and takes the same tokens; narrow that one with \`require\`, or move it behind`;
+    const wrong = `is never reached: an entry of ${wider.name} before it takes the same tokens; narrow that one with \`require\`, or move it after this one`;
     report.add(at, wrong);
   }
 }

@@ -25,30 +25,31 @@ const jwt = group(
   {
     issuer: text('line', {
       description:
-        'The issuer of end-user JWTs: exactly what their `iss` says, a final slash included. A URL, unless `jwks_url` says where the keys are.',
+        'The issuer of end-user JWTs, exactly as in their `iss`, including any final slash. A URL, unless `jwks_url` is set.',
       'x-env': 'JWT_ISSUER',
       examples: ['https://login.example.com'],
     }),
     audience: oneOrMany(text('line', { description: 'One audience.' }), {
-      description: 'What `aud` must say: the token is meant for this broker. Several = one of them.',
+      description:
+        'The audience that `aud` must name, so that only tokens meant for this broker are accepted. Several = any of them.',
       'x-env': 'JWT_AUDIENCE',
     }),
     jwks_url: text('jwks_url', {
-      description: "Where the issuer's public keys are.",
+      description: "URL of the issuer's public keys.",
       'x-env': 'JWT_JWKS_URL',
       'x-default': 'found by OIDC discovery at the issuer',
       'x-optional': true,
     }),
     algorithms: list(choice(ASYMMETRIC_ALGORITHMS, { description: 'A signature algorithm (JWA).' }), {
       description:
-        'Signature algorithms that are taken. Only asymmetric ones exist here: who can check an HS256 token can also make one.',
+        'Accepted signature algorithms. Only asymmetric ones are supported: anybody able to verify an HS256 token can also make one.',
       'x-env': 'JWT_ALGORITHMS',
       minItems: 1,
       default: ['RS256', 'ES256', 'EdDSA'],
     }),
     subject_claim: text('line', {
       description:
-        'The claim that names the subject: a text of 1 to 255 printable ASCII characters, else the token is refused.',
+        'The claim that names the subject. Unless it is a string of 1 to 255 printable ASCII characters, the token is refused.',
       default: 'sub',
     }),
     tolerance: integer({
@@ -61,24 +62,24 @@ const jwt = group(
     require: map(
       text('line', { description: 'A claim.' }),
       oneOrMany(text('line', { description: 'A value.' }), {
-        description: 'The value it must have, or some of which one.',
+        description: 'The value it must have, or a list of allowed values.',
       }),
       {
         description:
-          'Claims that must be there, each with one of the given values; numbers and booleans as texts, such as `"true"`.',
+          'Claims that a token must have, each with one of the given values. Numbers and booleans are written as strings, such as `"true"`.',
         'x-optional': true,
       },
     ),
     grants_from: group(
       {
         claim: text('line', {
-          description: 'The claim: a text with spaces or a list.',
+          description: 'The claim: a space-separated string or a list.',
           examples: ['scope'],
         }),
         map: map(
           text('line', { description: 'A value of the claim.' }),
           oneOrMany(choice(GRANTS, { description: 'A grant.' }), { description: 'What that value grants.' }),
-          { description: 'From values of the claim, at least one, to grants; other values grant nothing.' },
+          { description: 'Which values of the claim, at least one, give which grants. Other values grant nothing.' },
         ),
       },
       { description: 'Take the grants of a subject from a claim.', 'x-optional': true },
@@ -101,51 +102,52 @@ const quota = (what: string) =>
         examples: ['1000000/month'],
       }),
     },
-    { description: `${what}: a budget per hour, day or month of the calendar (UTC).`, 'x-optional': true },
+    { description: `${what}: a budget per calendar hour, day or month (UTC).`, 'x-optional': true },
   );
 
 export const CLIENT_SCHEMA = group(
   {
     trusted: flag({
       description:
-        'Its app keys belong to a backend that has authenticated its user itself and names it in `X-Broker-Subject`.',
+        'Its app keys belong to a backend that authenticates its users itself and names the user in `X-Broker-Subject`.',
       'x-env': 'TRUSTED_CLIENTS',
       'x-env-description':
-        'Client apps of `CLIENT_KEYS` whose app keys belong to a backend that has authenticated its user itself and names it in `X-Broker-Subject`; comma-separated.',
+        'Client apps of `CLIENT_KEYS` whose app keys belong to a backend that authenticates its users itself and names the user in `X-Broker-Subject`; comma-separated.',
       default: false,
     }),
     auth: group(
       {
         keys: list(text('key_hash', { description: 'SHA-256 of a whole app key.' }), {
-          description: 'App keys by their SHA-256, made by `cartesia-broker key`. Two at a time let you change one.',
+          description:
+            'SHA-256 hashes of app keys, made by `cartesia-broker key`. With two at a time, one can be replaced.',
           'x-env': 'CLIENT_KEYS',
           'x-env-description':
-            'App keys, made by `cartesia-broker key`: `name=sha256:<hex>`, comma-separated. Each name is a client app; the same name twice = two keys of it.',
+            'Hashes of app keys, made by `cartesia-broker key`: `name=sha256:<hex>`, comma-separated. Each name is a client app; the same name twice = two keys of it.',
           'x-secret': true,
           default: [],
         }),
-        jwt: list(jwt, { description: 'Issuers whose end-user JWTs are taken.', default: [] }),
+        jwt: list(jwt, { description: 'Issuers whose end-user JWTs are accepted.', default: [] }),
         anonymous: flag({
-          description: 'Take callers without any credential. Must be said out loud.',
+          description: 'Accept callers without any credential. Never a default: it must be set explicitly.',
           'x-env': 'ALLOW_ANONYMOUS',
           default: false,
         }),
         query_credentials: flag({
           description:
-            'Take app keys and JWTs from the query string of a WebSocket upgrade too, where they end up in logs and histories. For clients that cannot set headers; other requests never have a credential there.',
+            'Also accept app keys and JWTs in the query string of a WebSocket upgrade, for clients that cannot set headers. They end up in logs and histories. In the query of any other request a credential is never accepted.',
           default: false,
         }),
       },
-      { description: 'Who may call in the name of this client app.' },
+      { description: 'Who may call as this client app.' },
     ),
     grants: list(choice(GRANTS, { description: 'A grant.' }), {
-      description: 'What may be granted: `tts`, `stt`, `agent`.',
+      description: 'Grants that callers may have: `tts`, `stt`, `agent`.',
       'x-env': 'GRANTS',
       minItems: 1,
       default: ['tts'],
     }),
     default_grants: list(choice(GRANTS, { description: 'A grant.' }), {
-      description: 'What is granted when a caller asks for nothing in particular.',
+      description: 'Grants of a caller that asks for none.',
       minItems: 1,
       'x-default': 'the same as `grants`',
       'x-optional': true,
@@ -153,16 +155,16 @@ export const CLIENT_SCHEMA = group(
     ttl: group(
       {
         default: integer({
-          description: 'Life of an access token when the caller asks for none.',
+          description: 'Lifetime of an access token when the caller asks for none.',
           'x-env': 'TOKEN_TTL',
           'x-unit': 'seconds',
           minimum: 1,
           maximum: 3600,
-          'x-default': '300, or the longest allowed where that is less',
+          'x-default': '300, or the longest allowed if that is less',
           'x-optional': true,
         }),
         max: integer({
-          description: 'Longest life of an access token. A caller who asks for more gets this.',
+          description: 'Longest lifetime of an access token. A caller that asks for more gets this.',
           'x-env': 'TOKEN_TTL_MAX',
           'x-unit': 'seconds',
           minimum: 1,
@@ -170,17 +172,17 @@ export const CLIENT_SCHEMA = group(
           default: 900,
         }),
       },
-      { description: 'How long access tokens live.' },
+      { description: 'Lifetime of access tokens.' },
     ),
     delivery: choice(['direct', 'proxied'], {
       description:
-        "`direct`: Cartesia's own token, to be used at Cartesia. `proxied`: the broker's, to be used at the broker.",
+        '`direct`: a token of Cartesia, for use at Cartesia. `proxied`: a token of the broker, for use at the broker.',
       'x-env': 'DELIVERY',
       default: 'direct',
     }),
     origins: list(text('origin', { description: 'One origin.', examples: ['https://app.example.com'] }), {
       description:
-        'Exact origins of browser pages that may call, and of pages inside apps (`capacitor://localhost`). None = no browser page.',
+        'Exact origins of browser pages that may call, and of pages inside apps (`capacitor://localhost`). If empty, no page may call.',
       'x-env': 'CORS_ORIGINS',
       default: [],
     }),
@@ -195,15 +197,15 @@ export const CLIENT_SCHEMA = group(
           'x-optional': true,
         }),
         languages: list(text('line', { description: 'A language, such as `en`, which stands for `en-GB` too.' }), {
-          description: 'Languages that may be named; a request that names none passes.',
+          description: 'Languages that a request may name. A request that names none is allowed.',
           'x-optional': true,
         }),
         formats: list(text('line', { description: 'A container, an encoding, or both as `raw/pcm_s16le`.' }), {
-          description: 'Output formats that may be asked for.',
+          description: 'Output formats that may be requested.',
           'x-optional': true,
         }),
         max_transcript: integer({
-          description: 'Longest transcript of one generation, a context of a WebSocket included.',
+          description: 'Longest transcript of one generation or one WebSocket context.',
           'x-unit': 'characters',
           minimum: 1,
           maximum: 1_000_000,
@@ -215,20 +217,20 @@ export const CLIENT_SCHEMA = group(
         }),
         agent_overrides: list(choice(AGENT_OVERRIDES, { description: 'What may be set.' }), {
           description:
-            "What a client may set in an agent's first message (`start`, `session_create`); `other` = fields and messages that the broker does not know.",
+            'What a client may set in its first message to an agent (`start`, `session_create`). `other` = fields and messages that the broker does not know.',
           default: [],
         }),
       },
       {
         description:
-          "What may be said, and how, in traffic that the broker carries. Cartesia's own tokens (delivery `direct`) are not bound by it.",
+          "Restricts what may be said, and how, in traffic that the broker carries. It does not bind Cartesia's own tokens (delivery `direct`).",
         'x-optional': true,
       },
     ),
     sockets: group(
       {
         max_duration: integer({
-          description: 'How long one WebSocket may be open.',
+          description: 'How long one WebSocket may stay open.',
           'x-unit': 'seconds',
           minimum: 1,
           maximum: 86_400,
@@ -236,11 +238,11 @@ export const CLIENT_SCHEMA = group(
         }),
         end_with_token: flag({
           description:
-            'Close a WebSocket when the credential that opened it expires (a single-use token excepted). Otherwise `max_duration` alone ends it, as at Cartesia.',
+            'Close a WebSocket when the credential that opened it expires, except for a single-use token. Otherwise only `max_duration` ends it, as at Cartesia.',
           default: false,
         }),
         idle: integer({
-          description: "How long a WebSocket may be silent. Cartesia's own limits stay in force.",
+          description: "How long a WebSocket may be silent. Cartesia's own limits also apply.",
           'x-unit': 'seconds',
           minimum: 1,
           maximum: 300,
@@ -249,13 +251,13 @@ export const CLIENT_SCHEMA = group(
           'x-optional': true,
         }),
         max_contexts: integer({
-          description: 'Generations that one WebSocket may have at a time.',
+          description: 'Maximum number of concurrent generations on one WebSocket.',
           minimum: 1,
           maximum: 1000,
           default: 50,
         }),
         max_characters: integer({
-          description: 'Transcripts of one WebSocket, all together.',
+          description: 'Maximum length of all transcripts of one WebSocket together.',
           'x-unit': 'characters',
           minimum: 1,
           maximum: 100_000_000,
@@ -266,7 +268,7 @@ export const CLIENT_SCHEMA = group(
     ),
     reads: flag({
       description:
-        'Offer `GET /voices`, `GET /voices/{id}` and `GET /accents` to this client app: what the account has, its own voices too. They need no grant.',
+        'Offer `GET /voices`, `GET /voices/{id}` and `GET /accents` to this client app. They show what the account has, including its own voices, and need no grant.',
       default: false,
     }),
     limits: group(
@@ -280,40 +282,44 @@ export const CLIENT_SCHEMA = group(
           {
             reserved: integer({
               description:
-                'Kept free for this client app, of each kind that it has the grant for and that the account limits.',
+                'Places kept free for this client app, of each kind that it has the grant for and that the account limits.',
               minimum: 0,
               maximum: 100_000,
               'x-optional': true,
             }),
-            max: integer({ description: 'Most at a time.', minimum: 1, maximum: 100_000, 'x-optional': true }),
+            max: integer({ description: 'Maximum at a time.', minimum: 1, maximum: 100_000, 'x-optional': true }),
             per_subject: integer({
-              description: 'Most at a time for one subject.',
+              description: 'Maximum at a time for one subject.',
               minimum: 1,
               maximum: 100_000,
               'x-optional': true,
             }),
             weight: integer({
-              description: 'Share where several client apps wait: twice the weight, twice the turns.',
+              description: 'Share while several client apps wait: twice the weight, twice the turns.',
               minimum: 1,
               maximum: 100,
               default: 1,
             }),
             priority: choice(['high', 'normal', 'low'], {
-              description: 'Each class has four turns for one of the class below it. None starves.',
+              description: 'Each class gets four turns for every turn of the class below it, so none starves.',
               default: 'normal',
             }),
           },
-          { description: 'Generations, transcriptions and calls at a time, each counted apart.', 'x-optional': true },
+          {
+            description: 'Concurrent generations, transcriptions and calls, each kind counted separately.',
+            'x-optional': true,
+          },
         ),
         quota: group(
           {
-            characters: quota('Characters that are spoken'),
-            audio_seconds: quota('Seconds of audio that are transcribed'),
-            call_seconds: quota('Seconds of calls with agents'),
-            mints: quota('Access tokens that are minted'),
+            characters: quota('Characters spoken'),
+            audio_seconds: quota('Seconds of audio transcribed'),
+            call_seconds: quota('Seconds of agent calls'),
+            mints: quota('Access tokens minted'),
           },
           {
-            description: "Budgets. All but `mints` bind what the broker carries, not Cartesia's own tokens (`direct`).",
+            description:
+              "Budgets. All but `mints` apply only to what the broker carries, not to Cartesia's own tokens (`direct`).",
             'x-optional': true,
           },
         ),

@@ -41,7 +41,7 @@ function checkListeners({ listen, management }: Settings, report: Report): void 
   if (parts.some((path) => report.isBroken(path))) return;
   const canMeet = listen.host === management.host || isWildcard(listen.host) || isWildcard(management.host);
   if (listen.port !== 0 && listen.port === management.port && canMeet) {
-    report.add(['management', 'port'], 'expected another port than that of the public listener (PORT)');
+    report.add(['management', 'port'], 'expected a different port from that of the public listener (PORT)');
   }
 }
 
@@ -66,7 +66,7 @@ function checkRedisTls({ store }: Settings, report: Report): void {
   if (isGiven && url !== undefined && !url.startsWith('rediss://'))
     report.add(
       ['store', 'redis_url'],
-      'expected rediss://: a certificate authority or a certificate for Redis is given, and redis:// speaks in the clear',
+      'expected rediss://: a certificate authority or a certificate for Redis is given, but redis:// is not encrypted',
     );
 }
 

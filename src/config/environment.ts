@@ -169,7 +169,7 @@ function addTrust(tree: Tree, given: Given, { named, mentioned }: NamedKeys, rep
   for (const [position, name] of splitList(text).entries()) {
     if (known.has(name)) put(tree, ['clients', name, 'trusted'], true, given, report);
     else if (mentioned !== null && !mentioned.has(name)) {
-      const wrong = `expected the name of a client app in CLIENT_KEYS${shown}: only app keys may name a subject`;
+      const wrong = `expected the name of a client app in CLIENT_KEYS${shown}: only callers with an app key may name a subject`;
       report.addAt({ setting: variable, file: null }, `item ${position + 1}: ${wrong}`);
     }
   }

@@ -10,7 +10,7 @@ export function checkForeignVariables(env: Environment, report: Report): void {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     report.addAt(
       { setting: 'NODE_TLS_REJECT_UNAUTHORIZED', file: null },
-      'must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`, and `REDIS_CA_FILE` for that of Redis',
+      'must not be 0: the API key would be sent to any server that answers. For a private certificate authority set `upstream.ca_file`, or `REDIS_CA_FILE` for Redis',
     );
   }
   for (const [name, value] of Object.entries(env)) {
@@ -39,7 +39,7 @@ const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TC
 function whatIsWrongWith(name: string): string | undefined {
   const withoutFile = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : undefined;
   if (withoutFile !== undefined && SETTING_BY_VARIABLE.has(withoutFile)) {
-    return `is not read: only secrets can be given as files, ${withoutFile} is none`;
+    return `is not read: only secrets can be given as files, and ${withoutFile} is not one`;
   }
   const near = KNOWN.has(`${name}_FILE`) ? `${name}_FILE` : nearestKnown(name);
   if (near !== undefined) return `is not a setting of the broker: did you mean ${near}?`;

@@ -50,6 +50,6 @@ function warnOfIdleReserve(
   if (grants.some((grant) => upstream.concurrency[grant] !== undefined)) return;
   report.warn(
     [...path, 'limits', 'concurrency', 'reserved'],
-    'keeps nothing free: what this client app may use has no limit of the account (TTS_CONCURRENCY and its like)',
+    'keeps nothing free: the account has no limit (TTS_CONCURRENCY and the like) on what this client app may use',
   );
 }

@@ -70,6 +70,6 @@ function readPem<T>(
   try {
     return { value: parse(pem), pem };
   } catch {
-    return { wrong: `expected ${what} in PEM form in ${shownPath(file)}` };
+    return { wrong: `expected ${what} in PEM format in ${shownPath(file)}` };
   }
 }

@@ -9,7 +9,7 @@ export const CONFIG_FILE_VARIABLE = 'BROKER_CONFIG';
 
 /** What the documentation says about it. */
 export const CONFIG_FILE_DESCRIPTION =
-  'Path of a YAML or JSON file with the same settings, nested, and with many client apps.';
+  'Path of a YAML or JSON file with the same settings, nested, that can describe many client apps.';
 
 const listen = group(
   {
@@ -27,9 +27,9 @@ const listen = group(
     }),
     public_url: text('public_url', {
       description:
-        'Where callers reach the broker: what `base_url` says in answers of delivery `proxied`. Needed behind a load balancer.',
+        'URL at which callers reach the broker: `base_url` in token responses of delivery `proxied`. Needed behind a load balancer.',
       'x-env': 'PUBLIC_URL',
-      'x-default': 'from the listener',
+      'x-default': 'the address of the listener',
       'x-optional': true,
       examples: ['https://voice.example.com'],
     }),
@@ -37,7 +37,7 @@ const listen = group(
       {
         cert_file: text('path', {
           description:
-            'PEM file with the certificate chain: the broker serves TLS itself. Renewed files are picked up.',
+            'PEM file with the certificate chain; the broker then serves TLS itself. Renewed files are picked up.',
           'x-env': 'TLS_CERT_FILE',
           'x-optional': true,
         }),
@@ -52,20 +52,20 @@ const listen = group(
     trust_proxy: list(
       text('address_range', { description: 'An address or a range of addresses.', examples: ['10.0.0.0/8'] }),
       {
-        description: 'Addresses of proxies whose `X-Forwarded-*` headers count.',
+        description: 'Addresses of proxies whose `X-Forwarded-*` headers are trusted.',
         'x-env': 'TRUST_PROXY',
         default: [],
       },
     ),
     require_https: flag({
       description:
-        'Refuse requests with a credential over plain HTTP (403 `https_required`), unless a trusted proxy says that it received them over HTTPS. `/`, `/docs`, `/openapi.json` and the probes answer all the same.',
+        'Refuse requests over plain HTTP (403 `https_required`), unless a trusted proxy says that it received them over HTTPS. `/`, `/docs`, `/openapi.json` and the probes are always answered.',
       'x-env': 'REQUIRE_HTTPS',
       default: false,
     }),
     drain_delay: integer({
       description:
-        'After SIGTERM: how long the broker says that it is not ready and still serves, so that load balancers can turn away.',
+        'After SIGTERM: how long the broker reports that it is not ready but still serves requests, so that load balancers stop sending it traffic.',
       'x-unit': 'seconds',
       minimum: 0,
       maximum: 600,
@@ -98,7 +98,7 @@ const management = group(
     }),
     admin_token: text('admin_token', {
       description:
-        'Opens the admin API on the management listener, at least 32 ASCII characters. Without it there is none.',
+        'Token for the admin API on the management listener, at least 32 ASCII characters. Without it there is no admin API.',
       'x-env': 'ADMIN_TOKEN',
       'x-secret': true,
       'x-optional': true,
@@ -110,79 +110,81 @@ const management = group(
 const upstream = group(
   {
     api_key: oneOrMany(text('api_key', { description: 'One Cartesia API key.' }), {
-      description: 'The Cartesia API key. Several are a key ring: all are used in turn. Required by `serve`.',
+      description: 'The Cartesia API key. Several form a key ring and are used in turn. Required by `serve`.',
       'x-env': 'CARTESIA_API_KEY',
       'x-secret': true,
       'x-optional': true,
     }),
     base_url: text('upstream_url', {
-      description: 'Where Cartesia is. `http://` only to the machine itself, and only with `CARTESIA_ALLOW_INSECURE`.',
+      description:
+        'URL of the Cartesia API. `http://` only to the same machine, and only with `CARTESIA_ALLOW_INSECURE`.',
       'x-env': 'CARTESIA_BASE_URL',
       default: 'https://api.cartesia.ai',
     }),
     allow_insecure: flag({
-      description: 'Allow an `http://` upstream on the machine itself, such as the simulator.',
+      description: 'Allow an `http://` upstream on the same machine, such as the simulator.',
       'x-env': 'CARTESIA_ALLOW_INSECURE',
       default: false,
     }),
     version: text('date', {
-      description: 'The Cartesia-Version that is sent where the client names none.',
+      description: 'The Cartesia-Version to send when the client names none.',
       'x-env': 'CARTESIA_VERSION',
       default: '2026-03-01',
     }),
     version_policy: choice(['fill', 'pin'], {
-      description: "`fill`: a client's valid version passes. `pin`: always ours.",
+      description:
+        "`fill`: pass on the client's version, and fill in a missing one. `pin`: always send `CARTESIA_VERSION`.",
       'x-env': 'CARTESIA_VERSION_POLICY',
       default: 'fill',
     }),
     timeout: integer({
-      description: 'Total time for minting one token upstream, retry included.',
+      description: 'Total time for minting one token at Cartesia, including the retry.',
       'x-unit': 'seconds',
       minimum: 1,
       maximum: 60,
       default: 5,
     }),
     connections: integer({
-      description: 'Most connections to Cartesia that minting may use.',
+      description: 'Maximum number of connections to Cartesia for minting.',
       minimum: 1,
       maximum: 1024,
       default: 32,
     }),
     ca_file: text('path', {
       description:
-        'PEM file with further certificate authorities to trust for Cartesia, such as that of a TLS-inspecting egress. A renewed file is picked up.',
+        'PEM file with additional certificate authorities to trust for Cartesia, such as that of a TLS-inspecting proxy. A renewed file is picked up.',
       'x-optional': true,
     }),
     transport: choice(['undici', 'native'], {
       description:
-        "How carried traffic travels. `undici`: its HTTP client. `native`: the broker's own, stricter one, at a fraction of the cost for each request and chunk.",
+        "The HTTP client for carried traffic. `undici`: the library of that name. `native`: the broker's own, which is stricter and costs a fraction per request and chunk.",
       default: 'undici',
     }),
     concurrency: group(
       {
         tts: integer({
-          description: "Most speech generations at a time: your plan's number. Unset = not limited by the broker.",
+          description: 'Speech generations that your plan allows at a time. Unset = not limited by the broker.',
           'x-env': 'TTS_CONCURRENCY',
           minimum: 1,
           maximum: 100_000,
           'x-optional': true,
         }),
         stt: integer({
-          description: "Most transcriptions at a time: your plan's number. Unset = not limited by the broker.",
+          description: 'Transcriptions that your plan allows at a time. Unset = not limited by the broker.',
           'x-env': 'STT_CONCURRENCY',
           minimum: 1,
           maximum: 100_000,
           'x-optional': true,
         }),
         agent: integer({
-          description: "Most agent calls at a time: your plan's number. Unset = not limited by the broker.",
+          description: 'Agent calls that your plan allows at a time. Unset = not limited by the broker.',
           'x-env': 'AGENT_CONCURRENCY',
           minimum: 1,
           maximum: 100_000,
           'x-optional': true,
         }),
       },
-      { description: 'What the Cartesia plan allows at a time.' },
+      { description: 'Concurrency that the Cartesia plan allows.' },
     ),
   },
   { description: 'How the broker talks to Cartesia.' },
@@ -192,13 +194,13 @@ const tokens = group(
   {
     signing_secret: oneOrMany(text('signing_secret', { description: 'One signing secret.' }), {
       description:
-        'Signs access tokens of delivery `proxied`, at least 32 bytes. Several = rotation: the first signs, all verify. Required where tokens are proxied.',
+        'Secret that signs access tokens of delivery `proxied`, at least 32 bytes. Several = rotation: the first signs, all verify. Required if a client app has that delivery.',
       'x-env': 'TOKEN_SIGNING_SECRET',
       'x-secret': true,
       'x-optional': true,
     }),
     reuse: flag({
-      description: 'Hand a subject its still fresh direct token again instead of minting a new one.',
+      description: 'Give a subject its previous direct token again while it is fresh, instead of minting a new one.',
       default: false,
     }),
   },
@@ -210,7 +212,7 @@ const price = (description: string) =>
 
 const accountBudget = (what: string) =>
   text('budget', {
-    description: `${what}, per hour, day or month of the calendar (UTC).`,
+    description: `${what}, per calendar hour, day or month (UTC).`,
     'x-optional': true,
     examples: ['1000000/month'],
   });
@@ -238,7 +240,7 @@ export const SETTINGS_SCHEMA = group(
               default: 2,
             }),
             context_wait: integer({
-              description: 'The same for each generation inside a WebSocket.',
+              description: 'The same for each generation on a WebSocket.',
               'x-unit': 'seconds',
               minimum: 0,
               maximum: 30,
@@ -246,20 +248,20 @@ export const SETTINGS_SCHEMA = group(
             }),
             length: integer({
               description:
-                'Most that wait at a time, of each kind. One subject never has more than half of it, one client app of several no more than four fifths.',
+                'Maximum number waiting at a time, for each kind. One subject takes at most half of it, one of several client apps at most four fifths.',
               minimum: 1,
               maximum: 10_000,
               default: 500,
             }),
           },
-          { description: 'Waiting for a turn where `upstream.concurrency` is used up.' },
+          { description: 'Waiting for a turn while `upstream.concurrency` is used up.' },
         ),
         quota: group(
           {
-            characters: accountBudget('Characters that are spoken'),
-            audio_seconds: accountBudget('Seconds of audio that are transcribed'),
-            call_seconds: accountBudget('Seconds of calls with agents'),
-            mints: accountBudget('Access tokens that are minted'),
+            characters: accountBudget('Characters spoken'),
+            audio_seconds: accountBudget('Seconds of audio transcribed'),
+            call_seconds: accountBudget('Seconds of agent calls'),
+            mints: accountBudget('Access tokens minted'),
           },
           { description: 'Budgets of all client apps together.' },
         ),
@@ -269,20 +271,21 @@ export const SETTINGS_SCHEMA = group(
     store: group(
       {
         redis_url: text('redis_url', {
-          description: 'Redis or Valkey for state that replicas share. Unset = memory, right for one replica.',
+          description:
+            'Redis or Valkey for the state that replicas share. Unset = kept in memory, which suits a single replica.',
           'x-env': 'REDIS_URL',
           'x-secret': true,
           'x-optional': true,
         }),
         redis_ca_file: text('path', {
           description:
-            'PEM file with further certificate authorities to trust for Redis (`rediss://`). Renewed files are picked up.',
+            'PEM file with additional certificate authorities to trust for Redis (`rediss://`). A renewed file is picked up.',
           'x-env': 'REDIS_CA_FILE',
           'x-optional': true,
         }),
         redis_cert_file: text('path', {
           description:
-            'PEM file with the certificate chain that the broker shows to Redis, where that asks for one (`tls-auth-clients`). Renewed files are picked up.',
+            'PEM file with the certificate chain that the broker presents to Redis, if Redis asks for one (`tls-auth-clients`). Renewed files are picked up.',
           'x-env': 'REDIS_CERT_FILE',
           'x-optional': true,
         }),
@@ -293,31 +296,31 @@ export const SETTINGS_SCHEMA = group(
         }),
         prefix: text('store_prefix', {
           description:
-            'Begins every key and channel in Redis. Deployments that share a Redis each have their own, also on databases of their own: channels are common to all.',
+            'Prefix of every key and channel in Redis. Deployments that share a Redis need different ones, even on separate databases: channels are common to all of them.',
           'x-env': 'REDIS_PREFIX',
           default: 'cartesia-broker',
         }),
       },
-      { description: 'Where state lives.' },
+      { description: 'Where state is kept.' },
     ),
     usage: group(
       {
         prices: group(
           {
-            million_characters: price('Price of a million characters that are spoken.'),
-            hour_of_audio: price('Price of an hour of audio that is transcribed.'),
-            hour_of_calls: price('Price of an hour of calls with agents.'),
+            million_characters: price('Price of a million characters spoken.'),
+            hour_of_audio: price('Price of an hour of audio transcribed.'),
+            hour_of_calls: price('Price of an hour of agent calls.'),
           },
-          { description: 'What your plan costs, in any currency: `GET /admin/usage` then shows costs.' },
+          { description: 'Prices of your plan, in any currency. With them `GET /admin/usage` shows costs.' },
         ),
       },
-      { description: 'What is consumed.' },
+      { description: 'Consumption and its cost.' },
     ),
     log: group(
       {
         level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
           description:
-            'How much is logged. Request, mint, refusal and admin audit lines are `info`: with `warn` and above there are none.',
+            'How much is logged. Request, mint, refusal and admin audit lines have the level `info`; `warn` and above leave them out.',
           'x-env': 'LOG_LEVEL',
           default: 'info',
         }),
@@ -328,16 +331,16 @@ export const SETTINGS_SCHEMA = group(
       {
         browser_refusals: choice(['status', 'event'], {
           description:
-            'How a browser learns that its WebSocket is refused. `status`: like everybody, by an HTTP status, which no browser shows to a page. `event`: accepted, told by an error event, and closed with 1008 (final) or 1013 (try later).',
+            'How a browser is told that its WebSocket is refused. `status`: by an HTTP status, as for every client, although no browser shows it to the page. `event`: the WebSocket is accepted, receives an error event, and is closed with 1008 (final) or 1013 (try later).',
           default: 'status',
         }),
       },
       { description: 'WebSockets.' },
     ),
     proxy: flag({
-      description: "Serve Cartesia's own paths.",
+      description: "Serve Cartesia's own paths and carry their traffic.",
       'x-env': 'PROXY',
-      'x-default': '`true` where a client app has delivery `proxied`, otherwise `false`',
+      'x-default': '`true` if a client app has delivery `proxied`, otherwise `false`',
       'x-optional': true,
     }),
     clients: map(text('client_name', { description: 'The name of a client app.' }), CLIENT_SCHEMA, {

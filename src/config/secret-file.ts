@@ -46,7 +46,7 @@ export function fileTrouble(error: unknown): string {
       return 'there is no such file';
     case 'EACCES':
     case 'EPERM':
-      return 'not readable for this user';
+      return 'this user may not read it';
     case 'EISDIR':
       return 'it is a directory';
     default:

@@ -21,7 +21,7 @@ const SIGNING_SECRET_MIN_BYTES = 32;
 
 export const TEXT_KINDS = {
   line: {
-    expected: 'a text of 1 to 512 characters without line breaks',
+    expected: 'a string of 1 to 512 characters without line breaks',
     pattern: '^[^\\u0000-\\u001f\\u007f]{1,512}$',
   },
   path: { expected: 'the path of a file', pattern: '^[^\\u0000]{1,4096}$' },
@@ -45,21 +45,21 @@ export const TEXT_KINDS = {
     isValid: (text) => Buffer.byteLength(text) >= SIGNING_SECRET_MIN_BYTES,
   },
   admin_token: {
-    expected: `a secret of at least ${SIGNING_SECRET_MIN_BYTES} printable ASCII characters, such as the output of \`openssl rand -hex 32\`, without spaces around it or two in a row`,
+    expected: `a secret of at least ${SIGNING_SECRET_MIN_BYTES} printable ASCII characters, such as the output of \`openssl rand -hex 32\`, without leading, trailing or double spaces`,
     // Only what arrives in a header field as it was sent.
     pattern: '^(?=.{32,4096}$)[!-~]+(?: [!-~]+)*$',
   },
   redis_url: {
     expected:
-      'a URL such as redis://host:6379 or rediss://user:password@host:6379/0 (behind the slash: the number of a database; a /, ?, # or @ in the password as %2F, %3F, %23 or %40)',
+      'a URL such as redis://host:6379 or rediss://user:password@host:6379/0 (after the slash: the number of a database; a /, ?, # or @ in the password is written as %2F, %3F, %23 or %40)',
     pattern: '^rediss?://[^\\s]{1,2048}$',
     isValid: isRedisUrl,
     mistake: (text) => {
       if (/^(?:redis\+)?unix:|^\/|^rediss?:\/\/\//.test(text))
-        return 'expected redis:// or rediss:// and a host: sockets of the file system are not supported';
+        return 'expected redis:// or rediss:// and a host: Unix sockets are not supported';
       // The client would take each parameter for an option of its own, and ignore `ssl=true`.
       if (/^rediss?:\/\/[^?]*\?/.test(text))
-        return 'expected a URL without a query: TLS is asked for by rediss://, and a database by its number behind the slash; a ? in the password is %3F';
+        return 'expected a URL without a query: rediss:// asks for TLS, and the number after the slash selects a database; a ? in the password is written as %3F';
       return undefined;
     },
   },
@@ -97,19 +97,19 @@ export const TEXT_KINDS = {
   },
   identity_url: {
     expected:
-      'an https:// URL without query, fragment or credentials (http:// only on the machine itself), or JWT_JWKS_URL beside it',
+      'an https:// URL without query, fragment or credentials (http:// only on the same machine), or JWT_JWKS_URL as well',
     // The URL parser would take a list of two for one strange host.
     pattern: '^https?://[^?#@,\\s]+$',
     isValid: (text) => isHttpsOrLoopback(parseUrl(text)) && !isDiscoveryDocument(text),
     mistake: (text) => {
       if (isDiscoveryDocument(text))
-        return 'expected the issuer itself, as tokens name it: the discovery document is looked for behind it';
+        return 'expected the issuer itself, as tokens name it: the broker derives the address of the discovery document from it';
       if (text.includes(',')) return 'expected one issuer; several are described in the file that BROKER_CONFIG names';
       return undefined;
     },
   },
   jwks_url: {
-    expected: 'an https:// URL without fragment or credentials (http:// only on the machine itself)',
+    expected: 'an https:// URL without fragment or credentials (http:// only on the same machine)',
     pattern: '^https?://[^#@\\s]+$',
     isValid: (text) => isHttpsOrLoopback(parseUrl(text)),
   },

@@ -49,19 +49,19 @@ export async function parseYaml(source: string): Promise<YamlValues | { readonly
 }
 
 const NO_YAML = 'is not valid YAML here (the line is not shown: it may hold a secret)';
-const REFUSED = 'an alias without its anchor, or values that are nested too deeply or too many';
+const REFUSED = 'an alias without its anchor, values nested too deeply, or too many values';
 
 /** Messages for common mistakes. */
 const TROUBLES: { readonly [code in ErrorCode]?: string } = {
-  BAD_DQ_ESCAPE: 'a backslash sequence that does not exist, in a text in double quotes',
+  BAD_DQ_ESCAPE: 'an unknown backslash sequence in a double-quoted string',
   BAD_INDENT: 'the indentation does not fit that of the lines around it, or a bracket before it is not closed',
-  BAD_SCALAR_START: 'a text that begins with this character needs quotes',
-  DUPLICATE_KEY: 'the same name is there twice',
+  BAD_SCALAR_START: 'a string that begins with this character needs quotes',
+  DUPLICATE_KEY: 'the same name occurs twice',
   MISSING_CHAR: 'something is missing here: a colon, a space after one, a quote or a bracket',
   MULTIPLE_DOCS: 'expected one document, without further ---',
-  NON_STRING_KEY: 'a name must be a text',
+  NON_STRING_KEY: 'a name must be a string',
   TAB_AS_INDENT: 'indent with spaces, not with tabs',
-  TAG_RESOLVE_FAILED: 'tags (words with ! in front) are not used here',
+  TAG_RESOLVE_FAILED: 'tags (words that begin with !) are not supported',
 };
 
 /** One walk through a document, from its nodes to plain values. */

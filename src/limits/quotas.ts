@@ -215,7 +215,7 @@ const UNIT_WORDS: Readonly<Record<QuotaUnit, string>> = {
 function exceeded(unit: QuotaUnit, amount: number, endsInMs: number): Problem {
   // Windows end on the hour; the store's clock and ours differ by less than half an hour.
   const until = new Date(Math.round((Date.now() + endsInMs) / HOUR_MS) * HOUR_MS).toISOString().slice(0, 16);
-  const what = amount > 1 ? `has less left than the ${amount} that this takes` : 'is spent';
-  const message = `The budget of ${UNIT_WORDS[unit]} ${what}. The next one begins at ${until}Z.`;
+  const what = amount > 1 ? `has less left than the ${amount} that this needs` : 'is spent';
+  const message = `The budget of ${UNIT_WORDS[unit]} ${what}. The next period begins at ${until}Z.`;
   return new Problem('quota_exceeded', message, { retryAfterSeconds: endsInMs / 1000 });
 }

@@ -24,7 +24,7 @@ const TARGET_MAX = 8192;
 export function checkFraming(request: IncomingMessage): Problem | null {
   const { rawHeaders, httpVersion } = request;
   // The parser accepts `HTTP/2.0` in a request line as one more version of HTTP/1.
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return new Problem('invalid_request', 'Speak HTTP/1.1.');
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return new Problem('invalid_request', 'Use HTTP/1.1.');
   if (rawHeaders.length > HEADER_FIELDS_MAX * 2) return new Problem('headers_too_large');
   let hosts = 0;
   let host = '';
@@ -45,17 +45,19 @@ export function checkFraming(request: IncomingMessage): Problem | null {
     else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') encodings += 1;
   }
   if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0'))
-    return new Problem('invalid_request', 'The header Host must be there once.');
-  if (!HOST.test(host)) return new Problem('invalid_request', 'The header Host must be a host and perhaps a port.');
+    return new Problem('invalid_request', 'The header Host must be given exactly once.');
+  if (!HOST.test(host))
+    return new Problem('invalid_request', 'The header Host must be a host, with or without a port.');
   const { 'content-length': length = '', 'transfer-encoding': encoding } = request.headers;
   if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0) || length.length > LENGTH_DIGITS_MAX) {
     return new Problem('invalid_request', 'The length of the body is not clear.');
   }
   if (encodings > 0 && (httpVersion === '1.0' || encoding?.toLowerCase() !== 'chunked')) {
-    return new Problem('invalid_request', 'The only Transfer-Encoding taken is chunked, over HTTP/1.1.');
+    return new Problem('invalid_request', 'The only Transfer-Encoding accepted is chunked, over HTTP/1.1.');
   }
   // Node keeps the first, another parser the last: a body must not be one thing to us and another to Cartesia.
-  if (hasTwoTypes) return new Problem('invalid_request', 'The header Content-Type is there twice, and differs.');
+  if (hasTwoTypes)
+    return new Problem('invalid_request', 'The header Content-Type is given twice, with different values.');
   return checkTarget(request.url ?? '');
 }
 

@@ -138,7 +138,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     const isPipelined = turnsOf(socket, handling).isBusy;
     const response = responseTo(request, { socket, head });
     const problem = isPipelined
-      ? new Problem('invalid_request', 'An upgrade has to wait for the answers before it.')
+      ? new Problem('invalid_request', 'An upgrade must wait until earlier requests on its connection are answered.')
       : checkUpgrade(request);
     take(request, response, problem);
   });
@@ -162,7 +162,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   });
   server.on('connect', (_request, socket) => {
     socket.on('error', () => socket.destroy()); // Node has just removed its own listeners
-    const problem = new Problem('invalid_request', 'This is not a tunnel.');
+    const problem = new Problem('invalid_request', 'CONNECT is not supported.');
     turnsOf(socket, handling).close(problem, farewell(problem));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -191,7 +191,8 @@ function forgetTypeOfNothing(request: IncomingMessage): void {
 /** Node has stopped parsing, so a body would be taken for frames. Without `shouldUpgradeCallback` every kind of upgrade comes here. */
 function checkUpgrade(request: IncomingMessage): Problem | null {
   return (
-    checkFraming(request) ?? (announcesBody(request) ? new Problem('invalid_request', 'An upgrade has no body.') : null)
+    checkFraming(request) ??
+    (announcesBody(request) ? new Problem('invalid_request', 'An upgrade must not have a body.') : null)
   );
 }
 

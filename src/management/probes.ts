@@ -24,7 +24,7 @@ export async function probes(app: FastifyInstance, { readiness, details }: Probe
   const schema = { tags: ['operation'], response: { 200: ProbeSchema } };
   app.get(
     '/livez',
-    { exposeHeadRoute: true, schema: { ...schema, operationId: 'live', summary: 'The process runs' } },
+    { exposeHeadRoute: true, schema: { ...schema, operationId: 'live', summary: 'Whether the process runs' } },
     async (_request, reply) => {
       reply.header('cache-control', 'no-store');
       return { status: 'live', ...details?.() };
@@ -32,7 +32,10 @@ export async function probes(app: FastifyInstance, { readiness, details }: Probe
   );
   app.get(
     '/readyz',
-    { exposeHeadRoute: true, schema: { ...schema, operationId: 'ready', summary: 'The replica wants traffic' } },
+    {
+      exposeHeadRoute: true,
+      schema: { ...schema, operationId: 'ready', summary: 'Whether the replica is ready for traffic' },
+    },
     async (_request, reply) => {
       reply.header('cache-control', 'no-store');
       const shown = details?.();

@@ -52,7 +52,7 @@ export function decide(wish: Wish, policy: Policy, limit: readonly Grant[] | nul
         );
   if (grants.length === 0) {
     return allowed.length > 0 && saysFalse(wish)
-      ? deny('invalid_request', 'The field "grants" declines everything that would be granted.')
+      ? deny('invalid_request', 'The field "grants" leaves nothing to be granted.')
       : deny('grant_not_allowed', 'This caller may not have any grant.');
   }
 

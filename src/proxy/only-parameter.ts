@@ -6,7 +6,8 @@ export function onlyParameter(query: URLSearchParams, name: string): string | nu
   let value: string | null = null;
   for (const [key, one] of query) {
     if (key.toLowerCase() !== name) continue;
-    if (key !== name || value !== null) throw new Problem('invalid_request', `The query must name "${name}" once.`);
+    if (key !== name || value !== null)
+      throw new Problem('invalid_request', `The query must have "${name}" only once, in lower case.`);
     value = one;
   }
   return value;

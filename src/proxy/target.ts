@@ -82,7 +82,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    throw new Problem('invalid_request', 'The query has an escape that means nothing.');
+    throw new Problem('invalid_request', 'The query has an invalid percent escape.');
   }
 }
 

@@ -75,8 +75,8 @@ function success(
   });
   return html`${Object.entries(media).map(
     ([type, one]) =>
-      html`<h4>Answer ${status} <span class="type">${type}</span></h4>${paragraphs(description)}${content(document, 'answer', one)}`,
-  )}${fields.length === 0 ? null : html`<details><summary>Answer headers</summary>${fieldList(document, fields)}</details>`}`;
+      html`<h4>Response ${status} <span class="type">${type}</span></h4>${paragraphs(description)}${content(document, 'answer', one)}`,
+  )}${fields.length === 0 ? null : html`<details><summary>Response headers</summary>${fieldList(document, fields)}</details>`}`;
 }
 
 /** Fields on one side, examples on the other, where there are both. */

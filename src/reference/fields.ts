@@ -10,7 +10,7 @@ export type Direction = 'request' | 'answer';
 export interface Field {
   readonly name: string;
   readonly schema: Schema;
-  readonly mark: 'required' | 'not always' | null;
+  readonly mark: 'required' | 'optional' | null;
   readonly description: string | undefined;
   readonly note: string | null;
 }
@@ -48,7 +48,7 @@ export function objectFields(
 
 function markOf(direction: Direction, isRequired: boolean): Field['mark'] {
   if (direction === 'request') return isRequired ? 'required' : null;
-  return isRequired ? null : 'not always';
+  return isRequired ? null : 'optional';
 }
 
 const DEPTH_MAX = 3;

@@ -73,7 +73,7 @@ function firstToken(endpoints: readonly Endpoint[]): Html {
   const samples = endpoints.flatMap(({ operation }) => operation['x-codeSamples'] ?? []);
   return html`<section id="first-token" aria-labelledby="first-token-title">
     <h2 id="first-token-title">Your first token</h2>
-    <p>Nothing at hand yet? <code>npm run demo</code> starts a broker with a simulated Cartesia, needs no key, and prints a credential to try this with.</p>
+    <p>No broker at hand? <code>npm run demo</code> starts one with a simulated Cartesia, needs no API key, and prints a credential to try this with.</p>
     <div class="samples">${samples.map((sample) => codeBlock(sample.label, source(sample.source)))}</div>
   </section>`;
 }

@@ -20,7 +20,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
       exposeHeadRoute: true,
       schema: {
         operationId: 'openApiDocument',
-        summary: 'This contract, for programs',
+        summary: 'This reference, for programs',
         tags: ['reference'],
         response: { 200: Type.Object({}, { description: 'An OpenAPI 3.1 document.' }) },
       },
@@ -37,7 +37,7 @@ export async function referenceRoutes(app: FastifyInstance): Promise<void> {
       exposeHeadRoute: true,
       schema: {
         operationId: 'referencePage',
-        summary: 'This contract, for people',
+        summary: 'This reference, for people',
         tags: ['reference'],
         response: {
           200: { description: 'A page without scripts.', content: { 'text/html': { schema: Type.String() } } },

@@ -11,7 +11,7 @@ export async function statusRoute(app: FastifyInstance, { version }: { readonly 
       schema: {
         operationId: 'status',
         summary: 'Status',
-        description: 'As at Cartesia; needs no credential.',
+        description: 'The same response as from Cartesia. Needs no credential.',
         tags: ['operation'],
         response: { 200: Type.Object({ ok: Type.Boolean(), version: Type.String() }) },
       },

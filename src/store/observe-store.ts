@@ -13,7 +13,7 @@ export function observeStore(logger: Logger, metrics: LimitMetrics): StoreObserv
     onCondition({ state, reason }) {
       if (reason === null) logger.info({ store: state }, 'Redis is reached');
       else
-        logger.warn({ store: state, reason }, state === 'up' ? 'Redis is not wholly of use' : 'Redis is not reached');
+        logger.warn({ store: state, reason }, state === 'up' ? 'Redis is only partly usable' : 'Redis is not reached');
     },
   };
 }

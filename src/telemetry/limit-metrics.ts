@@ -51,32 +51,32 @@ export function createLimitMetrics(registry: Registry): LimitMetrics {
   return {
     leases: hotCounter({
       name: 'broker_leases_total',
-      help: 'Leases asked for, by kind, client app and outcome.',
+      help: 'Leases requested, by kind, client app and outcome.',
       labelNames: ['kind', 'client', 'outcome'],
       registers,
     }),
     leaseWaitSeconds: hotHistogram({
       name: 'broker_lease_wait_seconds',
-      help: 'Time from asking for a lease to the answer, whatever it was.',
+      help: 'Time from the request for a lease to its outcome, whatever that is.',
       labelNames: ['kind', 'client'],
       buckets: WAITS,
       registers,
     }),
     leasesRefusedUpstream: new Counter({
       name: 'broker_lease_upstream_refusals_total',
-      help: 'Times Cartesia refused for its concurrency what held a lease; each lowers the limit for ten seconds.',
+      help: 'Times that Cartesia refused work with a lease because of its own concurrency limit; each lowers the limit for ten seconds.',
       labelNames: ['kind'],
       registers,
     }),
     budgetsBooked: hotCounter({
       name: 'broker_budget_booked_total',
-      help: 'What was booked on budgets, by client app and unit.',
+      help: 'Amounts booked on budgets, by client app and unit.',
       labelNames: ['client', 'unit'],
       registers,
     }),
     budgetsReturned: hotCounter({
       name: 'broker_budget_returned_total',
-      help: 'What was booked on budgets and given back, because less was consumed.',
+      help: 'Amounts booked on budgets and given back because less was consumed, by client app and unit.',
       labelNames: ['client', 'unit'],
       registers,
     }),
@@ -88,7 +88,7 @@ export function createLimitMetrics(registry: Registry): LimitMetrics {
     }),
     shutOut: new Counter({
       name: 'broker_revocation_refusals_total',
-      help: 'Callers refused because the operator has shut them out.',
+      help: 'Callers refused because the operator has shut them out, by client app.',
       labelNames: ['client'],
       registers,
     }),
@@ -100,7 +100,7 @@ export function createLimitMetrics(registry: Registry): LimitMetrics {
     }),
     storeSeconds: hotHistogram({
       name: 'broker_store_call_duration_seconds',
-      help: 'Time of calls to Redis that were made, by call.',
+      help: 'Duration of calls to Redis that were made, by call.',
       labelNames: ['call'],
       buckets: STORE_CALLS,
       registers,
@@ -137,7 +137,7 @@ function createGauges(registry: Registry, readings: LimitReadings): void {
   });
   new Gauge({
     name: 'broker_lease_limit',
-    help: 'Most leases at a time for the whole account, as configured, by kind.',
+    help: 'Configured maximum of leases at a time for the whole account, by kind.',
     labelNames: ['kind'],
     registers,
     collect() {
@@ -154,7 +154,7 @@ function createGauges(registry: Registry, readings: LimitReadings): void {
   });
   new Gauge({
     name: 'broker_revocations',
-    help: 'Revocations that hold, by scope.',
+    help: 'Revocations in force, by scope.',
     labelNames: ['scope'],
     registers,
     collect() {
@@ -165,7 +165,7 @@ function createGauges(registry: Registry, readings: LimitReadings): void {
   });
   new Gauge({
     name: 'broker_budget_unsettled',
-    help: 'Corrections of budgets that the store has not heard yet.',
+    help: 'Corrections of budgets that have not reached the store yet.',
     registers,
     collect() {
       this.set(readings.budgetsOwed());
@@ -173,7 +173,7 @@ function createGauges(registry: Registry, readings: LimitReadings): void {
   });
   new Gauge({
     name: 'broker_store_up',
-    help: '1 while the store answers, 0 while Redis is away. Without Redis always 1.',
+    help: '1 while the store answers, 0 while Redis cannot be reached. Always 1 without Redis.',
     registers,
     collect() {
       this.set(readings.isStoreUp() ? 1 : 0);

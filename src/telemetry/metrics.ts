@@ -65,20 +65,20 @@ export function createMetrics(): Metrics {
     }),
     requestSeconds: hotHistogram({
       name: 'broker_http_request_duration_seconds',
-      help: 'Time from the header block to the last byte of the answer.',
+      help: 'Time from the header block to the last byte of the response.',
       labelNames: ['route'],
       buckets: SECONDS,
       registers,
     }),
     brokenOff: new Counter({
       name: 'broker_answers_broken_off_total',
-      help: 'Answers with status 200 that broke off, other than by the caller, or ended with an error event, by route template and outcome.',
+      help: 'Responses with status 200 that broke off, other than by the caller, or ended with an error event, by route template and outcome.',
       labelNames: ['route', 'outcome'],
       registers,
     }),
     mints: new Counter({
       name: 'broker_mints_total',
-      help: 'Access tokens asked for, by client app, delivery and outcome.',
+      help: 'Access tokens requested, by client app, delivery and outcome.',
       labelNames: ['client', 'delivery', 'outcome'],
       registers,
     }),
@@ -102,7 +102,7 @@ export function createMetrics(): Metrics {
     }),
     socketsOpen: new Gauge({
       name: 'broker_sockets_open',
-      help: 'WebSockets that are open, by endpoint.',
+      help: 'Open WebSockets, by endpoint.',
       labelNames: ['endpoint'],
       registers,
     }),
@@ -121,7 +121,7 @@ export function createMetrics(): Metrics {
     }),
     upstreamKeyRejected: new Counter({
       name: 'broker_upstream_key_rejected_total',
-      help: 'Times Cartesia refused our API key. Anything above zero needs an operator.',
+      help: 'Times that Cartesia refused an API key. Anything above zero needs an operator.',
       registers,
     }),
     readBreaker(state) {
@@ -142,25 +142,25 @@ export function createMetrics(): Metrics {
     }),
     secretsRenewed: new Counter({
       name: 'broker_secrets_renewed_total',
-      help: 'Secrets taken up from their files while the broker ran.',
+      help: 'Secrets reloaded from their files while the broker runs.',
       labelNames: ['secret'],
       registers,
     }),
     secretFileUnusable: new Gauge({
       name: 'broker_secret_file_unusable',
-      help: 'Whether the file of a secret cannot be used; the secret before stays in use.',
+      help: '1 while the file of a secret cannot be used; the previous secret stays in use.',
       labelNames: ['secret'],
       registers,
     }),
     tlsFilesUnusable: new Gauge({
       name: 'broker_tls_files_unusable',
-      help: 'Whether files of certificates, keys or authorities cannot be used; those before stay in use.',
+      help: '1 while files of certificates, keys or authorities cannot be used; the previous ones stay in use.',
       labelNames: ['use'],
       registers,
     }),
     overloaded: new Gauge({
       name: 'broker_overloaded',
-      help: 'Whether the replica is not ready because its memory is nearly full or its event loop was away, by reason.',
+      help: '1 while the replica is not ready because its memory is nearly full or its event loop was blocked, by reason.',
       labelNames: ['reason'],
       registers,
     }),
@@ -172,7 +172,7 @@ export function createMetrics(): Metrics {
     }),
     connectionsTurnedAway: new Counter({
       name: 'broker_connections_turned_away_total',
-      help: 'Connections ended at once because as many were open as may be.',
+      help: 'Connections closed at once because the connection limit was reached.',
       registers,
     }),
     limits: createLimitMetrics(registry),

@@ -12,6 +12,6 @@ export function observeConnections(logger: Logger, metrics: Metrics): (max: numb
     const now = performance.now();
     if (now - toldMs < AGAIN_MS) return;
     toldMs = now;
-    logger.warn({ connections_max: max }, 'as many clients are connected as may be: more are turned away');
+    logger.warn({ connections_max: max }, 'connection limit reached: further clients are turned away');
   };
 }

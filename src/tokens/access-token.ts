@@ -25,19 +25,22 @@ export const AccessTokenSchema = Type.Object(
   {
     token: Type.String({ description: 'Goes into `new Cartesia({ token })`.' }),
     expires_in: Type.Integer({
-      description: 'Seconds that are left. Less than asked for = the policy allows no more.',
+      description: 'Seconds of life left. Less than was asked for if the policy allows no more.',
     }),
-    expires_at: Type.String({ format: 'date-time', description: 'RFC 3339, counted from before Cartesia was asked.' }),
-    refresh_in: Type.Integer({ description: 'Seconds after which a client does well to ask for the next token.' }),
+    expires_at: Type.String({
+      format: 'date-time',
+      description: 'RFC 3339, counted from just before Cartesia was asked.',
+    }),
+    refresh_in: Type.Integer({ description: 'Seconds after which a client should ask for its next token.' }),
     grants: Type.Object(
       { tts: Type.Boolean(), stt: Type.Boolean(), agent: Type.Boolean() },
-      { description: 'What the token opens: speech, transcription, agents.' },
+      { description: 'What the token gives access to: speech, transcription, agents.' },
     ),
     delivery: Type.Enum(['direct', 'proxied'], {
       description: '`direct`: a token of Cartesia. `proxied`: a token of the broker.',
     }),
     base_url: Type.String({ description: 'Goes into `new Cartesia({ baseURL })`.' }),
-    websocket_url: Type.String({ description: 'The same place for WebSockets.' }),
+    websocket_url: Type.String({ description: 'The same address for WebSockets.' }),
     cartesia_version: Type.String({ description: 'The API version the token was made for.' }),
   },
   { additionalProperties: false },

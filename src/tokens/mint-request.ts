@@ -14,18 +14,18 @@ export const MintRequestSchema = Type.Object(
   {
     grants: Type.Optional(
       Type.Union([Type.Object({ tts: flag, stt: flag, agent: flag }, { additionalProperties: false }), Type.Null()], {
-        description: 'What the token is to open. Nothing asked = the default grants of the client app.',
+        description: 'What the token is to give access to. If absent, the default grants of the client app.',
       }),
     ),
     expires_in: Type.Optional(
       Type.Union([Type.Integer({ minimum: 1, maximum: EXPIRES_IN_MAX_SECONDS }), Type.Null()], {
-        description: 'Life in seconds. More than the policy allows is shortened.',
+        description: 'Lifetime in seconds, shortened to what the policy allows.',
       }),
     ),
     single_use: Type.Optional(
       Type.Union([Type.Boolean(), Type.Null()], {
         description:
-          'A token for opening one WebSocket within a minute, which may therefore stand in a URL: for browsers. Delivery `proxied` only.',
+          'Mint a token that can open one WebSocket within a minute, and so may be put into a URL by browsers. Delivery `proxied` only.',
       }),
     ),
   },
@@ -59,7 +59,7 @@ function readGrants(grants: unknown): NonNullable<Wish['grants']> | null {
   if (!isJsonObject(grants)) throw invalid('The field "grants" must be an object or null.');
   for (const [key, value] of Object.entries(grants)) {
     if (!(GRANTS as readonly string[]).includes(key)) {
-      throw invalid('The field "grants" knows only "tts", "stt" and "agent".');
+      throw invalid('The field "grants" may hold only "tts", "stt" and "agent".');
     }
     if (typeof value !== 'boolean' && value !== null)
       throw invalid(`The field "grants.${key}" must be true, false or null.`);

@@ -39,7 +39,7 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
         operationId: 'mintAccessToken',
         summary: 'Mint an access token',
         description:
-          'Same path and body as at Cartesia, so `new Cartesia({ apiKey: <your credential>, baseURL: <the broker> }).accessToken.create({ … })` works.',
+          'The path and the body are the same as at Cartesia, so `new Cartesia({ apiKey: <your credential>, baseURL: <the broker> }).accessToken.create({ … })` works.',
         tags: ['tokens'],
         body: MintRequestSchema,
         response: { 200: AccessTokenSchema },

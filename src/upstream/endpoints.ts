@@ -104,7 +104,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     concurrency: 'stt',
     bodyMaxBytes: UPLOAD_MAX_BYTES,
     deadlines: UPLOAD,
-    summary: 'Speech to text of a file, in the form of OpenAI',
+    summary: 'Speech to text of a file, in the format of OpenAI',
   },
   {
     method: 'GET',

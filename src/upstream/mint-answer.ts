@@ -61,7 +61,7 @@ export function readMintAnswer(answer: MintAnswer, context: MintAnswerContext): 
         requestId,
         cause,
         {
-          message: 'The Cartesia account takes no more requests at the moment. Wait as long as retry-after says.',
+          message: 'The Cartesia account accepts no more requests at the moment. Wait as long as retry-after says.',
           source: 'upstream',
           retryAfterSeconds: readRetryAfter(answer.headers['retry-after'], context.nowMs),
         },

@@ -33,7 +33,7 @@ test('a valid configuration is summed up without secrets', async (t) => {
     `The configuration is fine.
 
 listener          http://[::1]:(any free port)
-public URL        that of the listener
+public URL        the address of the listener
 trusted proxies   none
 management        http://127.0.0.1:9090
 upstream          https://api.cartesia.ai, version 2026-03-01 (fill)
@@ -65,7 +65,7 @@ test('all problems and warnings go to stderr, with exit code 2', async (t) => {
     `warning: TOKEN_TLL: is not a setting of the broker: did you mean TOKEN_TTL?
 error: PORT: expected an integer from 0 to 65535
 error: CARTESIA_API_KEY: expected a Cartesia API key: 8 to 512 printable ASCII characters without spaces, quotes or commas
-error: CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or \`clients\` in the file that BROKER_CONFIG names: nobody could call
+error: CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or \`clients\` in the file that BROKER_CONFIG names: otherwise nobody could call
 The configuration has 3 problems.
 `,
   );
@@ -82,10 +82,7 @@ test('a file may be named as an argument', async (t) => {
   const path = join(t.testdir({ 'broker.yaml': source }), 'broker.yaml');
   const io = capturedIo({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: '/elsewhere.yaml' });
   t.equal(await runCheckConfig([path], io), 0);
-  t.match(
-    io.written.stdout,
-    /client app kiosk\n {2}callers {3}1 app key\n {2}grants {4}tts, stt; tts when nothing is asked\n/,
-  );
+  t.match(io.written.stdout, /client app kiosk\n {2}callers {3}1 app key\n {2}grants {4}tts, stt; tts by default\n/);
 });
 
 test('a single problem is counted in the singular', async (t) => {

@@ -11,7 +11,7 @@ test('a Node that package.json does not take is named, and what it takes is said
   };
   const [, oldest = ''] = /^>=([\d.]+)$/.exec(engines.node) ?? [];
   for (const version of ['18.20.8', '20.20.2', '22.18.0', '22.9.0', '9.99.0'])
-    t.equal(complaintAboutNode(version), `cartesia-broker needs Node ${oldest} or newer, and this is ${version}.`);
+    t.equal(complaintAboutNode(version), `cartesia-broker needs Node ${oldest} or newer, but this is ${version}.`);
   for (const version of [`${oldest}.0`, '22.20.0', '23.0.0', '24.21.0', '100.0.0', '24.0.0-nightly'])
     t.equal(complaintAboutNode(version), null, version);
 });
@@ -28,7 +28,7 @@ test('on an older Node a command does not begin; help and version are shown', as
     );
     return [status, stdout.split('\n')[0], stderr];
   };
-  t.strictSame(run('key'), [1, '', 'cartesia-broker needs Node 22.19 or newer, and this is 20.20.2.\n']);
+  t.strictSame(run('key'), [1, '', 'cartesia-broker needs Node 22.19 or newer, but this is 20.20.2.\n']);
   t.match(run('--help'), [0, /^Usage: cartesia-broker/, '']);
   t.match(run('--version'), [0, /^\d/, '']);
 });

@@ -295,12 +295,12 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   [
     'a duplicate name',
     `proxy: true\nproxy: false\n${CLIENTS}`,
-    ['broker.yaml:2:1 BROKER_CONFIG: the same name is there twice'],
+    ['broker.yaml:2:1 BROKER_CONFIG: the same name occurs twice'],
   ],
   [
     'a duplicate name in JSON',
     `{ "proxy": true, "proxy": false }`,
-    ['broker.yaml:1:18 BROKER_CONFIG: the same name is there twice'],
+    ['broker.yaml:1:18 BROKER_CONFIG: the same name occurs twice'],
   ],
   [
     'text instead of a number',
@@ -310,7 +310,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   [
     'a number instead of text',
     `listen: { host: 1 }\n${CLIENTS}`,
-    ['broker.yaml:1:11 listen.host: expected an IP address or a host name, without brackets or a port (as text)'],
+    ['broker.yaml:1:11 listen.host: expected an IP address or a host name, without brackets or a port (as a string)'],
   ],
   [
     'a fraction',
@@ -326,12 +326,12 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   [
     'a date written as a number',
     `upstream: { version: 20260301 }\n${CLIENTS}`,
-    ['broker.yaml:1:13 upstream.version: expected a calendar date such as 2026-03-01 (as text)'],
+    ['broker.yaml:1:13 upstream.version: expected a calendar date such as 2026-03-01 (as a string)'],
   ],
   [
     'a missing value',
     `log: { level: }\n${CLIENTS}`,
-    ['broker.yaml:1:8 log.level: expected one of fatal, error, warn, info, debug, trace, silent (as text)'],
+    ['broker.yaml:1:8 log.level: expected one of fatal, error, warn, info, debug, trace, silent (as a string)'],
   ],
   [
     'a heading with nothing below it',
@@ -377,14 +377,14 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     'an invalid name of a client app',
     `clients: { "web app": { auth: { anonymous: true } }, web: { auth: { anonymous: true } } }\n`,
     [
-      'broker.yaml:1:12 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
+      'broker.yaml:1:12 clients.*: invalid name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
     ],
   ],
   [
     'mistakes below an invalid name, which might be a secret',
     `clients: { "sk_car_by mistake": { auth: { keys: [x] }, grants: [sing], ttl: { max: 0 }, reads: true } }\n`,
     [
-      'broker.yaml:1:12 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
+      'broker.yaml:1:12 clients.*: invalid name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter',
       'broker.yaml:1:50 clients.*.auth.keys[0]: expected sha256: followed by 64 hexadecimal digits (made by `cartesia-broker key`)',
       'broker.yaml:1:65 clients.*.grants[0]: expected one of tts, stt, agent',
       'broker.yaml:1:79 clients.*.ttl.max: expected an integer from 1 to 3600 (seconds)',
@@ -394,7 +394,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     'no client apps',
     'clients: {}\n',
     [
-      'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: nobody could call',
+      'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: otherwise nobody could call',
     ],
   ],
   [
@@ -406,8 +406,8 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     'a JWT entry without issuer and audience',
     'clients:\n  web:\n    auth:\n      jwt:\n        - { subject_claim: sub }\n',
     [
-      'broker.yaml:5:11 clients.web.auth.jwt[0].issuer: is missing; expected a text of 1 to 512 characters without line breaks. The issuer of end-user JWTs: exactly what their `iss` says, a final slash included. A URL, unless `jwks_url` says where the keys are.',
-      'broker.yaml:5:11 clients.web.auth.jwt[0].audience: is missing; expected a text of 1 to 512 characters without line breaks. What `aud` must say: the token is meant for this broker. Several = one of them.',
+      'broker.yaml:5:11 clients.web.auth.jwt[0].issuer: is missing; expected a string of 1 to 512 characters without line breaks. The issuer of end-user JWTs, exactly as in their `iss`, including any final slash. A URL, unless `jwks_url` is set.',
+      'broker.yaml:5:11 clients.web.auth.jwt[0].audience: is missing; expected a string of 1 to 512 characters without line breaks. The audience that `aud` must name, so that only tokens meant for this broker are accepted. Several = any of them.',
     ],
   ],
   [
@@ -426,7 +426,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
     'an invalid claim requirement, whose claim is not repeated',
     'clients: { web: { auth: { jwt: [{ issuer: "https://a.example", audience: b, require: { azp: 1 } }] } } }\n',
     [
-      'broker.yaml:1:88 clients.web.auth.jwt[0].require.*: expected a text of 1 to 512 characters without line breaks (as text)',
+      'broker.yaml:1:88 clients.web.auth.jwt[0].require.*: expected a string of 1 to 512 characters without line breaks (as a string)',
     ],
   ],
   [
@@ -454,7 +454,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   [
     'a tag',
     `proxy: !!js/function "x"\n${CLIENTS}`,
-    ['broker.yaml:1:8 BROKER_CONFIG: tags (words with ! in front) are not used here'],
+    ['broker.yaml:1:8 BROKER_CONFIG: tags (words that begin with !) are not supported'],
   ],
   ['a tab', `listen:\n\tport: 1\n`, ['broker.yaml:2:1 BROKER_CONFIG: indent with spaces, not with tabs']],
   [
@@ -475,12 +475,12 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
   [
     'an alias without an anchor',
     `proxy: *x\n${CLIENTS}`,
-    ['broker.yaml:1:1 BROKER_CONFIG: an alias without its anchor, or values that are nested too deeply or too many'],
+    ['broker.yaml:1:1 BROKER_CONFIG: an alias without its anchor, values nested too deeply, or too many values'],
   ],
   [
     'an alias of itself',
     'clients: &a { b: *a }\n',
-    ['broker.yaml:1:15 BROKER_CONFIG: an alias without its anchor, or values that are nested too deeply or too many'],
+    ['broker.yaml:1:15 BROKER_CONFIG: an alias without its anchor, values nested too deeply, or too many values'],
   ],
 ];
 
@@ -503,7 +503,7 @@ test('a small file of aliases does not expand into a huge one', async (t) => {
   });
   const problems = await file(t, levels.join('\n')).problems();
   t.equal(problems.length, 1);
-  t.match(problems[0], /nested too deeply or too many$/);
+  t.match(problems[0], /nested too deeply, or too many values$/);
 });
 
 test('every problem in the file and the environment is reported at once', async (t) => {

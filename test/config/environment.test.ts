@@ -247,7 +247,7 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
   ['an impossible date', { CARTESIA_VERSION: '2026-02-30' }, [/^CARTESIA_VERSION: expected a calendar date/]],
   ['an unknown grant', { GRANTS: 'tts,sing' }, [/^GRANTS: item 2: expected one of tts, stt, agent$/]],
   ['an empty item', { GRANTS: 'tts,' }, [/^GRANTS: item 2: expected one of/]],
-  ['a repeated item', { GRANTS: 'tts,stt,tts' }, [/^GRANTS: item 3: is there twice$/]],
+  ['a repeated item', { GRANTS: 'tts,stt,tts' }, [/^GRANTS: item 3: is repeated$/]],
   [
     'a lifetime above one hour',
     { TOKEN_TTL_MAX: '3601' },
@@ -282,7 +282,7 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
     { CARTESIA_API_KEY: `${API_KEY},short` },
     [/^CARTESIA_API_KEY: item 2: expected a Cartesia API key/],
   ],
-  ['the same key twice', { CARTESIA_API_KEY: `${API_KEY},${API_KEY}` }, [/^CARTESIA_API_KEY: item 2: is there twice$/]],
+  ['the same key twice', { CARTESIA_API_KEY: `${API_KEY},${API_KEY}` }, [/^CARTESIA_API_KEY: item 2: is repeated$/]],
   [
     'a short signing secret',
     { TOKEN_SIGNING_SECRET: 'x'.repeat(31) },
@@ -327,7 +327,9 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
   [
     'a trusted client app that does not exist',
     { TRUSTED_CLIENTS: 'web,ios' },
-    [/^TRUSTED_CLIENTS: item 2: expected the name of a client app in CLIENT_KEYS \(web\): only app keys may name/],
+    [
+      /^TRUSTED_CLIENTS: item 2: expected the name of a client app in CLIENT_KEYS \(web\): only callers with an app key may name/,
+    ],
   ],
   [
     'an unknown trusted client app beside a malformed app key',
@@ -355,7 +357,9 @@ const REFUSED: readonly (readonly [why: string, env: Env, problems: readonly Reg
   [
     'an admin token that no header could carry',
     { ADMIN_TOKEN: ` ${ADMIN_TOKEN}` },
-    [/^ADMIN_TOKEN: expected a secret of at least 32 printable ASCII characters, .* without spaces around it/],
+    [
+      /^ADMIN_TOKEN: expected a secret of at least 32 printable ASCII characters, .* without leading, trailing or double spaces/,
+    ],
   ],
   [
     'an issuer that is not a URL, beside a symmetric algorithm',

@@ -16,7 +16,7 @@ import {
 } from './loading.ts';
 
 const NOBODY =
-  'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: nobody could call';
+  'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: otherwise nobody could call';
 
 const CASES: readonly (readonly [why: string, env: Env, problems: readonly string[]])[] = [
   [
@@ -44,17 +44,17 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
   [
     'the two listeners need two ports',
     { ...LEAST, PORT: '9000', MANAGEMENT_PORT: '9000' },
-    ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
+    ['MANAGEMENT_PORT: expected a different port from that of the public listener (PORT)'],
   ],
   [
     'also where the public one listens on every address',
     { ...LEAST, HOST: '0.0.0.0', REQUIRE_HTTPS: 'true', PORT: '9090' },
-    ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
+    ['MANAGEMENT_PORT: expected a different port from that of the public listener (PORT)'],
   ],
   [
     'also where the management one listens on every address',
     { ...LEAST, MANAGEMENT_HOST: '::', MANAGEMENT_PORT: '8080' },
-    ['MANAGEMENT_PORT: expected another port than that of the public listener (PORT)'],
+    ['MANAGEMENT_PORT: expected a different port from that of the public listener (PORT)'],
   ],
   [
     'an invalid port is one problem: it is not compared with the other port',
@@ -91,13 +91,13 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
   [
     'the default lifetime is not longer than the longest',
     { ...LEAST, TOKEN_TTL: '901' },
-    ['TOKEN_TTL: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)'],
+    ['TOKEN_TTL: expected at most the longest lifetime allowed (TOKEN_TTL_MAX, `ttl.max`)'],
   ],
   [
     'verification of upstream certificates cannot be disabled',
     { ...LEAST, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
     [
-      'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: the API key would be sent to whoever answers. For a private certificate authority set `upstream.ca_file`, and `REDIS_CA_FILE` for that of Redis',
+      'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: the API key would be sent to any server that answers. For a private certificate authority set `upstream.ca_file`, or `REDIS_CA_FILE` for Redis',
     ],
   ],
   [
@@ -210,20 +210,22 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
   [
     'two client apps that allow anonymous callers',
     ['a: { auth: { anonymous: true } }', 'b: { auth: { anonymous: true } }'],
-    ['3:16 clients.b.auth.anonymous: expected one client app at most: callers without a credential are already of a'],
+    [
+      '3:16 clients.b.auth.anonymous: expected at most one client app: callers without a credential already belong to a',
+    ],
   ],
   [
     'an entry that is never reached',
     [`a: { ${jwt()} }`, `b: { ${jwt(', require: { azp: b }')} }`],
     [
-      '3:22 clients.b.auth.jwt[0]: is never reached: a stands before it and takes the same tokens; narrow that one with `require`, or move it behind',
+      '3:22 clients.b.auth.jwt[0]: is never reached: an entry of a before it takes the same tokens; narrow that one with `require`, or move it after this one',
     ],
   ],
   [
     'an issuer that is not a URL, without a key set',
     [`a: { auth: { jwt: [{ issuer: accounts, audience: voice }] } }`],
     [
-      '2:24 clients.a.auth.jwt[0].issuer: expected an https:// URL without query, fragment or credentials (http:// only on the machine itself), or JWT_JWKS_URL beside it',
+      '2:24 clients.a.auth.jwt[0].issuer: expected an https:// URL without query, fragment or credentials (http:// only on the same machine), or JWT_JWKS_URL as well',
     ],
   ],
   [
@@ -232,7 +234,7 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
       `a: { auth: { jwt: [{ issuer: "https://x.example" }, { issuer: "https://a.example", audience: v, algorithms: [HS256], grants_from: { claim: s, map: { s: stt } } }] } }`,
     ],
     [
-      '2:22 clients.a.auth.jwt[0].audience: is missing; expected a text of 1 to 512 characters without line breaks. What `aud` must say: the token is meant for this broker. Several = one of them.',
+      '2:22 clients.a.auth.jwt[0].audience: is missing; expected a string of 1 to 512 characters without line breaks. The audience that `aud` must name, so that only tokens meant for this broker are accepted. Several = any of them.',
       '2:112 clients.a.auth.jwt[1].algorithms[0]: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519',
       '2:145 clients.a.auth.jwt[1].grants_from.map: expected only grants that `grants` allows',
     ],
@@ -241,14 +243,16 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     'an entry that is never reached, beside an unusable one',
     [`a: { ${jwt()} }`, `b: { auth: { jwt: [{ audience: x }, { issuer: "https://a.example", audience: voice }] } }`],
     [
-      '3:22 clients.b.auth.jwt[0].issuer: is missing; expected a text of 1 to 512 characters without line breaks. The issuer of end-user JWTs: exactly what their `iss` says, a final slash included. A URL, unless `jwks_url` says where the keys are.',
-      '3:39 clients.b.auth.jwt[1]: is never reached: a stands before it and takes the same tokens; narrow that one with `require`, or move it behind',
+      '3:22 clients.b.auth.jwt[0].issuer: is missing; expected a string of 1 to 512 characters without line breaks. The issuer of end-user JWTs, exactly as in their `iss`, including any final slash. A URL, unless `jwks_url` is set.',
+      '3:39 clients.b.auth.jwt[1]: is never reached: an entry of a before it takes the same tokens; narrow that one with `require`, or move it after this one',
     ],
   ],
   [
     'an invalid entry is not compared with later ones',
     [`a: { ${jwt(', require: { azp: 5 }')} }`, `b: { ${jwt()} }`],
-    ['2:81 clients.a.auth.jwt[0].require.*: expected a text of 1 to 512 characters without line breaks (as text)'],
+    [
+      '2:81 clients.a.auth.jwt[0].require.*: expected a string of 1 to 512 characters without line breaks (as a string)',
+    ],
   ],
   [
     'one app key for two, beside an invalid one',
@@ -262,21 +266,21 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     'a language with a region, after an item that is not text',
     [`a: { ${KEYS}, content: { languages: [1, en-GB] } }`],
     [
-      '2:124 clients.a.content.languages[0]: expected a text of 1 to 512 characters without line breaks (as text)',
+      '2:124 clients.a.content.languages[0]: expected a string of 1 to 512 characters without line breaks (as a string)',
       '2:127 clients.a.content.languages[1]: expected a language without a region, such as `en`: it stands for `en-GB` too',
     ],
   ],
   [
     'a client app with an invalid name and no others: it still counts as somebody who can call',
     [`"a b": { ${KEYS} }`],
-    ['2:3 clients.*: as a name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter'],
+    ['2:3 clients.*: invalid name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter'],
   ],
   [
     'a mistake in one client app, and another app whose name starts like the path of that mistake',
     [`a: { ${KEYS}, grants: [] }`, `a.grants: { ${OTHER_KEYS}, ttl: { default: 901 } }`],
     [
       '2:101 clients.a.grants: expected at least one item',
-      '3:115 clients.a.grants.ttl.default: expected at most the longest life allowed (TOKEN_TTL_MAX, `ttl.max`)',
+      '3:115 clients.a.grants.ttl.default: expected at most the longest lifetime allowed (TOKEN_TTL_MAX, `ttl.max`)',
     ],
   ],
   ['accepted: the narrower entry first', [`a: { ${jwt(', require: { azp: [b, c] }')} }`, `b: { ${jwt()} }`], []],
@@ -361,8 +365,8 @@ test('certificates and keys are read before anything listens', async (t) => {
     `TLS_KEY_FILE: ${dir}/other.pem does not belong to the certificate`,
   ]);
   t.strictSame(await problems('text.pem', 'text.pem'), [
-    `TLS_CERT_FILE: expected a certificate in PEM form in ${dir}/text.pem`,
-    `TLS_KEY_FILE: expected a private key without passphrase in PEM form in ${dir}/text.pem`,
+    `TLS_CERT_FILE: expected a certificate in PEM format in ${dir}/text.pem`,
+    `TLS_KEY_FILE: expected a private key without passphrase in PEM format in ${dir}/text.pem`,
   ]);
   const chain = `${pair.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`;
   await Promise.all([
@@ -373,7 +377,7 @@ test('certificates and keys are read before anything listens', async (t) => {
   ]);
   for (const file of ['chain.pem', 'half.pem', 'cert.der']) {
     t.strictSame(await problems(file, 'key.pem'), [
-      `TLS_CERT_FILE: expected a certificate in PEM form in ${dir}/${file}`,
+      `TLS_CERT_FILE: expected a certificate in PEM format in ${dir}/${file}`,
     ]);
   }
   t.strictSame(await problems('two.pem', 'two.pem'), []);
@@ -406,11 +410,11 @@ test('every certificate in the upstream CA file has to be readable', async (t) =
   const source = `upstream: { ca_file: ca.pem }\nclients: { a: { ${KEYS} } }\n`;
   const bundle = t.testdir({ 'broker.yaml': source, 'ca.pem': chain });
   t.strictSame(await problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${bundle}/broker.yaml` }), [
-    `${bundle}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM form in ${bundle}/ca.pem`,
+    `${bundle}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM format in ${bundle}/ca.pem`,
   ]);
   const dir = t.testdir({ 'broker.yaml': `upstream: { ca_file: broker.yaml }\nclients: { a: { ${KEYS} } }\n` });
   t.strictSame(await problemsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: `${dir}/broker.yaml` }), [
-    `${dir}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM form in ${dir}/broker.yaml`,
+    `${dir}/broker.yaml:1:13 upstream.ca_file: expected a certificate in PEM format in ${dir}/broker.yaml`,
   ]);
 });
 
@@ -438,7 +442,7 @@ test('TLS to Redis needs usable files, a certificate with its key, and a rediss:
 
   for (const [env, problems] of [
     [{ REDIS_CA_FILE: `${dir}/none` }, [`REDIS_CA_FILE: cannot read ${dir}/none: there is no such file`]],
-    [{ REDIS_CA_FILE: key }, [`REDIS_CA_FILE: expected a certificate in PEM form in ${key}`]],
+    [{ REDIS_CA_FILE: key }, [`REDIS_CA_FILE: expected a certificate in PEM format in ${key}`]],
     [{ REDIS_CERT_FILE: cert }, ['REDIS_KEY_FILE: is missing: TLS needs certificate and key']],
     [{ REDIS_KEY_FILE: key }, ['REDIS_CERT_FILE: is missing: TLS needs certificate and key']],
     [
@@ -448,15 +452,15 @@ test('TLS to Redis needs usable files, a certificate with its key, and a rediss:
     [
       { REDIS_CERT_FILE: key, REDIS_KEY_FILE: cert },
       [
-        `REDIS_CERT_FILE: expected a certificate in PEM form in ${key}`,
-        `REDIS_KEY_FILE: expected a private key without passphrase in PEM form in ${cert}`,
+        `REDIS_CERT_FILE: expected a certificate in PEM format in ${key}`,
+        `REDIS_KEY_FILE: expected a private key without passphrase in PEM format in ${cert}`,
       ],
     ],
   ] as const)
     t.strictSame(await problemsOf({ ...LEAST, REDIS_URL, ...env }), problems);
   for (const env of [{ REDIS_CA_FILE: ca }, { REDIS_CERT_FILE: cert, REDIS_KEY_FILE: key }])
     t.match(await problemsOf({ ...LEAST, REDIS_URL: 'redis://localhost', ...env }), [
-      /^REDIS_URL: expected rediss:\/\/: a certificate authority or a certificate for Redis is given, and redis:\/\//,
+      /^REDIS_URL: expected rediss:\/\/: a certificate authority or a certificate for Redis is given, but redis:\/\//,
     ]);
   t.strictSame(
     await warningsOf({ ...LEAST, ...files }),

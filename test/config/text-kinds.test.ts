@@ -237,12 +237,12 @@ test('well-known mistakes get their own message', async (t) => {
   t.match(wrongText('identity_url', 'https://a.example,https://b.example'), /one issuer; several .* BROKER_CONFIG/);
   t.match(
     wrongText('redis_url', 'redis://:pw@h?ssl=true'),
-    /^expected a URL without a query: TLS is asked for by rediss:\/\//,
+    /^expected a URL without a query: rediss:\/\/ asks for TLS/,
   );
   t.match(
     wrongText('redis_url', 'unix:///run/redis.sock'),
-    /^expected redis:\/\/ or rediss:\/\/ and a host: sockets of/,
+    /^expected redis:\/\/ or rediss:\/\/ and a host: Unix sockets/,
   );
-  t.match(wrongText('redis_url', 'redis:///run/redis.sock'), /sockets of the file system are not supported$/);
+  t.match(wrongText('redis_url', 'redis:///run/redis.sock'), /Unix sockets are not supported$/);
   t.match(wrongText('identity_url', 'https://a.example/.well-known/openid-configuration'), /the issuer itself/);
 });

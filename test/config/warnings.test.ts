@@ -18,7 +18,11 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
     { REQUIRE_HTTPS: 'true' },
     [/^REQUIRE_HTTPS: every request will be refused/],
   ],
-  ['everybody trusted as a proxy', { TRUST_PROXY: '10.0.0.1,::/0' }, [/^TRUST_PROXY: everybody is trusted/]],
+  [
+    'everybody trusted as a proxy',
+    { TRUST_PROXY: '10.0.0.1,::/0' },
+    [/^TRUST_PROXY: every address is trusted as a proxy/],
+  ],
   [
     'the management listener beyond this machine',
     { MANAGEMENT_HOST: '10.0.0.1' },
@@ -36,16 +40,14 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   [
     'all users of a backend at the rate of one address',
     { TRUSTED_CLIENTS: 'web' },
-    [
-      /^TRUSTED_CLIENTS: all its users come from one address, that of its backend, and may mint 60\/minute together: set/,
-    ],
+    [/^TRUSTED_CLIENTS: all its users share the one address of its backend, and together may mint 60\/minute: set/],
   ],
   ['a backend, and a rate that was set explicitly', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: '600/minute' }, []],
   ['a backend without a rate', { TRUSTED_CLIENTS: 'web', MINT_RATE_PER_IP: 'off' }, []],
   [
     'proxied tokens, and no paths served',
     { ...PROXIED, PROXY: 'false' },
-    [/^PROXY: access tokens of delivery `proxied` lead here/],
+    [/^PROXY: access tokens of delivery `proxied` are for use here/],
   ],
   [
     'proxied tokens without a public URL',
@@ -126,7 +128,7 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   [
     'a file for a setting that is not a secret',
     { PORT_FILE: '/x' },
-    ['PORT_FILE: is not read: only secrets can be given as files, PORT is none'],
+    ['PORT_FILE: is not read: only secrets can be given as files, and PORT is not one'],
   ],
   ['an empty unknown variable', { TOKEN_TLL: '' }, []],
   [
@@ -202,7 +204,7 @@ test('settings of a client app that have no effect or a risk are warned about', 
     warnings.map((line) => line.replace(`${path}:`, '')),
     [
       '3:96 clients.a.auth.query_credentials: credentials in a query string end up in the logs of proxies and in histories',
-      "4:5 clients.a.content: restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers go past it",
+      "4:5 clients.a.content: restricts only what the broker carries: with Cartesia's own tokens (delivery `direct`) callers bypass it",
     ],
   );
 });

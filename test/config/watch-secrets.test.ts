@@ -94,7 +94,7 @@ test('an unusable file changes nothing and is reported once, without its content
     ['\n\n', `${file} is empty`],
     ['x'.repeat(65_537), `${file} is larger than 65536 bytes`],
     [null, `cannot read ${file}: there is no such file`],
-    ['sk_car_one.key,sk_car_one.key', 'item 2: is there twice'],
+    ['sk_car_one.key,sk_car_one.key', 'item 2: is repeated'],
   ] as const) {
     await put(text);
     watch.look();

@@ -249,7 +249,7 @@ test('an invalid revocation is refused with the name of the field', async (t) =>
     [{ scope: 'client', client: 7 }, /"client"/],
     [{ scope: 'client', client: 'kisok' }, /"client" must be the name of a client app: kiosk\.$/],
     [{ scope: 'subject', client: 'kisok', subject: 'a' }, /: kiosk\.$/],
-    [{ scope: 'everything', client: 'kiosk' }, /no others/],
+    [{ scope: 'everything', client: 'kiosk' }, /exactly the fields/],
     [{ scope: 'subject', client: 'kiosk', subject: 'jürgen' }, /"subject" .* printable ASCII/],
     [{ scope: 'subject', client: 'kiosk', subject: 'alice ' }, /"subject"/],
     [{ scope: 'subject', client: 'kiosk', subject: 'a'.repeat(256) }, /"subject"/],
@@ -311,7 +311,7 @@ test('open sessions are listed and can be ended: an answer breaks off, a socket 
   );
   const none = await running.admin('DELETE', '/admin/sessions/none');
   t.equal(none.status, 404);
-  t.match(jsonOf(none), { error_code: 'not_found', message: 'No replica carries such a session.' });
+  t.match(jsonOf(none), { error_code: 'not_found', message: 'No replica carries this session.' });
 });
 
 test('a subject revoked while it waits for a turn gets none', async (t) => {

@@ -29,7 +29,7 @@ test('characters are booked before anything is sent, and the last request that f
   t.match(problemOf(refused), { error_code: 'quota_exceeded', source: 'broker' });
   t.match(
     problemOf(refused).message,
-    /^The budget of characters has less left than the \d+ that this takes\. The next one begins at \d{4}-\d\d-01T00:00Z\.$/,
+    /^The budget of characters has less left than the \d+ that this needs\. The next period begins at \d{4}-\d\d-01T00:00Z\.$/,
   );
   t.equal(refused.headers['x-should-retry'], 'false');
   t.match(

@@ -179,7 +179,7 @@ test('a crowd that only connects leaves descriptors for health, metrics and Cart
       .logs()
       .filter(({ level }) => level === 'warn')
       .map(({ msg, connections_max: max }) => [msg, max]),
-    [['as many clients are connected as may be: more are turned away', 52]],
+    [['connection limit reached: further clients are turned away', 52]],
     'logged once',
   );
 });

@@ -239,7 +239,7 @@ test('an agent is called as it was configured, unless the operator allows overri
   });
   managed.send(frameOf(1, JSON.stringify({ ...create, temperature: 2 })));
   t.match(await managed.event(), {
-    message: 'This caller may not set a field of session_create that is not known here.',
+    message: 'This caller may not set a field of session_create that the broker does not know.',
   });
   managed.send(frameOf(1, '{'));
   t.match(await managed.event(), { code: 'invalid_request', message: 'The message is not valid JSON in UTF-8.' });

@@ -166,7 +166,7 @@ for (const [name, Sdk] of SDKS) {
     const received = all(context.receive());
     await context.push({ transcript: 'And so on. ' });
     await context.push({ transcript: 'x'.repeat(300_000) });
-    await t.rejects(received, /larger than this socket takes/);
+    await t.rejects(received, /larger than this socket accepts/);
   });
 
   test(`${name}: realtime transcription is the same, with turns ended by the client`, async (t) => {

@@ -172,8 +172,12 @@ test('a broken renewal keeps the old certificate, is reported, and is mended by 
   t.equal(logs.filter(says(FAILED, /does not belong/)).length, 1, 'reported once');
 
   for (const [file, text, reason] of [
-    [certificate.certFile, 'no certificate', /^expected a certificate in PEM form in \S+$/],
-    [certificate.keyFile, '', /^expected a certificate in PEM form in \S+; expected a private key without passphrase/],
+    [certificate.certFile, 'no certificate', /^expected a certificate in PEM format in \S+$/],
+    [
+      certificate.keyFile,
+      '',
+      /^expected a certificate in PEM format in \S+; expected a private key without passphrase/,
+    ],
   ] as const) {
     await writeFile(file, text);
     await logged(running, says(FAILED, reason));

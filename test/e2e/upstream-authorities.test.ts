@@ -65,7 +65,7 @@ for (const transport of NAMES) {
         running,
         ({ msg }) => msg === 'certificate authorities for Cartesia not renewed: the old ones stay in use',
       ),
-      { level: 'error', reason: /^expected a certificate in PEM form in \S+$/ },
+      { level: 'error', reason: /^expected a certificate in PEM format in \S+$/ },
     );
     t.match(await unusable(), [{ labels: { use: 'upstream' }, value: 1 }]);
     t.equal(await ways['socket']?.(), 101, 'over a new connection');

@@ -50,11 +50,11 @@ test('a subject, its client app and the account have budgets, and the event of a
   book(ANN, 7);
   t.throws(() => book(ANN, 1), {
     code: 'quota_exceeded',
-    message: /^The budget of characters is spent\. The next one begins at \d{4}-\d\d-\d\dT00:00Z\.$/,
+    message: /^The budget of characters is spent\. The next period begins at \d{4}-\d\d-\d\dT00:00Z\.$/,
     details: { retryAfterSeconds: Number },
   });
   t.throws(() => book(ANN, 0), { message: /is spent/ }, 'an amount of 0 asks whether anything is left');
-  t.throws(() => book(BOB, 6), { message: /^The budget of characters has less left than the 6 that this takes\. / });
+  t.throws(() => book(BOB, 6), { message: /^The budget of characters has less left than the 6 that this needs\. / });
   book(BOB, 5);
   t.throws(() => book(TIM, 6), { code: 'quota_exceeded' });
   book(TIM, 5);

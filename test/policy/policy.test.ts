@@ -90,7 +90,7 @@ test('a policy decides', async (t) => {
 test('the refusal names the grant, so that a developer need not guess', async (t) => {
   const decision = decide({ grants: { agent: true } }, policy, null);
   t.match(decision, { outcome: 'deny', message: /"agent"/ });
-  const nothing = 'The field "grants" declines everything that would be granted.';
+  const nothing = 'The field "grants" leaves nothing to be granted.';
   t.match(decide({ grants: { tts: false } }, policy, null), { message: nothing });
   t.match(decide({}, policy, []), { message: 'This caller may not have any grant.' });
 });

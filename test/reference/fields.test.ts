@@ -40,7 +40,7 @@ test('request fields are marked if required, answer fields if they may be missin
   ]);
   t.strictSame(objectFields(DOCUMENT, schema, 'answer').map(markOf), [
     ['here', null],
-    ['perhaps', 'not always'],
+    ['perhaps', 'optional'],
   ]);
 });
 

@@ -22,7 +22,7 @@ test('completed calls are timed, failed and skipped ones are counted, and condit
   onCondition({ state: 'up', reason: null });
   t.match(lines, [
     { level: 'warn', store: 'away', reason: 'refused', msg: 'Redis is not reached' },
-    { level: 'warn', store: 'up', reason: 'evicts', msg: 'Redis is not wholly of use' },
+    { level: 'warn', store: 'up', reason: 'evicts', msg: 'Redis is only partly usable' },
     { level: 'info', store: 'up', msg: 'Redis is reached' },
   ]);
   t.equal(lines.length, 3);

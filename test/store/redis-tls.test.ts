@@ -150,8 +150,8 @@ test('unusable files change nothing and are reported once', async (t) => {
   const { certFile, keyFile } = here.client;
   for (const [file, text, wrong] of [
     [keyFile, other.key, `${keyFile} does not belong to the certificate`],
-    [keyFile, '', `expected a private key without passphrase in PEM form in ${keyFile}`],
-    [certFile, 'half', new RegExp(`^expected a certificate in PEM form in ${certFile}; `)],
+    [keyFile, '', `expected a private key without passphrase in PEM format in ${keyFile}`],
+    [certFile, 'half', new RegExp(`^expected a certificate in PEM format in ${certFile}; `)],
   ] as const) {
     one.said.length = 0;
     await put(file, text);

@@ -38,13 +38,13 @@ const text = (description: string): Schema => ({ type: 'string', description });
 
 const SPEECH_REQUEST: Schema = {
   type: 'object',
-  description: 'Passed on as it came, fields that are not listed here included.',
+  description: 'Passed on unchanged, including fields that are not listed here.',
   required: ['model_id', 'transcript', 'voice', 'output_format'],
   properties: {
     model_id: text('The model, such as `sonic-3`.'),
-    transcript: text('What is to be said. Each of its characters is counted.'),
+    transcript: text('The text to speak. Each of its characters is counted.'),
     voice: {
-      description: 'The id of a voice, or an object with it.',
+      description: 'The id of a voice, or an object that holds it.',
       anyOf: [
         { type: 'string' },
         { type: 'object', properties: { id: { type: 'string' } }, additionalProperties: true },
@@ -52,20 +52,20 @@ const SPEECH_REQUEST: Schema = {
     },
     output_format: {
       type: 'object',
-      description: 'Event streams take the container `raw` only.',
+      description: 'Event streams accept only the container `raw`.',
       required: ['container', 'sample_rate'],
       properties: {
         container: { type: 'string', enum: ['raw', 'wav', 'mp3'] },
         encoding: text('`pcm_s16le`, `pcm_f32le`, `pcm_mulaw` or `pcm_alaw`; not for mp3.'),
-        sample_rate: { type: 'integer', description: 'Samples a second.', minimum: 8000, maximum: 48_000 },
-        bit_rate: { type: 'integer', description: 'Bits a second; mp3 only.' },
+        sample_rate: { type: 'integer', description: 'Samples per second.', minimum: 8000, maximum: 48_000 },
+        bit_rate: { type: 'integer', description: 'Bits per second; mp3 only.' },
       },
       additionalProperties: true,
     },
     language: text('A language, such as `en`. Set this or `locale`.'),
     locale: text('A locale, such as `en-GB`.'),
-    context_id: text('Comes back in events, in errors too.'),
-    add_timestamps: { type: 'boolean', description: 'Event streams: the times of words.' },
+    context_id: text('Repeated in events, including errors.'),
+    add_timestamps: { type: 'boolean', description: 'Event streams only: adds the times of words.' },
   },
   additionalProperties: true,
 };
@@ -108,7 +108,7 @@ const TRANSCRIPT: Schema = {
   required: ['text'],
   properties: {
     text: text('What was said.'),
-    duration: { type: 'number', description: 'Seconds of audio; what is counted.' },
+    duration: { type: 'number', description: 'Seconds of audio, which are what is counted.' },
   },
   additionalProperties: true,
 };
@@ -116,13 +116,13 @@ const TRANSCRIPT: Schema = {
 const json = (schema: Schema): Readonly<Record<string, MediaType>> => ({ 'application/json': { schema } });
 const ANY_OBJECT: Schema = { type: 'object', additionalProperties: true };
 
-const READ = 'For client apps with `reads: true`; no grant covers it.';
+const READ = 'Only for client apps with `reads: true`. Needs no grant.';
 
 export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
   post_tts_bytes: {
     credential: 'required',
     description:
-      'The audio leaves piece by piece as it is made. A body that breaks off is an error, whatever its status said: the SDKs throw.',
+      'The audio is sent in chunks as it is generated. A body that breaks off is an error, whatever the status says; the SDKs throw.',
     parameters: PARAMETERS,
     body: SPEECH_BODY,
     answer: {
@@ -150,7 +150,7 @@ export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
   post_tts_sse: {
     credential: 'required',
     description: [
-      'Events pass as they came. Errors in the stream have one form for every API version, and a stream that breaks off ends with one: `error` is always the last event, or `done` is.',
+      'Events are passed on unchanged. Errors in the stream have the same form for every API version. A stream that breaks off ends with one, so the last event is always `done` or `error`.',
     ].join('\n\n'),
     parameters: PARAMETERS,
     body: SPEECH_BODY,
@@ -183,7 +183,7 @@ export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
   },
   post_audio_transcriptions: {
     credential: 'required',
-    description: "The same in the form of OpenAI's API, for clients that are made for it.",
+    description: "The same in the format of OpenAI's API, for clients made for it.",
     parameters: PARAMETERS,
     body: FORM,
     answer: { description: 'The transcript.', content: json(TRANSCRIPT), headers: HEADERS },

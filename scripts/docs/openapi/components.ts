@@ -13,14 +13,14 @@ export const SECURITY_SCHEMES: Readonly<Record<string, SecurityScheme>> = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'The usual way, and the one of the official SDKs (`apiKey`): a session token (JWT) of an identity provider that the broker is configured for, or an app key. Carried endpoints also take the access token of a proxied mint (`token`).',
+      'The usual way, also of the official SDKs (`apiKey`): a session token (JWT) of an identity provider that the broker is configured for, or an app key. Carried endpoints also accept an access token of delivery `proxied` (`token`).',
   },
   apiKey: {
     type: 'apiKey',
     in: 'header',
     name: 'X-API-Key',
     description:
-      'The same credentials in the header that older clients of Cartesia send. One that differs from the bearer token is refused.',
+      'The same credentials in the header that older Cartesia clients send. If it differs from the bearer token, the request is refused.',
   },
 };
 
@@ -30,7 +30,7 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
     in: 'header',
     required: false,
     description:
-      'The API version to mint with, a calendar date. Without it the broker says its own (`CARTESIA_VERSION`), and it always does where the operator has pinned it.',
+      'The API version to mint with, a calendar date. If it is missing, or the operator has pinned the version, the broker sends its own (`CARTESIA_VERSION`).',
     schema: { type: 'string', format: 'date' },
     example: '2026-03-01',
   },
@@ -39,7 +39,7 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
     in: 'header',
     required: false,
     description:
-      'The API version that the client speaks. Passed on, unless the operator has pinned one (`CARTESIA_VERSION_POLICY=pin`); without it the broker says its own.',
+      'The API version that the client uses. Passed on, unless the operator has pinned one (`CARTESIA_VERSION_POLICY=pin`). If it is missing, the broker sends its own.',
     schema: { type: 'string', format: 'date' },
     example: '2026-03-01',
   },
@@ -70,31 +70,31 @@ const count: Schema = { type: 'integer', minimum: 0 };
 
 export const HEADERS: Readonly<Record<string, Header>> = {
   'x-request-id': {
-    description: 'The id of this request: name it when you report something.',
+    description: 'The id of this request. Include it in reports.',
     schema: { type: 'string', format: 'uuid' },
   },
   'x-content-type-options': {
-    description: 'For browsers: the answer is what its content type says.',
+    description: 'Tells browsers to rely on the content type.',
     schema: { type: 'string', enum: ['nosniff'] },
   },
-  'cache-control': { description: 'Whether the answer may be kept.', schema: { type: 'string' } },
+  'cache-control': { description: 'Whether the response may be cached.', schema: { type: 'string' } },
   'referrer-policy': {
-    description: 'For browsers: nobody who is called from here is told of it.',
+    description: 'Tells browsers not to send this address as a referrer.',
     schema: { type: 'string', enum: ['no-referrer'] },
   },
   'cartesia-request-id': {
-    description: 'The id that Cartesia gave the request behind this one, where there was one.',
+    description: "Cartesia's id for the request behind this one, if there was one.",
     schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
   },
   'x-accel-buffering': {
-    description: 'For proxies in front: pass the answer on as it comes.',
+    description: 'Tells proxies in front not to buffer the response.',
     schema: { type: 'string', enum: ['no'] },
   },
-  'ratelimit-limit': { description: 'Requests that one window takes.', schema: count },
-  'ratelimit-remaining': { description: 'Requests that the present window still takes.', schema: count },
+  'ratelimit-limit': { description: 'Requests allowed in one window.', schema: count },
+  'ratelimit-remaining': { description: 'Requests left in the current window.', schema: count },
   'ratelimit-reset': { description: 'Seconds until the next window.', schema: count },
   'retry-after': {
-    description: `Seconds to wait before the next try, ${RETRY_AFTER_MAX_SECONDS} at most.`,
+    description: `Seconds to wait before the next try, at most ${RETRY_AFTER_MAX_SECONDS}.`,
     schema: { type: 'integer', minimum: 1, maximum: RETRY_AFTER_MAX_SECONDS },
   },
   'x-should-retry': {
@@ -110,11 +110,11 @@ export const HEADERS_EVERYWHERE: readonly string[] = ['x-request-id', 'x-content
 export const ERROR_SCHEMA: Schema = {
   type: 'object',
   description:
-    'Every failure has this shape: the structured error of Cartesia (API version 2026-03-01 and later) and who failed.',
+    'Every failure has this form: the structured error of Cartesia (API version 2026-03-01 and later), and which side failed.',
   required: ['error_code', 'title', 'message', 'request_id', 'source'],
   properties: {
     error_code: {
-      description: 'What to react to. Codes are added, never renamed. One that Cartesia gave is passed on as it is.',
+      description: 'The code to react to. Codes are added, never renamed. A code from Cartesia is passed on unchanged.',
       anyOf: [
         { title: 'of the broker', type: 'string', enum: PROBLEM_CODES },
         { title: 'of Cartesia', type: 'string' },
@@ -122,14 +122,14 @@ export const ERROR_SCHEMA: Schema = {
       ],
     },
     title: { type: 'string', description: 'Short and fixed.' },
-    message: { type: 'string', description: 'For the developer who reads it. The wording may change.' },
+    message: { type: 'string', description: 'For developers. The wording may change.' },
     request_id: { type: 'string', format: 'uuid', description: 'The same as in the header `x-request-id`.' },
     source: {
       type: 'string',
       enum: ['broker', 'upstream'],
-      description: 'Who failed. `upstream`: the failure is what Cartesia answered.',
+      description: "Which side failed. `upstream`: the failure is Cartesia's response.",
     },
-    doc_url: { type: 'string', format: 'uri', description: 'Where Cartesia says more.' },
+    doc_url: { type: 'string', format: 'uri', description: "Cartesia's documentation of the error." },
   },
 };
 

@@ -8,29 +8,29 @@ export const ENDPOINT_NOTES: Readonly<Record<string, EndpointNotes>> = {
   ...CARRIED_NOTES,
   status: {
     credential: 'none',
-    description: 'For the health checks of SDKs and monitors. The answer says nothing about the state of Cartesia.',
+    description: 'For the health checks of SDKs and monitors. The response says nothing about the state of Cartesia.',
     answer: {
-      description: 'The broker runs.',
+      description: 'The broker is running.',
       name: 'Status',
       examples: { status: { summary: 'Status', value: { ok: true, version: '2026-03-01' } } },
     },
   },
   live: {
     credential: 'none',
-    description: 'For a supervisor: no answer means that the process should be started anew.',
+    description: 'For a supervisor: no response means that the process should be restarted.',
     answer: {
-      description: 'The process runs.',
+      description: 'The process is running.',
       name: 'Probe',
-      examples: { live: { summary: 'It runs', value: { status: 'live' } } },
+      examples: { live: { summary: 'It is running', value: { status: 'live' } } },
       headers: ['cache-control'],
     },
   },
   ready: {
     credential: 'none',
     description:
-      'For a load balancer: 503 means that this replica is starting or shutting down and wants no new traffic. What still arrives is served.',
+      'For a load balancer: 503 means that this replica is starting, overloaded or shutting down, and should get no new traffic. Requests that still arrive are served where possible.',
     answer: {
-      description: 'Traffic is welcome.',
+      description: 'The replica is ready for traffic.',
       name: 'Probe',
       examples: { ready: { summary: 'It is ready', value: { status: 'ready' } } },
       headers: ['cache-control'],
@@ -39,12 +39,12 @@ export const ENDPOINT_NOTES: Readonly<Record<string, EndpointNotes>> = {
   },
   openApiDocument: {
     credential: 'none',
-    description: 'What you are reading, as OpenAPI 3.1: for code generators, gateways and other viewers.',
+    description: 'This reference as OpenAPI 3.1, for code generators, gateways and other viewers.',
     answer: { description: 'An OpenAPI 3.1 document.', headers: ['cache-control'] },
   },
   referencePage: {
     credential: 'none',
-    description: 'What you are reading, as a page. It holds no script and loads nothing.',
+    description: 'This reference as a page, without scripts and without anything to load.',
     answer: { description: 'An HTML page.', headers: ['cache-control'] },
   },
 };

@@ -12,9 +12,9 @@ const VERSION = '2026-03-01';
 export const MINT_NOTES: EndpointNotes = {
   credential: 'required',
   description: [
-    'Answers with a short-lived access token for the caller: a user with a session token of your identity provider, an app with its app key, or a backend on behalf of its user.',
-    'An empty object asks for the default grants and the default life of the client app. A grant that the client app may not have is refused and nothing is minted; a life that is too long is shortened, and `expires_in` says so.',
-    'The answer says where the token is good: hand `token` and `base_url` to the SDK and the operator can switch between the two deliveries without a release of the app. `direct`: a token of Cartesia for `api.cartesia.ai`. `proxied`: a token of the broker, for the broker.',
+    'Returns a short-lived access token for the caller: a user with a session token of your identity provider, an app with its app key, or a backend on behalf of its user.',
+    'An empty object asks for the default grants and the default lifetime of the client app. If a grant is not allowed, the request is refused and nothing is minted. A lifetime that is too long is shortened, as `expires_in` then shows.',
+    'The response says where the token is valid: if the app passes `token` and `base_url` to the SDK, the operator can switch between the two deliveries without a new release of the app. `direct`: a token of Cartesia, for `api.cartesia.ai`. `proxied`: a token of the broker, for the broker.',
   ].join('\n\n'),
   parameters: ['CartesiaVersion', 'BrokerSubject'],
   bodyName: 'MintRequest',
@@ -95,7 +95,7 @@ const answer = await broker.accessToken.create({
   expires_in: 300,
 });
 
-// From here on it is Cartesia as always.
+// From here on, use Cartesia as usual.
 const cartesia = new Cartesia({
   token: answer.token,
   baseURL: answer.base_url,

@@ -87,7 +87,7 @@ export async function adminRoutes(
   });
   app.post('/admin/revocations/restore', async (request) => {
     const was = await revocations.remove(revocationOf(request));
-    if (!was) throw new Problem('not_found', 'That is not revoked.');
+    if (!was) throw new Problem('not_found', 'This scope is not revoked.');
     return { revocations: revocations.list().map(revocationLine) };
   });
 
@@ -101,7 +101,7 @@ export async function adminRoutes(
     const { killed, silent } = await allSessions.kill(id);
     if (killed) return { killed: id };
     const unsure = silent === 0 ? '' : ` Replicas that did not answer: ${silent}.`;
-    throw new Problem('not_found', `No replica carries such a session.${unsure}`);
+    throw new Problem('not_found', `No replica carries this session.${unsure}`);
   });
 
   app.get('/admin/leases', async () => {

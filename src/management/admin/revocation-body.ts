@@ -27,12 +27,12 @@ export function readRevocation(body: unknown, now: number): Revocation {
   const text = (name: string): string => {
     const value = fields[name];
     if (typeof value !== 'string' || value === '' || value.length > 512)
-      throw invalid(`The field "${name}" must be a text.`);
+      throw invalid(`The field "${name}" must be a string of 1 to 512 characters.`);
     return value;
   };
   const surplus = Object.keys(fields).some((name) => name !== 'scope' && !needed.includes(name));
   if (surplus)
-    throw invalid(`With this scope the body has the fields ${['scope', ...needed].join(', ')} and no others.`);
+    throw invalid(`With this scope the body must have exactly the fields ${['scope', ...needed].join(', ')}.`);
   switch (scope) {
     case 'everything':
       return { scope };

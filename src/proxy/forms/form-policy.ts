@@ -21,7 +21,7 @@ export function watchForm(form: Form, rules: ContentRules): FormWatch {
     const name = governed(written);
     if (name === null) return;
     if (name !== written || nameTruncated || valueTruncated || found.has(name))
-      return refuse(`The form field "${name}" must be there once.`);
+      return refuse(`The form field "${name}" must be given only once, with exactly this name, and not too long.`);
     found.set(name, value);
   });
   parser?.on('file', (written) => {

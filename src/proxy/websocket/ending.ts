@@ -115,7 +115,7 @@ export function brokenByClient(code: number): Ending {
   const reason = VIOLATION_REASONS[code] ?? '';
   const problem =
     code === VIOLATION.tooBig
-      ? new Problem('payload_too_large', 'The message is larger than this socket takes.')
+      ? new Problem('payload_too_large', 'The message is larger than this socket accepts.')
       : new Problem('invalid_request', `The client broke the WebSocket protocol: ${reason}.`);
   return {
     toClient: { code, reason },

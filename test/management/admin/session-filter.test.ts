@@ -11,9 +11,9 @@ test('sessions are filtered by client app, by subject, by both or not at all', a
 test('a filter that would show everybody, or is invalid, is refused by name', async (t) => {
   const refused: readonly [query: object, message: RegExp][] = [
     [{ clients: 'web' }, /by "client" and "subject" only/],
-    [{ client: '' }, /"client" must be a text, given once/],
-    [{ client: ['web', 'ios'] }, /"client" must be a text, given once/],
-    [{ subject: '' }, /"subject" must be a text, given once/],
+    [{ client: '' }, /"client" must be a string, given once/],
+    [{ client: ['web', 'ios'] }, /"client" must be a string, given once/],
+    [{ subject: '' }, /"subject" must be a string, given once/],
   ];
   for (const [query, message] of refused)
     t.throws(() => readSessionFilter(query), { code: 'invalid_request', message }, JSON.stringify(query));

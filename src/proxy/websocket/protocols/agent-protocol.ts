@@ -50,7 +50,7 @@ export class AgentProtocol implements SocketProtocol {
 
   clientBinary(isFirst: boolean): void {
     if (!isFirst) return;
-    this.#dialect.refuse(new Problem('invalid_request', 'Messages on this socket are JSON text.'), this.#host);
+    this.#dialect.refuse(new Problem('invalid_request', 'Messages on this socket must be JSON text.'), this.#host);
   }
 
   clientAudio(): void {}

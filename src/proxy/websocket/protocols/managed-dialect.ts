@@ -22,7 +22,7 @@ export const MANAGED: AgentDialect = {
     }
     const refused = checkSessionCreate(fields, overrides);
     if (refused === null) return null;
-    const what = refused === 'other' ? 'a field of session_create that is not known here' : refused;
+    const what = refused === 'other' ? 'a field of session_create that the broker does not know' : refused;
     return new Problem('content_not_allowed', `This caller may not set ${what}.`);
   },
   refuse(problem, host) {

@@ -57,7 +57,7 @@ export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessa
     const isBare = Object.keys(fields).every((name) => name === 'cancel' || name === 'context_id');
     return isBare
       ? { kind: 'cancel', id }
-      : refused(new Problem('invalid_request', 'A cancel has no other field than context_id.'), id);
+      : refused(new Problem('invalid_request', 'A cancel may have no field besides cancel and context_id.'), id);
   }
   const transcript = fields['transcript'];
   if (transcript !== undefined && typeof transcript !== 'string' && transcript !== null) {

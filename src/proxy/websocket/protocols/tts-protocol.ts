@@ -53,7 +53,7 @@ export class TtsProtocol implements SocketProtocol {
   }
 
   clientBinary(isFirst: boolean): void {
-    if (isFirst) this.#refuse(new Problem('invalid_request', 'Messages on this socket are JSON text.'), null);
+    if (isFirst) this.#refuse(new Problem('invalid_request', 'Messages on this socket must be JSON text.'), null);
   }
 
   clientAudio(): void {}
@@ -110,7 +110,7 @@ export class TtsProtocol implements SocketProtocol {
     const context = this.#contexts.get(id);
     const { content, maxContexts, maxSessionCharacters } = this.#rules;
     if (context === undefined && this.#contexts.size >= maxContexts) {
-      return new Problem('concurrency_limited', `This socket may have ${maxContexts} contexts at once.`);
+      return new Problem('concurrency_limited', `This socket may have at most ${maxContexts} contexts at once.`);
     }
     if (content.maxTranscript !== null && (context?.characters ?? 0) + characters > content.maxTranscript) {
       return new Problem(
