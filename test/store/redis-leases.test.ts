@@ -175,6 +175,21 @@ test('a Redis that has forgotten its scripts is told to all once, however many w
   t.equal(told, 1);
 });
 
+test('a Redis that has forgotten its scripts and takes no writes, as before it is promoted, is told to all once it does', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const [first, second] = await Promise.all([replica('', WARM), replica('', WARM)]);
+  const rules = pool(10);
+  const outcomeOf = async (store: Store): Promise<string> =>
+    (await store.leases('tts').acquire(rules, ask('a', { waitMs: 0 }))).outcome;
+  await until(async () => (await outcomeOf(first)) === 'granted');
+  t.equal(await outcomeOf(second), 'granted');
+  await operator.command('forget', 'SCRIPT', 'FLUSH');
+  await operator.command('refuse', 'CONFIG', 'SET', 'min-replicas-to-write', '1');
+  await t.rejects(outcomeOf(first), { code: 'store_unavailable' });
+  await operator.command('take', 'CONFIG', 'SET', 'min-replicas-to-write', '0');
+  t.equal(await outcomeOf(second), 'refused');
+});
+
 test('a replica whose script Redis has never seen, as that of a new version, holds nobody up', async (t) => {
   const { operator, replica } = await setUp(t);
   const old = await replica('', WARM);
