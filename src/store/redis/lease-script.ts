@@ -65,7 +65,7 @@ local waiting = redis.call('ZCARD', QUEUE)
 local function is_whole()
   if redis.call('HLEN', HOLDERS) ~= held or redis.call('HLEN', WAITERS) ~= waiting then return false end
   if waiting > 0 then return redis.call('EXISTS', COUNTS, TURNS, LINE, CLIENTS) == 4 end
-  return redis.call('EXISTS', COUNTS) == (held > 0 and 1 or 0)
+  return redis.call('EXISTS', COUNTS) == (held > 0 and 1 or 0) and redis.call('EXISTS', LINE, READY, CLIENTS) == 0
 end
 if not is_whole() then
   redis.call('DEL', unpack(KEYS, 2))
@@ -203,7 +203,7 @@ if op == 'acquire' then
   return { about.epoch, outcome, wait }
 elseif op == 'release' then
   local hold = tonumber(about.hold or '${HOLD_GUESS_MS}')
-  local is_held = false
+  local is_held, may_serve = false, waiting > 0
   for _, id in ipairs(ask.ids) do
     local holder = drop_lease(id)
     if holder then
@@ -217,6 +217,7 @@ elseif op == 'release' then
     redis.call('HSET', POOL, 'hold', about.hold)
   end
   serve()
+  if may_serve then forget_later() end -- the leases given out now may be in new keys
   return { about.epoch, retry_after() }
 elseif op == 'beat' then
   if #ask.held > 0 then
