@@ -2,7 +2,7 @@
 // Entries have an id and an expiry; counts change only together with an entry, in the same run.
 //
 // KEYS 1 pool             hash  epoch, warm, seen, order, hold, low, low_until; anew: Redis has restarted or was replaced, and its data, from
-//                               disk or from replication, may be slightly old
+//                               disk or from replication, may be slightly old; asked: nothing reads it
 //      2 leases           zset  id -> expiry
 //      3 holders          hash  id -> [client, subject, owner, granted]
 //      4 counts           hash  leases that a client app (c) and a subject (s) hold, asks of theirs that wait (q, w)
