@@ -181,10 +181,10 @@ function isDiscoveryDocument(text: string): boolean {
 }
 
 /**
- * Pages inside an app (Capacitor, Ionic, Tauri) and browser extensions have schemes of their own. One that begins like http is a typo, and
- * pages of the others named here send `null`.
+ * Pages inside an app (Capacitor, Ionic, Tauri) and browser extensions have schemes of their own. One that begins like http is a typo, that
+ * of a WebSocket is no page's, and pages of the others named here send `null`.
  */
-const APP_ORIGIN = /^(?!ht|file:|data:|blob:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$/;
+const APP_ORIGIN = /^(?!ht|wss?:|ftp:|file:|data:|blob:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$/;
 
 function isHttpsOrLoopback(url: URL | undefined): boolean {
   return url !== undefined && (url.protocol === 'https:' || isLoopback(url.hostname));

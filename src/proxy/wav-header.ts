@@ -10,30 +10,31 @@ const GUID_AT = 24;
 const GUID_REST = Buffer.from('000000001000800000aa00389b71', 'hex');
 
 /**
- * @param head the beginning of a file
+ * @param head the beginning of a file, up to its audio: whatever has not been seen might be another format
  * @returns `null` if it is no uncompressed WAV, or not clearly one
  * @see http://soundfile.sapp.org/doc/WaveFormat/
  */
 export function wavBytesPerSecond(head: Buffer): number | null {
   if (head.toString('latin1', 0, 4) !== 'RIFF' || head.toString('latin1', 8, 12) !== 'WAVE') return null;
   let found: number | null = null;
-  for (let at = 12; at + 24 <= head.length; ) {
+  for (let at = 12; at + 8 <= head.length; ) {
     const name = head.toString('latin1', at, at + 4);
     const size = head.readUInt32LE(at + 4);
+    if (name === 'data') return found;
     if (name === 'fmt ') {
-      const rate = size < 16 ? null : rateOf(head.subarray(at + 8, at + 8 + size));
+      const rate = rateOf(head.subarray(at + 8, at + 8 + size));
       // With two format chunks, readers disagree about which one counts.
       if (rate === null || found !== null) return null;
       found = rate;
     }
-    if (name === 'data') break;
     at += 8 + size + (size % 2);
   }
-  return found;
+  return null;
 }
 
 /** Computed from the sample format, because readers ignore the header's own field for bytes per second. */
 function rateOf(format: Buffer): number | null {
+  if (format.length < 16) return null;
   const width = sampleBytes(formatTag(format), format.readUInt16LE(14));
   const rate = format.readUInt16LE(2) * format.readUInt32LE(4) * width;
   return rate > 0 ? rate : null;

@@ -177,6 +177,8 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       'capacitor://localhost/',
       'capacitor:localhost',
       'file://host',
+      'wss://app.example.com',
+      'ftp://app.example.com',
       '://localhost',
       'null',
       'https://*.example.com',

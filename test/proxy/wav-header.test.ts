@@ -38,7 +38,8 @@ function extended(tag: number, rest = '000000001000800000aa00389b71'): Buffer {
   format.writeUInt16LE(22, 16);
   format.writeUInt16LE(tag, 24);
   format.write(rest, 26, 'hex');
-  return Buffer.concat([Buffer.from('RIFF\0\0\0\0WAVEfmt \x28\0\0\0', 'latin1'), format]);
+  const [before, behind] = ['RIFF\0\0\0\0WAVEfmt \x28\0\0\0', 'data\0\0\0\0'];
+  return Buffer.concat([Buffer.from(before, 'latin1'), format, Buffer.from(behind, 'latin1')]);
 }
 
 test('what a sample takes is not for the header to make up', async (t) => {
@@ -49,6 +50,7 @@ test('what a sample takes is not for the header to make up', async (t) => {
   t.equal(wavBytesPerSecond(extended(0x55)), null, 'MP3 behind an extended header');
   t.equal(wavBytesPerSecond(extended(1, '21071d118644c8c1ca000000')), null, 'a GUID of somebody else');
   t.equal(wavBytesPerSecond(extended(1).subarray(0, 50)), null, 'half a GUID');
+  t.equal(wavBytesPerSecond(wav().subarray(0, 36)), null, 'a second format may follow what was seen');
   t.equal(wavBytesPerSecond(wav({ bits: 8 }, wav({ bits: 64 }).subarray(12, 36))), null, 'two formats');
   const behind = Buffer.concat([wav(), wav({ bits: 8 }).subarray(12)]);
   t.equal(wavBytesPerSecond(behind), 32_000, 'audio that looks like a format');

@@ -175,6 +175,22 @@ test('a Redis that has forgotten its scripts is told to all once, however many w
   t.equal(told, 1);
 });
 
+test('a Redis that has forgotten its scripts and takes no writes, as before it is promoted, is told to all once it does', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const [first, second] = await Promise.all([replica('', WARM), replica('', WARM)]);
+  const rules = pool(10);
+  const outcomeOf = async (store: Store): Promise<string> =>
+    (await store.leases('tts').acquire(rules, ask('a', { waitMs: 0 }))).outcome;
+  await until(async () => (await outcomeOf(first)) === 'granted');
+  t.equal(await outcomeOf(second), 'granted');
+  await operator.command('forget', 'SCRIPT', 'FLUSH');
+  await operator.command('refuse', 'CONFIG', 'SET', 'min-replicas-to-write', '1');
+  for (const store of [first, await replica('', WARM)])
+    await t.rejects(outcomeOf(store), { code: 'store_unavailable' });
+  await operator.command('take', 'CONFIG', 'SET', 'min-replicas-to-write', '0');
+  t.equal(await outcomeOf(second), 'refused');
+});
+
 test('a replica whose script Redis has never seen, as that of a new version, holds nobody up', async (t) => {
   const { operator, replica } = await setUp(t);
   const old = await replica('', WARM);
@@ -185,16 +201,21 @@ test('a replica whose script Redis has never seen, as that of a new version, hol
   t.equal((await newer.leases('tts').acquire(rules, ask('a', { waitMs: 0 }))).outcome, 'granted');
 });
 
-for (const name of LEASE_KEYS)
-  test(`a Redis that has made room by throwing away "${name}" is as good as emptied: nobody is kept out for ever`, async (t) => {
+for (const names of [
+  ...LEASE_KEYS.map((name) => [name]),
+  ['queue', 'waiters'],
+  ['queue', 'waiters', 'line', 'clients'],
+])
+  test(`a Redis that has made room by throwing away "${names.join()}" is as good as emptied: nobody is kept out for ever`, async (t) => {
     const { operator, replica } = await setUp(t);
     const leases = (await replica()).leases('tts');
     const rules = pool(3);
-    const [running, other, waiting] = [ask('a'), ask('b'), ask('a')];
+    const [running, other, waiting, late] = [ask('a'), ask('b'), ask('a'), ask('a')];
     for (const one of [running, other, ask('b'), waiting, ask('b')]) await leases.acquire(rules, one);
-    await operator.command('evict', 'DEL', keyOf(name));
+    await operator.command('evict', 'DEL', ...names.map(keyOf));
     await leases.beat(rules, 'replica', [running, other], [waiting.id]);
-    await leases.release(rules, [waiting.id]);
+    await leases.acquire(rules, late);
+    await leases.release(rules, [waiting.id, late.id]);
     await leases.release(rules, [running.id, other.id]);
     for (const { id } of (await leases.view(rules)).leases) await leases.release(rules, [id]); // what was not lost
     t.match(await leases.view(rules), { leases: [], waiting: 0 });
@@ -233,6 +254,18 @@ test('replicas that are killed a moment after they began leave nothing behind fo
     );
     for (const name of names) t.ok(found[keyOf(name)], name);
   }
+});
+
+test('a lease that is given to whoever waited has an end, too, if all replicas are killed then', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const leases = (await replica()).leases('tts');
+  const rules = pool(1);
+  const [running, waiting] = [ask('a'), ask('b')];
+  for (const one of [running, waiting]) await leases.acquire(rules, one);
+  await leases.release(rules, [running.id]);
+  t.match(await leases.view(rules), { leases: [{ id: waiting.id }] });
+  for (const name of ['leases', 'holders', 'counts'])
+    t.ok(Number(await operator.command('look', 'PTTL', keyOf(name))) > 0, name);
 });
 
 test('a user without channel permissions can still release, wait and revoke', async (t) => {

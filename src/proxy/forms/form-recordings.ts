@@ -7,8 +7,8 @@ import type { Form } from './form-parser.ts';
 
 /** 32 kbit/s: compressed speech hardly ever has a lower rate, so it is hardly ever longer than this estimate. */
 const COMPRESSED_BYTES_PER_SECOND = 4_000;
-/** A WAV file states its coding in its first few dozen bytes. */
-const HEAD_BYTES = 1_024;
+/** The audio of a WAV file begins within this, behind its format and what its maker says about it. */
+const HEAD_BYTES = 4_096;
 /** Allowance for the names, boundaries and fields of a form, which are not audio. */
 const FRAME_BYTES = 16 * 1024;
 

@@ -33,7 +33,7 @@ export interface SessionGuard {
   contextRefused(contextId: string): void;
   /** Called if upstream refuses to open the socket for the same reason. */
   refused(): void;
-  /** What was consumed since the last call; about every five seconds, and at the end. Called at least once for a socket that was open. */
+  /** What was consumed since the last call; every five seconds, sooner if it is much, and at the end. Called at least once for a socket that was open. */
   used(usage: Readonly<SocketUsage>): void;
   /** The socket is over, and its contexts with it. @param isOverUpstream it is not open upstream; otherwise upstream has yet to notice */
   end(isOverUpstream: boolean): void;

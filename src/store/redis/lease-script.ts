@@ -1,7 +1,8 @@
 // The pool of leases as a script that Redis runs atomically: the rules of ../lease-table.ts, by Redis' clock.
 // Entries have an id and an expiry; counts change only together with an entry, in the same run.
 //
-// KEYS 1 pool             hash  epoch, warm, seen, order, hold, low, low_until
+// KEYS 1 pool             hash  epoch, warm, seen, order, hold, low, low_until; anew: Redis has restarted or was replaced, and its data, from
+//                               disk or from replication, may be slightly old; asked: nothing reads it
 //      2 leases           zset  id -> expiry
 //      3 holders          hash  id -> [client, subject, owner, granted]
 //      4 counts           hash  leases that a client app (c) and a subject (s) hold, asks of theirs that wait (q, w)
@@ -12,7 +13,7 @@
 //      9 ready            zset  client app, turns and leases of the subject, order and id of its first ask, in this order: finds who is next
 //     10 clients          zset  client app that has asks waiting -> turns taken
 // Keys 7 to 10 are written by lease-queue-script.ts.
-// ARGV 1 operation, 2 rules and times of the pool (JSON, see poolText in redis-leases.ts), 3 arguments of the operation (JSON), 4 `ANEW` or nothing
+// ARGV 1 operation, 2 rules and times of the pool (JSON, see poolText in redis-leases.ts), 3 arguments of the operation (JSON)
 import { CLIENT_WAITING, HOLD_GUESS_MS, HOLD_SHARE } from '../lease-rules.ts';
 import { QUEUE, SERVE } from './lease-queue-script.ts';
 
@@ -40,9 +41,6 @@ const EXPIRED_MAX = 500;
 /** Takes the place of a replica's name in the channel on which every replica is told that a pool starts afresh. */
 export const ALL = 'all';
 
-/** Tells the script that Redis has restarted or was replaced: its data, from disk or from replication, may be slightly old. */
-export const ANEW = 'anew';
-
 /** Keys that a deployment leaves behind expire after this. */
 const FORGET_MS = 3_600_000;
 
@@ -67,15 +65,16 @@ local waiting = redis.call('ZCARD', QUEUE)
 local function is_whole()
   if redis.call('HLEN', HOLDERS) ~= held or redis.call('HLEN', WAITERS) ~= waiting then return false end
   if waiting > 0 then return redis.call('EXISTS', COUNTS, TURNS, LINE, CLIENTS) == 4 end
-  return redis.call('EXISTS', COUNTS) == (held > 0 and 1 or 0)
+  return redis.call('EXISTS', COUNTS) == (held > 0 and 1 or 0) and redis.call('EXISTS', LINE, READY, CLIENTS) == 0
 end
 if not is_whole() then
   redis.call('DEL', unpack(KEYS, 2))
   held, waiting, about.epoch = 0, 0, nil
 end
 local had_waiting = waiting > 0
+if about.anew then redis.call('HDEL', POOL, 'anew') end
 -- Another call may have found out in the meantime, and the replicas are told once.
-if not about.epoch or (ARGV[4] == '${ANEW}' and now >= tonumber(about.warm)) then
+if not about.epoch or (about.anew and now >= tonumber(about.warm)) then
   about.epoch = now .. '-' .. redis.call('TIME')[2]
   about.warm = now + rules.warm
   redis.call('HSET', POOL, 'epoch', about.epoch, 'warm', about.warm)
@@ -204,7 +203,7 @@ if op == 'acquire' then
   return { about.epoch, outcome, wait }
 elseif op == 'release' then
   local hold = tonumber(about.hold or '${HOLD_GUESS_MS}')
-  local is_held = false
+  local is_held, may_serve = false, waiting > 0
   for _, id in ipairs(ask.ids) do
     local holder = drop_lease(id)
     if holder then
@@ -218,6 +217,7 @@ elseif op == 'release' then
     redis.call('HSET', POOL, 'hold', about.hold)
   end
   serve()
+  if may_serve then forget_later() end -- the leases given out now may be in new keys
   return { about.epoch, retry_after() }
 elseif op == 'beat' then
   if #ask.held > 0 then

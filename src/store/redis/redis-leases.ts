@@ -11,7 +11,7 @@ import {
 } from '../lease-rules.ts';
 import type { Beat } from '../lease-table.ts';
 import type { LeasePool } from '../store.ts';
-import { ANEW, LEASE_KEYS, LEASE_SCRIPT } from './lease-script.ts';
+import { LEASE_KEYS, LEASE_SCRIPT } from './lease-script.ts';
 import type { RedisLink } from './redis-link.ts';
 import {
   listIn,
@@ -91,6 +91,10 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   const pool = `${options.prefix}:${kind}`;
   const keys = LEASE_KEYS.map((name) => `${pool}:${name}`);
   const operations = operationsOf(pool);
+  // Written to the pool before Redis gets to know a script. This replica may have run it before: then Redis was restarted or replaced. If not,
+  // it may just be that of a new version.
+  const anew = ['HSET', `${pool}:${LEASE_KEYS[0]}`, 'anew', '1'] as const;
+  const asked = ['HSET', `${pool}:${LEASE_KEYS[0]}`, 'asked', '1'] as const;
   const poolTexts = new WeakMap<PoolRules, string>();
   let epoch: string | null = null;
 
@@ -120,9 +124,7 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   ): Promise<AnswerOf<Name>> {
     const script = operations[name] as RedisScript<Said<AnswerOf<Name>>>; // TypeScript cannot relate the name to its entry
     const args = [name, poolText(rules), JSON.stringify(about)];
-    // Redis no longer knows a script that this replica has run: Redis was restarted. One never run may just be that of a new version.
-    const argsAnew = epoch === null ? args : [...args, ANEW];
-    const said = await link.run(`lease_${name}`, script, keys, args, argsAnew);
+    const said = await link.run(`lease_${name}`, script, keys, args, epoch === null ? asked : anew);
     if (said.epoch !== epoch) {
       const isFirst = epoch === null;
       epoch = said.epoch;

@@ -28,7 +28,8 @@ export interface RedisLink {
   /**
    * One script, one round trip.
    * @param call what is asked, for the metrics
-   * @param argsAnew used instead if Redis does not know the script: scripts survive neither its restart nor a failover to a replica
+   * @param note a plain command that is sent first if Redis does not know the script: scripts survive neither its restart nor a failover to a
+   *   replica. A Redis that refuses it does not get to know the script, which it would even if it refuses what the script writes.
    * @throws Problem `store_unavailable`, at the latest after the command timeout
    */
   run<Answer>(
@@ -36,7 +37,7 @@ export interface RedisLink {
     script: RedisScript<Answer>,
     keys: readonly string[],
     args: readonly string[],
-    argsAnew?: readonly string[],
+    note?: readonly [name: string, ...args: string[]],
   ): Promise<Answer>;
   /** The same for a plain command. */
   command(call: string, name: string, ...args: readonly string[]): Promise<unknown>;
@@ -177,13 +178,14 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       return wasUp ? 'away' : 'starting';
     },
     reached,
-    run: (call, script, keys, args, argsAnew = args) =>
+    run: (call, script, keys, args, note) =>
       guarded(call, script.hasWritten, async () => {
         try {
           return script.read(await commands.evalsha(script.sha, keys.length, ...keys, ...args));
         } catch (error) {
           if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-          return script.read(await commands.eval(script.lua, keys.length, ...keys, ...argsAnew));
+          if (note !== undefined) await commands.call(...note);
+          return script.read(await commands.eval(script.lua, keys.length, ...keys, ...args));
         }
       }),
     command: (call, name, ...args) =>

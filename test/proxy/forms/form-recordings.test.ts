@@ -8,6 +8,7 @@ import { Upload } from '../../../src/proxy/upload.ts';
 
 const TYPE = 'multipart/form-data; boundary=b';
 const KIB = 1024;
+const NOTHING = Buffer.alloc(0);
 
 const part = (disposition: string, content: Buffer): Buffer =>
   Buffer.concat([
@@ -22,12 +23,13 @@ function* piecesOf(bytes: Buffer, size: number): Iterable<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-/** 32,000 bytes per second. */
-function wav(seconds: number): Buffer {
-  const head = Buffer.from(
-    'RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\0\0\0\x02\0\x10\0data\0\0\0\0',
-    'latin1',
-  );
+/** 32,000 bytes per second. @param behind what follows the format */
+function wav(seconds: number, behind: Buffer = NOTHING): Buffer {
+  const head = Buffer.concat([
+    Buffer.from('RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\0\0\0\x02\0\x10\0', 'latin1'),
+    behind,
+    Buffer.from('data\0\0\0\0', 'latin1'),
+  ]);
   return Buffer.concat([head, Buffer.alloc(seconds * 32_000 - head.length)]);
 }
 
@@ -55,6 +57,20 @@ test('a header that a recording begins with does not make it shorter than the re
   t.equal(await secondsOf(recording, { bytesPerSecond: 8_000 }), 12);
   t.equal(await secondsOf(recording, { bytesPerSecond: 192_000 }), 3);
   t.equal(await secondsOf(recording, { bytesPerSecond: null }), 24, 'in a coding that nobody knows here');
+});
+
+test('a header counts only if it was seen up to the audio: readers disagree about which of two formats they take', async (t) => {
+  const junk = (bytes: number): Buffer => {
+    const chunk = Buffer.alloc(8 + bytes);
+    chunk.write('JUNK', 'latin1');
+    chunk.writeUInt32LE(bytes, 4);
+    return chunk;
+  };
+  const said = wav(0.5, junk(3_000));
+  t.equal(await secondsOf(Buffer.concat([file(said), END])), 0.5, 'what its maker says about it');
+  const slower = Buffer.from('fmt \x10\0\0\0\x07\0\x01\0\x40\x1f\0\0\0\0\0\0\x01\0\x08\0', 'latin1');
+  const two = wav(0.5, Buffer.concat([junk(5_000), slower]));
+  t.equal(await secondsOf(Buffer.concat([file(two), END])), 4, 'a second format far behind the first');
 });
 
 test('no part of a form is free', async (t) => {
