@@ -117,8 +117,7 @@ export const TEXT_KINDS = {
     expected:
       'an exact origin as browsers send it: https://host[:port], no path, no wildcard (http:// only for localhost), or that of an app such as capacitor://localhost',
     pattern: '^[a-z][a-z0-9+.-]*://[^/?#@\\s*]+$',
-    // Browsers send the host in lower case and leave out the default port: another form would never match.
-    isValid: (text) => APP_ORIGIN.test(text) || (isHttpsOrLoopback(parseUrl(text)) && parseUrl(text)?.origin === text),
+    isValid: (text) => APP_ORIGIN.test(text) || isWebOrigin(text),
   },
   date: {
     expected: 'a calendar date such as 2026-03-01',
@@ -178,6 +177,13 @@ function isRedisUrl(text: string): boolean {
 /** Whether a URL is that of a discovery document (OpenID Connect Discovery §4, RFC 8414 §3), which operators copy from the browser. */
 function isDiscoveryDocument(text: string): boolean {
   return text.includes('/.well-known/');
+}
+
+/** Browsers send the host in lower case and leave out the default port: another form would never match. */
+function isWebOrigin(text: string): boolean {
+  const url = parseUrl(text);
+  if (url?.origin !== text || !/^https?:$/.test(url.protocol)) return false;
+  return isHttpsOrLoopback(url) || url.hostname.endsWith('.localhost'); // of Tauri on Windows: http://tauri.localhost
 }
 
 /**

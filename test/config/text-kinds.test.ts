@@ -167,6 +167,7 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       'http://127.0.0.1',
       'capacitor://localhost',
       'tauri://localhost:1420',
+      'http://tauri.localhost',
       'chrome-extension://bmnlcjabgnpnenekpadlanbbkooimhnj',
     ],
     wrong: [
@@ -177,6 +178,9 @@ const CASES: { readonly [kind in TextKindName]: Cases } = {
       'capacitor://localhost/',
       'capacitor:localhost',
       'file://host',
+      'ws://localhost',
+      'ftp://127.0.0.1',
+      'http://tauri.localhost.example.com',
       'wss://app.example.com',
       'ftp://app.example.com',
       '://localhost',
