@@ -10,26 +10,27 @@ const GUID_AT = 24;
 const GUID_REST = Buffer.from('000000001000800000aa00389b71', 'hex');
 
 /**
- * @param head the beginning of a file
+ * @param head the beginning of a file, up to its audio
  * @returns `null` if it is no uncompressed WAV, or not clearly one
  * @see http://soundfile.sapp.org/doc/WaveFormat/
  */
 export function wavBytesPerSecond(head: Buffer): number | null {
   if (head.toString('latin1', 0, 4) !== 'RIFF' || head.toString('latin1', 8, 12) !== 'WAVE') return null;
   let found: number | null = null;
-  for (let at = 12; at + 24 <= head.length; ) {
+  for (let at = 12; at + 8 <= head.length; ) {
     const name = head.toString('latin1', at, at + 4);
+    if (name === 'data') return found;
     const size = head.readUInt32LE(at + 4);
     if (name === 'fmt ') {
-      const rate = size < 16 ? null : rateOf(head.subarray(at + 8, at + 8 + size));
+      const format = head.subarray(at + 8, at + 8 + size);
+      const rate = format.length < 16 ? null : rateOf(format);
       // With two format chunks, readers disagree about which one counts.
       if (rate === null || found !== null) return null;
       found = rate;
     }
-    if (name === 'data') break;
     at += 8 + size + (size % 2);
   }
-  return found;
+  return null; // the audio begins further on, perhaps behind a second format
 }
 
 /** Computed from the sample format, because readers ignore the header's own field for bytes per second. */
