@@ -35,8 +35,10 @@ for (const { name, make } of everyStore(t)) {
     const [first, second] = [ask('a'), ask('b')];
     t.equal(await outcomeOf(leases, rules, first), 'granted');
     t.equal(await outcomeOf(leases, rules, first), 'granted');
+    t.equal((await leases.view(rules)).waiting, 0);
     t.equal(await outcomeOf(leases, rules, second), 'queued');
     t.equal(await outcomeOf(leases, rules, second), 'queued');
+    t.equal((await leases.view(rules)).waiting, 1);
     await leases.release(rules, [first.id]);
     await leases.release(rules, [first.id]);
     t.equal(await outcomeOf(leases, rules, second), 'granted');
