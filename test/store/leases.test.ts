@@ -239,7 +239,12 @@ for (const { name, make } of everyStore(t)) {
     const rules = pool(1);
     await leases.acquire(rules, ask('a'));
     await leases.beat(rules, 'other', [{ id: 'kept', client: 'b', subject: 'b' }], []);
-    t.equal((await leases.view(rules)).leases.length, 2);
+    const { leases: held } = await leases.view(rules);
+    t.equal(held.length, 2);
+    t.match(
+      held.find(({ id }) => id === 'kept'),
+      { client: 'b', subject: 'b', owner: 'other' },
+    );
     t.equal(await outcomeOf(leases, pool(2), ask('c', { waitMs: 0 })), 'refused');
   });
 
