@@ -1,6 +1,6 @@
-// Carried responses that break off, in GET /metrics.
+// Carried responses in GET /metrics and in the log: those that break off, and how long Cartesia took to begin.
 import { test } from 'tap';
-import { SPEECH, send, startCarrying } from './carried-broker.ts';
+import { lineOf, SPEECH, send, startCarrying } from './carried-broker.ts';
 import { metricsOf, until } from './limits-answers.ts';
 
 test('an answer that breaks off is counted as such, and not as a slow mint', async (t) => {
@@ -40,4 +40,27 @@ test('a stream that ends with an error of Cartesia is counted, as upstream_error
     ['broker_answers_broken_off_total{route="/tts/sse",outcome="concurrency_limited"}', 1],
     ['broker_answers_broken_off_total{route="/tts/sse",outcome="upstream_error"}', 1],
   ]);
+});
+
+test('the log says how long Cartesia took to begin the answer, not how long that lasted', async (t) => {
+  const running = await startCarrying(t, { simulator: { settings: { latency: { perChunkMs: 100 } } } });
+  const { status } = await send(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
+  t.equal(status, 200);
+  const { ms, upstream_ms: upstreamMs } = await lineOf(running, '/tts/bytes');
+  t.ok(Number(ms) - Number(upstreamMs) > 300, `${upstreamMs} of ${ms} ms`);
+});
+
+test('the line of a request that was tried again tells of the last attempt', async (t) => {
+  const running = await startCarrying(t, {
+    env: { TTS_CONCURRENCY: '1' },
+    seams: { carrying: { deadlines: { headMs: 500 }, lookMs: 10 } },
+  });
+  const { broker, simulator, token } = running;
+  simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action: { type: 'answer', status: 429 } });
+  simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action: { type: 'hang' } });
+  t.equal((await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status, 504);
+  t.equal(simulator.journal.entries({ path: '/tts/bytes' }).length, 2);
+  const line = await lineOf(running, '/tts/bytes');
+  t.match(line, { outcome: 'upstream_timeout', upstream_request_id: undefined });
+  t.ok(Number(line['upstream_ms']) > 450, `${line['upstream_ms']} ms`);
 });

@@ -201,6 +201,11 @@ for (const [name, redis] of stores) {
     const answer = await refused;
     t.equal(answer.status, 429);
     t.match(await answer.json(), { error_code: 'concurrency_limited', source: 'broker' });
+    t.match(
+      running.logs.find(({ outcome }) => outcome === 'concurrency_limited'),
+      { upstream_request_id: simulator.journal.entries({ path: '/tts/bytes' })[askedBefore]?.requestId },
+      'it was Cartesia that had refused it',
+    );
     t.equal((await next).status, 200);
     await until(() => broker.leases === 0);
     t.equal(simulator.counters().tts.granted, 1);
