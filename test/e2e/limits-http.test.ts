@@ -211,12 +211,16 @@ for (const [name, redis] of stores) {
     t.equal(simulator.counters().tts.granted, 1);
   });
 
-  test(`${name}: a refused or broken answer frees its lease`, async (t) => {
+  test(`${name}: a refused or broken answer frees its lease, and only a 429 is asked for again`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 1 });
+    const { simulator } = running;
     for (const action of FAULTS) {
-      running.simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action });
+      simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action });
+      simulator.journal.clear();
       await speak(running, 'a').catch(() => {}); // some of them end in a broken body
       await until(() => running.broker.leases === 0);
+      if (action.type === 'answer')
+        t.equal(simulator.journal.entries({ path: '/tts/bytes' }).length, action.status === 429 ? 2 : 1);
     }
     t.equal((await speak(running, 'a')).status, 200);
   });
