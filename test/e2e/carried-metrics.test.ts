@@ -21,6 +21,25 @@ test('an answer that breaks off is counted as such, and not as a slow mint', asy
   t.strictSame(of('broker_upstream_duration_seconds_count'), [], 'nothing was minted at Cartesia');
 });
 
+test('an answer that stops coming is counted as late', async (t) => {
+  const { broker, token, logs } = await startCarrying(t, {
+    simulator: { settings: { latency: { perChunkMs: 60_000 } } },
+    seams: { carrying: { deadlines: { idleMs: 300 }, lookMs: 10 } },
+  });
+  for (const path of ['/tts/bytes', '/tts/sse'])
+    t.equal((await send(`${broker.url}${path}`, { credential: token, json: SPEECH })).status, 200);
+  await until(() => logs.filter(({ outcome }) => outcome === 'upstream_timeout').length === 2);
+  t.strictSame(
+    [...(await metricsOf(broker.managementUrl))].filter(([name]) =>
+      name.startsWith('broker_answers_broken_off_total{'),
+    ),
+    ['/tts/bytes', '/tts/sse'].map((route) => [
+      `broker_answers_broken_off_total{route="${route}",outcome="upstream_timeout"}`,
+      1,
+    ]),
+  );
+});
+
 test('a stream that ends with an error of Cartesia is counted, as upstream_error if its code is not in the catalogue', async (t) => {
   const { broker, simulator, token, logs } = await startCarrying(t);
   const counted = async (): Promise<readonly unknown[]> =>
