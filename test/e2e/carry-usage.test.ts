@@ -2,6 +2,7 @@
 import { test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
+import { startRawUpstream } from '../upstream/raw-upstream.ts';
 import {
   lineOf,
   open,
@@ -181,6 +182,22 @@ test('what Cartesia refuses is not counted; what it began is', async (t) => {
     'Cartesia charges for speech that the client did not wait for',
   );
   t.ok((used['audio_bytes'] ?? 0) >= received && (used['audio_bytes'] ?? 0) < 100_000, `${used['audio_bytes']} bytes`);
+});
+
+test('speech counts once Cartesia has accepted it, even if the client leaves before any of it has come', async (t) => {
+  const types: Readonly<Record<string, string>> = { '/tts/bytes': 'audio/raw', '/tts/sse': 'text/event-stream' };
+  const upstream = await startRawUpstream(({ socket, head }) => {
+    const type = types[head.split(' ')[1] ?? ''];
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  });
+  t.teardown(() => upstream.close());
+  const running = await startCarrying(t, { env: { CARTESIA_BASE_URL: upstream.url } });
+  for (const path of Object.keys(types)) {
+    const response = await open(`${running.broker.url}${path}`, { credential: running.token, json: SPEECH });
+    response.on('error', () => {}).destroy();
+    t.match(await lineOf(running, path), { outcome: 'aborted' });
+    t.match(await usageOf(running, path), { characters: SPEECH.transcript.length }, path);
+  }
 });
 
 test('200 slow streams, a tenth of them never read: memory stays flat', async (t) => {
