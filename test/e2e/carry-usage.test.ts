@@ -1,4 +1,6 @@
 // Usage in metrics and in the audit line, compared with what Cartesia itself counted, and the memory that carrying takes.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
@@ -198,6 +200,23 @@ test('speech counts once Cartesia has accepted it, even if the client leaves bef
     t.match(await lineOf(running, path), { outcome: 'aborted' });
     t.match(await usageOf(running, path), { characters: SPEECH.transcript.length }, path);
   }
+});
+
+test('a request that the client leaves before it was sent to Cartesia is not counted', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1'); // never answers the handshake
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const running = await startCarrying(t, { env: { CARTESIA_BASE_URL: `https://127.0.0.1:${port}` } });
+  const { broker, token } = running;
+  const gone = new AbortController();
+  const call = send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH, signal: gone.signal });
+  const [connection] = await once(silent, 'connection');
+  t.teardown(() => connection.destroy());
+  gone.abort();
+  await t.rejects(call);
+  t.match(await lineOf(running, '/tts/bytes'), { outcome: 'aborted' });
+  t.strictSame(await usageOf(running, '/tts/bytes'), {});
 });
 
 test('200 slow streams, a tenth of them never read: memory stays flat', async (t) => {
