@@ -166,6 +166,13 @@ test('what Cartesia refuses is not counted; what it began is', async (t) => {
   await send(`${broker.url}/tts/sse`, { credential: token, json: SPEECH });
   t.match(await lineOf(running, '/tts/sse'), { status: 200, outcome: 'voice_not_found', audit: undefined });
   for (const path of ['/tts/bytes', '/tts/sse']) t.strictSame(await usageOf(running, path), {}, path);
+  simulator.faults.add({ match: {}, times: 1, action: { ...action, afterEvents: 1 } });
+  await send(`${broker.url}/tts/sse`, { credential: token, json: SPEECH });
+  await until(
+    () => running.logs.filter(({ route, msg }) => route === '/tts/sse' && msg === 'request').length === 2,
+    'line',
+  );
+  t.match(await usageOf(running, '/tts/sse'), { requests: 1, characters: SPEECH.transcript.length }, 'some was spoken');
   simulator.resetCounters();
 
   const response = await open(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
