@@ -61,6 +61,9 @@ export class Carriage implements ForwardingParts {
           })
         : null;
     this.forwarding = new Forwarding(this);
+    // Of a request that was taken back, the record still holds the attempt before.
+    request.record.upstreamMs = null;
+    request.record.upstreamRequestId = null;
   }
 
   begin(status: number, head: AnswerHead, form: BodyForm): void {

@@ -10,7 +10,7 @@ const GUID_AT = 24;
 const GUID_REST = Buffer.from('000000001000800000aa00389b71', 'hex');
 
 /**
- * @param head the beginning of a file, up to its audio: whatever has not been seen might be another format
+ * @param head the beginning of a file, up to its audio
  * @returns `null` if it is no uncompressed WAV, or not clearly one
  * @see http://soundfile.sapp.org/doc/WaveFormat/
  */
@@ -29,7 +29,7 @@ export function wavBytesPerSecond(head: Buffer): number | null {
     }
     at += 8 + size + (size % 2);
   }
-  return null;
+  return null; // the audio begins further on, perhaps after a second format
 }
 
 /** Computed from the sample format, because readers ignore the header's own field for bytes per second. */

@@ -1,6 +1,6 @@
-// Carried responses that break off, in GET /metrics.
+// Carried responses in GET /metrics and in the log: those that break off, and how long Cartesia took to begin.
 import { test } from 'tap';
-import { SPEECH, send, startCarrying } from './carried-broker.ts';
+import { lineOf, SPEECH, send, startCarrying } from './carried-broker.ts';
 import { metricsOf, until } from './limits-answers.ts';
 
 test('an answer that breaks off is counted as such, and not as a slow mint', async (t) => {
@@ -19,6 +19,25 @@ test('an answer that breaks off is counted as such, and not as a slow mint', asy
     ['broker_answers_broken_off_total{route="/tts/bytes",outcome="upstream_unavailable"}', 1],
   ]);
   t.strictSame(of('broker_upstream_duration_seconds_count'), [], 'nothing was minted at Cartesia');
+});
+
+test('an answer that stops coming is counted as late', async (t) => {
+  const { broker, token, logs } = await startCarrying(t, {
+    simulator: { settings: { latency: { perChunkMs: 60_000 } } },
+    seams: { carrying: { deadlines: { idleMs: 300 }, lookMs: 10 } },
+  });
+  for (const path of ['/tts/bytes', '/tts/sse'])
+    t.equal((await send(`${broker.url}${path}`, { credential: token, json: SPEECH })).status, 200);
+  await until(() => logs.filter(({ outcome }) => outcome === 'upstream_timeout').length === 2);
+  t.strictSame(
+    [...(await metricsOf(broker.managementUrl))].filter(([name]) =>
+      name.startsWith('broker_answers_broken_off_total{'),
+    ),
+    ['/tts/bytes', '/tts/sse'].map((route) => [
+      `broker_answers_broken_off_total{route="${route}",outcome="upstream_timeout"}`,
+      1,
+    ]),
+  );
 });
 
 test('a stream that ends with an error of Cartesia is counted, as upstream_error if its code is not in the catalogue', async (t) => {
@@ -40,4 +59,27 @@ test('a stream that ends with an error of Cartesia is counted, as upstream_error
     ['broker_answers_broken_off_total{route="/tts/sse",outcome="concurrency_limited"}', 1],
     ['broker_answers_broken_off_total{route="/tts/sse",outcome="upstream_error"}', 1],
   ]);
+});
+
+test('the log says how long Cartesia took to begin the answer, not how long that lasted', async (t) => {
+  const running = await startCarrying(t, { simulator: { settings: { latency: { perChunkMs: 100 } } } });
+  const { status } = await send(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
+  t.equal(status, 200);
+  const { ms, upstream_ms: upstreamMs } = await lineOf(running, '/tts/bytes');
+  t.ok(Number(ms) - Number(upstreamMs) > 300, `${upstreamMs} of ${ms} ms`);
+});
+
+test('the line of a request that was tried again tells of the last attempt', async (t) => {
+  const running = await startCarrying(t, {
+    env: { TTS_CONCURRENCY: '1' },
+    seams: { carrying: { deadlines: { headMs: 500 }, lookMs: 10 } },
+  });
+  const { broker, simulator, token } = running;
+  simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action: { type: 'answer', status: 429 } });
+  simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action: { type: 'hang' } });
+  t.equal((await send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH })).status, 504);
+  t.equal(simulator.journal.entries({ path: '/tts/bytes' }).length, 2);
+  const line = await lineOf(running, '/tts/bytes');
+  t.match(line, { outcome: 'upstream_timeout', upstream_request_id: undefined });
+  t.ok(Number(line['upstream_ms']) > 450, `${line['upstream_ms']} ms`);
 });

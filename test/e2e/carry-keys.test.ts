@@ -56,3 +56,29 @@ for (const [name, begin, answerOf] of [
     t.strictSame(keys().slice(5).sort(), ['first', 'second']);
   });
 }
+
+test('an error that is not about the key leaves it in use, and alarms nobody', async (t) => {
+  const [first, second] = [makeCanary('first key', 'sk_car_'), makeCanary('second key', 'sk_car_')];
+  const errors = [402, 404, 429, 500, 503];
+  const upstream = await startRawUpstream(({ socket, number }) => {
+    const retry = 'Retry-After: 7\r\nCartesia-Request-Id: c-1\r\n';
+    const status = errors[Math.floor((number - 1) / 2)];
+    socket.write(status === undefined ? SPOKEN : `HTTP/1.1 ${status} No\r\n${retry}Content-Length: 0\r\n\r\n`);
+  });
+  t.teardown(() => upstream.close());
+  const running = await startCarrying(t, {
+    env: { CARTESIA_BASE_URL: upstream.url, CARTESIA_API_KEY: `${first.value},${second.value}` },
+  });
+  for (const status of errors.flatMap((error) => [error, error])) {
+    const answer = await send(`${running.broker.url}/tts/bytes`, { credential: running.token, json: SPEECH });
+    t.equal(answer.status, status);
+    t.equal(answer.headers['retry-after'], status === 429 || status === 503 ? '7' : undefined, `${status}`);
+    t.equal(answer.headers['cartesia-request-id'], 'c-1');
+  }
+  const keys = upstream.requests.map(({ head }) => head.includes(first.value));
+  t.equal(keys.filter(Boolean).length, errors.length, 'in turn');
+  t.strictSame(
+    running.logs.filter(({ level, msg }) => level === 'error' && /key/.test(String(msg))),
+    [],
+  );
+});

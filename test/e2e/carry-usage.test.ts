@@ -1,7 +1,10 @@
 // Usage in metrics and in the audit line, compared with what Cartesia itself counted, and the memory that carrying takes.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
+import { startRawUpstream } from '../upstream/raw-upstream.ts';
 import {
   lineOf,
   open,
@@ -163,6 +166,13 @@ test('what Cartesia refuses is not counted; what it began is', async (t) => {
   await send(`${broker.url}/tts/sse`, { credential: token, json: SPEECH });
   t.match(await lineOf(running, '/tts/sse'), { status: 200, outcome: 'voice_not_found', audit: undefined });
   for (const path of ['/tts/bytes', '/tts/sse']) t.strictSame(await usageOf(running, path), {}, path);
+  simulator.faults.add({ match: {}, times: 1, action: { ...action, afterEvents: 1 } });
+  await send(`${broker.url}/tts/sse`, { credential: token, json: SPEECH });
+  await until(
+    () => running.logs.filter(({ route, msg }) => route === '/tts/sse' && msg === 'request').length === 2,
+    'line',
+  );
+  t.match(await usageOf(running, '/tts/sse'), { requests: 1, characters: SPEECH.transcript.length }, 'some was spoken');
   simulator.resetCounters();
 
   const response = await open(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
@@ -181,6 +191,39 @@ test('what Cartesia refuses is not counted; what it began is', async (t) => {
     'Cartesia charges for speech that the client did not wait for',
   );
   t.ok((used['audio_bytes'] ?? 0) >= received && (used['audio_bytes'] ?? 0) < 100_000, `${used['audio_bytes']} bytes`);
+});
+
+test('speech counts once Cartesia has accepted it, even if the client leaves before any of it has come', async (t) => {
+  const types: Readonly<Record<string, string>> = { '/tts/bytes': 'audio/raw', '/tts/sse': 'text/event-stream' };
+  const upstream = await startRawUpstream(({ socket, head }) => {
+    const type = types[head.split(' ')[1] ?? ''];
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  });
+  t.teardown(() => upstream.close());
+  const running = await startCarrying(t, { env: { CARTESIA_BASE_URL: upstream.url } });
+  for (const path of Object.keys(types)) {
+    const response = await open(`${running.broker.url}${path}`, { credential: running.token, json: SPEECH });
+    response.on('error', () => {}).destroy();
+    t.match(await lineOf(running, path), { outcome: 'aborted' });
+    t.match(await usageOf(running, path), { characters: SPEECH.transcript.length }, path);
+  }
+});
+
+test('a request that the client leaves before it was sent to Cartesia is not counted', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1'); // never answers the handshake
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const running = await startCarrying(t, { env: { CARTESIA_BASE_URL: `https://127.0.0.1:${port}` } });
+  const { broker, token } = running;
+  const gone = new AbortController();
+  const call = send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH, signal: gone.signal });
+  const [connection] = await once(silent, 'connection');
+  t.teardown(() => connection.destroy());
+  gone.abort();
+  await t.rejects(call);
+  t.match(await lineOf(running, '/tts/bytes'), { outcome: 'aborted' });
+  t.strictSame(await usageOf(running, '/tts/bytes'), {});
 });
 
 test('200 slow streams, a tenth of them never read: memory stays flat', async (t) => {

@@ -1,6 +1,7 @@
 // Clients that hold a connection and send nothing, or next to nothing. The timers are Node's real ones, set shorter.
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { test } from 'tap';
 import { createServer, TIMEOUTS } from '../../src/listener/server.ts';
 import { mintBytes } from './mint-bytes.ts';
@@ -140,6 +141,16 @@ test('a TLS client that never sends its hello is cut off at the time limit for h
   silent.resume();
   await once(silent, 'close');
   t.ok(performance.now() - start < SHORT.headersMs + LATE_MS);
+});
+
+test('a TLS client that sends nothing after its handshake gets no answer, either', async (t) => {
+  const { broker, certificate } = await startRunningBroker(t, { tls: true, seams: { timeouts: SHORT } });
+  const { port } = new URL(broker.url);
+  const socket = connectTls({ host: '127.0.0.1', port: Number(port), ca: certificate?.pem, servername: 'localhost' });
+  await once(socket, 'secureConnect');
+  const silent = await openRaw(t, broker.url, socket);
+  await silent.ended();
+  t.equal(silent.rest(), '');
 });
 
 test('the production timeouts are set', async (t) => {

@@ -201,17 +201,26 @@ for (const [name, redis] of stores) {
     const answer = await refused;
     t.equal(answer.status, 429);
     t.match(await answer.json(), { error_code: 'concurrency_limited', source: 'broker' });
+    t.match(
+      running.logs.find(({ outcome }) => outcome === 'concurrency_limited'),
+      { upstream_request_id: simulator.journal.entries({ path: '/tts/bytes' })[askedBefore]?.requestId },
+      'it was Cartesia that had refused it',
+    );
     t.equal((await next).status, 200);
     await until(() => broker.leases === 0);
     t.equal(simulator.counters().tts.granted, 1);
   });
 
-  test(`${name}: a refused or broken answer frees its lease`, async (t) => {
+  test(`${name}: a refused or broken answer frees its lease, and only a 429 is asked for again`, async (t) => {
     const running = await setUp(t, await redis(), { limit: 1 });
+    const { simulator } = running;
     for (const action of FAULTS) {
-      running.simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action });
+      simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action });
+      simulator.journal.clear();
       await speak(running, 'a').catch(() => {}); // some of them end in a broken body
       await until(() => running.broker.leases === 0);
+      if (action.type === 'answer')
+        t.equal(simulator.journal.entries({ path: '/tts/bytes' }).length, action.status === 429 ? 2 : 1);
     }
     t.equal((await speak(running, 'a')).status, 200);
   });

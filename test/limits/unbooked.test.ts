@@ -16,11 +16,15 @@ function ask(subject: string, amount: number, name: string = LINE.name): BudgetA
 }
 
 function setUp() {
-  const state: { failure: Problem | null } = { failure: NOT_SENT };
+  const state: { failure: Problem | null; answered: Promise<void> } = {
+    failure: NOT_SENT,
+    answered: Promise.resolve(),
+  };
   const sent: [id: string, shard: string, subject: string, amount: number][] = [];
   const budgets: Pick<BudgetStore, 'consume'> = {
     async consume(shard, { id, subject, amount }) {
       if (state.failure !== NOT_SENT) sent.push([id, shard, subject, amount]);
+      await state.answered;
       if (state.failure !== null) throw state.failure;
       return { outcome: 'booked', counters: [] };
     },
@@ -77,5 +81,42 @@ test('a call whose answer was lost is repeated as it was, and what comes later i
   t.ok(
     sent.every(([id, , , amount]) => amounts.get(id) === amount),
     'the store knows a call by its id',
+  );
+});
+
+test('a call whose answer was lost keeps its amount while its repetition is not sent, and others are still added up', async (t) => {
+  const { state, sent, debts, pay, unbooked } = setUp();
+  const [lost, unsent, lostToo] = [ask('ann', 5), ask('ann', 1), ask('ann', 7)];
+  unbooked.add('web', lost, NOT_HEARD);
+  unbooked.add('web', unsent, NOT_SENT);
+  unbooked.add('web', lostToo, NOT_HEARD);
+  for (let i = 0; i < 10; i += 1) {
+    await pay();
+    unbooked.add('web', ask('ann', 2), NOT_SENT);
+  }
+  t.equal(debts.open, 3);
+  state.failure = null;
+  await pay();
+  t.strictSame(sent, [
+    [lost.id, 'web', 'ann', 5],
+    [unsent.id, 'web', 'ann', 21],
+    [lostToo.id, 'web', 'ann', 7],
+  ]);
+});
+
+test('what is consumed while a call waits for its answer is not lost', async (t) => {
+  const { state, sent, debts, pay, unbooked } = setUp();
+  const answer = Promise.withResolvers<void>();
+  unbooked.add('web', ask('ann', 5), NOT_SENT);
+  Object.assign(state, { failure: null, answered: answer.promise });
+  await pay();
+  unbooked.add('web', ask('ann', 2), NOT_SENT);
+  unbooked.add('web', ask('ann', 2), NOT_SENT);
+  answer.resolve();
+  await new Promise(setImmediate);
+  t.equal(debts.open, 0);
+  t.strictSame(
+    sent.map(([, , , amount]) => amount),
+    [5, 4],
   );
 });

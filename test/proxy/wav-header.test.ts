@@ -10,6 +10,8 @@ interface Format {
   readonly saidBytesPerSecond?: number;
 }
 
+const DATA = Buffer.from('data\0\0\0\0', 'latin1');
+
 function wav(format: Format = {}, before: Buffer = Buffer.alloc(0)): Buffer {
   const { tag = 1, channels = 1, rate = 16_000, bits = 16, saidBytesPerSecond = 1 } = format;
   const fmt = Buffer.alloc(24);
@@ -20,7 +22,7 @@ function wav(format: Format = {}, before: Buffer = Buffer.alloc(0)): Buffer {
   fmt.writeUInt32LE(rate, 12);
   fmt.writeUInt32LE(saidBytesPerSecond, 16);
   fmt.writeUInt16LE(bits, 22);
-  return Buffer.concat([Buffer.from('RIFF\0\0\0\0WAVE', 'latin1'), before, fmt, Buffer.from('data\0\0\0\0', 'latin1')]);
+  return Buffer.concat([Buffer.from('RIFF\0\0\0\0WAVE', 'latin1'), before, fmt, DATA]);
 }
 
 test('the byte rate of an uncompressed WAV is computed from its samples', async (t) => {
@@ -38,8 +40,7 @@ function extended(tag: number, rest = '000000001000800000aa00389b71'): Buffer {
   format.writeUInt16LE(22, 16);
   format.writeUInt16LE(tag, 24);
   format.write(rest, 26, 'hex');
-  const [before, behind] = ['RIFF\0\0\0\0WAVEfmt \x28\0\0\0', 'data\0\0\0\0'];
-  return Buffer.concat([Buffer.from(before, 'latin1'), format, Buffer.from(behind, 'latin1')]);
+  return Buffer.concat([Buffer.from('RIFF\0\0\0\0WAVEfmt \x28\0\0\0', 'latin1'), format, DATA]);
 }
 
 test('what a sample takes is not for the header to make up', async (t) => {
@@ -50,8 +51,9 @@ test('what a sample takes is not for the header to make up', async (t) => {
   t.equal(wavBytesPerSecond(extended(0x55)), null, 'MP3 behind an extended header');
   t.equal(wavBytesPerSecond(extended(1, '21071d118644c8c1ca000000')), null, 'a GUID of somebody else');
   t.equal(wavBytesPerSecond(extended(1).subarray(0, 50)), null, 'half a GUID');
-  t.equal(wavBytesPerSecond(wav().subarray(0, 36)), null, 'a second format may follow what was seen');
   t.equal(wavBytesPerSecond(wav({ bits: 8 }, wav({ bits: 64 }).subarray(12, 36))), null, 'two formats');
+  t.equal(wavBytesPerSecond(wav({}, wav({ tag: 0x55 }).subarray(12, 36))), null, 'two formats, the first compressed');
+  t.equal(wavBytesPerSecond(wav().subarray(0, -DATA.length)), null, 'a second format may follow further on');
   const behind = Buffer.concat([wav(), wav({ bits: 8 }).subarray(12)]);
   t.equal(wavBytesPerSecond(behind), 32_000, 'audio that looks like a format');
 });
@@ -60,7 +62,9 @@ test('anything else has no known rate', async (t) => {
   for (const [what, head] of [
     ['nothing', Buffer.alloc(0)],
     ['MP3', Buffer.from('ID3\x04\0\0\0\0\0\0')],
-    ['another form of RIFF', Buffer.from(wav().toString('latin1').replace('RIFF', 'RIFX'), 'latin1')],
+    ['big-endian RIFF', Buffer.from(wav().toString('latin1').replace('RIFF', 'RIFX'), 'latin1')],
+    ['another form of RIFF', Buffer.from(wav().toString('latin1').replace('WAVE', 'AVI '), 'latin1')],
+    ['audio before its format', Buffer.concat([wav().subarray(0, 12), DATA, wav().subarray(12)])],
     ['a cut header', wav().subarray(0, 30)],
     ['a compressed WAV', wav({ tag: 0x55 })],
     ['no channel', wav({ channels: 0 })],

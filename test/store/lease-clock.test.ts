@@ -38,8 +38,9 @@ test('each waiting request leaves the queue at its own time', async (t) => {
   t.strictSame([await waiting(199), await waiting(200), await waiting(599), await waiting(600)], [2, 1, 1, 0]);
 });
 
-test('a lease granted past blocked requests has its full lifetime', async (t) => {
-  const { clock, leases, holders } = setUp();
+test('a lease granted past blocked requests has its full lifetime, and nobody is woken for it', async (t) => {
+  const { clock, store, leases, holders } = setUp();
+  store.listen({ onWake: (id) => t.fail(id) });
   const own = { clientMax: 1 };
   const [held, passing] = [ask('a', own), ask('b')];
   await leases.acquire(pool(2), held);
@@ -64,9 +65,21 @@ test('a waiter served because of another request is notified; the requester is n
 test('retryAfterMs follows the average hold time, in which the newest lease counts for a tenth', async (t) => {
   const { clock, leases } = setUp({ ttlMs: 60_000 });
   const held = ask('a');
+  clock.now = 500;
   await leases.acquire(pool(1), held);
-  clock.now = 3_000;
-  t.equal(await leases.release(pool(1), [held.id]), 1_200);
+  clock.now = 3_505;
+  t.equal(await leases.release(pool(1), [held.id]), 1_201, '1,000 before, and 3,005 now');
+  t.equal(await leases.release(pool(2), []), 601, 'two places become free in that time');
+});
+
+test('a request that may not wait gets nothing that has just become free while others wait for it', async (t) => {
+  const { clock, leases, holders } = setUp();
+  const waiting = ask('b');
+  for (const one of [ask('a'), waiting]) await leases.acquire(pool(1), one);
+  clock.now = 1_000;
+  t.match(await leases.acquire(pool(1), ask('c', { waitMs: 0 })), { outcome: 'refused', retryAfterMs: 1_000 });
+  t.strictSame(await holders(1), [waiting.id]);
+  t.equal((await leases.view(pool(1))).waiting, 0);
 });
 
 test('an expired lease goes to the next waiter as soon as anything is released', async (t) => {

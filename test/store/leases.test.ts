@@ -35,8 +35,10 @@ for (const { name, make } of everyStore(t)) {
     const [first, second] = [ask('a'), ask('b')];
     t.equal(await outcomeOf(leases, rules, first), 'granted');
     t.equal(await outcomeOf(leases, rules, first), 'granted');
+    t.equal((await leases.view(rules)).waiting, 0);
     t.equal(await outcomeOf(leases, rules, second), 'queued');
     t.equal(await outcomeOf(leases, rules, second), 'queued');
+    t.equal((await leases.view(rules)).waiting, 1);
     await leases.release(rules, [first.id]);
     await leases.release(rules, [first.id]);
     t.equal(await outcomeOf(leases, rules, second), 'granted');
@@ -237,7 +239,12 @@ for (const { name, make } of everyStore(t)) {
     const rules = pool(1);
     await leases.acquire(rules, ask('a'));
     await leases.beat(rules, 'other', [{ id: 'kept', client: 'b', subject: 'b' }], []);
-    t.equal((await leases.view(rules)).leases.length, 2);
+    const { leases: held } = await leases.view(rules);
+    t.equal(held.length, 2);
+    t.match(
+      held.find(({ id }) => id === 'kept'),
+      { client: 'b', subject: 'b', owner: 'other' },
+    );
     t.equal(await outcomeOf(leases, pool(2), ask('c', { waitMs: 0 })), 'refused');
   });
 

@@ -7,8 +7,8 @@ import type { Form } from './form-parser.ts';
 
 /** 32 kbit/s: compressed speech hardly ever has a lower rate, so it is hardly ever longer than this estimate. */
 const COMPRESSED_BYTES_PER_SECOND = 4_000;
-/** The audio of a WAV file begins within this, behind its format and what its maker says about it. */
-const HEAD_BYTES = 4_096;
+/** Kept of each recording for its WAV header, which must end here to be believed. Apple's recorders fill it up to 4,096 bytes. */
+const HEAD_BYTES = 5 * 1024;
 /** Allowance for the names, boundaries and fields of a form, which are not audio. */
 const FRAME_BYTES = 16 * 1024;
 

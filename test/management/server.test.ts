@@ -1,0 +1,49 @@
+// The operator's listener, from outside.
+import type { AddressInfo } from 'node:net';
+import { type Test, test } from 'tap';
+import { createReadiness } from '../../src/listener/readiness.ts';
+import { buildManagement } from '../../src/management/server.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { openRaw } from '../e2e/raw-connection.ts';
+
+async function setUp(t: Test) {
+  const app = await buildManagement({
+    readiness: createReadiness(),
+    metrics: createMetrics(),
+    admin: null,
+    details: () => ({ upstream: { breaker: 'closed' }, store: 'up' }),
+  });
+  t.teardown(() => app.close());
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  return openRaw(t, `http://127.0.0.1:${port}`);
+}
+
+test('the operator gets the id of a request in its header and in its body, and does not choose it', async (t) => {
+  const connection = await setUp(t);
+  const ids = new Set<unknown>();
+  for (const name of ['Request-Id', 'X-Request-Id']) {
+    connection.send(`GET /nothing HTTP/1.1\r\nHost: broker\r\n${name}: chosen\r\n\r\n`);
+    const { status, headers, json } = await connection.response();
+    t.equal(status, 404);
+    t.match(headers['x-request-id'], /^[\da-f]{8}-[\da-f-]{27}$/);
+    t.equal(json['request_id'], headers['x-request-id']);
+    ids.add(json['request_id']);
+  }
+  t.equal(ids.size, 2);
+});
+
+test('what is not HTTP gets one answer, after the answers to the requests before it', async (t) => {
+  const connection = await setUp(t);
+  connection.send('GET /livez HTTP/1.1\r\nHost: broker\r\n\r\nnonsense\r\n\r\n');
+  t.equal((await connection.response()).status, 200);
+  t.match(await connection.response(), { status: 400, json: { error_code: 'invalid_request', source: 'broker' } });
+  await connection.ended();
+  t.equal(connection.rest(), '');
+});
+
+test('without an admin token there is no admin API', async (t) => {
+  const connection = await setUp(t);
+  connection.send('GET /admin/sessions HTTP/1.1\r\nHost: broker\r\nAuthorization: Bearer \r\n\r\n');
+  t.equal((await connection.response()).status, 404);
+});
