@@ -1,10 +1,9 @@
 // The helper for apps in a real Chromium, on a page of another origin than the broker's.
-import { join } from 'node:path';
-import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { type Test, test } from 'tap';
 import type { TokenSource } from '../../src/client/index.ts';
 import { startChromium } from './chromium.ts';
+import { bundleHelper } from './helper-bundle.ts';
 import { type PageBroker, startPageBroker } from './page-broker.ts';
 import { startPageServer } from './page-server.ts';
 
@@ -21,15 +20,7 @@ interface App extends PageBroker {
 }
 
 async function startApp(t: Test, client: object = {}, isListed = true): Promise<App> {
-  const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, '../../src/client/index.ts')],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    globalName: 'helper',
-    platform: 'browser',
-  });
-  const origin = await startPageServer(t, outputFiles[0]?.text);
+  const origin = await startPageServer(t, await bundleHelper());
   const running = await startPageBroker(t, isListed ? origin : 'https://app.example.com', client);
   const context = await (await startChromium(t)).newContext();
   const openTab = async (): Promise<Page> => {

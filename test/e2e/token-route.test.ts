@@ -1,12 +1,11 @@
 // The example of a token route in one's own backend: a page with only a session cookie, in a real Chromium, its backend, and the broker.
-import { join } from 'node:path';
-import { build } from 'esbuild';
 import Fastify, { type FastifyRequest } from 'fastify';
 import type { Page } from 'playwright-core';
 import { type Test, test } from 'tap';
 import { createTokenRoute } from '../../examples/token-route/route.ts';
 import { SPEECH } from './carried-broker.ts';
 import { startChromium } from './chromium.ts';
+import { bundleHelper } from './helper-bundle.ts';
 import { type RunningBroker, startRunningBroker } from './running-broker.ts';
 
 /** What the page has besides the usual globals. */
@@ -31,7 +30,7 @@ async function startApp(t: Test, client: object = {}): Promise<App> {
       body: JSON.stringify(body),
     });
   backend.post('/api/access-token', async (request, reply) => reply.send(await route?.(asRequest(request))));
-  const script = await helperScript();
+  const script = await bundleHelper();
   backend.get('/', (_request, reply) =>
     reply.type('text/html').send('<!doctype html><script src="/helper.js"></script>'),
   );
@@ -55,18 +54,6 @@ async function startApp(t: Test, client: object = {}): Promise<App> {
   const page = await context.newPage();
   await page.goto(origin);
   return { ...running, page, origin };
-}
-
-async function helperScript(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, '../../src/client/index.ts')],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    globalName: 'helper',
-    platform: 'browser',
-  });
-  return outputFiles[0]?.text ?? '';
 }
 
 /** The error that the page gets, or the status of its speech. */
