@@ -2,6 +2,7 @@
 
 import { languageOf } from '../config/language.ts';
 import { countCharacters } from '../usage/units.ts';
+import { ALLOWED, denied, type Verdict } from './verdict.ts';
 
 /** An empty or absent list restricts nothing. */
 export interface ContentRules {
@@ -27,34 +28,25 @@ export interface ContentWish {
   readonly transcript: string | null;
 }
 
-export type ContentDecision =
-  | { readonly outcome: 'allowed' }
-  /** `message` names the field and never its value. */
-  | { readonly outcome: 'denied'; readonly message: string };
-
 /**
  * A request must name everything that a rule restricts, except the language: an upstream default would be a choice that nobody has made.
+ * The message of a refusal names the field and never its value.
  */
-export function checkContent(wish: ContentWish, rules: ContentRules): ContentDecision {
-  if (!allows(rules.models, wish.model)) return denied('model');
+export function checkContent(wish: ContentWish, rules: ContentRules): Verdict {
+  if (!allows(rules.models, wish.model)) return mayNotUse('model');
   const language = wish.language === null ? null : languageOf(wish.language);
-  if (wish.transcript === null) return allows(rules.languages, language, true) ? ALLOWED : denied('language');
-  if (!allows(rules.voices, wish.voice)) return denied('voice');
-  if (!allows(rules.languages, language, true)) return denied('language');
-  if (!allowsFormat(rules.formats, wish)) return denied('output format');
+  if (wish.transcript === null) return allows(rules.languages, language, true) ? ALLOWED : mayNotUse('language');
+  if (!allows(rules.voices, wish.voice)) return mayNotUse('voice');
+  if (!allows(rules.languages, language, true)) return mayNotUse('language');
+  if (!allowsFormat(rules.formats, wish)) return mayNotUse('output format');
   if (rules.maxTranscript !== null && countCharacters(wish.transcript) > rules.maxTranscript) {
-    return {
-      outcome: 'denied',
-      message: `The transcript is longer than the ${rules.maxTranscript} characters this caller may use.`,
-    };
+    return denied(`The transcript is longer than the ${rules.maxTranscript} characters this caller may use.`);
   }
   return ALLOWED;
 }
 
-const ALLOWED: ContentDecision = { outcome: 'allowed' };
-
-function denied(what: string): ContentDecision {
-  return { outcome: 'denied', message: `This caller may not use this ${what}.` };
+function mayNotUse(what: string): Verdict {
+  return denied(`This caller may not use this ${what}.`);
 }
 
 function allows(list: readonly string[] | null, value: string | null, isOptional = false): boolean {

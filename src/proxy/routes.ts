@@ -6,7 +6,7 @@ import { Problem } from '../errors/problems.ts';
 import type { Limits } from '../limits/limits.ts';
 import { leaveBody } from '../listener/unread-body.ts';
 import { checkContent } from '../policy/content.ts';
-import { allowsEndpoint, whatIsMissing } from '../policy/endpoint.ts';
+import { checkEndpoint } from '../policy/endpoint.ts';
 import { ENDPOINTS, type Endpoint, isId } from '../upstream/endpoints.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
 import { carriedBodies, isJsonBody, type JsonBody, readJsonBody } from './bodies.ts';
@@ -63,8 +63,8 @@ function operationId({ method, path }: Endpoint): string {
  */
 function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply, options: ProxyOptions): unknown {
   const admission = admitted(request);
-  if (!allowsEndpoint(endpoint, admission.client, admission.principal.grants))
-    throw new Problem('endpoint_not_allowed', whatIsMissing(endpoint));
+  const verdict = checkEndpoint(endpoint, admission.client, admission.principal.grants);
+  if (verdict.outcome === 'denied') throw new Problem('endpoint_not_allowed', verdict.message);
   const target = targetOf(endpoint, request, options.upstream);
   switch (endpoint.transport) {
     case 'bytes':
@@ -122,8 +122,8 @@ function generation(
   options: ProxyOptions,
 ): Cargo & { readonly characters: number } {
   const { wish, format, contextId } = readGeneration(body.value);
-  const decision = checkContent(wish, admission.client.content);
-  if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+  const verdict = checkContent(wish, admission.client.content);
+  if (verdict.outcome === 'denied') throw new Problem('content_not_allowed', verdict.message);
   const characters = countCharacters(wish.transcript ?? '');
   return {
     endpoint,

@@ -43,8 +43,8 @@ export function watchForm(form: Form, rules: ContentRules): FormWatch {
       encoding: null,
       transcript: null,
     };
-    const decision = checkContent(wish, rules);
-    if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+    const verdict = checkContent(wish, rules);
+    if (verdict.outcome === 'denied') throw new Problem('content_not_allowed', verdict.message);
   };
   check(false);
   return {

@@ -8,7 +8,7 @@ import { type SpentTokens, singleUseOf } from '../../../identity/single-use.ts';
 import { queryOf } from '../../../listener/request-target.ts';
 import { type Upgrade, upgradeOf } from '../../../listener/upgrade.ts';
 import { checkContent } from '../../../policy/content.ts';
-import { allowsEndpoint, whatIsMissing } from '../../../policy/endpoint.ts';
+import { checkEndpoint } from '../../../policy/endpoint.ts';
 import type { SocketEndpoint } from '../../../upstream/endpoints.ts';
 import { onlyParameter } from '../../only-parameter.ts';
 import { recordedBytesPerSecond } from '../../recorded-audio.ts';
@@ -43,8 +43,8 @@ export async function findPassage(
 ): Promise<Passage> {
   const admission = admitted(request);
   const { client, principal } = admission;
-  if (!allowsEndpoint(endpoint, client, principal.grants))
-    throw new Problem('endpoint_not_allowed', whatIsMissing(endpoint));
+  const verdict = checkEndpoint(endpoint, client, principal.grants);
+  if (verdict.outcome === 'denied') throw new Problem('endpoint_not_allowed', verdict.message);
   const accept = checkHandshake(request.raw);
   const upgrade = request.raw[upgradeOf];
   if (upgrade === undefined) throw new Problem('invalid_request', 'This path is a WebSocket.');
@@ -79,7 +79,7 @@ function checkPolicy(
     return;
   }
   if (endpoint.grant !== 'stt') return;
-  const decision = checkContent(
+  const verdict = checkContent(
     {
       model: onlyParameter(query, 'model'),
       voice: null,
@@ -90,7 +90,7 @@ function checkPolicy(
     },
     content,
   );
-  if (decision.outcome === 'denied') throw new Problem('content_not_allowed', decision.message);
+  if (verdict.outcome === 'denied') throw new Problem('content_not_allowed', verdict.message);
 }
 
 function isAudioBudgeted({ limits }: ClientConfig, account: PassageOptions['quota']): boolean {

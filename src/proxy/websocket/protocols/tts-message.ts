@@ -64,8 +64,8 @@ export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessa
     return refused(invalid('transcript'), id);
   }
   const { wish, format } = readGeneration(fields);
-  const decision = checkContent(wish, content);
-  if (decision.outcome === 'denied') return refused(new Problem('content_not_allowed', decision.message), id);
+  const verdict = checkContent(wish, content);
+  if (verdict.outcome === 'denied') return refused(new Problem('content_not_allowed', verdict.message), id);
   return {
     kind: 'generation',
     id,

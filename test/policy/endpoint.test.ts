@@ -1,6 +1,6 @@
 import { test } from 'tap';
 import type { Grant } from '../../src/config/grant.ts';
-import { allowsEndpoint } from '../../src/policy/endpoint.ts';
+import { checkEndpoint } from '../../src/policy/endpoint.ts';
 
 test('an endpoint with a grant is open if both policy and credential include the grant', async (t) => {
   const cases: readonly [Grant, readonly Grant[], readonly Grant[] | null, boolean][] = [
@@ -15,14 +15,21 @@ test('an endpoint with a grant is open if both policy and credential include the
   ];
   for (const [grant, grants, limit, expected] of cases) {
     for (const reads of [true, false]) {
-      t.equal(allowsEndpoint({ grant }, { grants, reads }, limit), expected, JSON.stringify([grant, grants, limit]));
+      t.match(
+        checkEndpoint({ grant }, { grants, reads }, limit),
+        expected ? { outcome: 'allowed' } : { outcome: 'denied', message: `"${grant}"` },
+        JSON.stringify([grant, grants, limit]),
+      );
     }
   }
 });
 
 test('an endpoint without a grant is open if the client app may read, to any of its credentials', async (t) => {
   for (const limit of [null, [], ['tts']] as const) {
-    t.equal(allowsEndpoint({ grant: null }, { grants: [], reads: true }, limit), true);
-    t.equal(allowsEndpoint({ grant: null }, { grants: ['tts', 'stt', 'agent'], reads: false }, limit), false);
+    t.match(checkEndpoint({ grant: null }, { grants: [], reads: true }, limit), { outcome: 'allowed' });
+    t.match(checkEndpoint({ grant: null }, { grants: ['tts', 'stt', 'agent'], reads: false }, limit), {
+      outcome: 'denied',
+      message: 'may not read',
+    });
   }
 });
