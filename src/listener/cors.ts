@@ -2,7 +2,10 @@
 import type { FastifyCorsOptions } from '@fastify/cors';
 import type { ClientConfig } from '../config/config.ts';
 
-/** What the official SDKs send from a browser (Stainless and Fern generations); `*` would never cover `authorization`. */
+/**
+ * What the official SDKs (Stainless and Fern generations) and tracing libraries (OpenTelemetry, Sentry) send from a browser; `*` would never
+ * cover `authorization`.
+ */
 const ALLOWED_HEADERS = [
   'authorization',
   'content-type',
@@ -25,6 +28,10 @@ const ALLOWED_HEADERS = [
   'x-fern-sdk-version',
   'x-fern-runtime',
   'x-fern-runtime-version',
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'sentry-trace',
 ];
 
 /** Without these the SDKs' retry logic cannot see the hints. */

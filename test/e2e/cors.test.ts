@@ -58,7 +58,7 @@ test('a preflight for everything the official SDK sends is answered, without a c
   t.match(logs, [{ method: 'OPTIONS', status: 204, outcome: 'ok' }]);
 });
 
-test('preflights of an older SDK, and of calls with a time limit, are answered too', async (t) => {
+test('preflights of an older SDK, of calls with a time limit, and of traced calls are answered too', async (t) => {
   const { broker } = await startRunningBroker(t, { file: twoApps(createAppKey()) });
   const fern = ['language', 'sdk-name', 'sdk-version', 'runtime', 'runtime-version'].map((name) => `x-fern-${name}`);
   const sent = [
@@ -68,6 +68,10 @@ test('preflights of an older SDK, and of calls with a time limit, are answered t
     'x-cartesia-client',
     'x-stainless-timeout',
     'x-stainless-async',
+    'traceparent',
+    'tracestate',
+    'baggage',
+    'sentry-trace',
     ...fern,
   ];
   const { statusCode, headers, body } = await request(`${broker.url}/access-token`, {
