@@ -13,6 +13,8 @@ export interface RequestFacts {
   readonly ms: number;
   /** The hashed subject; `null` if the caller is unknown. */
   readonly subject: string | null;
+  /** Hexadecimal digits; `null` if the caller names no trace. */
+  readonly traceId: string | null;
 }
 
 /**
@@ -20,12 +22,13 @@ export interface RequestFacts {
  * @returns members of an object, each with a comma before it
  */
 export function requestFields(
-  { requestId, route, method, status, ms, subject }: RequestFacts,
+  { requestId, route, method, status, ms, subject, traceId }: RequestFacts,
   record: RequestRecord,
 ): string {
   let text =
     `,"request_id":"${requestId}","route":${json(route)},"method":"${method}","status":${status}` +
     `,"outcome":"${record.outcome}","ms":${tenths(ms)}`;
+  if (traceId !== null) text += `,"trace_id":"${traceId}"`;
   if (record.client !== null) text += `,"client":${json(record.client)}`;
   if (subject !== null) text += `,"subject":"${subject}"`;
   if (record.method !== null) text += `,"auth":"${record.method}"`;

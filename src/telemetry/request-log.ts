@@ -8,6 +8,7 @@ import type { Metrics } from './metrics.ts';
 import { requestFields } from './request-line.ts';
 import { emptyRecord, type RequestRecord } from './request-record.ts';
 import type { SubjectHash } from './subject-hash.ts';
+import { traceIdOf } from './trace-id.ts';
 
 export interface RequestLogOptions {
   readonly logger: Logger;
@@ -61,6 +62,7 @@ export const requestLog = fp<RequestLogOptions>(
         status,
         ms,
         subject: client === null || subject === null ? null : subjectHash(client, subject),
+        traceId: traceIdOf(request.headers),
       };
       writeLine(logger, level, requestFields(facts, record), 'request');
     }

@@ -355,3 +355,12 @@ test('audio that a client announces and does not send is not counted', async (t)
   const line = await logged(running, ({ msg }) => msg === 'socket closed');
   t.match(line, { audio_bytes: 48_000, audio_seconds: 1.5, outcome: 'aborted' });
 });
+
+test('the line of a socket has the trace that its client named', async (t) => {
+  const running = await startSocketBroker(t);
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const socket = await openRawSocket(t, running.broker.url, STT_PATH, { ...running.headers, traceparent });
+  socket.send(closeFrameOf(1000));
+  const line = await logged(running, ({ msg }) => msg === 'socket closed');
+  t.equal(line['trace_id'], '0af7651916cd43dd8448eb211c80319c');
+});

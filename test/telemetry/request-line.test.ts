@@ -11,6 +11,7 @@ const FACTS: RequestFacts = {
   status: 200,
   ms: 12.345,
   subject: null,
+  traceId: null,
 };
 
 function lineOf(record: Partial<RequestRecord> = {}, facts: Partial<RequestFacts> = {}): Record<string, unknown> {
@@ -30,11 +31,11 @@ test('the line of an unidentified caller has the request and its outcome, and no
   t.strictSame(lineOf(), said);
 });
 
-test('the line has the caller, and the time and request id of the upstream call', async (t) => {
+test('the line has the trace, the caller, and the time and request id of the upstream call', async (t) => {
   const record = { client: 'web', subject: 'ann', method: 'jwt', upstreamMs: 7.06, upstreamRequestId: 'req-1' };
-  const { subject, ...line } = lineOf(record, { subject: 'a-hash' });
+  const { subject, ...line } = lineOf(record, { subject: 'a-hash', traceId: 'f00' });
   t.equal(subject, 'a-hash', 'never in plain text');
-  t.match(line, { client: 'web', auth: 'jwt', upstream_ms: 7.1, upstream_request_id: 'req-1' });
+  t.match(line, { trace_id: 'f00', client: 'web', auth: 'jwt', upstream_ms: 7.1, upstream_request_id: 'req-1' });
 });
 
 test('mints, usage and every kind of refusal are audited', async (t) => {

@@ -31,10 +31,10 @@ async function setUp(
   const { port } = app.server.address() as AddressInfo;
   return {
     /** @returns its log line */
-    async ask(path: string): Promise<Line> {
+    async ask(path: string, field = 'Accept: */*'): Promise<Line> {
       told = Promise.withResolvers();
       const socket = connect(port, '127.0.0.1');
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n`);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: b\r\n${field}\r\nConnection: close\r\n\r\n`);
       if (status === null) await once(app.server, 'request').then(() => socket.destroy());
       const line = await told.promise;
       socket.destroy();
@@ -130,4 +130,12 @@ test('the outcome of a mint is counted, even for an unknown caller', async (t) =
 test('a subject is never logged in plain text', async (t) => {
   const { ask } = await setUp(t, { record: { client: 'web', subject: 'ann@example.com' } });
   t.match(await ask('/things/7'), { client: 'web', subject: /^[\w-]{16}$/ });
+});
+
+test('the line has the trace that the caller names', async (t) => {
+  const { ask } = await setUp(t, {});
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  t.match(await ask('/things/1', `Traceparent: 00-${trace}-b7ad6b7169203331-01`), { trace_id: trace });
+  t.notOk('trace_id' in (await ask('/things/1', 'Traceparent: none')));
+  t.notOk('trace_id' in (await ask('/things/1')));
 });

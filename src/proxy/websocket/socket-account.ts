@@ -14,9 +14,11 @@ export interface Ledger {
   readonly now: () => number;
 }
 
-/** Strings only: the request that opened the socket is long gone when the socket ends. */
+/** Text only: the request that opened the socket is long gone when the socket ends. */
 export interface SocketFacts {
   readonly requestId: string;
+  /** `null` if the client names no trace. */
+  readonly traceId: string | null;
   readonly client: string;
   readonly subject: string;
   readonly endpoint: string;
@@ -86,7 +88,7 @@ export class SocketAccount {
   ended({ by, code, outcome }: RelayEnd, usage: Readonly<SocketUsage>): void {
     this.#report(usage);
     const { logger, metrics, subjectHash, now } = this.#ledger;
-    const { requestId, client, subject, endpoint } = this.#facts;
+    const { requestId, traceId, client, subject, endpoint } = this.#facts;
     if (!this.#isTold) this.#guard.used(NOTHING); // counts the socket itself
     this.#guard.end(by === 'upstream');
     metrics.socketsOpen.dec({ endpoint });
@@ -96,6 +98,7 @@ export class SocketAccount {
       {
         audit: 'usage',
         request_id: requestId,
+        ...(traceId === null ? {} : { trace_id: traceId }),
         route: endpoint,
         client,
         subject: subjectHash(client, subject),

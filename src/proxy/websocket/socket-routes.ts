@@ -6,6 +6,7 @@ import { sendProblem } from '../../errors/plugin.ts';
 import { Problem } from '../../errors/problems.ts';
 import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
 import { takeOver } from '../../listener/upgrade.ts';
+import { traceIdOf } from '../../telemetry/trace-id.ts';
 import { SOCKET_ENDPOINTS } from '../../upstream/endpoints.ts';
 import type { KeyAlarm } from '../../upstream/key-alarm.ts';
 import type { KeyRing, RingKey } from '../../upstream/key-ring.ts';
@@ -200,6 +201,7 @@ function refusal({ ring, keyRefused }: SocketCarrier, key: RingKey, answer: Erro
 function factsOf({ endpoint, admission }: Passage, request: FastifyRequest): SocketFacts {
   return {
     requestId: request.id,
+    traceId: traceIdOf(request.headers),
     client: admission.principal.client,
     subject: admission.principal.subject,
     endpoint: endpoint.path,

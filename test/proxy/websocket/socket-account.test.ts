@@ -10,7 +10,7 @@ const NOTHING: SocketUsage = { characters: 0, audioBytes: 0, audioSeconds: 0, ca
 const ENDPOINT = '/tts/websocket';
 const LEFT: RelayEnd = { by: 'client', code: 1000, outcome: 'ok' };
 
-function openAccount() {
+function openAccount(traceId: string | null = null) {
   const state = { now: 1_000 };
   const lines: Record<string, unknown>[] = [];
   const told: Readonly<SocketUsage>[] = [];
@@ -28,7 +28,7 @@ function openAccount() {
       subjectHash: (client, subject) => `hash of ${client} ${subject}`,
       now: () => state.now,
     },
-    { requestId: 'r-1', client: 'web', subject: 'ann', endpoint: ENDPOINT },
+    { requestId: 'r-1', traceId, client: 'web', subject: 'ann', endpoint: ENDPOINT },
     guard,
   );
   /** Values by the labels beside the client app and the endpoint. */
@@ -130,4 +130,10 @@ test('a line says what a socket consumed, how long it was open and who closed it
     call_seconds: 0.001,
     msg: 'socket closed',
   });
+});
+
+test('the line has the trace that the client named', async (t) => {
+  const { lines, account } = openAccount('f00');
+  account.ended(LEFT, NOTHING);
+  t.match(lines[0], { request_id: 'r-1', trace_id: 'f00' });
 });
