@@ -1,6 +1,7 @@
 // Warns at start about what is allowed but risky or misleading.
 import { warnOfIdleSettings } from './idle-settings.ts';
 import { isLoopback } from './network-names.ts';
+import { OUTPUT_FORMATS } from './output-format.ts';
 import type { Report } from './report.ts';
 import type { Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
@@ -61,6 +62,14 @@ export function cautionAbout(settings: Settings, report: Report): void {
     }
   }
   for (const [name, client] of apps) {
+    // Not an error: Cartesia may have formats that are newer than this list.
+    for (const [position, format] of (client.content?.formats ?? []).entries()) {
+      if (OUTPUT_FORMATS.includes(format)) continue;
+      report.warn(
+        ['clients', name, 'content', 'formats', position],
+        'is none of the formats that the broker knows, and may never match: raw, wav, mp3, an encoding such as pcm_s16le, or both as raw/pcm_s16le',
+      );
+    }
     if (client.content !== undefined && client.delivery === 'direct') {
       report.warn(
         ['clients', name, 'content'],

@@ -219,6 +219,25 @@ clients:
   t.strictSame([await problemsOf(env), await warningsOf(env)], [[], []]);
 });
 
+test('formats that Cartesia does not have are warned about, each at its place', async (t) => {
+  const known = ['mp3', 'pcm_mulaw', 'wav/pcm_f32le', 'raw'];
+  const unknown = ['mp3/pcm_s16le', 'pcm_s16le/raw', 'pcm_s32le', 'WAV', 'mp4'];
+  const source = `tokens: { signing_secret: ${SIGNING_SECRET} }
+clients:
+  a:
+    auth: { keys: ["${KEY_HASH}"] }
+    delivery: proxied
+    content:
+      formats: [${[...unknown, ...known].join(', ')}]
+`;
+  const path = join(t.testdir({ 'broker.yaml': source }), 'broker.yaml');
+  const warnings = await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
+  t.strictSame(
+    warnings.map((line) => /:7:\d+ clients\.a\.content\.formats\[(\d)\]: is none of the formats/.exec(line)?.[1]),
+    ['0', '1', '2', '3', '4'],
+  );
+});
+
 test('one client app with proxied tokens is enough to warn that nothing is served here', async (t) => {
   const other = KEY_HASH.replace('9f', 'a0');
   const source = `tokens: { signing_secret: ${SIGNING_SECRET} }
