@@ -1,7 +1,8 @@
 // Compares how a full account is shared with the broker's queue, with a queue in the order of arrival, and without a queue.
 import { type Discipline, jainsIndex, median, type Scenario, simulate } from './fairness-simulation.ts';
 
-const modest = Array.from({ length: 10 }, (_, i) => ({
+/** Ten subjects with one request at a time. */
+export const MODEST = Array.from({ length: 10 }, (_, i) => ({
   name: `modest-${i}`,
   client: 'app',
   parallel: 1,
@@ -18,9 +19,9 @@ const BASE: Omit<Scenario, 'subjects'> = {
 };
 
 const SCENARIOS: readonly (readonly [string, Scenario])[] = [
-  ['ten modest subjects', { ...BASE, subjects: modest }],
-  ['the same and one with 200 requests', { ...BASE, subjects: [...modest, greedy] }],
-  ['the same, nobody waits for more than 2 s', { ...BASE, waitMs: 2_000, subjects: [...modest, greedy] }],
+  ['ten modest subjects', { ...BASE, subjects: MODEST }],
+  ['the same and one with 200 requests', { ...BASE, subjects: [...MODEST, greedy] }],
+  ['the same, nobody waits for more than 2 s', { ...BASE, waitMs: 2_000, subjects: [...MODEST, greedy] }],
 ];
 
 /** Lines of Markdown. The same on every machine: time is only counted, and randomness is seeded. */
