@@ -163,9 +163,15 @@ export class LeaseDesk {
   async #observed(ask: LeaseAsk, answer: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
     let outcome: LeaseOutcome = 'left';
     try {
-      course.lease = await this.#granted(ask, answer, course, startedMs);
-      if (course.lease !== null) outcome = course.hasWaited ? 'waited' : 'granted';
-      return course.lease;
+      const lease = await this.#granted(ask, answer, course, startedMs);
+      if (lease === null) return null;
+      if (course.isCancelled) {
+        lease.release(); // cancelled between the grant and this turn of the promise
+        return null;
+      }
+      course.lease = lease;
+      outcome = course.hasWaited ? 'waited' : 'granted';
+      return lease;
     } catch (error) {
       outcome = refusalOf(error, course.hasWaited || ask.waitMs <= 0);
       throw error;
