@@ -70,9 +70,15 @@ async function setOffOnceLoaded(
   holding: Holding,
   cargo: Promise<Cargo>,
 ): Promise<FastifyReply> {
+  const { reply } = carriage;
   try {
-    new LimitedCargo(carriage, await cargo, holding).setOff();
-    return carriage.reply;
+    const loaded = await cargo;
+    if (reply.raw.destroyed) {
+      letGo(holding);
+      return reply.hijack(); // the client is gone
+    }
+    new LimitedCargo(carriage, loaded, holding).setOff();
+    return reply;
   } catch (error) {
     letGo(holding);
     throw error;

@@ -200,6 +200,31 @@ test('who is refused a budget gives back the lease, and who is refused a lease t
   }
 });
 
+test('a client that leaves while its form is opened is not carried, and holds nothing', async (t) => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const { app, limits } = await setUp(t, {
+    async load(cargo) {
+      await opened;
+      return cargo;
+    },
+    carry: () => t.fail('nobody waits for an answer') as never,
+  });
+  const left = Promise.withResolvers<void>();
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.raw.on('close', () => left.resolve());
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const client = new AbortController();
+  const answer = fetch(url, { method: 'POST', signal: client.signal });
+  while (limits.leases.open < 1) await new Promise(setImmediate);
+  client.abort();
+  await t.rejects(answer);
+  await left.promise;
+  open();
+  while (limits.leases.open > 0) await new Promise(setImmediate);
+  await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is whole');
+});
+
 test('who leaves while the store is asked or a lease waited for is not carried, and holds nothing', async (t) => {
   for (const waitsFor of ['budget', 'lease'] as const) {
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
