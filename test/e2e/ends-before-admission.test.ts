@@ -10,7 +10,7 @@ import { redisServer } from '../store/redis-server.ts';
 import { slowRelay } from '../store/slow-relay.ts';
 import { send, until } from './carried-broker.ts';
 import { handshake, openRawSocket } from './raw-socket.ts';
-import { startSocketBroker } from './socket-broker.ts';
+import { clientOf, STT_PATH, startSocketBroker } from './socket-broker.ts';
 
 /** A broker whose users' tokens can only be checked once `publish` was called. */
 async function setUp(t: Test) {
@@ -95,4 +95,23 @@ test('a socket that would open after the shutdown has begun is refused, and its 
   t.strictSame(simulator.journal.entries({ path: '/tts/websocket' }), []);
   const { socket } = await openRawSocket(t, staying.broker.url, path, {});
   socket.destroy();
+});
+
+test('a socket whose client leaves while its budget is asked for takes no place in the queue for leases', async (t) => {
+  const relay = await slowRelay(t, (await redisServer(t)).port);
+  const { broker, logs, headers } = await startSocketBroker(t, {
+    env: { REDIS_URL: relay.url, STT_CONCURRENCY: '1' },
+    file: (digest) => clientOf(digest, { limits: { quota: { audio_seconds: { subject: '100/day' } } } }),
+  });
+  const { socket: first } = await openRawSocket(t, broker.url, STT_PATH, headers);
+  t.equal(broker.leases, 1);
+  relay.delayMs = 60;
+  const client = await connected(t, broker.url);
+  client.write(handshake(broker.url, STT_PATH, headers));
+  await sleep(30); // until Redis is being asked
+  client.destroy();
+  await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
+  await sleep(200); // until Redis has answered
+  t.equal(broker.leases, 1);
+  first.destroy();
 });
