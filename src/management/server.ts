@@ -23,6 +23,9 @@ export interface ManagementOptions {
   readonly details: () => ProbeDetails;
 }
 
+/** Time for the responses that are under way at a shutdown. */
+const LAST_ANSWERS_MS = 500;
+
 export async function buildManagement(options: ManagementOptions): Promise<FastifyInstance> {
   const { readiness, metrics, admin, details } = options;
   const app = Fastify({
@@ -34,6 +37,11 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
     exposeHeadRoutes: false,
     schemaController: noCompilers,
     return503OnClosing: false,
+  });
+  // Node's timeouts end with the server: a connection that never sends a request would hold up the shutdown for as long as it likes.
+  app.addHook('preClose', (done) => {
+    setTimeout(() => app.server.closeAllConnections(), LAST_ANSWERS_MS).unref();
+    done();
   });
   await app.register(answerHeaders);
   await app.register(errors, {});
