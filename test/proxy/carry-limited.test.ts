@@ -7,7 +7,7 @@ import { createLimits, type Limits } from '../../src/limits/limits.ts';
 import { noCompilers } from '../../src/listener/no-compilers.ts';
 import type { Cargo } from '../../src/proxy/cargo.ts';
 import type { Carrier } from '../../src/proxy/carrier.ts';
-import { carryLimited } from '../../src/proxy/limited-carriage.ts';
+import { carryLimited } from '../../src/proxy/carry-limited.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { emptyRecord } from '../../src/telemetry/request-record.ts';
