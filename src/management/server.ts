@@ -4,6 +4,7 @@ import { errors, unknownRoutes } from '../errors/plugin.ts';
 import { answerHeaders } from '../listener/answer-headers.ts';
 import { sendContinueBeforeBody } from '../listener/continue.ts';
 import { noCompilers } from '../listener/no-compilers.ts';
+import { cutConnections } from '../listener/open-connections.ts';
 import type { Readiness } from '../listener/readiness.ts';
 import { requestIdOf } from '../listener/request-id.ts';
 import { createServer, noClientErrorHandler } from '../listener/server.ts';
@@ -40,7 +41,7 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
   });
   // Node's timeouts end with the server: a connection that never sends a request would hold up the shutdown for as long as it likes.
   app.addHook('preClose', (done) => {
-    setTimeout(() => app.server.closeAllConnections(), LAST_ANSWERS_MS).unref();
+    setTimeout(() => cutConnections(app.server), LAST_ANSWERS_MS).unref();
     done();
   });
   await app.register(answerHeaders);

@@ -13,7 +13,7 @@ import { handshake, openRawSocket } from './raw-socket.ts';
 import { clientOf, STT_PATH, startSocketBroker } from './socket-broker.ts';
 
 /** A broker whose users' tokens can only be checked once `publish` was called. */
-async function setUp(t: Test) {
+async function setUp(t: Test, listen = {}) {
   const issuer = await startIssuerServer();
   t.teardown(() => issuer.close());
   const key = createSigningKey();
@@ -24,6 +24,7 @@ async function setUp(t: Test) {
     file: () => ({
       clients: { web: { auth: { jwt }, grants: ['tts', 'stt'], delivery: 'proxied' } },
       upstream: { concurrency: { tts: 2, stt: 2 } },
+      listen,
     }),
   });
   await issuer.asked('/jwks', 1);
@@ -69,6 +70,28 @@ test('a socket whose client resets it while its token is checked does not hold u
   await send(`${broker.url}/livez`);
   t.equal(broker.leases, 0);
   t.strictSame(simulator.journal.entries({}), []);
+  const start = performance.now();
+  await broker.stop(STOP);
+  t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+});
+
+test('a socket whose token is still being checked at the drain deadline is cut', async (t) => {
+  const { broker, authorization } = await setUp(t, { drain_deadline: 1 });
+  const client = await connected(t, broker.url);
+  client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
+  await sleep(50); // until it is being checked
+  const start = performance.now();
+  await broker.stop(STOP);
+  t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+});
+
+test('a TLS handshake that is under way at the drain deadline is cut', async (t) => {
+  const { broker } = await startSocketBroker(t, {
+    tls: true,
+    file: (digest) => ({ ...clientOf(digest), listen: { drain_deadline: 1 } }),
+  });
+  await connected(t, broker.url);
+  await sleep(50);
   const start = performance.now();
   await broker.stop(STOP);
   t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
