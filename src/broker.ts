@@ -39,7 +39,7 @@ import { createMinting } from './tokens/minting.ts';
 import { createTransport } from './upstream/create-transport.ts';
 import { createKeyAlarm } from './upstream/key-alarm.ts';
 import { createKeyRing } from './upstream/key-ring.ts';
-import { observeUpstream } from './upstream/observe.ts';
+import { observeUpstream } from './upstream/observe-upstream.ts';
 import { createTokenClient, type TokenClientHealth } from './upstream/token-client.ts';
 import { openTrust } from './upstream/trust.ts';
 

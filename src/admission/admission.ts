@@ -78,7 +78,11 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
   return (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     const waiting = admit(request, reply);
     if (waiting === null) done();
-    else waiting.then(() => done(), done);
+    else
+      waiting.then(() => {
+        // A client that has gone in the meantime is not let in: whatever its request began would never hear that it has gone.
+        if (!reply.raw.destroyed) done();
+      }, done);
   };
 }
 

@@ -1,8 +1,7 @@
 // App keys: long random secrets that name a client app. The configuration holds their digests only.
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ClientConfig } from '../config/config.ts';
-import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE } from './authenticator.ts';
-import { refused } from './credentials.ts';
+import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE, refused } from './authenticator.ts';
 
 /** Lets people and secret scanners recognise the keys. */
 const PREFIX = 'cb_';

@@ -35,3 +35,8 @@ export interface Authenticator {
 }
 
 export const NOT_RESPONSIBLE: Authentication = { outcome: 'not_responsible' };
+
+/** Refuses without telling the caller why: all such responses have the same body. */
+export function refused(reason: string): { outcome: 'refused'; code: 'unauthenticated'; reason: string } {
+  return { outcome: 'refused', code: 'unauthenticated', reason };
+}

@@ -2,6 +2,7 @@
 import type { ClientConfig } from '../config/config.ts';
 import type { HeaderView } from './credentials.ts';
 import type { Principal } from './principal.ts';
+import { isSubject } from './subject.ts';
 
 export type SubjectResolution =
   | { readonly outcome: 'resolved'; readonly principal: Principal }
@@ -13,15 +14,7 @@ export type SubjectResolution =
       readonly message: string;
     };
 
-/** Printable ASCII without a space at either end, so that it survives headers and log lines unchanged. */
-export function isSubject(text: string, maxLength: number): boolean {
-  return text.length <= maxLength && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text);
-}
-
 export const MAX_NAMED_SUBJECT_LENGTH = 128;
-
-/** For any subject: one that a JWT names may be longer. OpenID Connect Core §2 limits `sub` to 255 ASCII characters. */
-export const MAX_SUBJECT_LENGTH = 255;
 
 /**
  * Replaces the subject by the one that the request names. Only a client app marked as trusted may do so, and only with

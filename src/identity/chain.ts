@@ -2,9 +2,9 @@
 import type { ClientConfig } from '../config/config.ts';
 import { createAnonymousAuthenticator } from './anonymous.ts';
 import { createAppKeyAuthenticator } from './app-key.ts';
-import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE } from './authenticator.ts';
+import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE, refused } from './authenticator.ts';
 import { resolveSubject } from './broker-subject.ts';
-import { type HeaderView, readCredential, refused } from './credentials.ts';
+import { type HeaderView, readCredential } from './credentials.ts';
 import { createJwtAuthenticator, type JwtAuthenticatorOptions } from './jwt/jwt-authenticator.ts';
 import type { Principal } from './principal.ts';
 

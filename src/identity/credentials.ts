@@ -1,7 +1,7 @@
 // Finds the credential of a request: at most one, in the places where one is allowed.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Credential } from './authenticator.ts';
+import { type Credential, refused } from './authenticator.ts';
 
 /** The parts of Node's request that are read here. `rawHeaders` shows repeated fields, which `headers` drops or joins. */
 export interface HeaderView extends Pick<IncomingMessage, 'headers' | 'rawHeaders'> {
@@ -31,11 +31,6 @@ export type CredentialReading =
 
 /** Characters. Longer ones are refused before anything is computed from them. */
 export const MAX_CREDENTIAL_LENGTH = 8_192;
-
-/** Refuses without telling the caller why: all such responses have the same body. */
-export function refused(reason: string): { outcome: 'refused'; code: 'unauthenticated'; reason: string } {
-  return { outcome: 'refused', code: 'unauthenticated', reason };
-}
 
 /**
  * Finds the one credential of a request: `Authorization: Bearer` (RFC 6750 §2.1), `X-API-Key`, and on upgrades the query.

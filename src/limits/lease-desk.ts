@@ -5,7 +5,7 @@ import type { LeaseAnswer, LeaseAsk, LeaseKind, PoolRules, PoolView } from '../s
 import type { Soon } from '../store/soon.ts';
 import type { LeasePool } from '../store/store.ts';
 import { mayHaveBeenDone } from '../store/unanswered.ts';
-import { HeldLease, type Lease, type LeaseKeeper, type LeaseRequest } from './lease.ts';
+import { HeldLease, type Lease, type LeaseKeeper, type LeaseRequest, type LeaseTaker } from './lease.ts';
 import type { LeaseShare } from './lease-shares.ts';
 import { LeaseWaits, type Waiting } from './lease-waits.ts';
 import type { LeaseOutcome, LimitObserver } from './limit-event.ts';
@@ -95,7 +95,7 @@ export class LeaseDesk {
     return [...loads.values()];
   }
 
-  ask(taker: { readonly client: string; readonly subject: string }, share: LeaseShare, waitMs: number): LeaseRequest {
+  ask(taker: LeaseTaker, share: LeaseShare, waitMs: number): LeaseRequest {
     this.#asked += 1;
     const id = `${this.#replica}/${this.#asked}`;
     const { client, subject } = taker;
@@ -163,9 +163,15 @@ export class LeaseDesk {
   async #observed(ask: LeaseAsk, answer: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
     let outcome: LeaseOutcome = 'left';
     try {
-      course.lease = await this.#granted(ask, answer, course, startedMs);
-      if (course.lease !== null) outcome = course.hasWaited ? 'waited' : 'granted';
-      return course.lease;
+      const lease = await this.#granted(ask, answer, course, startedMs);
+      if (lease === null) return null;
+      if (course.isCancelled) {
+        lease.release(); // cancelled between the grant and this turn of the promise
+        return null;
+      }
+      course.lease = lease;
+      outcome = course.hasWaited ? 'waited' : 'granted';
+      return lease;
     } catch (error) {
       outcome = refusalOf(error, course.hasWaited || ask.waitMs <= 0);
       throw error;

@@ -3,6 +3,12 @@ import type { Listed } from '../collections/live-list.ts';
 import type { LeaseHolder } from '../store/lease-rules.ts';
 import type { Soon } from '../store/soon.ts';
 
+/** In whose name something runs. */
+export interface LeaseTaker {
+  readonly client: string;
+  readonly subject: string;
+}
+
 /** Ours until it is released. */
 export interface Lease {
   /** Safe to call twice. */

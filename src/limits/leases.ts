@@ -5,16 +5,10 @@ import type { Problem } from '../errors/problems.ts';
 import type { LeaseKind, PoolView } from '../store/lease-rules.ts';
 import { LEASE_KINDS } from '../store/lease-rules.ts';
 import type { Store } from '../store/store.ts';
-import type { LeaseRequest } from './lease.ts';
+import type { LeaseRequest, LeaseTaker } from './lease.ts';
 import { LeaseDesk, type LeaseLoad } from './lease-desk.ts';
-import { poolRules, shareOf } from './lease-shares.ts';
+import { type LeaseShare, poolRules, shareOf } from './lease-shares.ts';
 import type { LimitObserver } from './limit-event.ts';
-
-/** In whose name something runs. */
-export interface LeaseTaker {
-  readonly client: string;
-  readonly subject: string;
-}
 
 export interface Leases {
   /** Whether anything limits a client app's use of the kind. If not, `ask` must not be called. */
@@ -44,15 +38,14 @@ export interface LeasesOptions {
   readonly config: Pick<Config, 'upstream' | 'limits' | 'clients'>;
   readonly store: Store;
   readonly onEvent: LimitObserver;
-  /** How often held leases are confirmed, milliseconds; well below the life of a lease. */
-  readonly beatMs?: number;
 }
 
+/** How often held leases are confirmed; well below the life of a lease. */
 const BEAT_MS = 2_500;
 
-export function createLeases({ config, store, onEvent, beatMs = BEAT_MS }: LeasesOptions): Leases {
+export function createLeases({ config, store, onEvent }: LeasesOptions): Leases {
   const desks = new Map<LeaseKind, LeaseDesk>();
-  const shares = new Map<LeaseKind, ReadonlyMap<string, ReturnType<typeof shareOf>>>();
+  const shares = new Map<LeaseKind, ReadonlyMap<string, LeaseShare>>();
   const limits = new Map<LeaseKind, number>();
   for (const kind of LEASE_KINDS) {
     const rules = poolRules(kind, config);
@@ -72,7 +65,7 @@ export function createLeases({ config, store, onEvent, beatMs = BEAT_MS }: Lease
   // An in-memory store cannot outlive its holders, so nothing has to be confirmed.
   const timer =
     all.length > 0 && store.isShared
-      ? setInterval(() => all.forEach((desk) => void desk.beat()), beatMs).unref()
+      ? setInterval(() => all.forEach((desk) => void desk.beat()), BEAT_MS).unref()
       : null;
 
   return {

@@ -8,7 +8,7 @@ import type { Soon } from '../store/soon.ts';
 import type { Store } from '../store/store.ts';
 import { storeKey } from '../store/store-key.ts';
 import { mayHaveBeenDone } from '../store/unanswered.ts';
-import type { LeaseTaker } from './leases.ts';
+import type { LeaseTaker } from './lease.ts';
 import type { BudgetOwner, LimitObserver } from './limit-event.ts';
 import { Unbooked } from './unbooked.ts';
 

@@ -73,8 +73,8 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
       version = now;
       isKnown = true;
       learn();
+      for (const tell of tellers) tell(); // before it is loaded once more, which may fail
     } while (isStale);
-    for (const tell of tellers) tell();
   }
   function refresh(): Promise<void> {
     if (loading !== null) {

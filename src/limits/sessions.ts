@@ -48,12 +48,14 @@ export interface SessionsOptions {
 export function createSessions({ revocations, onEvent }: SessionsOptions): Sessions {
   const open = new LiveList<Entry>();
   revocations.onChange(() => {
-    for (const { session } of open.all()) {
-      const problem = revocations.refusalOf(session.principal);
-      if (problem !== null) cut(session, problem, 'revoked');
+    for (const entry of open.all()) {
+      const problem = revocations.refusalOf(entry.session.principal);
+      if (problem !== null) cut(entry, problem, 'revoked');
     }
   });
-  function cut(session: Session, problem: Problem, reason: 'revoked' | 'killed'): void {
+  function cut(entry: Entry, problem: Problem, reason: 'revoked' | 'killed'): void {
+    const { session } = entry;
+    open.delete(entry); // a session is ended once
     onEvent({ type: 'cut', client: session.principal.client, reason });
     session.cut(problem);
   }
@@ -83,7 +85,7 @@ export function createSessions({ revocations, onEvent }: SessionsOptions): Sessi
     kill(id) {
       const entry = open.find(({ session }) => session.id === id);
       if (entry === undefined) return false;
-      cut(entry.session, new Problem('token_revoked', 'The operator has ended this session.'), 'killed');
+      cut(entry, new Problem('token_revoked', 'The operator has ended this session.'), 'killed');
       return true;
     },
   };

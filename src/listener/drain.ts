@@ -3,6 +3,7 @@ import type http from 'node:http';
 import net from 'node:net';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { cutConnections } from './open-connections.ts';
 import type { Readiness } from './readiness.ts';
 
 export interface DrainOptions {
@@ -33,6 +34,7 @@ export function closeConnectionsWhileDraining(app: FastifyInstance, readiness: R
  * Becomes not ready at once, goes on serving for the delay without a single refusal, then stops accepting and lets open requests finish.
  * Idle connections get a grace period rather than being cut at once: a request may be on its way.
  * Resolves when the last connection is gone or the deadline is over; what is left then is cut.
+ * @param server one that `listConnections` was called for
  */
 export async function drain(server: http.Server, options: DrainOptions): Promise<void> {
   const { readiness, delayMs, deadlineMs, drainSockets, onDeadline, idleGraceMs = IDLE_GRACE_MS } = options;
@@ -46,7 +48,7 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
   });
   const idle = setInterval(() => server.closeIdleConnections(), idleGraceMs);
   let cut = setTimeout(() => {
-    cut = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS);
+    cut = setTimeout(() => cutConnections(server), LAST_WORDS_MS);
     server.closeIdleConnections();
     server.getConnections((_error, connections) => {
       if (connections > 0) onDeadline?.(connections);

@@ -66,7 +66,8 @@ export class Intake {
     while (this.#begun < BEGUN_MAX) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      if (!next.response.destroyed) this.#begin(next); // otherwise its client has left
+      // Otherwise its client has left. The response to an upgrade cannot tell: it has no connection before it begins.
+      if (!next.request.socket.destroyed) this.#begin(next);
     }
   }
 

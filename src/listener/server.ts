@@ -12,6 +12,7 @@ import { endConnection } from './end-connection.ts';
 import { announcesBody, checkFraming, mentionsBody } from './framing.ts';
 import { IncomingRequest, takeRestSlowly } from './incoming-request.ts';
 import { Intake } from './intake.ts';
+import { listConnections } from './open-connections.ts';
 import { requestIdOf } from './request-id.ts';
 import { type Handling, turnsOf } from './turns.ts';
 import { asksForWebSocket, beginAnswer, responseTo } from './upgrade.ts';
@@ -92,6 +93,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
           handshakeTimeout: timeouts.headersMs,
           ALPNProtocols: ['http/1.1'],
         });
+  listConnections(server);
   server.maxHeadersCount = 0; // counted by framing.ts: Node would drop surplus fields silently
 
   const intake = new Intake({

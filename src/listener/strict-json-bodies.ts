@@ -1,8 +1,8 @@
 // Restricts the bodies of public routes to JSON in UTF-8, read strictly.
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors/problems.ts';
+import { parseStrictJson } from './parse-strict-json.ts';
 import { requirePlainBody } from './plain-body.ts';
-import { parseStrictJson } from './strict-json.ts';
 
 export function strictJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();

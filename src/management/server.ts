@@ -4,6 +4,7 @@ import { errors, unknownRoutes } from '../errors/plugin.ts';
 import { answerHeaders } from '../listener/answer-headers.ts';
 import { sendContinueBeforeBody } from '../listener/continue.ts';
 import { noCompilers } from '../listener/no-compilers.ts';
+import { cutConnections } from '../listener/open-connections.ts';
 import type { Readiness } from '../listener/readiness.ts';
 import { requestIdOf } from '../listener/request-id.ts';
 import { createServer, noClientErrorHandler } from '../listener/server.ts';
@@ -23,6 +24,9 @@ export interface ManagementOptions {
   readonly details: () => ProbeDetails;
 }
 
+/** Time for the responses that are under way at a shutdown. */
+const LAST_ANSWERS_MS = 500;
+
 export async function buildManagement(options: ManagementOptions): Promise<FastifyInstance> {
   const { readiness, metrics, admin, details } = options;
   const app = Fastify({
@@ -34,6 +38,11 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
     exposeHeadRoutes: false,
     schemaController: noCompilers,
     return503OnClosing: false,
+  });
+  // Node's timeouts end with the server: a connection that never sends a request would hold up the shutdown for as long as it likes.
+  app.addHook('preClose', (done) => {
+    setTimeout(() => cutConnections(app.server), LAST_ANSWERS_MS).unref();
+    done();
   });
   await app.register(answerHeaders);
   await app.register(errors, {});

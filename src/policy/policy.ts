@@ -1,5 +1,5 @@
 // What a token may contain: policy + wish -> decision. Pure.
-import type { Grant } from '../config/grant.ts';
+import { GRANTS, type Grant } from '../config/grant.ts';
 
 /** What the caller asks for; `null` or absent = it does not say. */
 export interface Wish {
@@ -37,7 +37,7 @@ export type Decision =
  */
 export function decide(wish: Wish, policy: Policy, limit: readonly Grant[] | null): Decision {
   const allowed = limit === null ? policy.grants : policy.grants.filter((grant) => limit.includes(grant));
-  const asked = ORDER.filter((grant) => wish.grants?.[grant] === true);
+  const asked = GRANTS.filter((grant) => wish.grants?.[grant] === true);
 
   const refused = asked.filter((grant) => !allowed.includes(grant));
   if (refused.length > 0) {
@@ -47,7 +47,7 @@ export function decide(wish: Wish, policy: Policy, limit: readonly Grant[] | nul
   const grants =
     asked.length > 0
       ? asked
-      : ORDER.filter(
+      : GRANTS.filter(
           (grant) => policy.defaultGrants.includes(grant) && allowed.includes(grant) && wish.grants?.[grant] !== false,
         );
   if (grants.length === 0) {
@@ -60,10 +60,8 @@ export function decide(wish: Wish, policy: Policy, limit: readonly Grant[] | nul
   return { outcome: 'grant', grants, expiresInSeconds: Math.min(seconds, policy.ttl.maxSeconds) };
 }
 
-const ORDER: readonly Grant[] = ['tts', 'stt', 'agent'];
-
 function saysFalse(wish: Wish): boolean {
-  return ORDER.some((grant) => wish.grants?.[grant] === false);
+  return GRANTS.some((grant) => wish.grants?.[grant] === false);
 }
 
 function deny(code: 'grant_not_allowed' | 'invalid_request', message: string): Decision {

@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors/problems.ts';
 import { isJsonObject } from '../json/strict-json.ts';
+import { parseStrictJson } from '../listener/parse-strict-json.ts';
 import { requirePlainBody } from '../listener/plain-body.ts';
-import { parseStrictJson } from '../listener/strict-json.ts';
 
 /** A JSON body: its parsed value, and the same bytes to send on. */
 export interface JsonBody {

@@ -22,7 +22,7 @@ export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now
   readonly unwatch: (forwarding: Forwarding) => void;
 }
 
-export interface Load {
+export interface CarriageParts {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly cargo: Cargo;
@@ -39,13 +39,13 @@ export class Carriage implements ForwardingParts {
   readonly observe: ((chunk: Buffer) => void) | null;
   readonly forwarding: Forwarding;
   readonly #surroundings: Surroundings;
-  readonly #load: Load;
+  readonly #parts: CarriageParts;
 
-  constructor(surroundings: Surroundings, load: Load) {
-    const { request, reply, cargo, key, deadlines } = load;
+  constructor(surroundings: Surroundings, parts: CarriageParts) {
+    const { request, reply, cargo, key, deadlines } = parts;
     const { isRevealing, keyRefused } = surroundings;
     this.#surroundings = surroundings;
-    this.#load = load;
+    this.#parts = parts;
     this.response = reply.raw;
     this.deadlines = deadlines;
     this.now = surroundings.now;
@@ -67,7 +67,7 @@ export class Carriage implements ForwardingParts {
   }
 
   begin(status: number, head: AnswerHead, form: BodyForm): void {
-    const { request, reply, cargo, key } = this.#load;
+    const { request, reply, cargo, key } = this.#parts;
     const { ring, isDraining } = this.#surroundings;
     request.record.upstreamMs = this.forwarding.ageMs;
     request.record.upstreamRequestId = head.requestId;
@@ -77,11 +77,11 @@ export class Carriage implements ForwardingParts {
   }
 
   refuse(problem: Problem): void {
-    this.#load.reply.send(problem);
+    this.#parts.reply.send(problem);
   }
 
   refuseWith(status: number, body: string, head: AnswerHead): void {
-    const { request, reply, cargo, key } = this.#load;
+    const { request, reply, cargo, key } = this.#parts;
     const { isRevealing, keyRefused } = this.#surroundings;
     request.record.upstreamRequestId = head.requestId;
     const { problem, isKeyRefused } = problemOfAnswer({ status, body, ...head }, { isRevealing, nowMs: Date.now() });
@@ -91,7 +91,7 @@ export class Carriage implements ForwardingParts {
   }
 
   ended(outcome: ForwardingOutcome): void {
-    const { request, cargo } = this.#load;
+    const { request, cargo } = this.#parts;
     const { unwatch } = this.#surroundings;
     const { forwarding, events } = this;
     const { record } = request;

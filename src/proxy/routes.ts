@@ -12,9 +12,9 @@ import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/u
 import { carriedBodies, isJsonBody, type JsonBody, readJsonBody } from './bodies.ts';
 import type { Cargo, UpstreamBody } from './cargo.ts';
 import type { Carrier } from './carrier.ts';
+import { carryLimited } from './carry-limited.ts';
 import { type CarriedForm, receiveForm } from './forms/form.ts';
 import { readGeneration } from './generation.ts';
-import { carryLimited } from './limited-carriage.ts';
 import { type Target, targetOf } from './target.ts';
 import { TranscriptionAnswer } from './transcription.ts';
 

@@ -4,7 +4,8 @@ import { type Counts, LeaseCounts } from './lease-counts.ts';
 import { HOLD_GUESS_MS, type LeaseAsk, type LeaseHolder } from './lease-rules.ts';
 import { beginWaiting, endWaiting, newTurns, type Turns } from './lease-turns.ts';
 
-export interface Lease extends LeaseHolder, Named<Lease> {
+/** A lease as the table keeps it; its holder has `Lease` of limits/lease.ts. */
+export interface LeaseEntry extends LeaseHolder, Named<LeaseEntry> {
   readonly owner: string;
   readonly counts: Counts;
   readonly grantedAt: number;
@@ -19,7 +20,7 @@ export interface Waiter extends Named<Waiter> {
 }
 
 export interface LeaseTable {
-  readonly leases: NameTable<Lease>;
+  readonly leases: NameTable<LeaseEntry>;
   readonly waiters: NameTable<Waiter>;
   readonly counts: LeaseCounts;
   turns: WaitingTurns;
@@ -68,7 +69,7 @@ export function grant(
   if (until < table.nextExpiry) table.nextExpiry = until;
 }
 
-export function dropLease(table: LeaseTable, lease: Lease): void {
+export function dropLease(table: LeaseTable, lease: LeaseEntry): void {
   table.leases.delete(lease);
   lease.counts.client.held -= 1;
   lease.counts.subject.held -= 1;

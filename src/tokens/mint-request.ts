@@ -4,9 +4,7 @@ import { GRANTS } from '../config/grant.ts';
 import { Problem } from '../errors/problems.ts';
 import { isJsonObject } from '../json/strict-json.ts';
 import type { Wish } from '../policy/policy.ts';
-
-/** Upstream's limit on the lifetime of an access token, seconds. */
-const EXPIRES_IN_MAX_SECONDS = 3600;
+import { LIFETIME_MAX_SECONDS } from '../upstream/mint-body.ts';
 
 const flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
 
@@ -18,7 +16,7 @@ export const MintRequestSchema = Type.Object(
       }),
     ),
     expires_in: Type.Optional(
-      Type.Union([Type.Integer({ minimum: 1, maximum: EXPIRES_IN_MAX_SECONDS }), Type.Null()], {
+      Type.Union([Type.Integer({ minimum: 1, maximum: LIFETIME_MAX_SECONDS }), Type.Null()], {
         description: 'Lifetime in seconds, shortened to what the policy allows.',
       }),
     ),
@@ -69,8 +67,8 @@ function readGrants(grants: unknown): NonNullable<Wish['grants']> | null {
 
 function readExpiresIn(value: unknown): number | null {
   if (value === undefined || value === null) return null;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > EXPIRES_IN_MAX_SECONDS) {
-    throw invalid(`The field "expires_in" must be a whole number of seconds from 1 to ${EXPIRES_IN_MAX_SECONDS}.`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > LIFETIME_MAX_SECONDS) {
+    throw invalid(`The field "expires_in" must be a whole number of seconds from 1 to ${LIFETIME_MAX_SECONDS}.`);
   }
   return value;
 }

@@ -6,6 +6,7 @@ import {
   type Authenticator,
   type Credential,
   NOT_RESPONSIBLE,
+  refused,
 } from '../identity/authenticator.ts';
 import { readValidity } from '../identity/jwt/claims.ts';
 import { createVerifiedTokens } from '../identity/jwt/verified-tokens.ts';
@@ -116,8 +117,4 @@ function readKeyId(encodedHeader: string): string | null {
   } catch {
     return null;
   }
-}
-
-function refused(reason: string): Authentication {
-  return { outcome: 'refused', code: 'unauthenticated', reason };
 }

@@ -6,7 +6,8 @@ import { toProblem, UpstreamFailure } from './upstream-failure.ts';
 
 /** Few combinations are in use at once; beyond this many, bodies are made for one call only. */
 const KEPT_MAX = 256;
-const LIFETIME_MAX_SECONDS = 3_600;
+/** Cartesia's limit on the lifetime of an access token. */
+export const LIFETIME_MAX_SECONDS = 3_600;
 const kept = new Map<string, Buffer>();
 
 /**

@@ -1,10 +1,12 @@
 // The admin API and its command, on running brokers.
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { runAdmin } from '../../src/commands/admin.ts';
 import { capturedIo } from '../commands/captured-io.ts';
 import { connect } from '../simulator/sockets/socket-client.ts';
 import { redisServer } from '../store/redis-server.ts';
+import { slowRelay } from '../store/slow-relay.ts';
 import {
   type Answer,
   type CarryingBroker,
@@ -139,6 +141,29 @@ test('an audit line names what the call was about, with the subject written as i
       { session: 'a-session', outcome: 'not_found' },
     ],
   );
+});
+
+test('a call is audited even if its client leaves before it is answered', async (t) => {
+  const relay = await slowRelay(t, (await redisServer(t)).port);
+  const { broker, logs, adminToken, admin } = await setUp(t, { REDIS_URL: relay.url });
+  await admin('POST', '/admin/revocations', { scope: 'subject', client: 'kiosk', subject: 'ann' }); // Redis knows the script
+  await until(() => logs.some(({ audit }) => audit === 'admin'));
+  logs.length = 0;
+  relay.delayMs = 60;
+  const client = await openRaw(t, broker.managementUrl);
+  const body = JSON.stringify({ scope: 'client', client: 'kiosk' });
+  client.send(
+    `POST /admin/revocations HTTP/1.1\r\nHost: broker\r\nAuthorization: Bearer ${adminToken}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  await sleep(30); // until Redis is being asked
+  client.socket.destroy();
+  const audited = () => logs.find(({ audit }) => audit === 'admin');
+  await until(() => audited() !== undefined);
+  t.match(audited(), { outcome: 'ok', route: '/admin/revocations', method: 'POST', status: 201, client: 'kiosk' });
+  t.match(jsonOf(await admin('GET', '/admin/revocations')), {
+    revocations: [{ scope: 'subject' }, { scope: 'client' }],
+  });
 });
 
 test('a revocation that did not reach Redis is not audited as a success', async (t) => {

@@ -170,6 +170,20 @@ test('a lease granted to a requester that has left is free', async (t) => {
   t.equal(leases.open, 1);
 });
 
+test('a requester that leaves at any moment of its grant holds nothing', async (t) => {
+  for (let turns = 0; turns < 12; turns += 1) {
+    const { leases } = await leasesOf(t);
+    const [first] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];
+    const waiting = leases.ask('tts', TIM, 60_000);
+    await new Promise(setImmediate);
+    first.release();
+    for (let turn = 0; turn < turns; turn += 1) await null;
+    waiting.cancel();
+    await waiting.granted;
+    t.equal(leases.open, 1, `${turns} turns of promises after the lease became free`);
+  }
+});
+
 test('an upstream refusal lowers the limit, and releaseLater frees a lease after a moment', async (t) => {
   const { leases, events } = await leasesOf(t);
   const [first, second] = [atOnce(leases.ask('tts', ANN, 0)), atOnce(leases.ask('tts', TIM, 0))];

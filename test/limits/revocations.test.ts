@@ -134,11 +134,28 @@ test('a change that arrives while the list is loading is seen, and listeners are
   t.equal(asked.length, 1, 'one question at a time');
   asked[0]?.();
   await turn();
-  t.strictSame([asked.length, told], [2, 0], 'it is asked once more');
+  t.strictSame([asked.length, told], [2, 1], 'it is asked once more');
   asked[1]?.();
   await turn();
-  t.strictSame([asked.length, told], [2, 1]);
+  t.strictSame([asked.length, told], [2, 2]);
   t.throws(() => revocations.check(ANN), { code: 'token_revoked' });
+});
+
+test('what is known is told even if the list cannot be loaded once more', async (t) => {
+  const { store, list, asked, state, tell } = remote();
+  const { revocations } = revocationsOf(t, store);
+  let told = 0;
+  revocations.onChange(() => (told += 1));
+  list.push({ scope: 'client', client: 'web' });
+  state.isSlow = true;
+  tell('onRevocations');
+  tell('onRenewed');
+  await turn();
+  asked[0]?.();
+  state.isFailing = true; // from now on
+  for (let turns = 0; turns < 5; turns += 1) await turn();
+  t.throws(() => revocations.checkAgain(ANN), { code: 'token_revoked' });
+  t.equal(told, 1, 'its sessions can be ended');
 });
 
 test('a change without a notification is found within a second, and only changes are loaded', async (t) => {

@@ -3,10 +3,12 @@ import http from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { type Test, test } from 'tap';
 import { drain } from '../../src/listener/drain.ts';
+import { listConnections } from '../../src/listener/open-connections.ts';
 import { createReadiness } from '../../src/listener/readiness.ts';
 
 async function listen(t: Test, handler: http.RequestListener) {
   const server = http.createServer(handler);
+  listConnections(server);
   t.teardown(() => server.closeAllConnections());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

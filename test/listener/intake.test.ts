@@ -65,7 +65,7 @@ test('a request that left, or was answered meanwhile, does not begin and takes n
   const { begun, intake, arrive, requests } = stage();
   arrive(BEGUN_MAX);
   const [left, answered, ...others] = arrive(BEGUN_MAX + 2);
-  left?.response.destroy();
+  left?.request.socket.destroy();
   t.equal(intake.withdraw(answered?.request ?? new IncomingMessage(new Socket())), true);
   t.equal(intake.withdraw(new IncomingMessage(new Socket())), false, 'unknown here');
   await turn();

@@ -6,7 +6,7 @@ import { buildManagement } from '../../src/management/server.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { openRaw } from '../e2e/raw-connection.ts';
 
-async function setUp(t: Test) {
+async function listening(t: Test) {
   const app = await buildManagement({
     readiness: createReadiness(),
     metrics: createMetrics(),
@@ -16,8 +16,10 @@ async function setUp(t: Test) {
   t.teardown(() => app.close());
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  return openRaw(t, `http://127.0.0.1:${port}`);
+  return { app, url: `http://127.0.0.1:${port}` };
 }
+
+const setUp = async (t: Test) => openRaw(t, (await listening(t)).url);
 
 test('the operator gets the id of a request in its header and in its body, and does not choose it', async (t) => {
   const connection = await setUp(t);
@@ -46,4 +48,18 @@ test('without an admin token there is no admin API', async (t) => {
   const connection = await setUp(t);
   connection.send('GET /admin/sessions HTTP/1.1\r\nHost: broker\r\nAuthorization: Bearer \r\n\r\n');
   t.equal((await connection.response()).status, 404);
+});
+
+test('a connection that sends no request, or only half of one, does not hold up the shutdown', async (t) => {
+  for (const half of ['', 'GET /livez HTTP/1.1\r\n']) {
+    const { app, url } = await listening(t);
+    const connection = await openRaw(t, url);
+    connection.send(half);
+    const served = await openRaw(t, url);
+    served.send('GET /livez HTTP/1.1\r\nHost: broker\r\n\r\n');
+    await served.response(); // by now the server has read the other one, too
+    const closed = app.close();
+    await connection.ended();
+    await closed;
+  }
 });

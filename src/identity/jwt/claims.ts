@@ -2,7 +2,7 @@
 import type { JwtConfig } from '../../config/config.ts';
 import { GRANTS, type Grant } from '../../config/grant.ts';
 import { isJsonObject } from '../../json/strict-json.ts';
-import { isSubject, MAX_SUBJECT_LENGTH } from '../broker-subject.ts';
+import { isSubject, MAX_SUBJECT_LENGTH } from '../subject.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,12 @@
 // Authenticates the apps' users by JWTs from issuers that the configuration names.
 import type { ClientConfig } from '../../config/config.ts';
-import { type Authentication, type Authenticator, type Credential, NOT_RESPONSIBLE } from '../authenticator.ts';
-import { refused } from '../credentials.ts';
+import {
+  type Authentication,
+  type Authenticator,
+  type Credential,
+  NOT_RESPONSIBLE,
+  refused,
+} from '../authenticator.ts';
 import type { Principal } from '../principal.ts';
 import { grantsFromClaims, readValidity, subjectFromClaims, timeComplaint, type Validity } from './claims.ts';
 import { chooseRule, type JwtRule, jwtRules } from './client-rules.ts';

@@ -67,7 +67,8 @@ export async function adminRoutes(
   app.addHook('onError', async (request, _reply, error) => {
     audit(request, { outcome: toProblem(error).code });
   });
-  app.addHook('onResponse', async (request, reply) => {
+  // Not `onResponse`, which does not run for a client that has gone: what it asked for has happened all the same.
+  app.addHook('onSend', async (request, reply) => {
     if (reply.statusCode === 401) return;
     const { id, method } = request;
     const { outcome, about } = request.audited ?? { outcome: 'ok', about: {} };

@@ -1,6 +1,6 @@
 // Reads the body of a revocation, checked field by field.
 import { Problem } from '../../errors/problems.ts';
-import { isSubject, MAX_SUBJECT_LENGTH } from '../../identity/broker-subject.ts';
+import { isSubject, MAX_SUBJECT_LENGTH } from '../../identity/subject.ts';
 import type { Revocation } from '../../store/revocations.ts';
 
 /** No access token lives longer than this. */

@@ -15,7 +15,7 @@ export interface SessionFacts {
 export interface SessionGuards {
   /**
    * Called before upstream is asked. Rejects with a Problem, which becomes the response to the upgrade.
-   * @param whenGone registers what is called if the client leaves in the meantime, to end any wait
+   * @param whenGone registers what is called if the client leaves in the meantime, or has left, to end any wait
    */
   open(session: SessionFacts, whenGone: (listener: () => void) => void): SessionGuard | Promise<SessionGuard>;
 }

@@ -67,9 +67,8 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
       handler: async (request, reply) => {
         const { upstream, carrier, limits } = options;
         const { quota } = limits;
-        const { spentTokens, relays } = carrier;
-        const { isDraining } = relays;
-        const passage = await findPassage(endpoint, request, { upstream, quota, spentTokens, isDraining });
+        const { spentTokens } = carrier;
+        const passage = await findPassage(endpoint, request, { upstream, quota, spentTokens });
         const clientRules = rules.get(passage.admission.client.name);
         if (clientRules === undefined) throw new TypeError('rules are made for every client app');
         try {
@@ -105,6 +104,9 @@ async function open(
 ): Promise<void> {
   const { upgrade, admission, endpoint } = passage;
   const { carrier } = options;
+  // Nothing is awaited between this and the relay's entry in the list, so neither the client's end nor a shutdown can be missed.
+  if (upgrade.socket.destroyed) return void reply.hijack();
+  if (carrier.relays.isDraining) throw new Problem('draining');
   const key = carrier.ring.pick();
   if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
   const session = new SocketSession(carrier.relays, options.ledger, factsOf(passage, request));

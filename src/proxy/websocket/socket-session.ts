@@ -20,6 +20,7 @@ export class SocketSession implements RelayAccount {
   #relay: Relay | null = null;
   #account: SocketAccount | null = null;
   #whenGone: (() => void) | null = null;
+  #isGone = false;
 
   constructor(relays: Relays, ledger: Ledger, facts: SocketFacts) {
     this.#relays = relays;
@@ -33,9 +34,10 @@ export class SocketSession implements RelayAccount {
     this.#relays.add(relay);
   }
 
-  /** @param listener called if the client leaves before the socket is open */
+  /** @param listener called if the client leaves before the socket is open; at once if it has left already */
   whenGone(listener: () => void): void {
-    this.#whenGone = listener;
+    if (this.#isGone) listener();
+    else this.#whenGone = listener;
   }
 
   opened(): void {
@@ -52,6 +54,7 @@ export class SocketSession implements RelayAccount {
   }
 
   gone(): void {
+    this.#isGone = true;
     this.#whenGone?.();
     this.#whenGone = null;
     if (this.#relay !== null) this.#relays.delete(this.#relay);

@@ -20,8 +20,6 @@ export interface PassageOptions {
   /** Budgets of all client apps together. */
   readonly quota: Pick<Config['limits']['quota'], 'audio_seconds'>;
   readonly spentTokens: SpentTokens;
-  /** The last part of a shutdown has begun. */
-  readonly isDraining: boolean;
 }
 
 /** An upgrade that has passed the checks and may be carried. */
@@ -39,7 +37,7 @@ export interface Passage extends Target {
 export async function findPassage(
   endpoint: SocketEndpoint,
   request: FastifyRequest,
-  { upstream, quota, spentTokens, isDraining }: PassageOptions,
+  { upstream, quota, spentTokens }: PassageOptions,
 ): Promise<Passage> {
   const admission = admitted(request);
   const { client, principal } = admission;
@@ -48,7 +46,6 @@ export async function findPassage(
   const accept = checkHandshake(request.raw);
   const upgrade = request.raw[upgradeOf];
   if (upgrade === undefined) throw new Problem('invalid_request', 'This path is a WebSocket.');
-  if (isDraining) throw new Problem('draining');
 
   const { target, version } = targetOf(endpoint, request, upstream);
   const query = new URLSearchParams(queryOf(target));

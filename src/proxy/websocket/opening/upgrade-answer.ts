@@ -4,7 +4,7 @@ import { checkBeginning } from '../../../upstream/http1/answer-beginning.ts';
 import { toUpstreamFailure, UpstreamFailure } from '../../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../../upstream-error.ts';
 import type { ReadBuffer } from '../frames/read-buffer.ts';
-import { type AnswerHead, HEAD_MAX_BYTES, isAcceptance, readBody, readHead } from './upstream-handshake.ts';
+import { HEAD_MAX_BYTES, isAcceptance, readBody, readHead, type UpgradeHead } from './upstream-handshake.ts';
 
 export type UpgradeVerdict =
   | { readonly kind: 'accepted'; readonly requestId: string | null }
@@ -17,7 +17,7 @@ const BODY_MAX_BYTES = 16_384;
 export class UpgradeAnswer {
   readonly #received: ReadBuffer;
   readonly #accept: string;
-  #head: AnswerHead | null = null;
+  #head: UpgradeHead | null = null;
   /** How many bytes of an incomplete head were found valid. */
   #looked = 0;
 
@@ -96,6 +96,6 @@ export class UpgradeAnswer {
 }
 
 /** RFC 9110 §15.2. */
-function isInterim({ status }: AnswerHead): boolean {
+function isInterim({ status }: UpgradeHead): boolean {
   return status < 200 && status !== 101;
 }

@@ -27,7 +27,7 @@ export function openingRequest(target: string, host: string, headers: readonly s
   return { text: `${text}\r\n`, accept: acceptOf(key) };
 }
 
-export interface AnswerHead {
+export interface UpgradeHead {
   readonly status: number;
   /** Lower-case names. The values of a repeated field are joined by a comma and a space. */
   readonly headers: ReadonlyMap<string, string>;
@@ -42,7 +42,7 @@ const FIELD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
  * Strict: `null` for what is not HTTP/1.1 to the letter, or has a body whose length can be understood in two ways.
  * @param text Latin-1, up to but excluding the empty line
  */
-export function readHead(text: string): AnswerHead | null {
+export function readHead(text: string): UpgradeHead | null {
   const [first = '', ...lines] = text.split('\r\n');
   const status = STATUS_LINE.exec(first)?.[1];
   if (status === undefined) return null;
@@ -62,7 +62,7 @@ export function readHead(text: string): AnswerHead | null {
   return { status: Number(status), headers, body: hasNone ? 0 : body };
 }
 
-function bodyOf(headers: ReadonlyMap<string, string>): AnswerHead['body'] | null {
+function bodyOf(headers: ReadonlyMap<string, string>): UpgradeHead['body'] | null {
   const length = headers.get('content-length');
   const encoding = headers.get('transfer-encoding');
   if (length !== undefined && encoding !== undefined) return null;
@@ -72,7 +72,7 @@ function bodyOf(headers: ReadonlyMap<string, string>): AnswerHead['body'] | null
 }
 
 /** Whether the response accepts what was asked for, and nothing else. @see RFC 6455 §4.1 */
-export function isAcceptance({ status, headers }: AnswerHead, accept: string): boolean {
+export function isAcceptance({ status, headers }: UpgradeHead, accept: string): boolean {
   const tokens = headers
     .get('connection')
     ?.toLowerCase()
@@ -92,7 +92,7 @@ export function isAcceptance({ status, headers }: AnswerHead, accept: string): b
  * The body of an error response, as far as it has arrived.
  * @returns `null` while more of it is to come
  */
-export function readBody(bytes: Buffer, length: AnswerHead['body'], hasEnded: boolean): string | null {
+export function readBody(bytes: Buffer, length: UpgradeHead['body'], hasEnded: boolean): string | null {
   if (length === 'chunked') return readChunks(bytes, hasEnded);
   if (length !== 'to_end' && bytes.length >= length) return bytes.toString('utf8', 0, length);
   return hasEnded ? bytes.toString('utf8') : null;

@@ -1,7 +1,7 @@
 // Parses messages on sockets into objects: a client's so that no other reader can find something else in the same bytes, upstream's leniently.
 import { Problem } from '../../../errors/problems.ts';
 import { hasMoreValues, isJsonObject } from '../../../json/strict-json.ts';
-import { parseStrictJson, VALUES_MAX } from '../../../listener/strict-json.ts';
+import { parseStrictJson, VALUES_MAX } from '../../../listener/parse-strict-json.ts';
 import { disguiseOf } from '../../disguise.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;

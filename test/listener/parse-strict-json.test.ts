@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { Problem } from '../../src/errors/problems.ts';
-import { parseStrictJson } from '../../src/listener/strict-json.ts';
+import { parseStrictJson } from '../../src/listener/parse-strict-json.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'utf8');
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);

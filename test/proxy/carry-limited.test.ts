@@ -7,7 +7,7 @@ import { createLimits, type Limits } from '../../src/limits/limits.ts';
 import { noCompilers } from '../../src/listener/no-compilers.ts';
 import type { Cargo } from '../../src/proxy/cargo.ts';
 import type { Carrier } from '../../src/proxy/carrier.ts';
-import { carryLimited } from '../../src/proxy/limited-carriage.ts';
+import { carryLimited } from '../../src/proxy/carry-limited.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { emptyRecord } from '../../src/telemetry/request-record.ts';
@@ -198,6 +198,31 @@ test('who is refused a budget gives back the lease, and who is refused a lease t
     t.equal(limits.leases.open, 1, 'that of the other one');
     await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is whole');
   }
+});
+
+test('a client that leaves while its form is opened is not carried, and holds nothing', async (t) => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const { app, limits } = await setUp(t, {
+    async load(cargo) {
+      await opened;
+      return cargo;
+    },
+    carry: () => t.fail('nobody waits for an answer') as never,
+  });
+  const left = Promise.withResolvers<void>();
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.raw.on('close', () => left.resolve());
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const client = new AbortController();
+  const answer = fetch(url, { method: 'POST', signal: client.signal });
+  while (limits.leases.open < 1) await new Promise(setImmediate);
+  client.abort();
+  await t.rejects(answer);
+  await left.promise;
+  open();
+  while (limits.leases.open > 0) await new Promise(setImmediate);
+  await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is whole');
 });
 
 test('who leaves while the store is asked or a lease waited for is not carried, and holds nothing', async (t) => {

@@ -12,7 +12,7 @@ import type { Cargo } from './cargo.ts';
 import { grantedTo } from './granted-to.ts';
 import { type Holding, type Journey, LimitedCargo } from './limited-cargo.ts';
 
-export interface LimitedCarriage extends Journey {
+export interface CarryLimitedOptions extends Journey {
   /** What it will consume, in the endpoint's unit; 0 = not known until it is over. */
   readonly amount: number;
   /** Makes the cargo, once it may be carried. */
@@ -24,21 +24,21 @@ export interface LimitedCarriage extends Journey {
  * @returns a promise only if the cargo is one; otherwise nothing, because Fastify would listen for the end of a reply that it is given
  * @throws Problem if it is refused at once
  */
-export function carryLimited(carriage: LimitedCarriage): Promise<FastifyReply> | undefined {
-  const { limits, endpoint, request, reply } = carriage;
+export function carryLimited(options: CarryLimitedOptions): Promise<FastifyReply> | undefined {
+  const { limits, endpoint, request, reply } = options;
   const { leases, quotas } = limits;
   const { principal } = admitted(request);
   const unit = unitOf(endpoint);
   const booking =
-    unit !== null && quotas.isLimited(unit, principal.client) ? quotas.book(unit, principal, carriage.amount) : null;
+    unit !== null && quotas.isLimited(unit, principal.client) ? quotas.book(unit, principal, options.amount) : null;
   const kind = kindOf(endpoint);
   const asked =
     kind !== null && leases.isLimited(kind, principal.client) ? leases.ask(kind, principal, leases.waits.http) : null;
   const granted = asked === null ? null : asked.granted;
   const untilMs = asked === null ? 0 : performance.now() + leases.waits.http;
   if (!(booking instanceof Promise) && !(granted instanceof Promise))
-    return setOff(carriage, { lease: granted, booking, untilMs });
-  setOffLater(carriage, { asked, booking, untilMs }).catch((problem) => {
+    return setOff(options, { lease: granted, booking, untilMs });
+  setOffLater(options, { asked, booking, untilMs }).catch((problem) => {
     if (!reply.sent) reply.send(problem);
   });
   return undefined;
@@ -53,11 +53,11 @@ function kindOf({ concurrency }: Endpoint): LeaseKind | null {
 }
 
 /** Gives back everything in `holding` if the cargo cannot set off. */
-function setOff(carriage: LimitedCarriage, holding: Holding): Promise<FastifyReply> | undefined {
+function setOff(options: CarryLimitedOptions, holding: Holding): Promise<FastifyReply> | undefined {
   try {
-    const cargo = carriage.load();
-    if (cargo instanceof Promise) return setOffOnceLoaded(carriage, holding, cargo);
-    new LimitedCargo(carriage, cargo, holding).setOff();
+    const cargo = options.load();
+    if (cargo instanceof Promise) return setOffOnceLoaded(options, holding, cargo);
+    new LimitedCargo(options, cargo, holding).setOff();
     return undefined;
   } catch (error) {
     letGo(holding);
@@ -66,13 +66,19 @@ function setOff(carriage: LimitedCarriage, holding: Holding): Promise<FastifyRep
 }
 
 async function setOffOnceLoaded(
-  carriage: LimitedCarriage,
+  options: CarryLimitedOptions,
   holding: Holding,
   cargo: Promise<Cargo>,
 ): Promise<FastifyReply> {
+  const { reply } = options;
   try {
-    new LimitedCargo(carriage, await cargo, holding).setOff();
-    return carriage.reply;
+    const loaded = await cargo;
+    if (reply.raw.destroyed) {
+      letGo(holding);
+      return reply.hijack(); // the client is gone
+    }
+    new LimitedCargo(options, loaded, holding).setOff();
+    return reply;
   } catch (error) {
     letGo(holding);
     throw error;
@@ -87,8 +93,8 @@ interface Asked {
 }
 
 /** Carries nothing if the client goes away first. */
-async function setOffLater(carriage: LimitedCarriage, { asked, booking, untilMs }: Asked): Promise<void> {
-  const { reply } = carriage;
+async function setOffLater(options: CarryLimitedOptions, { asked, booking, untilMs }: Asked): Promise<void> {
+  const { reply } = options;
   // At once, so as not to wait for a lease that could not be used.
   if (booking instanceof Promise) booking.catch(() => asked?.cancel());
   const [granted, booked] = await Promise.allSettled([asked === null ? null : grantedTo(reply, asked), booking]);
@@ -96,7 +102,7 @@ async function setOffLater(carriage: LimitedCarriage, { asked, booking, untilMs 
   const refusal = [booked, granted].find(({ status }) => status === 'rejected');
   const isGone = reply.raw.destroyed || (asked !== null && holding.lease === null);
   if (refusal === undefined && !isGone) {
-    await setOff(carriage, holding);
+    await setOff(options, holding);
     return;
   }
   letGo(holding);

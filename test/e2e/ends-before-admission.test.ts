@@ -1,0 +1,140 @@
+// What ends while the broker is still deciding whether to let a request in: the client's connection, or the broker itself.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Test, test } from 'tap';
+import { json, startIssuerServer } from '../identity/jwt/issuer-server.ts';
+import { createSigningKey, goodClaims, signJwt } from '../identity/jwt/signing-key.ts';
+import { redisServer } from '../store/redis-server.ts';
+import { slowRelay } from '../store/slow-relay.ts';
+import { send, until } from './carried-broker.ts';
+import { handshake, openRawSocket } from './raw-socket.ts';
+import { clientOf, STT_PATH, startSocketBroker } from './socket-broker.ts';
+
+/** A broker whose users' tokens can only be checked once `publish` was called. */
+async function setUp(t: Test, listen = {}) {
+  const issuer = await startIssuerServer();
+  t.teardown(() => issuer.close());
+  const key = createSigningKey();
+  const { promise: published, resolve: publish } = Promise.withResolvers<void>();
+  issuer.answer('/jwks', (_, response) => void published.then(() => json(response, { keys: [key.jwk] })));
+  const jwt = [{ issuer: issuer.issuer, audience: 'voice', jwks_url: issuer.jwksUrl }];
+  const running = await startSocketBroker(t, {
+    file: () => ({
+      clients: { web: { auth: { jwt }, grants: ['tts', 'stt'], delivery: 'proxied' } },
+      upstream: { concurrency: { tts: 2, stt: 2 } },
+      listen,
+    }),
+  });
+  await issuer.asked('/jwks', 1);
+  return { ...running, publish, authorization: `Bearer ${signJwt(key, goodClaims(issuer.issuer))}` };
+}
+
+async function connected(t: Test, url: string): Promise<Socket> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+const STOP = { delayMs: 0, idleGraceMs: 5 };
+
+test('a client that resets its connection while its token is checked is not carried', async (t) => {
+  const { broker, simulator, logs, publish, authorization } = await setUp(t);
+  const client = await connected(t, broker.url);
+  client.write(
+    `POST /stt HTTP/1.1\r\nHost: broker\r\nAuthorization: ${authorization}\r\nContent-Length: 1000\r\n` +
+      'Content-Type: multipart/form-data; boundary=form\r\n\r\n--form\r\n',
+  );
+  await sleep(50); // until it is being checked
+  client.resetAndDestroy();
+  await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
+  publish();
+  await until(() => logs.find(({ msg }) => msg === 'key set loaded'), 'line of the keys');
+  await send(`${broker.url}/livez`);
+  t.equal(broker.carried, 0);
+  t.equal(broker.leases, 0);
+  t.strictSame(simulator.journal.entries({}), []);
+});
+
+test('a socket whose client resets it while its token is checked does not hold up the shutdown', async (t) => {
+  const { broker, simulator, logs, publish, authorization } = await setUp(t);
+  const client = await connected(t, broker.url);
+  client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
+  await sleep(50); // until it is being checked
+  client.resetAndDestroy();
+  await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
+  publish();
+  await until(() => logs.find(({ msg }) => msg === 'key set loaded'), 'line of the keys');
+  await send(`${broker.url}/livez`);
+  t.equal(broker.leases, 0);
+  t.strictSame(simulator.journal.entries({}), []);
+  const start = performance.now();
+  await broker.stop(STOP);
+  t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+});
+
+test('a socket whose token is still being checked at the drain deadline is cut', async (t) => {
+  const { broker, authorization } = await setUp(t, { drain_deadline: 1 });
+  const client = await connected(t, broker.url);
+  client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
+  await sleep(50); // until it is being checked
+  const start = performance.now();
+  await broker.stop(STOP);
+  t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+});
+
+test('a TLS handshake that is under way at the drain deadline is cut', async (t) => {
+  const { broker } = await startSocketBroker(t, {
+    tls: true,
+    file: (digest) => ({ ...clientOf(digest), listen: { drain_deadline: 1 } }),
+  });
+  await connected(t, broker.url);
+  await sleep(50);
+  const start = performance.now();
+  await broker.stop(STOP);
+  t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+});
+
+test('a socket that would open after the shutdown has begun is refused, and its single-use token opens one at another replica', async (t) => {
+  const redis = await redisServer(t);
+  const relay = await slowRelay(t, redis.port);
+  const TOKEN_SIGNING_SECRET = randomBytes(32).toString('base64url');
+  const leaving = await startSocketBroker(t, { env: { REDIS_URL: relay.url, TOKEN_SIGNING_SECRET } });
+  const staying = await startSocketBroker(t, { env: { REDIS_URL: redis.url.reveal(), TOKEN_SIGNING_SECRET } });
+  const { broker, simulator, appKey } = leaving;
+  const minted = await send(`${broker.url}/access-token`, { credential: appKey, json: { single_use: true } });
+  const { token } = JSON.parse(minted.body.toString()) as { token: string };
+  const path = `/tts/websocket?access_token=${token}`;
+  relay.delayMs = 60;
+  const refusal = openRawSocket(t, broker.url, path, {}).then(String, String);
+  await sleep(30); // until Redis is being asked
+  const start = performance.now();
+  const stopped = broker.stop(STOP);
+  t.match(await refusal, /HTTP\/1\.1 503 [\s\S]*"draining"/);
+  await stopped;
+  t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+  t.strictSame(simulator.journal.entries({ path: '/tts/websocket' }), []);
+  const { socket } = await openRawSocket(t, staying.broker.url, path, {});
+  socket.destroy();
+});
+
+test('a socket whose client leaves while its budget is asked for takes no place in the queue for leases', async (t) => {
+  const relay = await slowRelay(t, (await redisServer(t)).port);
+  const { broker, logs, headers } = await startSocketBroker(t, {
+    env: { REDIS_URL: relay.url, STT_CONCURRENCY: '1' },
+    file: (digest) => clientOf(digest, { limits: { quota: { audio_seconds: { subject: '100/day' } } } }),
+  });
+  const { socket: first } = await openRawSocket(t, broker.url, STT_PATH, headers);
+  t.equal(broker.leases, 1);
+  relay.delayMs = 60;
+  const client = await connected(t, broker.url);
+  client.write(handshake(broker.url, STT_PATH, headers));
+  await sleep(30); // until Redis is being asked
+  client.destroy();
+  await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
+  await sleep(200); // until Redis has answered
+  t.equal(broker.leases, 1);
+  first.destroy();
+});
