@@ -141,6 +141,14 @@ test('upstream gets our key in a header, one version, and only the query paramet
   t.notMatch(logText(), token);
 });
 
+test('as many key terms as Cartesia allows pass', async (t) => {
+  const running = await startSocketBroker(t);
+  const { broker, headers, simulator } = running;
+  const terms = Array.from({ length: 100 }, (_, n) => `&keyterm=term%20${n}`).join('');
+  await openRawSocket(t, broker.url, `${STT_PATH}${terms}&cartesia_version=2026-08-14`, headers);
+  t.equal(simulator.journal.entries().at(-1)?.url, `${STT_PATH}${terms}`);
+});
+
 test('a single-use token opens one socket, once, and nothing else', async (t) => {
   let now = Date.now();
   const running = await startSocketBroker(t, { seams: { now: () => now } });
