@@ -119,7 +119,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(probes, { readiness });
   await app.register(referenceRoutes);
   const { revocations, rates } = limits;
-  const admission = { config, identity: parts.identity, revocations, rates };
+  const ownOrigin = (): string => new URL(parts.destination('proxied').baseUrl).origin;
+  const admission = { config, identity: parts.identity, revocations, rates, ownOrigin };
   await app.register(async (scope) => {
     scope.addHook('onRequest', shed);
     await registerRateLimits(scope);

@@ -21,6 +21,8 @@ export interface AdmissionOptions {
   readonly rates: RateStore | null;
   /** Whether the mint rates apply here. They limit how often tokens are handed out, not how much a caller may speak. */
   readonly hasMintRates: boolean;
+  /** The broker's own origin. */
+  readonly ownOrigin: () => string;
 }
 
 /**
@@ -65,11 +67,15 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
     record.subject = principal.subject;
     record.method = principal.method;
 
-    if (singleUseOf(principal) !== null && request.raw[upgradeOf] === undefined) {
+    const isUpgrade = request.raw[upgradeOf] !== undefined;
+    if (singleUseOf(principal) !== null && !isUpgrade) {
       throw new Problem('endpoint_not_allowed', 'A single-use token opens one WebSocket and nothing else.');
     }
     options.revocations.check(principal);
-    checkOrigin(request.headers.origin, client);
+    const { origin } = request.headers;
+    // The WebSockets of React Native, SocketRocket, Starscream and Python's websocket-client send the address they connect to as their
+    // origin. It is not compared with Host, which a page can choose by rebinding its own name to our address.
+    if (origin !== undefined) checkOrigin(origin, client, isUpgrade ? options.ownOrigin() : null);
     request.admission = { principal, client };
     const limiter = bySubject.get(client.name);
     return limiter === undefined ? null : take(limiter, 'rate_of_subject', request, reply);

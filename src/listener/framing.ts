@@ -1,13 +1,12 @@
 // Refuses requests that Node's parser accepts but that another parser of the same bytes might read differently.
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../errors/problems.ts';
+import { PARAMETERS_MAX } from './request-target.ts';
 
 /** Most header fields a request may have. Node drops surplus fields silently, so its own limit is off and we count. */
 const HEADER_FIELDS_MAX = 100;
 /** Most digits of a Content-Length, leading zeros included. More are an attempt to overflow some parser. */
 const LENGTH_DIGITS_MAX = 15;
-/** Most parameters of a query string: no endpoint has more than a handful. */
-const PARAMETERS_MAX = 100;
 /**
  * A host with an optional port, or nothing (RFC 3986 §3.2). Not the comma that its grammar allows: no host has one, and some parsers
  * join two fields with it.

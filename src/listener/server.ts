@@ -91,7 +91,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
           ...shared,
           ...secureOptions(tls),
           handshakeTimeout: timeouts.headersMs,
-          ALPNProtocols: ['http/1.1'],
+          ALPNProtocols: ['http/1.1', 'http/1.0'], // `curl --http1.0` offers nothing else
         });
   listConnections(server);
   server.maxHeadersCount = 0; // counted by framing.ts: Node would drop surplus fields silently

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
-import { queryOf } from '../listener/request-target.ts';
+import { PARAMETERS_MAX, queryOf } from '../listener/request-target.ts';
 import { type Endpoint, upstreamPath } from '../upstream/endpoints.ts';
 import { resolveVersion } from '../upstream/version.ts';
 
@@ -41,8 +41,6 @@ const STRIPPED: ReadonlySet<string> = new Set([
   'cartesia_version',
 ]);
 
-const PARAMETERS_MAX = 100;
-
 export interface PassedQuery {
   /** With its `?`, or empty. Parameters that pass are unchanged. */
   readonly text: string;
@@ -52,7 +50,7 @@ export interface PassedQuery {
 
 /**
  * @param query raw, without the `?`
- * @throws Problem `invalid_request` for unsafe characters, broken escapes, more than 100 parameters or two versions
+ * @throws Problem `invalid_request` for unsafe characters, broken escapes, more than 200 parameters or two versions
  */
 export function passQuery(query: string): PassedQuery {
   if (query === '') return NO_QUERY;

@@ -70,6 +70,7 @@ async function guarded(t: Test, options: Options = {}): Promise<SetUp> {
     revocations,
     rates: null,
     hasMintRates,
+    ownOrigin: () => 'https://voice.example',
   });
   app.addHook('onRequest', admission);
   app.get('/', async (request) => ({ subject: admitted(request).principal.subject }));
@@ -139,6 +140,25 @@ test('revoked callers and pages of other origins are refused by name', async (t)
   await revocations.add({ scope: 'subject', client: 'web', subject: 'ann' });
   t.match((await app.inject('/')).json(), { error_code: 'token_revoked' });
   t.ok(records.every(({ client, subject }) => client === 'web' && subject === 'ann'));
+});
+
+test('the broker itself is an origin like no other, for sockets: apps without a page send the address that they connect to', async (t) => {
+  for (const isUpgrade of [true, false]) {
+    const { app } = await guarded(t, { client: { origins: ['https://app.example'] }, isUpgrade });
+    const from = async (origin: string) => (await app.inject({ url: '/', headers: { origin } })).statusCode;
+    t.equal(await from('https://app.example'), 200);
+    for (const own of ['https://voice.example', 'wss://voice.example', 'wss://Voice.Example:443'])
+      t.equal(await from(own), isUpgrade ? 200 : 403, own);
+    for (const origin of [
+      'http://voice.example',
+      'ws://voice.example',
+      'https://voice.example:8443',
+      'https://localhost:80',
+      'null',
+      '',
+    ])
+      t.equal(await from(origin), 403, origin);
+  }
 });
 
 test('every guess counts against the rate of its address, before the credential is checked', async (t) => {

@@ -116,7 +116,7 @@ for (const transport of ['undici', 'native'] as const) {
     for (const query of [
       `a=1;api_key=x`,
       'a=%zz',
-      'a=b&'.repeat(101),
+      'a=b&'.repeat(201),
       'cartesia_version=2025-04-16&cartesia_version=2025-04-16',
     ]) {
       const { status } = await send(`${running.broker.url}/voices?${query}`, { credential: running.token });

@@ -89,6 +89,19 @@ test('invalid or disallowed handshakes are refused before any 101', async (t) =>
   t.equal(simulator.journal.entries().length, 0, 'upstream heard of none');
 });
 
+test('a client that sends the address it connects to as its origin is served, as by React Native', async (t) => {
+  for (const publicUrl of [undefined, 'https://voice.example.com/speech']) {
+    const running = await startSocketBroker(t, { env: publicUrl === undefined ? {} : { PUBLIC_URL: publicUrl } });
+    const { broker, headers } = running;
+    const from = async (origin: string) =>
+      (await answerTo(t, running, handshake(broker.url, '/tts/websocket', { ...headers, Origin: origin }))).status;
+    const own = publicUrl === undefined ? broker.url : 'https://voice.example.com';
+    await openRawSocket(t, broker.url, '/tts/websocket', { ...headers, Origin: own });
+    if (publicUrl !== undefined) t.equal(await from(broker.url), 403, 'not what Host says');
+    t.equal(await from('https://voice.example.com.evil.test'), 403);
+  }
+});
+
 test('a grant opens only its own sockets, and an expired token opens none', async (t) => {
   let now = Date.now();
   const running = await startSocketBroker(t, { seams: { now: () => now } });
@@ -126,6 +139,14 @@ test('upstream gets our key in a header, one version, and only the query paramet
     t.equal(entry?.headers[name], undefined, name);
   t.match(socket.head, `cartesia-request-id: ${entry?.requestId}`);
   t.notMatch(logText(), token);
+});
+
+test('as many key terms as Cartesia allows pass', async (t) => {
+  const running = await startSocketBroker(t);
+  const { broker, headers, simulator } = running;
+  const terms = Array.from({ length: 100 }, (_, n) => `&keyterm=term%20${n}`).join('');
+  await openRawSocket(t, broker.url, `${STT_PATH}${terms}&cartesia_version=2026-08-14`, headers);
+  t.equal(simulator.journal.entries().at(-1)?.url, `${STT_PATH}${terms}`);
 });
 
 test('a single-use token opens one socket, once, and nothing else', async (t) => {

@@ -72,7 +72,7 @@ test('hostile bytes inside TLS get the same answers', async (t) => {
   t.strictSame(simulator.journal.entries(), []);
 });
 
-test('TLS 1.2 and 1.3 with HTTP/1.1 are accepted, and nothing else', async (t) => {
+test('TLS 1.2 and 1.3 with HTTP/1 are accepted, and nothing else', async (t) => {
   const running = await startRunningBroker(t, { tls: true });
   const any: ConnectionOptions = { rejectUnauthorized: false };
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
@@ -85,6 +85,8 @@ test('TLS 1.2 and 1.3 with HTTP/1.1 are accepted, and nothing else', async (t) =
   }
   const both = await shakeHands(t, running, { ...any, ALPNProtocols: ['h2', 'http/1.1'] });
   t.equal(both.alpnProtocol, 'http/1.1');
+  const oldest = await shakeHands(t, running, { ...any, ALPNProtocols: ['http/1.0'] });
+  t.equal(oldest.alpnProtocol, 'http/1.0', 'a client of HTTP/1.0 that says so');
   await t.rejects(shakeHands(t, running, { ...any, ALPNProtocols: ['h2'] }), 'HTTP/2 alone');
 });
 
