@@ -74,6 +74,41 @@ test('at speaking pace a user can interrupt', async (t) => {
   t.ok(String(cut['text']).length < 100, 'only spoken text counts');
 });
 
+test('a key interrupts: the turn that it cuts short ends under its own number, before the next one starts', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { agents: { introduction: 'I talk and talk. '.repeat(20) } } });
+  const client = await connect(t, simulator, PATH);
+  client.send({ ...CREATE, audio: { input_format: 'pcm_16000' } });
+  await client.next('turn_output_text_delta');
+  client.send({ type: 'dtmf_input', digit: '5' });
+  await client.next('turn_started');
+  client.send({ type: 'dtmf_input', digit: '6' });
+  await client.next('turn_started');
+  t.match(
+    client.messages.filter(({ type }) => ['turn_started', 'turn_ended', 'dtmf_output'].includes(String(type))),
+    [
+      { type: 'turn_started', turn: 1 },
+      { type: 'turn_ended', turn: 1, interrupted: true },
+      { type: 'dtmf_output', digit: '5' },
+      { type: 'turn_started', turn: 2 },
+      { type: 'turn_ended', turn: 2, interrupted: true },
+      { type: 'dtmf_output', digit: '6' },
+      { type: 'turn_started', turn: 3 },
+    ],
+  );
+});
+
+test('a user who speaks over a goodbye keeps the call', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { agents: { introduction: '' } } });
+  const client = await connect(t, simulator, PATH);
+  client.send({ ...CREATE, audio: { input_format: 'pcm_16000' } });
+  await client.next('session_ready');
+  say(client, 'goodbye');
+  await client.until(({ type, role }) => type === 'turn_output_text_delta' && role === 'assistant');
+  client.send({ type: 'dtmf_input', digit: '5' });
+  t.match(await client.next(({ type, role }) => type === 'turn_ended' && role === 'assistant'), { interrupted: true });
+  t.match(await client.next(({ type, role }) => type === 'turn_started' && role === 'assistant'), { turn: 3 });
+});
+
 test('talking can trigger keys, tools, a breakdown and the end of a call', async (t) => {
   const simulator = await simulatorFor(t, { plan: 'scale', settings: { agents: { introduction: '' } } });
   const client = await connect(t, simulator, PATH);
@@ -102,8 +137,14 @@ test('talking can trigger keys, tools, a breakdown and the end of a call', async
   say(client, 'Please look me up');
   await client.next('client_tool_call');
   say(client, 'goodbye');
-  t.equal(audioIn(await client.until(({ type, role }) => type === 'turn_ended' && role === 'assistant')), 'Goodbye!');
+  await client.until(({ type, role }) => type === 'turn_started' && role === 'assistant');
   t.same(await client.closed, { code: 1000, reason: 'call ended by agent' });
+  const { turn, text } = client.messages.findLast(({ type }) => type === 'turn_output_text_delta') ?? {};
+  t.equal(text, 'Goodbye!');
+  t.notOk(
+    client.messages.some((message) => message['type'] === 'turn_ended' && message['turn'] === turn),
+    'the turn with which the agent hangs up does not end',
+  );
 
   const broken = await connect(t, simulator, PATH);
   broken.send(CREATE);
