@@ -22,7 +22,7 @@ import type { Settings } from './settings.ts';
  * - `credits.spend(n)`: false if the balance does not cover it (then the problem is `quota_exceeded`).
  * - `journal`: what was received. HTTP entries are kept by `Exchange`, sockets use `openUpgrade()` and
  *   `journal.frame(entry, …)`.
- * - `faults.takeForRequest()`: called by `Exchange` and `openUpgrade()`; sockets only have to carry out the faults
+ * - `faults`: taken by the front door, `Exchange` and `openUpgrade()`; sockets only have to carry out the faults
  *   named `…_socket` and `error_event`.
  *
  * Errors: `problem(world.settings, name)` of problems.ts, reported through `httpErrorBody`, `ttsErrorEvent` or
