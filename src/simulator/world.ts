@@ -16,7 +16,7 @@ import type { Settings } from './settings.ts';
  * - `clock`: `now()` for anything a client can observe; `after(ms, run)` for idle times, so that
  *   `clock.advance(300_000)` makes them happen.
  * - `tokens`: signs and checks access tokens; callers normally use `authenticate()` of credentials.ts.
- * - `agentSessions.take(token, agentId, now)`: the session of a managed agent's session token, which works once.
+ * - `agentSessions.find(token, agentId, now)`: the session of a managed agent's session token, which works once: then `use(token)`.
  * - `concurrency.take(kind)`: a slot or null (then the problem is `concurrency_limited`). Release it BEFORE the last
  *   byte or event is written, so that a client that saw the end can begin the next one at once.
  * - `credits.spend(n)`: false if the balance does not cover it (then the problem is `quota_exceeded`).

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentSession } from '../agent-sessions.ts';
 import type { Cancel } from '../clock.ts';
+import { credentialOf } from '../credentials.ts';
 import { isRecord } from '../http/request-body.ts';
 import { VOICES } from '../tts/catalogue.ts';
 import type { Upgrade } from '../upgrade.ts';
@@ -20,23 +21,25 @@ import type { SocketSession } from './session.ts';
 export const agentManagedEndpoint: SocketEndpoint = {
   path: '/v1/agents/websocket/{agent_id}',
   open: (opening) => {
+    const { world } = opening.upgrade;
     const agentId = opening.params['agent_id'] ?? '';
-    const agentSession = sessionOf(opening.upgrade, agentId);
+    const token = credentialIn(opening.upgrade);
+    const agentSession = world.agentSessions.find(token, agentId, world.clock.now());
     const caller = agentSession === null ? admitted(opening, 'agent', refuse) : SESSION_TOKEN;
     if (caller === null) return;
     const mayGiveVariables = caller.kind === 'api_key';
-    acceptBooked(opening, 'agents', (session) =>
-      new AgentManagedSocket(session, { agentId, agentSession, mayGiveVariables }).start(),
-    );
+    acceptBooked(opening, 'agents', (session) => {
+      world.agentSessions.use(token);
+      new AgentManagedSocket(session, { agentId, agentSession, mayGiveVariables }).start();
+    });
   },
 };
 
 const SESSION_TOKEN = { kind: 'session_token' } as const;
 
-function sessionOf({ world, query, request }: Upgrade, agentId: string): AgentSession | null {
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const token = query.get('access_token') ?? bearer;
-  return token === undefined ? null : world.agentSessions.take(token, agentId, world.clock.now());
+function credentialIn({ world, query, request }: Upgrade): string {
+  const found = credentialOf(world, { headers: request.headers, query });
+  return found.outcome === 'found' ? found.credential : '';
 }
 
 function refuse(

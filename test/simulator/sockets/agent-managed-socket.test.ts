@@ -259,3 +259,16 @@ test('a session token opens one call of its agent, with the settings fixed by th
   await t.rejects(connect(t, simulator, `${PATH}?access_token=${token}`, browser), /401/, 'only once');
   t.match(await variablesAnswer(t, simulator, { x: 1 }, await create()), { code: 'dynamic_variables_not_allowed' });
 });
+
+test('a session token outlives a refusal, and counts as a credential like the others', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { limits: { agents: 0 } } });
+  const { json } = await call(simulator, `POST ${PATH}/sessions`, { json: {} });
+  const token = String((json as { session_token: string }).session_token);
+  const target = `${PATH}?access_token=${token}`;
+  await t.rejects(connect(t, simulator, target, { credential: null }), /429/);
+  simulator.configure({ limits: { agents: 5 } });
+  await t.rejects(connect(t, simulator, target), /400/, 'beside a key');
+  const client = await connect(t, simulator, PATH, { credential: null, headers: { 'x-api-key': token } });
+  client.send(CREATE);
+  t.match(await client.next(), { type: 'session_ready' });
+});
