@@ -22,11 +22,14 @@ export class AgentSessions {
     return token;
   }
 
-  /** Returns the session of a token for this agent and uses the token up; null if there is none or it has expired. */
-  take(token: string, agentId: string, nowMs: number): AgentSession | null {
+  /** Returns the session of a token for this agent; null if there is none or it has expired. */
+  find(token: string, agentId: string, nowMs: number): AgentSession | null {
     const session = this.#sessions.get(token);
-    if (session === undefined || session.agentId !== agentId) return null;
+    return session?.agentId === agentId && nowMs < session.expiresAt ? session : null;
+  }
+
+  /** Uses a token up, once its call has begun. */
+  use(token: string): void {
     this.#sessions.delete(token);
-    return nowMs < session.expiresAt ? session : null;
   }
 }

@@ -17,29 +17,43 @@ export type Caller =
  */
 export type Requirement = 'none' | 'api_key' | 'admin_key' | keyof Grants;
 
-export type Authentication =
-  | { readonly outcome: 'allowed'; readonly caller: Caller }
-  | { readonly outcome: 'refused'; readonly problem: Problem };
+interface Refused {
+  readonly outcome: 'refused';
+  readonly problem: Problem;
+}
+
+export type Authentication = { readonly outcome: 'allowed'; readonly caller: Caller } | Refused;
+
+/** Where credentials are looked for. A query is given for WebSockets only. */
+export interface CredentialSource {
+  readonly headers: IncomingHttpHeaders;
+  readonly query?: URLSearchParams;
+}
 
 /**
- * Reads the credential from `Authorization: Bearer`, `X-API-Key` and, if a query is given (WebSockets only),
- * `access_token` and `api_key`; then checks it against what the endpoint requires.
+ * Reads the credential from `Authorization: Bearer`, `X-API-Key` and, if a query is given, `access_token` and `api_key`; then checks it
+ * against what the endpoint requires.
  */
-export function authenticate(
-  world: World,
-  request: { readonly headers: IncomingHttpHeaders; readonly query?: URLSearchParams },
-  requirement: Requirement,
-): Authentication {
+export function authenticate(world: World, request: CredentialSource, requirement: Requirement): Authentication {
   if (requirement === 'none') return { outcome: 'allowed', caller: { kind: 'none' } };
-  const { settings } = world;
-  const [credential, ...others] = credentialsOf(request);
-  if (credential === undefined) return refused(world, 'unauthorized', 'Missing credentials.');
-  if (settings.credentials.several === 'refuse' && others.some((other) => other !== credential)) {
-    return refused(world, 'invalid_request', 'Several credentials that differ.');
-  }
-  const caller = callerOf(world, credential);
+  const found = credentialOf(world, request);
+  if (found.outcome === 'refused') return found;
+  const caller = callerOf(world, found.credential);
   if (caller === null) return refused(world, 'unauthorized');
   return decide(world, caller, requirement);
+}
+
+/** The one credential of a request, unchecked. */
+export function credentialOf(
+  world: World,
+  request: CredentialSource,
+): { readonly outcome: 'found'; readonly credential: string } | Refused {
+  const [credential, ...others] = credentialsOf(request);
+  if (credential === undefined) return refused(world, 'unauthorized', 'Missing credentials.');
+  if (world.settings.credentials.several === 'refuse' && others.some((other) => other !== credential)) {
+    return refused(world, 'invalid_request', 'Several credentials that differ.');
+  }
+  return { outcome: 'found', credential };
 }
 
 function decide(world: World, caller: Caller, requirement: Requirement): Authentication {
@@ -63,13 +77,7 @@ function callerOf({ settings, tokens, clock }: World, credential: string): Calle
 }
 
 /** All credentials of a request; the first one counts. */
-function credentialsOf({
-  headers,
-  query,
-}: {
-  readonly headers: IncomingHttpHeaders;
-  readonly query?: URLSearchParams;
-}): readonly string[] {
+function credentialsOf({ headers, query }: CredentialSource): readonly string[] {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const key = headers['x-api-key'];
   const found = [
@@ -81,11 +89,7 @@ function credentialsOf({
   return found.filter((value): value is string => value !== undefined && value !== '');
 }
 
-function refused(
-  world: World,
-  name: 'unauthorized' | 'forbidden' | 'invalid_request',
-  message?: string,
-): Authentication {
+function refused(world: World, name: 'unauthorized' | 'forbidden' | 'invalid_request', message?: string): Refused {
   const text = message === undefined ? {} : { message };
   return { outcome: 'refused', problem: problem(world.settings, name, text) };
 }

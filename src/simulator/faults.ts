@@ -4,7 +4,7 @@ import type { ProblemName } from './problems.ts';
 
 /**
  * What happens to the ordinary response, or in its place. Byte counts are of the body as the client decodes it,
- * without chunk framing. Connections that a fault has touched are closed afterwards.
+ * without chunk framing. A connection is closed after a fault that cut its bytes short, slowed them down or replaced them.
  */
 export type FaultAction =
   /** The connection is reset: when it is accepted, or when the request has arrived. */
@@ -74,6 +74,14 @@ export interface AnswerFault {
   readonly echoAuthorization?: boolean;
 }
 
+const OF_SOCKETS = ['close_socket', 'reset_socket', 'hang_socket', 'garbage_socket'] as const;
+const OF_RESPONSES = ['drip', 'big_header', 'truncate_events'] as const;
+
+/** What can happen to an ordinary request. */
+export type RequestFault = Exclude<FaultAction, { type: (typeof OF_SOCKETS)[number] }>;
+/** What can happen to an upgrade, or to the WebSocket that it opens. */
+export type UpgradeFault = Exclude<FaultAction, { type: (typeof OF_RESPONSES)[number] }>;
+
 export interface FaultMatch {
   readonly method?: string;
   /** A path, or a prefix that ends in `*`. Rules for `at: 'accept'` have neither method nor path. */
@@ -92,6 +100,12 @@ export interface FaultHandle {
   /** How often it has applied. */
   hits(): number;
   remove(): void;
+}
+
+/** A request or upgrade, as rules match it. */
+export interface FaultTarget {
+  readonly method: string;
+  readonly path: string;
 }
 
 interface Entry {
@@ -127,28 +141,49 @@ export class Faults {
   }
 
   /** The fault of a new connection, counted as applied. */
-  takeForConnection(): FaultAction | null {
-    return this.#take(({ action }) => isAtAccept(action));
+  takeForConnection(): AtAccept | null {
+    return this.#take(isAtAccept, () => true);
   }
 
-  /** The fault of a request or upgrade, counted as applied. */
-  takeForRequest(request: { readonly method: string; readonly path: string }): FaultAction | null {
-    return this.#take(({ action, match }) => !isAtAccept(action) && matches(match, request));
+  /** The fault of a request, counted as applied. */
+  takeForRequest(request: FaultTarget): RequestFault | null {
+    return this.#take(isForRequest, (match) => matches(match, request));
   }
 
-  #take(applies: (rule: FaultRule) => boolean): FaultAction | null {
-    const entry = this.#entries.find(({ rule, hits }) => hits < (rule.times ?? Infinity) && applies(rule));
-    if (entry === undefined) return null;
-    entry.hits += 1;
-    return entry.rule.action;
+  /** The fault of an upgrade, counted as applied. */
+  takeForUpgrade(request: FaultTarget): UpgradeFault | null {
+    return this.#take(isForUpgrade, (match) => matches(match, request));
+  }
+
+  #take<T extends FaultAction>(
+    isSuitable: (action: FaultAction) => action is T,
+    isMatch: (match: FaultMatch) => boolean,
+  ): T | null {
+    for (const entry of this.#entries) {
+      const { action, match, times = Number.POSITIVE_INFINITY } = entry.rule;
+      if (entry.hits >= times || !isSuitable(action) || !isMatch(match)) continue;
+      entry.hits += 1;
+      return action;
+    }
+    return null;
   }
 }
 
-function isAtAccept(action: FaultAction): boolean {
+type AtAccept = Extract<FaultAction, { type: 'refuse' | 'hang' }>;
+
+function isAtAccept(action: FaultAction): action is AtAccept {
   return (action.type === 'refuse' || action.type === 'hang') && action.at === 'accept';
 }
 
-function matches(match: FaultMatch, request: { readonly method: string; readonly path: string }): boolean {
+function isForRequest(action: FaultAction): action is RequestFault {
+  return !isAtAccept(action) && !OF_SOCKETS.some((type) => type === action.type);
+}
+
+function isForUpgrade(action: FaultAction): action is UpgradeFault {
+  return !isAtAccept(action) && !OF_RESPONSES.some((type) => type === action.type);
+}
+
+function matches(match: FaultMatch, request: FaultTarget): boolean {
   if (match.method !== undefined && match.method !== request.method) return false;
   if (match.path === undefined) return true;
   return match.path.endsWith('*') ? request.path.startsWith(match.path.slice(0, -1)) : request.path === match.path;

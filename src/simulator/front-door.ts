@@ -2,6 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { TlsIdentity } from './certificate.ts';
 import type { World } from './world.ts';
@@ -16,7 +17,6 @@ export interface Connection {
 }
 
 const connections = new WeakMap<object, Connection>();
-let lastId = 0;
 
 /** The connection of a request's or upgrade's socket. */
 export function connectionOf(socket: object): Connection {
@@ -31,6 +31,11 @@ export function resetConnection(socket: object): void {
   if (!raw.destroyed) raw.resetAndDestroy();
 }
 
+/** Leaves a connection open that nobody answers, and reads on so as to notice when the client leaves. */
+export function endWithClient(socket: Duplex): void {
+  socket.resume().once('end', () => socket.end());
+}
+
 /**
  * Its own listeners in front of the HTTP server, because faults have to act before HTTP and TLS do.
  */
@@ -39,6 +44,7 @@ export class FrontDoor {
   readonly #http: HttpServer;
   readonly #servers: Server[] = [];
   readonly #open = new Set<Socket>();
+  #lastId = 0;
 
   constructor(world: World, http: HttpServer) {
     this.#world = world;
@@ -90,7 +96,8 @@ export class FrontDoor {
     raw.on('error', () => {});
     const fault = this.#world.faults.takeForConnection();
     if (fault?.type === 'refuse') raw.resetAndDestroy();
-    else if (fault?.type !== 'hang') this.#later(this.#world.settings.latency.connectMs, raw, proceed);
+    else if (fault?.type === 'hang') endWithClient(raw);
+    else this.#later(this.#world.settings.latency.connectMs, raw, proceed);
   }
 
   #later(ms: number, raw: Socket, proceed: () => void): void {
@@ -105,7 +112,7 @@ export class FrontDoor {
   }
 
   #admit(socket: Socket, raw: Socket): void {
-    connections.set(socket, { id: ++lastId, secure: socket !== raw, raw });
+    connections.set(socket, { id: ++this.#lastId, secure: socket !== raw, raw });
     this.#http.emit('connection', socket);
   }
 }

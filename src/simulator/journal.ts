@@ -229,7 +229,9 @@ export class Journal {
     for (const frame of entry.frames) this.#frameBytes -= weightOf(frame);
   }
 
+  /** Nobody waits for an entry that is no longer kept: one from before a `clear()` would be mistaken for a new one. */
   #tell(entry: OpenEntry): void {
+    if (!this.#entries.has(entry)) return;
     for (const waiter of this.#waiters) if (waiter.wanted(entry)) waiter.found(entry);
   }
 }

@@ -204,15 +204,17 @@ export function defaultSettings(plan: Plan = 'startup'): Settings {
 }
 
 /**
- * Writes a patch into the settings. A plan also sets its limits, before any limit of the same patch.
+ * Writes a patch into the settings, in place: whoever holds a part of them sees the change. A plan also sets its limits, before any limit
+ * of the same patch.
  * @throws SettingsError for an unknown name or a wrong value, without changing anything
  */
 export function configure(settings: Settings, patch: unknown): void {
   if (!isPlainObject(patch)) throw new SettingsError('settings must be an object');
-  const next = structuredClone(settings);
-  if (patch['plan'] !== undefined) next.limits = { ...PLAN_LIMITS[planNamed(patch['plan'])] };
-  merge(next, patch, '');
-  Object.assign(settings, next);
+  // Tried on a copy first, because the last name of a patch may be the wrong one.
+  for (const target of [structuredClone(settings), settings]) {
+    if (patch['plan'] !== undefined) Object.assign(target.limits, PLAN_LIMITS[planNamed(patch['plan'])]);
+    merge(target, patch, '');
+  }
 }
 
 /** @throws SettingsError if it is not the name of a plan */
@@ -258,8 +260,9 @@ function checked(path: string, current: unknown, value: unknown): unknown {
   const type = path === 'credits' ? 'number' : typeof current;
   if (typeof value !== type) throw new SettingsError(`${path} must be a ${type}`);
   if (type === 'number' && !((value as number) >= 0)) throw new SettingsError(`${path} must not be negative`);
-  if (path === 'chunkBytes' && !((value as number) >= SMALLEST_CHUNK)) {
-    throw new SettingsError(`${path} must be at least ${SMALLEST_CHUNK}`);
+  const smallest = SMALLEST[path];
+  if (smallest !== undefined && (value as number) < smallest) {
+    throw new SettingsError(`${path} must be at least ${smallest}`);
   }
   if (path.startsWith('latency.') && (value as number) > LONGEST_TIMER_MS) {
     throw new SettingsError(`${path} must be at most ${LONGEST_TIMER_MS}`);
@@ -270,8 +273,12 @@ function checked(path: string, current: unknown, value: unknown): unknown {
   return value;
 }
 
-/** One sample of the widest encoding: with less, no chunk would ever hold any audio. */
-const SMALLEST_CHUNK = 4;
+const SMALLEST: Readonly<Record<string, number>> = {
+  // One sample of the widest encoding: with less, no chunk would ever hold any audio.
+  chunkBytes: 4,
+  // `ws` takes 0 for no limit at all.
+  'sizes.messageBytes': 1,
+};
 
 function isErrorStatus(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;

@@ -5,8 +5,8 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Authentication, authenticate, type Requirement } from './credentials.ts';
 import { faultAnswer } from './fault-answer.ts';
-import type { FaultAction } from './faults.ts';
-import { resetConnection } from './front-door.ts';
+import type { UpgradeFault } from './faults.ts';
+import { endWithClient, resetConnection } from './front-door.ts';
 import { openEntry, versionHeader } from './http/exchange.ts';
 import { type OpenEntry, splitTarget } from './journal.ts';
 import { httpErrorBody, type Problem } from './problems.ts';
@@ -15,7 +15,7 @@ import type { World } from './world.ts';
 
 /** The faults that a socket carries out itself. */
 export type SocketFault = Extract<
-  FaultAction,
+  UpgradeFault,
   { type: 'close_socket' | 'reset_socket' | 'hang_socket' | 'garbage_socket' | 'error_event' }
 >;
 
@@ -36,7 +36,7 @@ export interface Upgrade {
   /** Notes that the upgrade is accepted; from here on the socket reports how it ends. */
   accepted(): void;
   /** Responds to the upgrade with an HTTP error and closes the connection. */
-  refuse(problem: Problem): void;
+  refuse(problem: Problem, headers?: Readonly<Record<string, string>>): void;
 }
 
 /**
@@ -74,15 +74,14 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
       socket.off('close', aborted);
       world.journal.update(entry, { status: 101 });
     },
-    refuse: (problem) => {
+    refuse: (problem, headers = {}) => {
       const { contentType, body } = httpErrorBody(problem, { structured: version.structured, requestId });
-      send(problem.status, { 'content-type': contentType }, body);
+      send(problem.status, { 'content-type': contentType, ...headers }, body);
     },
   };
-  const fault = world.faults.takeForRequest({ method, path });
-  switch (fault?.type) {
-    case undefined:
-      return upgrade;
+  const fault = world.faults.takeForUpgrade({ method, path });
+  if (fault === null) return upgrade;
+  switch (fault.type) {
     case 'close_socket':
     case 'reset_socket':
     case 'hang_socket':
@@ -93,8 +92,7 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
       await new Promise((resolve) => setTimeout(resolve, fault.ms).unref());
       return socket.destroyed ? null : upgrade;
     case 'hang':
-      // Reads on, so as to notice when the client leaves.
-      socket.resume().once('end', () => socket.end());
+      endWithClient(socket);
       return null;
     case 'answer':
     case 'redirect': {
@@ -105,7 +103,8 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
     case 'garbage':
       world.journal.update(entry, { outcome: 'faulted' });
       socket.write(typeof fault.bytes === 'string' ? Buffer.from(fault.bytes, 'latin1') : fault.bytes);
-      if (!fault.keepOpen) socket.end();
+      if (fault.keepOpen) endWithClient(socket);
+      else socket.end();
       return null;
     case 'half_close':
       world.journal.update(entry, { outcome: 'faulted' });
@@ -116,11 +115,6 @@ export async function openUpgrade(world: World, request: IncomingMessage, socket
       world.journal.update(entry, { outcome: 'faulted' });
       resetConnection(request.socket);
       return null;
-    case 'drip':
-    case 'big_header':
-    case 'truncate_events':
-      // These shape ordinary HTTP responses; an upgrade has none.
-      return upgrade;
     default:
       return fault satisfies never;
   }

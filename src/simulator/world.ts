@@ -16,13 +16,13 @@ import type { Settings } from './settings.ts';
  * - `clock`: `now()` for anything a client can observe; `after(ms, run)` for idle times, so that
  *   `clock.advance(300_000)` makes them happen.
  * - `tokens`: signs and checks access tokens; callers normally use `authenticate()` of credentials.ts.
- * - `agentSessions.take(token, agentId, now)`: the session of a managed agent's session token, which works once.
+ * - `agentSessions.find(token, agentId, now)`: the session of a managed agent's session token, which works once: then `use(token)`.
  * - `concurrency.take(kind)`: a slot or null (then the problem is `concurrency_limited`). Release it BEFORE the last
  *   byte or event is written, so that a client that saw the end can begin the next one at once.
  * - `credits.spend(n)`: false if the balance does not cover it (then the problem is `quota_exceeded`).
  * - `journal`: what was received. HTTP entries are kept by `Exchange`, sockets use `openUpgrade()` and
  *   `journal.frame(entry, …)`.
- * - `faults.takeForRequest()`: called by `Exchange` and `openUpgrade()`; sockets only have to carry out the faults
+ * - `faults`: taken by the front door, `Exchange` and `openUpgrade()`; sockets only have to carry out the faults
  *   named `…_socket` and `error_event`.
  *
  * Errors: `problem(world.settings, name)` of problems.ts, reported through `httpErrorBody`, `ttsErrorEvent` or

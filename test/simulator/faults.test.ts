@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
-import { Faults } from '../../src/simulator/faults.ts';
+import { type FaultAction, Faults } from '../../src/simulator/faults.ts';
 import { call, generation, simulatorFor } from './call.ts';
-import { exchange, head } from './raw-client.ts';
+import { exchange, head, upgradeHead } from './raw-client.ts';
 
 const STATUS_BODY = '{"ok":true,"version":"2026-08-14"}';
 
@@ -34,6 +35,29 @@ test('rules for connections do not affect requests, and vice versa', async (t) =
   faults.clear();
   faults.add({ match: {}, action: { type: 'refuse' } });
   t.equal(faults.takeForConnection(), null);
+});
+
+test('a rule for sockets is not used up by a request, nor one for responses by an upgrade', async (t) => {
+  const faults = new Faults();
+  const target = { method: 'GET', path: '/' };
+  const [socket, response] = [
+    faults.add({ match: {}, times: 1, action: { type: 'close_socket', code: 1013 } }),
+    faults.add({ match: {}, times: 1, action: { type: 'big_header', bytes: 10 } }),
+  ];
+  t.equal(faults.takeForRequest(target)?.type, 'big_header');
+  t.equal(faults.takeForRequest(target), null);
+  t.equal(faults.takeForUpgrade(target)?.type, 'close_socket');
+  t.strictSame([socket.hits(), response.hits()], [1, 1]);
+  for (const action of [
+    { type: 'drip', part: 'body', intervalMs: 1 },
+    { type: 'truncate_events', afterEvents: 0 },
+  ] as const)
+    faults.add({ match: {}, action });
+  t.equal(faults.takeForUpgrade(target), null);
+  faults.clear();
+  for (const type of ['reset_socket', 'hang_socket'] as const) faults.add({ match: {}, action: { type } });
+  faults.add({ match: {}, action: { type: 'garbage_socket', as: 'raw', bytes: 'x' } });
+  t.equal(faults.takeForRequest(target), null);
 });
 
 for (const secure of [false, true]) {
@@ -206,4 +230,44 @@ test('a fault in the middle of a chunked body is not mistaken for its end', asyn
     t.match(simulator.journal.entries().at(-1), { status: 200, outcome: 'faulted', bytesOut: 1_000 });
   }
   t.equal(simulator.counters().tts.active, 0);
+});
+
+test('a dripping head is followed by the whole of a long body', async (t) => {
+  const simulator = await simulatorFor(t);
+  const transcript = 'Enough to fill every buffer on the way. '.repeat(20);
+  const json = generation({
+    transcript,
+    output_format: { container: 'raw', encoding: 'pcm_f32le', sample_rate: 48_000 },
+  });
+  const { bytes } = await call(simulator, 'POST /tts/bytes', { json });
+  simulator.faults.add({ match: {}, times: 1, action: { type: 'drip', part: 'headers', intervalMs: 1 } });
+  const dripped = await call(simulator, 'POST /tts/bytes', { json });
+  t.equal(dripped.bytes.length, bytes.length);
+});
+
+test('a connection that a fault leaves open ends with its client', async (t) => {
+  const simulator = await simulatorFor(t);
+  const port = Number(new URL(simulator.url).port);
+  const rest: readonly (readonly [FaultAction, string])[] = [
+    [{ type: 'hang', at: 'accept' }, ''],
+    [{ type: 'hang', at: 'accept' }, head('GET', '/')],
+    [{ type: 'hang' }, head('GET', '/')],
+    [{ type: 'hang' }, upgradeHead('/tts/websocket')],
+    [{ type: 'garbage', bytes: 'x', keepOpen: true }, head('GET', '/')],
+    [{ type: 'garbage', bytes: 'x', keepOpen: true }, upgradeHead('/tts/websocket')],
+  ];
+  for (const [action, bytes] of rest) {
+    const fault = simulator.faults.add({ match: {}, times: 1, action });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(bytes);
+    while (fault.hits() === 0) await new Promise(setImmediate);
+    if (action.type === 'garbage') {
+      await once(socket, 'data');
+      t.equal(simulator.journal.entries().at(-1)?.outcome, 'faulted');
+    }
+    t.equal(simulator.counters().openConnections, 1);
+    socket.destroy();
+    for (let turns = 0; turns < 200 && simulator.counters().openConnections > 0; turns += 1) await sleep(5);
+    t.equal(simulator.counters().openConnections, 0, `${action.type}, ${bytes.split('\r\n', 1)[0]}`);
+  }
 });

@@ -110,6 +110,17 @@ test('an entry can be waited for before and after it arrives', async (t) => {
   );
 });
 
+test('an entry from before a clear is not taken for a new one when it ends', async (t) => {
+  const journal = new Journal(() => LIMITS);
+  const old = journal.open({ ...ARRIVAL, url: '/x' });
+  journal.clear();
+  const coming = journal.waitFor({ path: '/x' });
+  journal.update(old, { outcome: 'completed' });
+  const entry = journal.open({ ...ARRIVAL, url: '/x' });
+  journal.update(entry, { outcome: 'completed' });
+  t.equal((await coming).id, entry.id);
+});
+
 test('a target of any form is split into path and query', async (t) => {
   t.strictSame(splitTarget('/a/b?c=d?e'), ['/a/b', 'c=d?e']);
   t.strictSame(splitTarget('/'), ['/', '']);

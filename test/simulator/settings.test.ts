@@ -33,6 +33,14 @@ test('a patch changes what it names and nothing else', async (t) => {
   t.equal(settings.credits, null);
 });
 
+test('a patch also reaches those that hold a part of the settings', async (t) => {
+  const settings = defaultSettings();
+  const { limits, idle, tokens } = settings;
+  const { grantsWhenOmitted } = tokens;
+  configure(settings, { plan: 'free', idle: { ttsMs: 5 }, tokens: { grantsWhenOmitted: { tts: true } } });
+  t.strictSame([limits.tts, idle.ttsMs, grantsWhenOmitted.tts], [2, 5, true]);
+});
+
 test('simulators do not share settings', async (t) => {
   const first = defaultSettings();
   first.limits.tts = 0;
@@ -56,6 +64,7 @@ test('an invalid patch is refused as a whole and names the fault', async (t) => 
     [{ latency: [] }, 'latency must be an object'],
     [{ chunkBytes: 0 }, 'chunkBytes must be at least 4'],
     [{ chunkBytes: 3 }, 'chunkBytes must be at least 4'],
+    [{ sizes: { messageBytes: 0 } }, 'sizes.messageBytes must be at least 1'],
     [{ errorStatuses: { not_found: 0 } }, 'errorStatuses.not_found must be a status from 400 to 599'],
     [{ errorStatuses: { not_found: 404.5 } }, 'errorStatuses.not_found must be a status from 400 to 599'],
     [{ errorStatuses: { not_found: 700 } }, 'errorStatuses.not_found must be a status from 400 to 599'],

@@ -92,6 +92,23 @@ test('faults that shape ordinary responses leave upgrades alone', async (t) => {
   }
 });
 
+test('a faulty handshake is refused like any other upgrade', async (t) => {
+  const simulator = await simulatorFor(t);
+  const fields = { authorization: `Bearer ${simulator.apiKey}`, 'cartesia-version': '2026-08-14' };
+  for (const fault of [{ 'sec-websocket-key': 'short' }, { 'sec-websocket-version': '12' }]) {
+    const { text, end } = await exchange(simulator, upgradeHead('/tts/websocket', { ...fields, ...fault }));
+    const [headers = '', body = ''] = text.split('\r\n\r\n');
+    t.match(headers, /^HTTP\/1.1 400 Bad Request\r\n(.*\r\n)*sec-websocket-version: 13, 8\r\n/);
+    t.match(JSON.parse(body), { error_code: null, title: 'Invalid request', message: /Sec-WebSocket-/ });
+    t.equal(end, 'FIN');
+  }
+  t.match(simulator.journal.entries(), [
+    { status: 400, outcome: 'completed' },
+    { status: 400, outcome: 'completed' },
+  ]);
+  while (simulator.counters().ttsSockets.active > 0) await new Promise(setImmediate);
+});
+
 test('a client that offers HTTP/2, as those of Java and curl do, is answered over HTTP/1.1', async (t) => {
   const simulator = await simulatorFor(t);
   const body = '{"grants":{"tts":true},"expires_in":60}';

@@ -58,7 +58,10 @@ export const CONTROL_API: Readonly<Record<string, Action>> = {
   },
   'GET /clock': (simulator) => ({ status: 200, body: timeOf(simulator) }),
   'POST /clock': (simulator, { body }) => {
-    simulator.clock.advance(numberIn(body, 'advanceMs'));
+    const ms = numberIn(body, 'advanceMs');
+    const { clock } = simulator;
+    if (Number.isNaN(new Date(clock.now() + ms).valueOf())) throw new ControlError('advanceMs must lead to a date');
+    clock.advance(ms);
     return { status: 200, body: timeOf(simulator) };
   },
   'POST /tokens': (simulator, { body }) => ({ status: 200, body: { token: simulator.mintToken(tokenWish(body)) } }),

@@ -86,6 +86,9 @@ export function parseFaultRule(value: unknown): FaultRule {
   const fields = Object.hasOwn(ACTIONS, String(action.type)) ? ACTIONS[action.type] : undefined;
   if (fields === undefined) throw new FaultRuleError(`action.type must be one of ${FAULT_TYPES.join(', ')}`);
   checkFields('action.', action, { type: text, ...fields });
+  if ('at' in action && action.at === 'accept' && Object.keys(match).length > 0) {
+    throw new FaultRuleError('match must be empty for at: accept, which comes before any request');
+  }
   return { match, action, ...(value['times'] === undefined ? {} : { times: value['times'] as number }) };
 }
 

@@ -10,7 +10,8 @@ import type { Exchange } from './exchange.ts';
  */
 export async function applyFault(exchange: Exchange): Promise<boolean> {
   const { fault, request } = exchange;
-  switch (fault?.type) {
+  if (fault === null) return true;
+  switch (fault.type) {
     case 'refuse':
       exchange.endConnection('reset');
       return false;
@@ -29,6 +30,7 @@ export async function applyFault(exchange: Exchange): Promise<boolean> {
     case 'half_close':
       return applyHalfClose(exchange, fault);
     case 'garbage':
+      exchange.world.journal.update(exchange.entry, { outcome: 'faulted' });
       request.socket.write(typeof fault.bytes === 'string' ? Buffer.from(fault.bytes, 'latin1') : fault.bytes);
       if (!fault.keepOpen) exchange.endConnection('fin');
       return false;
@@ -38,9 +40,12 @@ export async function applyFault(exchange: Exchange): Promise<boolean> {
     case 'answer':
     case 'redirect':
       return giveAnswer(exchange);
-    default:
-      // Faults of event streams and sockets are carried out where events and frames are sent.
+    case 'truncate_events':
+    case 'error_event':
+      // Carried out where events are sent.
       return true;
+    default:
+      return fault satisfies never;
   }
 }
 

@@ -15,7 +15,13 @@ export function drippingResponse(
   const stream = new DripStream(request.socket, drip);
   // A response only writes to, corks and watches its socket, and a Writable can do all of that.
   response.assignSocket(stream as unknown as Socket);
-  response.once('finish', () => stream.end());
+  // What Node's HTTP server does for its own sockets.
+  stream.on('drain', () => response.emit('drain'));
+  response.once('finish', () => {
+    stream.end();
+    // Of an unread body nobody would notice that the client closes too.
+    request.resume();
+  });
   return response;
 }
 

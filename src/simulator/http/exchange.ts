@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { FaultAction } from '../faults.ts';
+import type { RequestFault } from '../faults.ts';
 import { connectionOf, resetConnection } from '../front-door.ts';
 import { type OpenEntry, splitTarget } from '../journal.ts';
 import { httpErrorBody, type Problem } from '../problems.ts';
@@ -32,7 +32,7 @@ export class Exchange {
   readonly version: ApiVersion;
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly fault: FaultAction | null;
+  readonly fault: RequestFault | null;
   /** Set by a fault that lets the response begin and then cuts it off. */
   cut: BodyCut | null = null;
   /** Set by a fault: header fields to add to the response. */

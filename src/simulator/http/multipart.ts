@@ -17,17 +17,21 @@ export interface Form {
 /** Reads a form with its files, which may be as long as the settings allow. */
 export async function readForm(exchange: Exchange): Promise<BodyRead<Form>> {
   const contentType = exchange.request.headers['content-type'] ?? '';
-  if (!/^multipart\/form-data\s*;.*boundary=/i.test(contentType)) {
-    return invalid(exchange, 'Expected multipart/form-data.');
-  }
+  const parser = await parserOf(contentType, exchange.world.settings.sizes.uploadBytes);
+  return parser === null ? invalid(exchange, 'Expected multipart/form-data.') : collect(exchange, parser);
+}
+
+/** Null for a content type that is not a form with files. */
+async function parserOf(contentType: string, uploadBytes: number): Promise<BusboyInstance | null> {
+  if (!/^multipart\/form-data\s*;/i.test(contentType)) return null;
   // Loaded here because most runs never upload anything.
   const { Busboy } = await import('@fastify/busboy');
-  const { uploadBytes } = exchange.world.settings.sizes;
-  const parser = new Busboy({
-    headers: { 'content-type': contentType },
-    limits: { fileSize: uploadBytes, files: 10, fields: 1_000 },
-  });
-  return collect(exchange, parser);
+  const limits = { fileSize: uploadBytes, files: 10, fields: 1_000 };
+  try {
+    return new Busboy({ headers: { 'content-type': contentType }, limits });
+  } catch {
+    return null; // without a boundary
+  }
 }
 
 async function collect(exchange: Exchange, parser: BusboyInstance): Promise<BodyRead<Form>> {

@@ -15,12 +15,17 @@ export interface ToolCall {
   readonly id?: string;
 }
 
-/** One turn; times are seconds since the call began. */
+/** One turn as it begins; times are seconds since the call began. */
 export interface Turn {
+  /** Counts from 1, over both roles. */
+  readonly number: number;
   readonly role: 'user' | 'assistant';
+  readonly startTime: number;
+}
+
+export interface EndedTurn extends Turn {
   readonly text: string;
   readonly interrupted: boolean;
-  readonly startTime: number;
   readonly endTime: number;
   readonly eagerEndTime?: number;
   readonly toolCalls: readonly ToolCall[];
@@ -37,9 +42,10 @@ export interface AgentLine {
   callTool(name: string, parameters: Readonly<Record<string, unknown>>): Promise<ToolCall> | null;
   hangUp(reason: string | null): void;
   fail(): void;
-  turnStarted(role: Turn['role'], startTime: number): void;
-  turnText(text: string): void;
-  turnEnded(turn: Turn): void;
+  turnStarted(turn: Turn): void;
+  turnText(turn: Turn, text: string): void;
+  /** Not called for a turn with which the agent hangs up. */
+  turnEnded(turn: EndedTurn): void;
 }
 
 /** A user who sends no audio for this long has stopped speaking. */
@@ -53,12 +59,15 @@ export class AgentConversation {
   readonly #transcriber: ReturnType<typeof createTranscriber>;
   readonly #turns = createTurnDetector();
   readonly #beganAt: number;
-  #userStart = 0;
+  #lastTurn = 0;
+  #userTurn: Turn = { number: 0, role: 'user', startTime: 0 };
   #eagerEnd: number | null = null;
   #stopWaiting: Cancel = () => {};
   /** Incremented when the user interrupts, which makes everything the agent was about to do obsolete. */
   #round = 0;
   #work: Promise<void> = Promise.resolve();
+  /** Settles when what the agent says has ended. */
+  #speaking: Promise<void> = Promise.resolve();
 
   constructor(session: SocketSession, line: AgentLine, options: AgentVoiceOptions) {
     this.#session = session;
@@ -91,9 +100,8 @@ export class AgentConversation {
     for (const event of events) {
       if (event.type === 'start') {
         this.#interrupt();
-        this.#userStart = this.#now();
         this.#eagerEnd = null;
-        this.#line.turnStarted('user', this.#userStart);
+        this.#userTurn = this.#startTurn('user');
       } else if (event.type === 'eager_end') this.#eagerEnd = this.#now();
       else if (event.type === 'end') this.#answer(event.transcript);
     }
@@ -102,10 +110,9 @@ export class AgentConversation {
   #answer(text: string): void {
     this.#transcriber.take();
     this.#line.turnEnded({
-      role: 'user',
+      ...this.#userTurn,
       text,
       interrupted: false,
-      startTime: this.#userStart,
       endTime: this.#now(),
       ...(this.#eagerEnd === null ? {} : { eagerEndTime: this.#eagerEnd }),
       toolCalls: [],
@@ -115,8 +122,8 @@ export class AgentConversation {
 
   #interrupt(): void {
     this.#round += 1;
-    // Work that waits for a tool that never answers must not block the rest of the call.
-    this.#work = Promise.resolve();
+    // The interrupted turn ends before the next one starts, but work that waits for a tool that never answers must not block the call.
+    this.#work = this.#speaking;
     if (this.#voice.interrupt()) this.#line.clear();
   }
 
@@ -138,8 +145,13 @@ export class AgentConversation {
         return this.#line.press(action.digit);
       case 'transfer':
         return this.#line.transfer(action.number);
-      case 'hang_up':
-        return this.#line.hangUp(action.reason);
+      case 'hang_up': {
+        const { lastWords, reason } = action;
+        if (lastWords === null) return this.#line.hangUp(reason);
+        return this.#speak(lastWords, [], (turn) =>
+          isOutdated() ? this.#line.turnEnded(turn) : this.#line.hangUp(reason),
+        );
+      }
       case 'fail':
         return this.#line.fail();
       case 'call_tool': {
@@ -153,25 +165,33 @@ export class AgentConversation {
     }
   }
 
-  async #say(text: string, toolCalls: readonly ToolCall[]): Promise<void> {
-    const startTime = this.#now();
+  #say(text: string, toolCalls: readonly ToolCall[]): Promise<void> {
+    return this.#speak(text, toolCalls, (turn) => this.#line.turnEnded(turn));
+  }
+
+  #speak(text: string, toolCalls: readonly ToolCall[], ended: (turn: EndedTurn) => void): Promise<void> {
+    this.#speaking = this.#utter(text, toolCalls).then(ended);
+    return this.#speaking;
+  }
+
+  async #utter(text: string, toolCalls: readonly ToolCall[]): Promise<EndedTurn> {
+    const turn = this.#startTurn('assistant');
     let said = '';
-    this.#line.turnStarted('assistant', startTime);
     const isComplete = await this.#voice.say(text, {
       audio: (bytes) => this.#line.audio(bytes),
       text: (piece) => {
         said += piece;
-        this.#line.turnText(piece);
+        this.#line.turnText(turn, piece);
       },
     });
-    this.#line.turnEnded({
-      role: 'assistant',
-      text: said,
-      interrupted: !isComplete,
-      startTime,
-      endTime: this.#now(),
-      toolCalls,
-    });
+    return { ...turn, text: said, interrupted: !isComplete, endTime: this.#now(), toolCalls };
+  }
+
+  #startTurn(role: Turn['role']): Turn {
+    this.#lastTurn += 1;
+    const turn: Turn = { number: this.#lastTurn, role, startTime: this.#now() };
+    this.#line.turnStarted(turn);
+    return turn;
   }
 
   #now(): number {

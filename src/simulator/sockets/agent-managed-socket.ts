@@ -3,11 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentSession } from '../agent-sessions.ts';
 import type { Cancel } from '../clock.ts';
+import { credentialOf } from '../credentials.ts';
 import { isRecord } from '../http/request-body.ts';
 import { VOICES } from '../tts/catalogue.ts';
 import type { Upgrade } from '../upgrade.ts';
 import { type AgentFormat, agentFormat } from './agent-audio.ts';
-import { AgentConversation, type AgentLine, type ToolCall, type Turn } from './agent-conversation.ts';
+import { AgentConversation, type AgentLine, type EndedTurn, type ToolCall } from './agent-conversation.ts';
 import { missingVariables, type Variables, variablesFault } from './agent-variables.ts';
 import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
@@ -20,23 +21,25 @@ import type { SocketSession } from './session.ts';
 export const agentManagedEndpoint: SocketEndpoint = {
   path: '/v1/agents/websocket/{agent_id}',
   open: (opening) => {
+    const { world } = opening.upgrade;
     const agentId = opening.params['agent_id'] ?? '';
-    const agentSession = sessionOf(opening.upgrade, agentId);
+    const token = credentialIn(opening.upgrade);
+    const agentSession = world.agentSessions.find(token, agentId, world.clock.now());
     const caller = agentSession === null ? admitted(opening, 'agent', refuse) : SESSION_TOKEN;
     if (caller === null) return;
     const mayGiveVariables = caller.kind === 'api_key';
-    acceptBooked(opening, 'agents', (session) =>
-      new AgentManagedSocket(session, { agentId, agentSession, mayGiveVariables }).start(),
-    );
+    acceptBooked(opening, 'agents', (session) => {
+      world.agentSessions.use(token);
+      new AgentManagedSocket(session, { agentId, agentSession, mayGiveVariables }).start();
+    });
   },
 };
 
 const SESSION_TOKEN = { kind: 'session_token' } as const;
 
-function sessionOf({ world, query, request }: Upgrade, agentId: string): AgentSession | null {
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const token = query.get('access_token') ?? bearer;
-  return token === undefined ? null : world.agentSessions.take(token, agentId, world.clock.now());
+function credentialIn({ world, query, request }: Upgrade): string {
+  const found = credentialOf(world, { headers: request.headers, query });
+  return found.outcome === 'found' ? found.credential : '';
 }
 
 function refuse(
@@ -80,8 +83,6 @@ class AgentManagedSocket {
   readonly #tools = new Map<string, (result: string) => void>();
   #conversation: AgentConversation | null = null;
   #stopWaiting: Cancel = () => {};
-  #turn = 0;
-  readonly #turnOf = { user: 0, assistant: 0 };
 
   constructor(session: SocketSession, options: CallOptions) {
     this.#session = session;
@@ -176,24 +177,20 @@ class AgentManagedSocket {
       callTool: (name, parameters) => this.#callTool(name, parameters),
       hangUp: () => this.#session.close(1000, 'call ended by agent'),
       fail: () => this.#fail('agent_failed', 'The agent broke down, as it was asked to.', 1011),
-      turnStarted: (role, startTime) => this.#turnStarted(role, startTime),
-      turnText: (text) =>
-        this.#session.send({ type: 'turn_output_text_delta', turn: this.#turnOf.assistant, role: 'assistant', text }),
+      turnStarted: ({ number, role, startTime }) =>
+        this.#session.send({ type: 'turn_started', turn: number, role, start_time: startTime }),
+      turnText: ({ number, role }, text) =>
+        this.#session.send({ type: 'turn_output_text_delta', turn: number, role, text }),
       turnEnded: (turn) => this.#turnEnded(turn),
     };
     return new AgentConversation(this.#session, line, { format, delivery, ...output });
   }
 
-  #turnStarted(role: Turn['role'], startTime: number): void {
-    this.#turn += 1;
-    this.#turnOf[role] = this.#turn;
-    this.#session.send({ type: 'turn_started', turn: this.#turn, role, start_time: startTime });
-  }
-
-  #turnEnded({ role, text, interrupted, startTime, endTime, eagerEndTime, toolCalls }: Turn): void {
+  #turnEnded(turn: EndedTurn): void {
+    const { number, role, text, interrupted, startTime, endTime, eagerEndTime, toolCalls } = turn;
     this.#session.send({
       type: 'turn_ended',
-      turn: this.#turnOf[role],
+      turn: number,
       role,
       text,
       interrupted,

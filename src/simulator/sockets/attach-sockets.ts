@@ -23,6 +23,9 @@ const ENDPOINTS: readonly SocketEndpoint[] = [
   agentManagedEndpoint,
 ];
 
+/** Told to a client whose handshake is faulty. @see RFC 6455 §4.4 */
+const SPOKEN_VERSIONS = { 'sec-websocket-version': '13, 8' };
+
 /** Whether a request wants to become a WebSocket; one that wants to become anything else is an ordinary request (RFC 9110 §7.8). */
 export function asksForWebSocket({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
@@ -37,8 +40,13 @@ export function attachSockets(server: Server, world: World): void {
     clientTracking: false,
     handleProtocols: () => false,
   });
-  const requestIds = new WeakMap<IncomingMessage, string>();
-  acceptor.on('headers', (headers, request) => headers.push(`cartesia-request-id: ${requestIds.get(request)}`));
+  const upgrades = new WeakMap<IncomingMessage, Upgrade>();
+  acceptor.on('headers', (headers, request) => {
+    headers.push(`cartesia-request-id: ${upgrades.get(request)?.requestId}`);
+  });
+  acceptor.on('wsClientError', ({ message }, _socket, request) => {
+    upgrades.get(request)?.refuse(problem(world.settings, 'invalid_request', { message }), SPOKEN_VERSIONS);
+  });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     admit(request, socket, head).catch(() => socket.destroy());
   });
@@ -49,7 +57,7 @@ export function attachSockets(server: Server, world: World): void {
     for (const { endpoint, match } of endpoints) {
       const params = match(upgrade.path);
       if (params === null) continue;
-      requestIds.set(request, upgrade.requestId);
+      upgrades.set(request, upgrade);
       return endpoint.open({ upgrade, params, accept: (opened) => accept(upgrade, socket, head, opened) });
     }
     upgrade.refuse(problem(world.settings, 'not_found', { message: 'There is no such endpoint.' }));

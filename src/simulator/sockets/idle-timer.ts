@@ -2,15 +2,16 @@
 
 import type { Cancel, Clock } from '../clock.ts';
 
-/** Calls `expired` once, when `touch` was not called for the idle time. Touching is cheap: it does not move a timer. */
+/** Calls `expired` once, when `touch` was not called for the idle time. Touching is cheap: it hardly ever moves a timer. */
 export class IdleTimer {
   readonly #clock: Clock;
   readonly #idleMs: () => number;
   readonly #expired: () => void;
   #last: number;
+  #armedMs = 0;
   #cancel: Cancel = () => {};
 
-  /** @param idleMs read whenever the timer fires, so that a changed setting counts */
+  /** @param idleMs read whenever the timer fires or is touched, so that a changed setting counts */
   constructor(clock: Clock, idleMs: () => number, expired: () => void) {
     this.#clock = clock;
     this.#idleMs = idleMs;
@@ -21,6 +22,10 @@ export class IdleTimer {
 
   touch(): void {
     this.#last = this.#clock.now();
+    const ms = this.#idleMs();
+    if (ms >= this.#armedMs) return;
+    this.#cancel();
+    this.#arm(ms);
   }
 
   stop(): void {
@@ -28,6 +33,7 @@ export class IdleTimer {
   }
 
   #arm(ms: number): void {
+    this.#armedMs = ms;
     this.#cancel = this.#clock.after(ms, () => {
       const left = this.#last + this.#idleMs() - this.#clock.now();
       if (left <= 0) this.#expired();

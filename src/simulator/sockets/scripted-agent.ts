@@ -5,19 +5,16 @@ export type AgentAction =
   | { readonly kind: 'press'; readonly digit: string }
   | { readonly kind: 'transfer'; readonly number: string }
   | { readonly kind: 'call_tool'; readonly name: string; readonly parameters: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'hang_up'; readonly reason: string | null }
+  | { readonly kind: 'hang_up'; readonly lastWords: string | null; readonly reason: string | null }
   | { readonly kind: 'fail' };
 
 /** The first line whose words the user says decides; if none matches, the agent repeats what it heard. */
 const SCRIPT: readonly { readonly when: RegExp; readonly actions: (match: RegExpExecArray) => AgentAction[] }[] = [
   {
     when: /goodbye/i,
-    actions: () => [
-      { kind: 'say', text: 'Goodbye!' },
-      { kind: 'hang_up', reason: 'goodbye' },
-    ],
+    actions: () => [{ kind: 'hang_up', lastWords: 'Goodbye!', reason: 'goodbye' }],
   },
-  { when: /hang up/i, actions: () => [{ kind: 'hang_up', reason: null }] },
+  { when: /hang up/i, actions: () => [{ kind: 'hang_up', lastWords: null, reason: null }] },
   {
     when: /transfer/i,
     actions: () => [

@@ -26,6 +26,16 @@ const REASON_BYTES = 123;
 export const SIMULATOR_FAILURE = 'simulator failure';
 /** With more than this in the buffer the client is not reading, and producers wait. */
 const HIGH_WATER_BYTES = 1024 * 1024;
+/** A client that sends more than this to a socket that hangs finds that nobody reads. */
+const UNREAD_BYTES = 64 * 1024;
+
+/** Close codes of `ws` for what is not a protocol error (1002). */
+const VIOLATIONS: Readonly<Record<string, number>> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+};
 
 export class SocketSession {
   readonly world: World;
@@ -110,7 +120,9 @@ export class SocketSession {
   /** Sends a close frame. Codes that cannot be sent end the connection without one. */
   close(code: number, reason = ''): void {
     if (!this.isOpen || this.#isSilent) return;
-    const told = Buffer.from(reason).subarray(0, REASON_BYTES);
+    // Only whole characters: a client refuses a reason that is not UTF-8.
+    const room = Buffer.alloc(REASON_BYTES);
+    const told = room.subarray(0, new TextEncoder().encodeInto(reason, room).written);
     this.#note('server', 'close', told, code);
     if (isSendable(code)) this.#socket.close(code, told);
     else this.#socket.terminate();
@@ -155,7 +167,7 @@ export class SocketSession {
       case 'hang_socket':
         this.world.journal.update(this.upgrade.entry, { outcome: 'faulted' });
         this.#isSilent = true;
-        this.#socket.pause();
+        this.#stopReading();
         break;
       case 'garbage_socket':
         this.#sendGarbage(fault);
@@ -166,6 +178,16 @@ export class SocketSession {
       default:
         fault satisfies never;
     }
+  }
+
+  /** Takes over from `ws`, which would not notice behind unread frames that the client has left. */
+  #stopReading(): void {
+    const { socket } = this.upgrade.request;
+    let unread = 0;
+    socket.removeAllListeners('data').on('data', (bytes: Buffer) => {
+      unread += bytes.length;
+      if (unread > UNREAD_BYTES) socket.pause();
+    });
   }
 
   #sendGarbage({ as, bytes }: Extract<NonNullable<Upgrade['fault']>, { type: 'garbage_socket' }>): void {
@@ -197,8 +219,12 @@ export class SocketSession {
       if (code !== 1006) this.#note('client', 'close', reason, code);
       this.#over(code === 1006 ? 'aborted' : 'completed');
     });
-    // `ws` itself responds to protocol violations with a close frame.
-    socket.on('error', () => {});
+    socket.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
+      if (this.#isOver || !code.startsWith('WS_ERR_')) return;
+      // `ws` has closed the socket after a protocol violation, and reads no further: not even the client's close frame.
+      this.#note('server', 'close', '', VIOLATIONS[code] ?? 1002);
+      this.#over('completed');
+    });
   }
 
   #note(

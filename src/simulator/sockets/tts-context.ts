@@ -75,7 +75,7 @@ export class TtsContext {
     this.#held = '';
     this.#steps = [];
     this.#isFinishing = true;
-    this.#chunksLeft = this.#isWorking ? chunksAfterCancel : 0;
+    this.#chunksLeft = this.#isWorking ? Math.min(this.#chunksLeft, chunksAfterCancel) : 0;
     this.#stopTimers();
     if (this.#chunksLeft === 0) this.#end();
   }

@@ -35,7 +35,8 @@ const ACTIONS: readonly FaultAction[] = [
 
 test('every action can be written as JSON', async (t) => {
   for (const action of ACTIONS) {
-    const rule = { match: { method: 'POST', path: '/tts/*' }, times: 1, action };
+    const isAtAccept = 'at' in action && action.at === 'accept';
+    const rule = { match: isAtAccept ? {} : { method: 'POST', path: '/tts/*' }, times: 1, action };
     t.strictSame(parseFaultRule(JSON.parse(JSON.stringify(rule))), rule, action.type);
   }
   t.strictSame(parseFaultRule({ action: { type: 'refuse' } }), { match: {}, action: { type: 'refuse' } });
@@ -49,6 +50,7 @@ test('an invalid rule is refused with the name of the field', async (t) => {
     [{ action: { type: 'toString' } }, /^action\.type must be one of refuse, /],
     [{ action: { type: 'refuse', where: 'accept' } }, 'unknown field: action.where'],
     [{ action: { type: 'refuse', at: 'later' } }, 'action.at is missing or not valid'],
+    [{ match: { path: '/' }, action: { type: 'hang', at: 'accept' } }, /^match must be empty for at: accept/],
     [{ action: { type: 'delay' } }, 'action.ms is missing or not valid'],
     [{ action: { type: 'delay', ms: -1 } }, 'action.ms is missing or not valid'],
     [{ action: { type: 'answer', status: 99 } }, 'action.status is missing or not valid'],

@@ -67,6 +67,14 @@ test('a truncated form, or a body that is not a form, is refused', async (t) => 
     const answer = await call(simulator, 'POST /stt', { body, headers });
     t.equal(answer.status, 400, JSON.stringify(body));
   }
+  for (const type of [
+    'multipart/form-data',
+    'multipart/form-data; charset=utf-8',
+    'multipart/form-data; xboundary=x',
+  ]) {
+    const answer = await call(simulator, 'POST /stt', { body: '--x--', headers: { 'content-type': type } });
+    t.match(answer.json, { title: 'Invalid request', message: 'Expected multipart/form-data.' }, type);
+  }
   t.equal(simulator.counters().stt.active, 0);
 });
 

@@ -74,6 +74,41 @@ test('at speaking pace a user can interrupt', async (t) => {
   t.ok(String(cut['text']).length < 100, 'only spoken text counts');
 });
 
+test('a key interrupts: the turn that it cuts short ends under its own number, before the next one starts', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { agents: { introduction: 'I talk and talk. '.repeat(20) } } });
+  const client = await connect(t, simulator, PATH);
+  client.send({ ...CREATE, audio: { input_format: 'pcm_16000' } });
+  await client.next('turn_output_text_delta');
+  client.send({ type: 'dtmf_input', digit: '5' });
+  await client.next('turn_started');
+  client.send({ type: 'dtmf_input', digit: '6' });
+  await client.next('turn_started');
+  t.match(
+    client.messages.filter(({ type }) => ['turn_started', 'turn_ended', 'dtmf_output'].includes(String(type))),
+    [
+      { type: 'turn_started', turn: 1 },
+      { type: 'turn_ended', turn: 1, interrupted: true },
+      { type: 'dtmf_output', digit: '5' },
+      { type: 'turn_started', turn: 2 },
+      { type: 'turn_ended', turn: 2, interrupted: true },
+      { type: 'dtmf_output', digit: '6' },
+      { type: 'turn_started', turn: 3 },
+    ],
+  );
+});
+
+test('a user who speaks over a goodbye keeps the call', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { agents: { introduction: '' } } });
+  const client = await connect(t, simulator, PATH);
+  client.send({ ...CREATE, audio: { input_format: 'pcm_16000' } });
+  await client.next('session_ready');
+  say(client, 'goodbye');
+  await client.until(({ type, role }) => type === 'turn_output_text_delta' && role === 'assistant');
+  client.send({ type: 'dtmf_input', digit: '5' });
+  t.match(await client.next(({ type, role }) => type === 'turn_ended' && role === 'assistant'), { interrupted: true });
+  t.match(await client.next(({ type, role }) => type === 'turn_started' && role === 'assistant'), { turn: 3 });
+});
+
 test('talking can trigger keys, tools, a breakdown and the end of a call', async (t) => {
   const simulator = await simulatorFor(t, { plan: 'scale', settings: { agents: { introduction: '' } } });
   const client = await connect(t, simulator, PATH);
@@ -102,8 +137,14 @@ test('talking can trigger keys, tools, a breakdown and the end of a call', async
   say(client, 'Please look me up');
   await client.next('client_tool_call');
   say(client, 'goodbye');
-  t.equal(audioIn(await client.until(({ type, role }) => type === 'turn_ended' && role === 'assistant')), 'Goodbye!');
+  await client.until(({ type, role }) => type === 'turn_started' && role === 'assistant');
   t.same(await client.closed, { code: 1000, reason: 'call ended by agent' });
+  const { turn, text } = client.messages.findLast(({ type }) => type === 'turn_output_text_delta') ?? {};
+  t.equal(text, 'Goodbye!');
+  t.notOk(
+    client.messages.some((message) => message['type'] === 'turn_ended' && message['turn'] === turn),
+    'the turn with which the agent hangs up does not end',
+  );
 
   const broken = await connect(t, simulator, PATH);
   broken.send(CREATE);
@@ -217,4 +258,17 @@ test('a session token opens one call of its agent, with the settings fixed by th
   t.equal(audioIn(await client.until('turn_ended')), 'Hello Ada.');
   await t.rejects(connect(t, simulator, `${PATH}?access_token=${token}`, browser), /401/, 'only once');
   t.match(await variablesAnswer(t, simulator, { x: 1 }, await create()), { code: 'dynamic_variables_not_allowed' });
+});
+
+test('a session token outlives a refusal, and counts as a credential like the others', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { limits: { agents: 0 } } });
+  const { json } = await call(simulator, `POST ${PATH}/sessions`, { json: {} });
+  const token = String((json as { session_token: string }).session_token);
+  const target = `${PATH}?access_token=${token}`;
+  await t.rejects(connect(t, simulator, target, { credential: null }), /429/);
+  simulator.configure({ limits: { agents: 5 } });
+  await t.rejects(connect(t, simulator, target), /400/, 'beside a key');
+  const client = await connect(t, simulator, PATH, { credential: null, headers: { 'x-api-key': token } });
+  client.send(CREATE);
+  t.match(await client.next(), { type: 'session_ready' });
 });

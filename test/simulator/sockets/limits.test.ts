@@ -247,3 +247,28 @@ test('idle sockets are closed with 1000, each by its own rule', async (t) => {
   clock.advance(1_000);
   t.same(await managed.closed, idle, 'managed agent: two minutes without an event; pings do not count');
 });
+
+test('a changed idle time counts for open sockets from their next message on', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { agents: { introduction: '' } } });
+  const { clock } = simulator;
+  const tts = await connect(t, simulator, TTS);
+  const stt = await connect(t, simulator, STT);
+  const line = await connect(t, simulator, '/agents/stream/a');
+  const managed = await connect(t, simulator, '/v1/agents/websocket/a');
+  simulator.configure({ idle: { ttsMs: 5_000, sttMs: 5_000, agentLineMs: 5_000, agentManagedMs: 5_000 } });
+
+  tts.send('{}');
+  await tts.next('error');
+  stt.send(new Uint8Array(3_200));
+  stt.send('finalize');
+  await stt.next('flush_done');
+  line.send({ event: 'start', config: { input_format: 'pcm_16000' } });
+  await line.next('ack');
+  managed.send({ type: 'session_create', audio: { input_format: 'pcm_16000' } });
+  await managed.next('session_ready');
+  clock.advance(4_000);
+  for (const { socket } of [tts, stt, line, managed]) t.equal(socket.readyState, socket.OPEN);
+  clock.advance(1_000);
+  for (const { closed } of [tts, stt, line, managed])
+    t.same(await closed, { code: 1000, reason: 'connection idle timeout' });
+});

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
 import { WebSocket } from 'ws';
 import type { FaultAction } from '../../../src/simulator/faults.ts';
@@ -57,6 +58,8 @@ test('a code that cannot be sent ends the connection without a close frame, and 
   }
   const { client } = await faulty(t, { type: 'close_socket', code: 4999, reason: 'x'.repeat(200) });
   t.same(await client.closed, { code: 4999, reason: 'x'.repeat(123) });
+  const other = await faulty(t, { type: 'close_socket', code: 4999, reason: 'é'.repeat(100) });
+  t.same(await other.client.closed, { code: 4999, reason: 'é'.repeat(61) }, 'between characters');
 });
 
 test('the connection can be reset after a number of frames', async (t) => {
@@ -88,6 +91,32 @@ test('the server can fall silent, without even answering pings', async (t) => {
   t.equal(pongs, 0);
   client.socket.terminate();
   await simulator.journal.waitFor({ path: PATH }, ({ outcome }) => outcome === 'faulted');
+});
+
+test('a client that leaves a silent server frees its place, even with messages that were not read', async (t) => {
+  const simulator = await simulatorFor(t);
+  const paths = [PATH, '/stt/websocket?model=ink-2&encoding=pcm_s16le&sample_rate=16000', '/v1/agents/websocket/a'];
+  for (const path of paths) {
+    simulator.faults.add({ match: {}, times: 1, action: { type: 'hang_socket' } });
+    const client = await connect(t, simulator, path);
+    client.send(REQUEST);
+    client.socket.close();
+    await sleep(20);
+    t.equal(simulator.counters().openConnections, 1, 'not even a close is answered');
+    client.socket.terminate();
+    for (let turns = 0; turns < 200 && simulator.counters().openConnections > 0; turns += 1) await sleep(5);
+  }
+  const { ttsSockets, stt, agents, openConnections } = simulator.counters();
+  t.strictSame([ttsSockets.active, stt.active, agents.active, openConnections], [0, 0, 0, 0]);
+});
+
+test('a client that sends much to a silent server gets stuck', async (t) => {
+  const { client } = await faulty(t, { type: 'hang_socket' });
+  const { socket } = client;
+  const megabyte = 'x'.repeat(1_000_000);
+  for (let sent = 0; sent < 30; sent += 1) socket.send(megabyte);
+  await sleep(200);
+  t.ok(socket.bufferedAmount > 5_000_000);
 });
 
 test('garbage can come as a message, or as bytes that are not a frame', async (t) => {
@@ -152,6 +181,8 @@ test('a message beyond the size limit closes with 1009, and permessage-deflate i
   t.equal(client.socket.extensions, '');
   client.send('x'.repeat(1_001));
   t.equal((await client.closed).code, 1009);
+  const entry = await simulator.journal.waitFor({ path: PATH });
+  t.match(entry, { outcome: 'completed', frames: [{ from: 'server', kind: 'close', code: 1009 }] });
   const socket = new WebSocket(`${simulator.url.replace('http', 'ws')}${PATH}?api_key=${simulator.apiKey}`, {
     perMessageDeflate: true,
   });

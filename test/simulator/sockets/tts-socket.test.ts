@@ -165,6 +165,24 @@ test('a cancel drops text not yet begun; some late chunks follow, and then done'
   t.same(types(await client.until('done')).includes('error'), false, 'needless cancels are not errors');
 });
 
+test('a repeated cancel does not let more chunks through', async (t) => {
+  const simulator = await simulatorFor(t, { settings: { latency: { perChunkMs: 10_000 } } });
+  const { clock } = simulator;
+  const client = await connect(t, simulator, PATH);
+  say(client, 'gone', 'A long sentence that takes many chunks to say. '.repeat(5));
+  await client.next('chunk');
+  const next = async (type: string) => {
+    client.send({ context_id: 'gone', cancel: true });
+    client.send({ context_id: 'never', transcript: '' });
+    await client.next('error');
+    clock.advance(10_000);
+    return (await client.next(({ context_id: id }) => id === 'gone'))['type'] === type;
+  };
+  t.ok(await next('chunk'));
+  t.ok(await next('chunk'));
+  t.equal((await client.next(({ context_id: id }) => id === 'gone'))['type'], 'done');
+});
+
 test('the end of a cancelled context is configurable', async (t) => {
   const settings = { sockets: { chunksAfterCancel: 0, doneAfterCancel: false }, latency: { perChunkMs: 20 } };
   const simulator = await simulatorFor(t, { settings });
