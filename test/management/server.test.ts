@@ -3,13 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { type Test, test } from 'tap';
 import { createReadiness } from '../../src/listener/readiness.ts';
 import { buildManagement } from '../../src/management/server.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { openRaw } from '../e2e/raw-connection.ts';
 
-async function setUp(t: Test) {
+async function setUp(t: Test, metrics = createMetrics(), lines: string[] = []) {
   const app = await buildManagement({
     readiness: createReadiness(),
-    metrics: createMetrics(),
+    logger: createLogger('info', { write: (line) => void lines.push(line) }),
+    metrics,
     admin: null,
     details: () => ({ upstream: { breaker: 'closed' }, store: 'up' }),
   });
@@ -46,4 +48,21 @@ test('without an admin token there is no admin API', async (t) => {
   const connection = await setUp(t);
   connection.send('GET /admin/sessions HTTP/1.1\r\nHost: broker\r\nAuthorization: Bearer \r\n\r\n');
   t.equal((await connection.response()).status, 404);
+});
+
+test('an internal error is logged with its cause and counted, as on the public listener', async (t) => {
+  const metrics = createMetrics();
+  const lines: string[] = [];
+  const connection = await setUp(t, metrics, lines);
+  metrics.registry.metrics = async () => {
+    throw new TypeError('a bug');
+  };
+  connection.send('GET /metrics HTTP/1.1\r\nHost: broker\r\n\r\n');
+  const { status, json } = await connection.response();
+  t.match([status, json], [500, { error_code: 'internal_error', source: 'broker' }]);
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [{ level: 'error', request_id: json['request_id'], outcome: 'internal_error', err: { type: 'TypeError' } }],
+  );
+  t.match(await metrics.internalErrors.get(), { values: [{ value: 1 }] });
 });
