@@ -72,7 +72,7 @@ const BODY_MAX_BYTES = 16 * 1024;
 /** The public application, not yet listening. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, readiness, logger, metrics, limits, subjectHash } = parts;
-  const onProblem = reportProblem(logger);
+  const onProblem = reportProblem(logger, metrics);
   const onRefused = (problem: Problem, requestId: string): void => {
     metrics.refusedBeforeRouting.inc({ code: problem.code });
     logger.info({ request_id: requestId, status: problem.status, outcome: problem.code }, 'refused before routing');

@@ -179,6 +179,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   const adminToken = config.management.adminToken === null ? null : createAdminToken(config.management.adminToken);
   const management = await buildManagement({
     readiness,
+    logger,
     metrics,
     admin:
       adminToken === null

@@ -73,7 +73,7 @@ const jwt = group(
     grants_from: group(
       {
         claim: text('line', {
-          description: 'The claim: a space-separated string or a list.',
+          description: 'The claim, also a nested one such as `realm_access.roles`: a space-separated string or a list.',
           examples: ['scope'],
         }),
         map: map(

@@ -91,7 +91,7 @@ export const PROBLEMS = {
     title: 'Access token revoked',
     message: 'The access token has been revoked.',
     retryable: false,
-    when: 'An operator has revoked the proxied access token, or has shut the caller out.',
+    when: 'An operator has revoked the proxied access token, shut the caller out, or ended the session.',
   },
   session_ended: {
     status: 403,

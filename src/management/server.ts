@@ -10,13 +10,16 @@ import { requestIdOf } from '../listener/request-id.ts';
 import { createServer, noClientErrorHandler } from '../listener/server.ts';
 import { strictJsonBodies } from '../listener/strict-json-bodies.ts';
 import { leaveLongBodies } from '../listener/unread-body.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { faultReporter } from '../telemetry/report-problem.ts';
 import { type AdminOptions, adminRoutes } from './admin/admin-routes.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { type ProbeDetails, probes } from './probes.ts';
 
 export interface ManagementOptions {
   readonly readiness: Readiness;
+  readonly logger: Logger;
   readonly metrics: Metrics;
   /** `null`: there is no admin API. */
   readonly admin: AdminOptions | null;
@@ -28,7 +31,7 @@ export interface ManagementOptions {
 const LAST_ANSWERS_MS = 500;
 
 export async function buildManagement(options: ManagementOptions): Promise<FastifyInstance> {
-  const { readiness, metrics, admin, details } = options;
+  const { readiness, logger, metrics, admin, details } = options;
   const app = Fastify({
     serverFactory: (handler) => createServer(handler, { tls: null }),
     logger: false,
@@ -45,7 +48,7 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
     done();
   });
   await app.register(answerHeaders);
-  await app.register(errors, {});
+  await app.register(errors, { onProblem: faultReporter(logger, metrics) });
   leaveLongBodies(app);
   await app.register(probes, { readiness, details });
   await app.register(metricsRoute, { registry: metrics.registry });

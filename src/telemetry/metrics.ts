@@ -13,6 +13,8 @@ export interface Metrics {
    * Cartesia's own codes all count as `upstream_error`.
    */
   readonly brokenOff: Counter<'route' | 'outcome'>;
+  /** An alarm: refusals with `internal_error`. Those with a status of 500 also include Cartesia's own, passed on. */
+  readonly internalErrors: Counter;
   /** `outcome`: `minted`, `reused`, the error code, or `aborted`; a token that arrives after that also counts as `undelivered`. */
   readonly mints: Counter<'client' | 'delivery' | 'outcome'>;
   /** `reason` is from a fixed list, for the operator; callers get the same body for all of them. */
@@ -74,6 +76,11 @@ export function createMetrics(): Metrics {
       name: 'broker_answers_broken_off_total',
       help: 'Responses with status 200 that broke off, other than by the caller, or ended with an error event, by route template and outcome.',
       labelNames: ['route', 'outcome'],
+      registers,
+    }),
+    internalErrors: new Counter({
+      name: 'broker_internal_errors_total',
+      help: 'Requests that failed because of a fault of the broker. Anything above zero is a bug.',
       registers,
     }),
     mints: new Counter({

@@ -3,13 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { type Test, test } from 'tap';
 import { createReadiness } from '../../src/listener/readiness.ts';
 import { buildManagement } from '../../src/management/server.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { openRaw } from '../e2e/raw-connection.ts';
 
-async function listening(t: Test) {
+async function listening(t: Test, metrics = createMetrics(), lines: string[] = []) {
   const app = await buildManagement({
     readiness: createReadiness(),
-    metrics: createMetrics(),
+    logger: createLogger('info', { write: (line) => void lines.push(line) }),
+    metrics,
     admin: null,
     details: () => ({ upstream: { breaker: 'closed' }, store: 'up' }),
   });
@@ -19,7 +21,8 @@ async function listening(t: Test) {
   return { app, url: `http://127.0.0.1:${port}` };
 }
 
-const setUp = async (t: Test) => openRaw(t, (await listening(t)).url);
+const setUp = async (t: Test, ...parts: Parts) => openRaw(t, (await listening(t, ...parts)).url);
+type Parts = [metrics?: Metrics, lines?: string[]];
 
 test('the operator gets the id of a request in its header and in its body, and does not choose it', async (t) => {
   const connection = await setUp(t);
@@ -62,4 +65,21 @@ test('a connection that sends no request, or only half of one, does not hold up 
     await connection.ended();
     await closed;
   }
+});
+
+test('an internal error is logged with its cause and counted, as on the public listener', async (t) => {
+  const metrics = createMetrics();
+  const lines: string[] = [];
+  const connection = await setUp(t, metrics, lines);
+  metrics.registry.metrics = async () => {
+    throw new TypeError('a bug');
+  };
+  connection.send('GET /metrics HTTP/1.1\r\nHost: broker\r\n\r\n');
+  const { status, json } = await connection.response();
+  t.match([status, json], [500, { error_code: 'internal_error', source: 'broker' }]);
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [{ level: 'error', request_id: json['request_id'], outcome: 'internal_error', err: { type: 'TypeError' } }],
+  );
+  t.match(await metrics.internalErrors.get(), { values: [{ value: 1 }] });
 });

@@ -13,7 +13,7 @@ import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { SETTING_BY_VARIABLE } from '../../src/config/setting-index.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { configOf, LEAST } from '../config/loading.ts';
+import { API_KEY, configOf, KEY_HASH, LEAST, SIGNING_SECRET } from '../config/loading.ts';
 import { ROOT } from '../source-imports.ts';
 import { redisServer } from '../store/redis-server.ts';
 import { copyScript, makeSecrets, runScript } from './make-secrets.ts';
@@ -69,6 +69,32 @@ test('secrets are files, declared where they are used, and never variables', asy
     else t.notOk(SETTING_BY_VARIABLE.get(name)?.isSecret === true && !value.startsWith('redis://redis:'), name);
   }
   t.match(readFileSync(path.join(ROOT, '.gitignore'), 'utf8'), /^secrets\/$/m);
+});
+
+test('uncommenting the lines for delivery proxied gives a configuration that loads', async (t) => {
+  const lines = /^( *)# {1,3}((?:DELIVERY|PUBLIC_URL|TOKEN_SIGNING_SECRET_FILE): .*|(?:- )?token_signing_secret.*)$/gm;
+  const uncommented = text
+    .replace(lines, '$1$2')
+    .replace('  #   file: ./secrets/token_signing_secret', '    file: ./secrets/token_signing_secret');
+  const { services, secrets } = parse(uncommented) as Compose;
+  const { environment = {}, secrets: mounted = [] } = services.broker;
+  const names = Object.values(environment).filter((value) => value.startsWith('/run/secrets/'));
+  t.equal(names.length, 3);
+  for (const name of names) t.ok(mounted.includes(path.basename(name)), name);
+  for (const name of mounted) t.equal(secrets[name]?.file, `./secrets/${name}`);
+  const folder = t.testdir({
+    cartesia_api_key: API_KEY,
+    client_keys: `backend=${KEY_HASH}`,
+    token_signing_secret: SIGNING_SECRET,
+  });
+  const env = Object.entries(environment).map(([name, value]) => [
+    name,
+    withDefaults(value).replace(/^\/run\/secrets/, folder),
+  ]);
+  const loaded = await loadConfig(Object.fromEntries(env) as Record<string, string>);
+  if (loaded.outcome === 'refused') throw new Error(loaded.problems.map(formatProblem).join('\n'));
+  t.strictSame(loaded.warnings.map(formatProblem), []);
+  t.match(loaded.config.clients, [{ delivery: 'proxied' }]);
 });
 
 test('both services have few privileges and limited resources', async (t) => {

@@ -57,8 +57,9 @@ export async function adminRoutes(
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     if (!token.isIn(request.headers.authorization)) {
+      const { id, method } = request;
       logger.warn(
-        { audit: 'admin', outcome: 'unauthenticated', request_id: request.id, route: routeOf(request) },
+        { audit: 'admin', outcome: 'unauthenticated', request_id: id, route: routeOf(request), method, status: 401 },
         'admin',
       );
       throw new Problem('unauthenticated');
