@@ -19,7 +19,7 @@ import {
 import { metricsOf, problemOf, until } from './limits-answers.ts';
 import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
-import { openRaw } from './raw-connection.ts';
+import { openRaw, type RawConnection } from './raw-connection.ts';
 import { openRawSocket } from './raw-socket.ts';
 import { startRunningBroker } from './running-broker.ts';
 import { STT_PATH, speech } from './socket-broker.ts';
@@ -176,6 +176,34 @@ test('every call is audited, even a refused one, with its method and status and 
     calls.map(([method, path, , status]) => [method, path, status, OUTCOMES[status]]),
   );
   t.notMatch(running.logText(), 'a-subject-nobody-logs');
+});
+
+test('a call is audited even if its client leaves before the response, or its body breaks off', async (t) => {
+  const running = await setUp(t);
+  const { adminToken: credential, logs } = running;
+  const target = '/admin/revocations';
+  const body = '{"scope":"everything"}';
+  const leave = (connection: RawConnection) => void connection.socket.resetAndDestroy();
+  const cases: readonly (readonly [framing: string, body: string, end: typeof leave, line: object])[] = [
+    [`Content-Length: ${body.length}`, body, leave, { outcome: 'ok', status: 201, scope: 'everything' }],
+    ['Content-Length: 100', body, leave, { outcome: 'invalid_request', status: 400 }],
+    ['Content-Length: 100', body, ({ socket }) => void socket.end(), { outcome: 'invalid_request', status: 400 }],
+    ['Transfer-Encoding: chunked', 'x\r\n', () => {}, { outcome: 'invalid_request', status: 400 }],
+  ];
+  for (const [framing, sent, end, line] of cases) {
+    logs.length = 0;
+    const connection = await openRaw(t, running.broker.managementUrl);
+    const bytes = mintBytes({ target, credential, framing: [framing], body: sent });
+    connection.socket.write(bytes, 'latin1', () => end(connection));
+    await until(() => logs.some(({ audit }) => audit === 'admin'));
+    await connection.ended();
+    t.match(
+      logs.filter(({ audit }) => audit === 'admin'),
+      [{ route: target, method: 'POST', ...line }],
+      `${framing} ${sent}`,
+    );
+  }
+  t.strictSame(jsonOf(await running.admin('GET', target)), { revocations: [{ scope: 'everything' }] });
 });
 
 test('a DELETE with an empty body counts as one without a body', async (t) => {
