@@ -92,6 +92,7 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
           handshakeTimeout: timeouts.headersMs,
           ALPNProtocols: ['http/1.1'],
         });
+  if (tls !== null) closeHandshakesToo(server);
   server.maxHeadersCount = 0; // counted by framing.ts: Node would drop surplus fields silently
 
   const intake = new Intake({
@@ -175,6 +176,20 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     else turnsOf(socket, handling).close(problem, farewell(problem));
   });
   return server;
+}
+
+/** Until its handshake is complete, the HTTP server does not know a connection, but its `close` waits for it. */
+function closeHandshakesToo(server: http.Server): void {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const closeAllConnections = server.closeAllConnections.bind(server);
+  server.closeAllConnections = () => {
+    closeAllConnections();
+    for (const socket of sockets) socket.destroy();
+  };
 }
 
 /**
