@@ -12,6 +12,7 @@ async function answerTo(t: Test, { broker }: SocketBroker, text: string) {
   const answer = await connection.response();
   await connection.ended();
   t.equal(connection.rest(), '', 'nothing after the answer');
+  t.equal(answer.headers['connection'], 'close');
   t.equal(answer.json['request_id'], answer.headers['x-request-id']);
   return answer;
 }
@@ -240,6 +241,15 @@ test('an upgrade works on a connection that has served requests before', async (
   t.equal((await connection.response()).status, 200);
   connection.send(handshake(broker.url, '/tts/websocket', headers));
   t.equal((await connection.response()).status, 101);
+});
+
+test('a client may write `Upgrade: websocket` in any case', async (t) => {
+  const { broker, headers } = await startSocketBroker(t);
+  for (const name of ['WebSocket', 'WEBSOCKET']) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(handshake(broker.url, '/tts/websocket', headers).replace('Upgrade: websocket', `Upgrade: ${name}`));
+    t.equal((await connection.response()).status, 101, name);
+  }
 });
 
 test('an agent or a model that is not on the list is refused by the target alone', async (t) => {
