@@ -243,6 +243,25 @@ test('an upgrade works on a connection that has served requests before', async (
   t.equal((await connection.response()).status, 101);
 });
 
+test('a socket has one request line, and one more when it ends', async (t) => {
+  const running = await startSocketBroker(t);
+  const { broker, headers, logs } = running;
+  const { socket } = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+  await logged(running, ({ msg }) => msg === 'request');
+  socket.destroy();
+  await logged(running, ({ msg }) => msg === 'socket closed');
+  const next = await openRaw(t, broker.url);
+  next.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.equal((await next.response()).status, 200);
+  t.strictSame(
+    logs.filter(({ route }) => route === '/tts/websocket').map(({ msg, status }) => [msg, status]),
+    [
+      ['request', 101],
+      ['socket closed', undefined],
+    ],
+  );
+});
+
 test('a client may write `Upgrade: websocket` in any case', async (t) => {
   const { broker, headers } = await startSocketBroker(t);
   for (const name of ['WebSocket', 'WEBSOCKET']) {
