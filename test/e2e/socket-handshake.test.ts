@@ -41,6 +41,12 @@ test('invalid or disallowed handshakes are refused before any 101', async (t) =>
       400,
       'invalid_request',
     ],
+    [
+      'a key with bits after its sixteenth byte',
+      open('/tts/websocket', { 'Sec-WebSocket-Key': 'MDEyMzQ1Njc4OTAxMjM0NR==' }),
+      400,
+      'invalid_request',
+    ],
     ['version 12', open('/tts/websocket', { 'Sec-WebSocket-Version': '12' }), 400, 'invalid_request'],
     ['no version', without('Sec-WebSocket-Version'), 400, 'invalid_request'],
     ['POST', open('/tts/websocket').replace('GET', 'POST'), 404, 'not_found'],
@@ -321,7 +327,10 @@ test('a browser can read a refusal if the operator enables this', async (t) => {
   t.match(await agent.event(), { type: 'error', code: 'endpoint_not_allowed', fatal: true });
   t.equal((await agent.closing()).code, 1008);
   const line = await openRawSocket(t, broker.url, '/agents/stream/a', { ...headers, Origin: origin });
-  t.equal((await line.closing()).code, 1008);
+  const { opcode, payload } = await line.frame();
+  t.strictSame([opcode, payload.readUInt16BE(0)], [8, 1008], 'a Line agent has no error event');
+  const broken = handshake(broker.url, '/tts/websocket', { Origin: origin, 'Sec-WebSocket-Key': 'short' });
+  t.equal((await answerTo(t, running, broken)).status, 401, 'there is no socket in which to say it');
 
   running.simulator.configure({ limits: { ttsSockets: 0 } });
   const full = await openRawSocket(t, broker.url, '/tts/websocket', { ...headers, Origin: origin });
