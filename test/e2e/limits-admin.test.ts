@@ -124,8 +124,9 @@ test('an audit line names what the call was about, with the subject written as i
   await running.admin('POST', '/admin/revocations/restore', { scope: 'client', client: 'gone' });
   await running.admin('POST', '/admin/revocations', { scope: 'token', token });
   await running.admin('DELETE', '/admin/sessions/a-session');
+  await running.admin('DELETE', `/admin/sessions/${'s'.repeat(65)}`);
   const { logs } = running;
-  await until(() => logs.filter(({ audit }) => audit === 'admin').length === 6);
+  await until(() => logs.filter(({ audit }) => audit === 'admin').length === 7);
   const subject = logs.find(({ route }) => route === '/tts/bytes')?.['subject'];
   t.type(subject, 'string');
   t.match(
@@ -137,6 +138,7 @@ test('an audit line names what the call was about, with the subject written as i
       { scope: 'client', client: 'gone', outcome: 'not_found' },
       { scope: 'token', token_id: token, outcome: 'ok' },
       { session: 'a-session', outcome: 'not_found' },
+      { session: /^s{64}$/, outcome: 'not_found' },
     ],
   );
 });

@@ -123,6 +123,7 @@ test('error bodies are read by length, in chunks or to the end', async (t) => {
   t.equal(readBody(Buffer.from('2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n'), 'chunked', false), 'abc');
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', false), null);
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', true), 'ab');
+  t.equal(readBody(Buffer.from('2\r\nab\r\n1\r\nc'), 'chunked', true), 'abc', 'only the end of the chunk is missing');
   for (const size of ['zz', '2z', 'z2', '', '2 x', '0x2'])
     t.equal(readBody(Buffer.from(`${size}\r\nab\r\n`), 'chunked', true), '', size);
 });
