@@ -290,6 +290,13 @@ test('an invalid revocation is refused with the name of the field', async (t) =>
     t.equal(refused.status, 400);
     t.match(problemOf(refused).message, message);
   }
+  for (const [body, type, status] of [
+    ['{"scope":"client","scope":"everything"}', 'application/json', 400],
+    ['{"scope":"everything"}', 'text/plain', 415],
+  ] as const) {
+    const options = { credential: running.adminToken, body, headers: { 'content-type': type } };
+    t.equal((await send(`${running.broker.managementUrl}/admin/revocations`, options)).status, status, body);
+  }
   t.strictSame(jsonOf(await running.admin('GET', '/admin/revocations')), { revocations: [] });
 });
 
