@@ -188,7 +188,6 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
             token: adminToken,
             limits,
             prices: config.usage.prices,
-            logger,
             subjectHash,
             clients: config.clients.map(({ name }) => name),
           },

@@ -153,13 +153,8 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
       unmet(request, response);
       return;
     }
-    // Until we ask for the body, it is unclear whether the next bytes are that body or the next request.
-    const { shouldKeepAlive } = response;
-    response.shouldKeepAlive = false;
-    request[sendContinue] = () => {
-      response.shouldKeepAlive = shouldKeepAlive;
-      response.writeContinue();
-    };
+    // A final response without it closes the connection: whether the next bytes are the body or a request is unclear. Node sees to that.
+    request[sendContinue] = () => response.writeContinue();
     take(request, response, checkFraming(request));
   });
   server.on('connect', (_request, socket) => {

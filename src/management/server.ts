@@ -22,7 +22,7 @@ export interface ManagementOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** `null`: there is no admin API. */
-  readonly admin: AdminOptions | null;
+  readonly admin: Omit<AdminOptions, 'logger'> | null;
   /** Shown by the probes. */
   readonly details: () => ProbeDetails;
 }
@@ -55,7 +55,7 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
   if (admin !== null) {
     strictJsonBodies(app);
     sendContinueBeforeBody(app);
-    await app.register(adminRoutes, admin);
+    await app.register(adminRoutes, { ...admin, logger });
   }
   await app.register(unknownRoutes);
   return app;

@@ -126,7 +126,7 @@ function answerHeaders(reply: FastifyReply, head: AnswerHead, endpoint: Endpoint
   const set = reply.getHeaders();
   for (const name in set) {
     const value = set[name];
-    if (value !== undefined) list.push(name, Array.isArray(value) ? value.join(', ') : String(value));
+    if (value !== undefined) list.push(name, String(value)); // of a list: its values with commas between them
   }
   list.push(...head.forwarded);
   // Keeps a proxy in front from buffering a stream, which would delay every sentence by its first second.

@@ -37,7 +37,7 @@ export interface Carrier {
   readonly open: number;
   /** Ends all open requests and tells their clients why, where it still can. */
   cut(problem: Problem): void;
-  /** Cuts all open requests and closes the transport. */
+  /** Ends every connection to upstream. */
   close(): Promise<void>;
 }
 
@@ -100,9 +100,6 @@ export function createCarrier(options: CarrierOptions): Carrier {
       return open.size;
     },
     cut,
-    async close() {
-      cut(new Problem('draining'));
-      await transport.close();
-    },
+    close: () => transport.close(),
   };
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Agent, type IncomingMessage } from 'node:http';
 import { type Test, test } from 'tap';
-import { type CarryingBroker, open, SPEECH, send, startCarrying } from './carried-broker.ts';
+import { type CarryingBroker, open, SPEECH, send, startCarrying, untilQuiet } from './carried-broker.ts';
 import { problemOf, until } from './limits-answers.ts';
 import { startRunningBroker } from './running-broker.ts';
 
@@ -75,6 +75,16 @@ test('at the drain deadline a stream gets an error event, audio breaks off, and 
     running.logs.find(({ msg }) => msg === 'drain deadline: what is still open is cut'),
     { connections: 3, carried: 3 },
   );
+});
+
+test('a broker that has stopped keeps no connection to Cartesia', async (t) => {
+  for (const transport of ['native', 'undici'] as const) {
+    const running = await startCarrying(t, { transport });
+    t.equal((await send(`${running.broker.url}/voices`, { credential: running.token })).status, 200);
+    t.equal(running.simulator.counters().openConnections, 1, transport);
+    await running.broker.stop({ delayMs: 0, idleGraceMs: 5 });
+    await untilQuiet(running, 0);
+  }
 });
 
 test('an answer carried while the process drains asks to close its connection', async (t) => {

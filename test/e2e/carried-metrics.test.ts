@@ -24,10 +24,14 @@ test('an answer that breaks off is counted as such, and not as a slow mint', asy
 test('an answer that stops coming is counted as late', async (t) => {
   const { broker, token, logs } = await startCarrying(t, {
     simulator: { settings: { latency: { perChunkMs: 60_000 } } },
-    seams: { carrying: { deadlines: { idleMs: 300 }, lookMs: 10 } },
+    seams: { carrying: { deadlines: { idleMs: 300 } } },
   });
-  for (const path of ['/tts/bytes', '/tts/sse'])
-    t.equal((await send(`${broker.url}${path}`, { credential: token, json: SPEECH })).status, 200);
+  for (const path of ['/tts/bytes', '/tts/sse']) {
+    const late = send(`${broker.url}${path}`, { credential: token, json: SPEECH });
+    await until(() => broker.carried === 1);
+    t.equal((await send(`${broker.url}/voices`, { credential: token })).status, 200, 'another one ends before it');
+    t.equal((await late).status, 200);
+  }
   await until(() => logs.filter(({ outcome }) => outcome === 'upstream_timeout').length === 2);
   t.strictSame(
     [...(await metricsOf(broker.managementUrl))].filter(([name]) =>

@@ -2,7 +2,8 @@
 import { type Test, test } from 'tap';
 import type { ProblemCode } from '../../src/errors/problems.ts';
 import { ENDPOINTS } from '../../src/upstream/endpoints.ts';
-import { type CarryingBroker, SPEECH, startCarrying, until, untilQuiet, VOICE } from './carried-broker.ts';
+import { startRawUpstream } from '../upstream/raw-upstream.ts';
+import { type CarryingBroker, lineOf, SPEECH, startCarrying, until, untilQuiet, VOICE } from './carried-broker.ts';
 import { type MintBytes, mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
@@ -215,6 +216,31 @@ test('an upload refused on the way is answered at once, and the connection ends 
     simulator.journal.entries().every(({ bytesIn }) => bytesIn < 30_000_000),
     'Cartesia never received a whole form',
   );
+});
+
+test('an upload refused after its answer began ends in the middle of that answer', async (t) => {
+  const begun = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n';
+  const upstream = await startRawUpstream(() => {}, {
+    onConnection: (socket) => socket.once('data', () => socket.write(begun)),
+  });
+  t.teardown(() => upstream.close());
+  const running = await startCarrying(t, {
+    transport: 'native', // the other one sends nothing before it has a piece of the body
+    env: { CARTESIA_BASE_URL: upstream.url },
+    client: { content: { models: ['ink-whisper'] } },
+  });
+  const { broker, token: credential } = running;
+  const connection = await openRaw(t, broker.url);
+  const contentType = 'multipart/form-data; boundary=b';
+  const body = '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nsound\r\n';
+  const framing = ['Content-Length: 30000000'];
+  connection.send(mintBytes({ target: '/stt', credential, contentType, framing, body }));
+  await until(() => connection.rest().endsWith('{\r\n'), 'beginning of the answer');
+  connection.send('--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nink-2\r\n--b\r\n');
+  await connection.ended();
+  t.match(connection.rest(), /^HTTP\/1\.1 200 [^{]*\{\r\n$/);
+  t.match(await lineOf(running, '/stt'), { status: 200, outcome: 'upstream_unavailable' });
+  t.equal(broker.carried, 0);
 });
 
 test('a form shorter than announced takes the next request as part of its body, and nothing runs twice', async (t) => {

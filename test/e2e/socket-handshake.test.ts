@@ -12,6 +12,7 @@ async function answerTo(t: Test, { broker }: SocketBroker, text: string) {
   const answer = await connection.response();
   await connection.ended();
   t.equal(connection.rest(), '', 'nothing after the answer');
+  t.equal(answer.headers['connection'], 'close');
   t.equal(answer.json['request_id'], answer.headers['x-request-id']);
   return answer;
 }
@@ -37,6 +38,12 @@ test('invalid or disallowed handshakes are refused before any 101', async (t) =>
     [
       'a key of 17 bytes',
       open('/tts/websocket', { 'Sec-WebSocket-Key': 'MDEyMzQ1Njc4OTAxMjM0NTY=' }),
+      400,
+      'invalid_request',
+    ],
+    [
+      'a key with bits after its sixteenth byte',
+      open('/tts/websocket', { 'Sec-WebSocket-Key': 'MDEyMzQ1Njc4OTAxMjM0NR==' }),
       400,
       'invalid_request',
     ],
@@ -263,6 +270,34 @@ test('an upgrade works on a connection that has served requests before', async (
   t.equal((await connection.response()).status, 101);
 });
 
+test('a socket has one request line, and one more when it ends', async (t) => {
+  const running = await startSocketBroker(t);
+  const { broker, headers, logs } = running;
+  const { socket } = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+  await logged(running, ({ msg }) => msg === 'request');
+  socket.destroy();
+  await logged(running, ({ msg }) => msg === 'socket closed');
+  const next = await openRaw(t, broker.url);
+  next.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.equal((await next.response()).status, 200);
+  t.strictSame(
+    logs.filter(({ route }) => route === '/tts/websocket').map(({ msg, status }) => [msg, status]),
+    [
+      ['request', 101],
+      ['socket closed', undefined],
+    ],
+  );
+});
+
+test('a client may write `Upgrade: websocket` in any case', async (t) => {
+  const { broker, headers } = await startSocketBroker(t);
+  for (const name of ['WebSocket', 'WEBSOCKET']) {
+    const connection = await openRaw(t, broker.url);
+    connection.send(handshake(broker.url, '/tts/websocket', headers).replace('Upgrade: websocket', `Upgrade: ${name}`));
+    t.equal((await connection.response()).status, 101, name);
+  }
+});
+
 test('an agent or a model that is not on the list is refused by the target alone', async (t) => {
   const running = await startSocketBroker(t, {
     file: (digest) => clientOf(digest, { content: { agents: ['agent_a'], models: ['ink-2'] } }),
@@ -313,7 +348,10 @@ test('a browser can read a refusal if the operator enables this', async (t) => {
   t.match(await agent.event(), { type: 'error', code: 'endpoint_not_allowed', fatal: true });
   t.equal((await agent.closing()).code, 1008);
   const line = await openRawSocket(t, broker.url, '/agents/stream/a', { ...headers, Origin: origin });
-  t.equal((await line.closing()).code, 1008);
+  const { opcode, payload } = await line.frame();
+  t.strictSame([opcode, payload.readUInt16BE(0)], [8, 1008], 'a Line agent has no error event');
+  const broken = handshake(broker.url, '/tts/websocket', { Origin: origin, 'Sec-WebSocket-Key': 'short' });
+  t.equal((await answerTo(t, running, broken)).status, 401, 'there is no socket in which to say it');
 
   running.simulator.configure({ limits: { ttsSockets: 0 } });
   const full = await openRawSocket(t, broker.url, '/tts/websocket', { ...headers, Origin: origin });

@@ -87,3 +87,18 @@ test('what does not end is cut at the deadline', async (t) => {
   t.ok(took >= 190 && took < 1500, `${took} ms`);
   t.equal(isToldBefore, true, 'the request was told before drain ended');
 });
+
+test('a connection that is idle at the deadline is ended without a word', async (t) => {
+  const { server, open } = await listen(t, (_request, response) => response.end('served'));
+  const socket = await open();
+  socket.write('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
+  await once(socket, 'data');
+  await drain(server, {
+    readiness: createReadiness(),
+    delayMs: 0,
+    deadlineMs: 50,
+    idleGraceMs: 5000,
+    onDeadline: (connections) => t.fail(`${connections} connections are said to be open`),
+  });
+  t.pass('it is drained');
+});

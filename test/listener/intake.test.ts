@@ -1,9 +1,12 @@
 // When many requests arrive at once, they wait for their turn, but not for long.
+import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'tap';
 import { type Arrival, BEGUN_MAX, Intake, WAIT_MAX_MS } from '../../src/listener/intake.ts';
+import { createServer } from '../../src/listener/server.ts';
+import { openRaw } from '../e2e/raw-connection.ts';
 
 function stage() {
   const clock = { now: 5_000 };
@@ -76,4 +79,36 @@ test('a request that left, or was answered meanwhile, does not begin and takes n
       .every((request, at) => request === others[at]?.request),
   );
   t.equal(intake.withdraw(others[0]?.request ?? new IncomingMessage(new Socket())), false, 'already begun');
+});
+
+test('a request that breaks off before its turn is refused and never begins', async (t) => {
+  const begun: (string | undefined)[] = [];
+  const refused: string[] = [];
+  const server = createServer(
+    ({ url }, response) => {
+      begun.push(url);
+      response.end();
+    },
+    { tls: null, onRefused: ({ code }) => void refused.push(code) },
+  );
+  let accepted = 0;
+  server.on('connection', () => {
+    accepted += 1;
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const connections = await Promise.all(Array.from({ length: BEGUN_MAX + 1 }, () => openRaw(t, url)));
+  while (accepted < connections.length) await turn();
+  const last = connections.pop();
+  for (const connection of connections) connection.send('GET /before HTTP/1.1\r\nHost: a\r\n\r\n');
+  last?.send('POST /last HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n');
+  t.equal((await last?.response())?.status, 400);
+  for (const connection of connections) {
+    t.equal((await connection.response()).status, 200);
+    connection.socket.destroy();
+  }
+  await turn();
+  t.strictSame(refused, ['invalid_request']);
+  t.notOk(begun.includes('/last'));
 });

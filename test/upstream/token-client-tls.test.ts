@@ -1,6 +1,6 @@
 // Nothing is sent to an upstream that cannot prove its identity.
 import { createServer } from 'node:net';
-import type { TlsOptions } from 'node:tls';
+import type { TLSSocket, TlsOptions } from 'node:tls';
 import { type Test, test } from 'tap';
 import { createAuthority, createCertificate } from './certificates.ts';
 import { API_KEY, clientUnderTest, problemOf, WISH } from './client-under-test.ts';
@@ -65,6 +65,26 @@ for (const [name, tls] of Object.entries(REFUSED)) {
     t.equal(upstream.received, '');
   });
 }
+
+test('no connection resumes the TLS session of another', async (t) => {
+  const identity = await authority.issue({ host: 'localhost' });
+  const resumed: boolean[] = [];
+  const upstream = await startRawUpstream(
+    ({ socket }) => socket.end(tokenAnswer('over.tls', 'connection: close\r\n')),
+    {
+      tls: identity,
+      onConnection: (socket) => resumed.push((socket as TLSSocket).isSessionReused()),
+    },
+  );
+  t.teardown(() => upstream.close());
+  const { client } = clientUnderTest(t, {
+    baseUrl: `https://localhost:${upstream.port}`,
+    authorities: authority.cert,
+    connections: 1,
+  });
+  for (let mints = 0; mints < 3; mints += 1) await client.mint(WISH);
+  t.strictSame(resumed, [false, false, false]);
+});
 
 test('the environment cannot switch the certificate check off', async (t) => {
   const upstream = await tlsUpstream(t, await createCertificate({ host: 'localhost' }));

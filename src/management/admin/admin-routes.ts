@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { toProblem } from '../../errors/from-fastify.ts';
 import { Problem } from '../../errors/problems.ts';
+import { refusedWith } from '../../errors/refused-with.ts';
 import type { Limits } from '../../limits/limits.ts';
 import type { Revocation } from '../../store/revocations.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -54,6 +55,15 @@ export async function adminRoutes(
     return revocation;
   }
 
+  function writeLine(request: FastifyRequest, status: number): void {
+    const { id, method } = request;
+    const { outcome, about } = request.audited ?? { outcome: 'ok', about: {} };
+    logger.info(
+      { audit: 'admin', outcome, request_id: id, route: routeOf(request), method, status, ...about },
+      'admin',
+    );
+  }
+
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     if (!token.isIn(request.headers.authorization)) {
@@ -64,20 +74,20 @@ export async function adminRoutes(
       );
       throw new Problem('unauthenticated');
     }
+    // A body that breaks off is refused by the listener, so Fastify sends nothing.
+    reply.raw.once('close', () => {
+      const refusal = request.raw[refusedWith];
+      if (refusal === undefined) return;
+      audit(request, { outcome: refusal.code });
+      writeLine(request, refusal.status);
+    });
   });
   app.addHook('onError', async (request, _reply, error) => {
     audit(request, { outcome: toProblem(error).code });
   });
-  // Not `onResponse`, which does not run for a client that has gone: what it asked for has happened all the same.
+  // Not onResponse, which Fastify does not run if the client leaves first: what it asked for is done all the same.
   app.addHook('onSend', async (request, reply) => {
-    if (reply.statusCode === 401) return;
-    const { id, method } = request;
-    const { outcome, about } = request.audited ?? { outcome: 'ok', about: {} };
-    const status = reply.statusCode;
-    logger.info(
-      { audit: 'admin', outcome, request_id: id, route: routeOf(request), method, status, ...about },
-      'admin',
-    );
+    if (reply.statusCode !== 401) writeLine(request, reply.statusCode);
   });
 
   app.get('/admin/revocations', async () => ({ revocations: revocations.list().map(revocationLine) }));

@@ -63,6 +63,7 @@ test('the opening request contains what it is given, and its answer is checked s
   t.match(text, /^GET \/tts\/websocket\?a=b HTTP\/1\.1\r\nHost: api\.cartesia\.ai\r\n/);
   t.match(text, /\r\nauthorization: Bearer k\r\n\r\n$/);
   t.notMatch(text, /extensions|protocol/i);
+  t.not(openingRequest('/', 'api.cartesia.ai', []).accept, accept, 'each opening has a key of its own');
   const head = (more: string) =>
     readHead(`HTTP/1.1 101 Switching\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n${more}`);
   const good = head(`Sec-WebSocket-Accept: ${accept}`);
@@ -103,6 +104,15 @@ test('the opening request contains what it is given, and its answer is checked s
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked',
   ])
     t.equal(readHead(wrong), null, JSON.stringify(wrong));
+  for (const [status, fields, body] of [
+    [200, 'Content-Length: 5', 5],
+    [204, 'Content-Length: 5', 0],
+    [304, 'Content-Length: 5', 0],
+    [304, 'X: y', 0],
+    [403, 'X: y', 'to_end'],
+    [403, 'Transfer-Encoding: Chunked', 'chunked'],
+  ] as const)
+    t.equal(readHead(`HTTP/1.1 ${status} X\r\n${fields}`)?.body, body, `${status} ${fields}`);
 });
 
 test('error bodies are read by length, in chunks or to the end', async (t) => {
@@ -113,6 +123,7 @@ test('error bodies are read by length, in chunks or to the end', async (t) => {
   t.equal(readBody(Buffer.from('2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n'), 'chunked', false), 'abc');
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', false), null);
   t.equal(readBody(Buffer.from('2\r\nab\r\n5\r\nc'), 'chunked', true), 'ab');
+  t.equal(readBody(Buffer.from('2\r\nab\r\n1\r\nc'), 'chunked', true), 'abc', 'only the end of the chunk is missing');
   for (const size of ['zz', '2z', 'z2', '', '2 x', '0x2'])
     t.equal(readBody(Buffer.from(`${size}\r\nab\r\n`), 'chunked', true), '', size);
 });
