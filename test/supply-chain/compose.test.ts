@@ -50,7 +50,7 @@ const { broker, redis } = compose.services;
 const withDefaults = (value: string): string => value.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
 
 test('every variable of the broker is a setting, and every shell variable has a default', async (t) => {
-  const settings = Object.keys(broker.environment ?? {});
+  const settings = Object.keys(broker.environment ?? {}).filter((name) => name !== 'NODE_OPTIONS');
   t.ok(settings.length >= 3);
   const mentioned = [...settings, ...[...text.matchAll(/^\s+#\s+([A-Z_]+): /gm)].map(([, name]) => name ?? '')];
   for (const name of mentioned) {
@@ -121,6 +121,11 @@ test('both services have few privileges and limited resources', async (t) => {
   );
   t.equal(redis.healthcheck?.test[0], 'CMD');
   t.equal(broker.depends_on?.['redis']?.condition, 'service_healthy');
+});
+
+test('the heap gets half of the memory limit, as docs/operation.md advises', async (t) => {
+  const megabytes = Number(/^(\d+)M$/.exec(broker.deploy.resources.limits.memory)?.[1]);
+  t.equal(broker.environment?.['NODE_OPTIONS'], `--max-old-space-size=${megabytes / 2}`);
 });
 
 test('the grace period is longer than the longest drain', async (t) => {
