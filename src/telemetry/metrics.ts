@@ -42,7 +42,7 @@ export interface Metrics {
   readonly tlsFilesUnusable: Gauge<'use'>;
   /** 1 while overloaded; `reason` is `memory` or `event_loop`. */
   readonly overloaded: Gauge<'reason'>;
-  /** Requests refused before routing, for their framing, slowness or size. */
+  /** Requests refused before routing: for their framing, slowness or size, or because too many wait to begin. */
   readonly refusedBeforeRouting: Counter<'code'>;
   /** Connections closed at once because the connection limit was reached. */
   readonly connectionsTurnedAway: Counter;
@@ -173,7 +173,7 @@ export function createMetrics(): Metrics {
     }),
     refusedBeforeRouting: new Counter({
       name: 'broker_refused_before_routing_total',
-      help: 'Requests refused for their framing, size or slowness, by error code.',
+      help: 'Requests refused for their framing, size or slowness, or because too many wait, by error code.',
       labelNames: ['code'],
       registers,
     }),
