@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { loadManagement } from '../config/load-management.ts';
+import { hostFromHere } from '../config/network-names.ts';
 import { formatProblem } from '../config/report.ts';
 import type { CommandIo, ExitCode } from './io.ts';
 
@@ -133,7 +134,7 @@ function scopeOf({ everything, client, subject, token }: Scope): Record<string, 
 }
 
 function urlOf({ host, port }: Config['management']): URL {
-  const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  const here = hostFromHere(host);
   return new URL(`http://${here.includes(':') ? `[${here}]` : here}:${port}`);
 }
 

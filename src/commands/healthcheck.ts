@@ -1,6 +1,7 @@
 // cartesia-broker healthcheck: asks the broker on this machine whether it is alive. For containers without a shell or curl.
 import { get } from 'node:http';
 import { loadManagement } from '../config/load-management.ts';
+import { hostFromHere } from '../config/network-names.ts';
 import { formatProblem } from '../config/report.ts';
 import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
@@ -37,12 +38,6 @@ export async function runHealthcheck(
   if (answer !== 'alive') for (const doubt of loaded.doubts) io.stderr.write(`${formatProblem(doubt)}\n`);
   (answer === 'alive' ? io.stdout : io.stderr).write(`${answer}\n`);
   return answer === 'alive' ? 0 : 1;
-}
-
-/** A listener on all addresses is reached through loopback. */
-function hostFromHere(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
 }
 
 /** `alive`, or what is wrong. */

@@ -1,11 +1,13 @@
 // Warns about settings that do nothing as configured, because whoever has set them relies on them.
 
+import { QUOTA_UNITS } from './budget.ts';
 import type { ClientSettings } from './client-schema.ts';
+import { GRANTS } from './grant.ts';
 import type { Report, SettingPath } from './report.ts';
 import type { Settings } from './schema.ts';
 
-const KINDS = ['tts', 'stt', 'agent'] as const;
-const MEASURED = ['characters', 'audio_seconds', 'call_seconds'] as const;
+/** Minted tokens are counted without carrying anything. */
+const MEASURED = QUOTA_UNITS.filter((unit) => unit !== 'mints');
 
 /** Warns about limits on carried traffic if none is carried, reserves of what has no limit, and Redis TLS files without Redis. */
 export function warnOfIdleSettings(settings: Settings, report: Report): void {
@@ -17,7 +19,7 @@ export function warnOfIdleSettings(settings: Settings, report: Report): void {
   }
   if (isCarrying) return;
   const paths: SettingPath[] = [
-    ...KINDS.map((kind) => ['upstream', 'concurrency', kind]),
+    ...GRANTS.map((kind) => ['upstream', 'concurrency', kind]),
     ...MEASURED.map((unit) => ['limits', 'quota', unit]),
     ...apps.flatMap(([name, client]) => [
       ['clients', name, 'limits', 'concurrency'],
