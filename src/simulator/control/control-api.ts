@@ -2,7 +2,8 @@
 
 import type { Controlled } from '../controlled.ts';
 import type { FaultHandle } from '../faults.ts';
-import type { Grants } from '../settings.ts';
+import { isRecord } from '../is-record.ts';
+import { GRANTS, type Grants } from '../settings.ts';
 import { parseFaultRule } from './fault-rule.ts';
 
 export interface ControlCall {
@@ -80,16 +81,14 @@ function tokenWish(body: unknown = {}): NonNullable<Parameters<Controlled['mintT
 function grantsIn(value: unknown): Partial<Grants> {
   const grants = fieldsIn(value, 'grants');
   for (const [name, flag] of Object.entries(grants)) {
-    if (!GRANTS.has(name)) throw new ControlError(`unknown grant: ${name}`);
+    if (!GRANTS.some((known) => known === name)) throw new ControlError(`unknown grant: ${name}`);
     if (typeof flag !== 'boolean') throw new ControlError(`grants.${name} must be a boolean`);
   }
   return grants;
 }
 
-const GRANTS = new Set(['tts', 'stt', 'agent']);
-
 function fieldsIn(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  if (isRecord(value)) return value;
   throw new ControlError(`${what} must be an object`);
 }
 
@@ -98,7 +97,7 @@ function timeOf({ clock }: Controlled): object {
 }
 
 function numberIn(body: unknown, name: string): number {
-  const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined;
+  const value = isRecord(body) ? body[name] : undefined;
   if (typeof value !== 'number' || !Number.isFinite(value)) throw new ControlError(`${name} must be a number`);
   return value;
 }

@@ -3,6 +3,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { LONGEST_TIMER_MS } from '../clock.ts';
 import type { FaultAction, FaultMatch, FaultRule } from '../faults.ts';
+import { isRecord } from '../is-record.ts';
 import { PROBLEMS } from '../problems.ts';
 
 /** Thrown for a rule that cannot be carried out. The message names the field. */
@@ -100,8 +101,4 @@ function checkFields(prefix: string, value: object, fields: Fields): void {
     if (!check((value as Record<string, unknown>)[name]))
       throw new FaultRuleError(`${prefix}${name} is missing or not valid`);
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 // The simulated WebSocket /agents/stream/{agent_id}.
 
 import { randomUUID } from 'node:crypto';
-import { isRecord } from '../http/request-body.ts';
+import { isRecord } from '../is-record.ts';
 import { VOICES } from '../tts/catalogue.ts';
 import { type AgentFormat, agentFormat } from './agent-audio.ts';
 import { AgentConversation, type AgentLine } from './agent-conversation.ts';

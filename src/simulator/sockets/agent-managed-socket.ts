@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { AgentSession } from '../agent-sessions.ts';
 import type { Cancel } from '../clock.ts';
 import { credentialOf } from '../credentials.ts';
-import { isRecord } from '../http/request-body.ts';
+import { isRecord } from '../is-record.ts';
 import { VOICES } from '../tts/catalogue.ts';
 import type { Upgrade } from '../upgrade.ts';
 import { type AgentFormat, agentFormat } from './agent-audio.ts';
