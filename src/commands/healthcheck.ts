@@ -5,6 +5,7 @@ import { hostFromHere } from '../config/network-names.ts';
 import { formatProblem } from '../config/report.ts';
 import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
+import { whyNoAnswer } from './no-answer.ts';
 
 /** Milliseconds; below the time-out of the image's health check, so that the reason is printed. */
 const PATIENCE_MS = 3000;
@@ -48,8 +49,6 @@ function askLiveness(host: string, port: number, patienceMs: number): Promise<st
       response.resume();
       resolve(response.statusCode === 200 ? 'alive' : `answered ${response.statusCode}`);
     });
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      resolve(signal.aborted ? `no answer within ${patienceMs} ms` : `not reached: ${error.code ?? error.name}`);
-    });
+    request.on('error', (error) => resolve(whyNoAnswer(error, patienceMs)));
   });
 }
