@@ -390,13 +390,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
       'broker.yaml:1:79 clients.*.ttl.max: expected an integer from 1 to 3600 (seconds)',
     ],
   ],
-  [
-    'no client apps',
-    'clients: {}\n',
-    [
-      'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: otherwise nobody could call',
-    ],
-  ],
+  ['no client apps', 'clients: {}\n', ['broker.yaml:1:1 clients: nobody could call: expected at least one client app']],
   [
     'a client app that nobody can call',
     'clients: { web: { grants: [tts] } }\n',
