@@ -5,7 +5,7 @@ import type { PcmFormat } from '../audio/containers.ts';
 import { type Problem, problem, ttsErrorEvent } from '../problems.ts';
 import { type GenerationRequest, readStreamedGeneration } from '../tts/generation-request.ts';
 import { isBefore } from '../version.ts';
-import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
+import { acceptBooked, admitted, refuseOpened, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 import { TtsContext } from './tts-context.ts';
@@ -20,9 +20,7 @@ export const ttsEndpoint: SocketEndpoint = {
 };
 
 function refuse(session: SocketSession, refused: Problem): void {
-  session.start({});
-  session.send(errorEvent(session, refused));
-  session.close(1008, refused.title);
+  refuseOpened(session, refused, errorEvent(session, refused));
 }
 
 function errorEvent(session: SocketSession, cause: Problem, contextId?: string): object {

@@ -6,7 +6,7 @@ import { MP3_KBPS } from '../audio/mp3.ts';
 import { type Problem, problem } from '../problems.ts';
 import { type ApiVersion, isBefore } from '../version.ts';
 import type { World } from '../world.ts';
-import { isLanguage, ttsModelState, voiceState } from './catalogue.ts';
+import { DEFAULT_VOICE_ID, isLanguage, ttsModelState, voiceState } from './catalogue.ts';
 
 export interface GenerationRequest<Format = OutputFormat> {
   readonly modelId: string;
@@ -117,12 +117,9 @@ function readVoice(fields: Fields, version: ApiVersion): string {
   }
   const voice = fields.object('voice') ?? fields.missing('voice');
   const embedding = voice.raw('embedding');
-  if (Array.isArray(embedding) && isBefore(version, '2025-04-16')) return EMBEDDED_VOICE;
+  if (Array.isArray(embedding) && isBefore(version, '2025-04-16')) return DEFAULT_VOICE_ID;
   return voice.string('id') ?? voice.missing('id');
 }
-
-/** The voice of the library that stands for any embedding. */
-const EMBEDDED_VOICE = 'a0e99841-438c-4a64-b679-ae501e7d6091';
 
 function checkLanguage({ settings }: World, fields: Fields): void {
   const language = fields.string('language');
