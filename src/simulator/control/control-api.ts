@@ -44,8 +44,10 @@ export const CONTROL_API: Readonly<Record<string, Action>> = {
   },
   'DELETE /faults/{id}': ({ faults }, { id }) => ({ status: faults.remove(Number(id)) ? 204 : 404 }),
   'GET /journal': ({ journal }, { query }) => {
-    const [method, path] = [query.get('method'), query.get('path')];
-    const filter = { ...(method === null ? {} : { method }), ...(path === null ? {} : { path }) };
+    const { method, path, ...unknown } = Object.fromEntries(query);
+    const [stranger] = Object.keys(unknown);
+    if (stranger !== undefined) throw new ControlError(`unknown parameter: ${stranger}`);
+    const filter = { ...(method === undefined ? {} : { method }), ...(path === undefined ? {} : { path }) };
     return { status: 200, body: journal.entries(filter) };
   },
   'DELETE /journal': ({ journal }) => {
