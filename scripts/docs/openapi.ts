@@ -10,7 +10,7 @@ export async function openApiFile(): Promise<string> {
   return `${JSON.stringify(await openApiDocument(), null, 2)}\n`;
 }
 
-export async function openApiDocument(): Promise<OpenApiDocument> {
+async function openApiDocument(): Promise<OpenApiDocument> {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

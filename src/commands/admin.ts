@@ -3,8 +3,10 @@ import { request } from 'node:http';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { loadManagement } from '../config/load-management.ts';
+import { hostFromHere } from '../config/network-names.ts';
 import { formatProblem } from '../config/report.ts';
 import type { CommandIo, ExitCode } from './io.ts';
+import { whyNoAnswer } from './no-answer.ts';
 
 const USAGE = `Usage: cartesia-broker admin <command> [options]
 
@@ -29,9 +31,12 @@ interface Call {
   readonly body?: Readonly<Record<string, string>>;
 }
 
+/** Milliseconds for the whole answer. */
+const PATIENCE_MS = 5_000;
+
 const READS: ReadonlySet<string> = new Set(['revocations', 'leases', 'usage']);
 
-export async function runAdmin(argv: readonly string[], io: CommandIo): Promise<ExitCode> {
+export async function runAdmin(argv: readonly string[], io: CommandIo, patienceMs = PATIENCE_MS): Promise<ExitCode> {
   const asked = parse(argv);
   if (asked === null) {
     io.stderr.write(USAGE);
@@ -53,13 +58,13 @@ export async function runAdmin(argv: readonly string[], io: CommandIo): Promise<
     return 2;
   }
   try {
-    const { status, text } = await send(asked.url ?? urlOf(management), asked.call, management.adminToken.reveal());
+    const signal = AbortSignal.timeout(patienceMs);
+    const token = management.adminToken.reveal();
+    const { status, text } = await send(asked.url ?? urlOf(management), asked.call, { token, signal });
     (status < 400 ? io.stdout : io.stderr).write(`${status < 400 ? text : `${status}: ${text}`}\n`);
     return status < 400 ? 0 : 1;
   } catch (error) {
-    io.stderr.write(
-      `not reached: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}\n`,
-    );
+    io.stderr.write(`${whyNoAnswer(error, patienceMs)}\n`);
     return 1;
   }
 }
@@ -133,14 +138,14 @@ function scopeOf({ everything, client, subject, token }: Scope): Record<string, 
 }
 
 function urlOf({ host, port }: Config['management']): URL {
-  const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  const here = hostFromHere(host);
   return new URL(`http://${here.includes(':') ? `[${here}]` : here}:${port}`);
 }
 
 function send(
   url: URL,
   { method, path, body }: Call,
-  token: string,
+  { token, signal }: { readonly token: string; readonly signal: AbortSignal },
 ): Promise<{ readonly status: number; readonly text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ readonly status: number; readonly text: string }>();
   const outgoing = request(new URL(path, url), {
@@ -150,7 +155,7 @@ function send(
       authorization: `Bearer ${token}`,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal,
   });
   outgoing.on('error', reject);
   outgoing.on('response', (response) => {
@@ -164,8 +169,6 @@ function send(
   outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
 }
-
-const PATIENCE_MS = 5_000;
 
 function readable(text: string): string {
   try {

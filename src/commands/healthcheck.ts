@@ -1,9 +1,11 @@
 // cartesia-broker healthcheck: asks the broker on this machine whether it is alive. For containers without a shell or curl.
 import { get } from 'node:http';
 import { loadManagement } from '../config/load-management.ts';
+import { hostFromHere } from '../config/network-names.ts';
 import { formatProblem } from '../config/report.ts';
 import { isHelp } from './help.ts';
 import type { CommandIo, ExitCode } from './io.ts';
+import { whyNoAnswer } from './no-answer.ts';
 
 /** Milliseconds; below the time-out of the image's health check, so that the reason is printed. */
 const PATIENCE_MS = 3000;
@@ -39,12 +41,6 @@ export async function runHealthcheck(
   return answer === 'alive' ? 0 : 1;
 }
 
-/** A listener on all addresses is reached through loopback. */
-function hostFromHere(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
-}
-
 /** `alive`, or what is wrong. */
 function askLiveness(host: string, port: number, patienceMs: number): Promise<string> {
   return new Promise((resolve) => {
@@ -53,8 +49,6 @@ function askLiveness(host: string, port: number, patienceMs: number): Promise<st
       response.resume();
       resolve(response.statusCode === 200 ? 'alive' : `answered ${response.statusCode}`);
     });
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      resolve(signal.aborted ? `no answer within ${patienceMs} ms` : `not reached: ${error.code ?? error.name}`);
-    });
+    request.on('error', (error) => resolve(whyNoAnswer(error, patienceMs)));
   });
 }

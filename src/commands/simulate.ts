@@ -16,6 +16,6 @@ export async function runSimulateCommand(argv: readonly string[], io: CommandIo)
   } catch (error) {
     // The message holds no secret: the simulator's keys are made up.
     io.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof SimulateUsageError ? 2 : 1;
+    return error instanceof SimulateUsageError ? error.exitCode : 1;
   }
 }

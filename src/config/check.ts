@@ -1,6 +1,6 @@
 // Checks values against the schema, reports everything that does not fit, and fills in defaults.
 import { nameFinder } from './near-name.ts';
-import { emptyTree, isTree, Report, type SettingPath, type Tree } from './report.ts';
+import { emptyTree, isTree, Report, type SettingPath, settingName, type Tree } from './report.ts';
 import { SETTINGS_SCHEMA, type Settings } from './schema.ts';
 import {
   type GroupNode,
@@ -84,7 +84,7 @@ function checkMap(node: MapNode, value: unknown, path: SettingPath, report: Repo
     if (wrongName !== undefined) {
       // The name is not shown: it is not what belongs there, and may be anything.
       const { file } = report.placeOf([...path, name]);
-      report.addAt({ setting: `${path.join('.')}.*`, file }, `invalid name: ${wrongName}`);
+      report.addAt({ setting: settingName([...path, '*']), file }, `invalid name: ${wrongName}`);
       report.markBroken([...path, name]);
       const known = report.problems.length;
       check(node.additionalProperties, entry, [...path, name], report);
@@ -179,7 +179,7 @@ function reportUnknownKeys(node: GroupNode, value: Tree, path: SettingPath, repo
     const place = report.placeOf([...path, key]);
     const near = nameFinder(known)(key);
     // A secret written where a name belongs must not be printed: a key is shown only if it resembles a known name or is a short plain word.
-    const setting = [...path, near !== undefined || PLAIN_WORD.test(key) ? key : '*'].join('.');
+    const setting = settingName([...path, near !== undefined || PLAIN_WORD.test(key) ? key : '*']);
     const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
     report.addAt({ setting, file: place.file }, `unknown setting; ${hint}`);
   }

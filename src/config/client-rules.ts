@@ -10,7 +10,10 @@ import { asList } from './schema-nodes.ts';
 /** Reports contradictions, and settings with which nobody could call. */
 export function checkClients({ clients }: Settings, report: Report): void {
   const apps = Object.entries(clients);
-  if (apps.length === 0 && !report.isBroken(['clients'])) reportNobody(report);
+  if (apps.length === 0 && !report.isBroken(['clients'])) {
+    if (report.isGiven(['clients'])) report.add(['clients'], 'nobody could call: expected at least one client app');
+    else reportNobody(report);
+  }
   for (const [name, client] of apps) {
     const path = ['clients', name];
     checkWayIn(client, path, report);

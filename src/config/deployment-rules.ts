@@ -1,7 +1,7 @@
 // Checks rules between settings of the whole deployment.
 import { GRANTS } from './grant.ts';
 import { isLoopback, isWildcard } from './network-names.ts';
-import { wrongCertificateAuthorities, wrongPemPair } from './pem-files.ts';
+import { wrongCertificates, wrongPemPair, wrongPrivateKey } from './pem-files.ts';
 import type { Report, SettingPath } from './report.ts';
 import type { Settings } from './schema.ts';
 
@@ -71,7 +71,16 @@ function checkRedisTls({ store }: Settings, report: Report): void {
 }
 
 function checkAuthorities(file: string | undefined, path: SettingPath, report: Report): void {
-  const wrong = file === undefined ? undefined : wrongCertificateAuthorities(file);
+  if (file !== undefined) checkFile(wrongCertificates, file, path, report);
+}
+
+function checkFile(
+  wrongOf: (file: string) => string | undefined,
+  file: string,
+  path: SettingPath,
+  report: Report,
+): void {
+  const wrong = wrongOf(file);
   if (wrong !== undefined) report.add(path, wrong);
 }
 
@@ -83,10 +92,16 @@ function checkPair(
   paths: Readonly<Record<PairMember, SettingPath>>,
   report: Report,
 ): void {
-  if (cert === undefined && key === undefined) return;
-  if (key === undefined) report.add(paths.key, 'is missing: TLS needs certificate and key');
-  else if (cert === undefined) report.add(paths.cert, 'is missing: TLS needs certificate and key');
-  else for (const { member, wrong } of wrongPemPair(cert, key)) report.add(paths[member], wrong);
+  const missing = 'is missing: TLS needs certificate and key';
+  if (cert !== undefined && key !== undefined) {
+    for (const { member, wrong } of wrongPemPair(cert, key)) report.add(paths[member], wrong);
+  } else if (cert !== undefined) {
+    report.add(paths.key, missing);
+    checkFile(wrongCertificates, cert, paths.cert, report);
+  } else if (key !== undefined) {
+    report.add(paths.cert, missing);
+    checkFile(wrongPrivateKey, key, paths.key, report);
+  }
 }
 
 function checkSigning({ clients, tokens }: Settings, report: Report): void {

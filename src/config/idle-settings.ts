@@ -1,23 +1,35 @@
 // Warns about settings that do nothing as configured, because whoever has set them relies on them.
 
+import { QUOTA_UNITS } from './budget.ts';
 import type { ClientSettings } from './client-schema.ts';
+import { GRANTS } from './grant.ts';
 import type { Report, SettingPath } from './report.ts';
 import type { Settings } from './schema.ts';
 
-const KINDS = ['tts', 'stt', 'agent'] as const;
-const MEASURED = ['characters', 'audio_seconds', 'call_seconds'] as const;
+/** Minted tokens are counted without carrying anything. */
+const MEASURED = QUOTA_UNITS.filter((unit) => unit !== 'mints');
 
-/** Warns about limits on carried traffic if none is carried, reserves of what has no limit, and Redis TLS files without Redis. */
+/**
+ * Warns about settings of carried traffic if none is carried, a queue and reserves for what has no limit, reuse of tokens that are not minted,
+ * and Redis TLS files without Redis.
+ */
 export function warnOfIdleSettings(settings: Settings, report: Report): void {
   warnOfIdleRedisTls(settings, report);
+  warnOfIdleReuse(settings, report);
   const apps = Object.entries(settings.clients);
   const isCarrying = settings.proxy ?? apps.some(([, { delivery }]) => delivery === 'proxied');
   for (const [name, client] of apps) {
     if (isCarrying) warnOfIdleReserve(['clients', name], client, settings, report);
   }
-  if (isCarrying) return;
+  if (isCarrying) {
+    warnOfIdleQueue(settings, report);
+    return;
+  }
   const paths: SettingPath[] = [
-    ...KINDS.map((kind) => ['upstream', 'concurrency', kind]),
+    ['upstream', 'transport'],
+    ['limits', 'queue'],
+    ['sockets'],
+    ...GRANTS.map((kind) => ['upstream', 'concurrency', kind]),
     ...MEASURED.map((unit) => ['limits', 'quota', unit]),
     ...apps.flatMap(([name, client]) => [
       ['clients', name, 'limits', 'concurrency'],
@@ -38,6 +50,24 @@ function warnOfIdleRedisTls({ store }: Settings, report: Report): void {
     if (store[name] !== undefined)
       report.warn(['store', name], 'does nothing: state is in memory while REDIS_URL is not set');
   }
+}
+
+function warnOfIdleReuse({ tokens, clients }: Settings, report: Report): void {
+  if (!tokens.reuse || Object.values(clients).some(({ delivery }) => delivery === 'direct')) return;
+  report.warn(['tokens', 'reuse'], 'does nothing: no client app has delivery `direct`');
+}
+
+function warnOfIdleQueue({ upstream, clients }: Settings, report: Report): void {
+  const isLimited =
+    GRANTS.some((grant) => upstream.concurrency[grant] !== undefined) ||
+    Object.values(clients).some(
+      ({ limits: { concurrency } }) => concurrency?.max !== undefined || concurrency?.per_subject !== undefined,
+    );
+  if (isLimited || !report.isGiven(['limits', 'queue'])) return;
+  report.warn(
+    ['limits', 'queue'],
+    'does nothing: neither the account (TTS_CONCURRENCY and the like) nor a client app has a limit',
+  );
 }
 
 function warnOfIdleReserve(

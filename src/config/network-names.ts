@@ -13,6 +13,12 @@ export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }
 
+/** The host under which this machine reaches a listener: one on every address is reached through loopback. */
+export function hostFromHere(host: string): string {
+  if (!isWildcard(host)) return host;
+  return host === '::' ? '::1' : '127.0.0.1';
+}
+
 const HOST_LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /** An IP address without brackets, or a DNS name. `999.1.1.1` is neither. */

@@ -1,5 +1,5 @@
 // Checks whether certificates and keys can be used, before anything listens.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { fileTrouble, shownPath } from './secret-file.ts';
@@ -11,8 +11,8 @@ export interface WrongPem {
 
 /** What is wrong with a certificate chain and its private key (both PEM files), without quoting their content. */
 export function wrongPemPair(certFile: string, keyFile: string): readonly WrongPem[] {
-  const certificate = readPem(certFile, parseCertificates, 'a certificate');
-  const key = readPem(keyFile, (pem) => createPrivateKey(pem), 'a private key without passphrase');
+  const certificate = readCertificates(certFile);
+  const key = readPrivateKey(keyFile);
   const wrong: WrongPem[] = [];
   if ('wrong' in certificate) wrong.push({ member: 'cert', wrong: certificate.wrong });
   if ('wrong' in key) wrong.push({ member: 'key', wrong: key.wrong });
@@ -25,9 +25,15 @@ export function wrongPemPair(certFile: string, keyFile: string): readonly WrongP
     : [{ member: 'cert', wrong: `${shownPath(certFile)} cannot be used for TLS: ${code}` }];
 }
 
-/** What is wrong with a PEM file of certificate authorities; `undefined` when every certificate in it can be read. */
-export function wrongCertificateAuthorities(file: string): string | undefined {
-  const read = readPem(file, parseCertificates, 'a certificate');
+/** What is wrong with a PEM file of certificates; `undefined` when every one in it can be read. */
+export function wrongCertificates(file: string): string | undefined {
+  const read = readCertificates(file);
+  return 'wrong' in read ? read.wrong : undefined;
+}
+
+/** What is wrong with the PEM file of a private key; `undefined` when it can be read. */
+export function wrongPrivateKey(file: string): string | undefined {
+  const read = readPrivateKey(file);
   return 'wrong' in read ? read.wrong : undefined;
 }
 
@@ -56,11 +62,17 @@ function refusalOfTls(cert: string, key: string): string | undefined {
   }
 }
 
-function readPem<T>(
-  file: string,
-  parse: (pem: string) => T,
-  what: string,
-): { readonly value: T; readonly pem: string } | { readonly wrong: string } {
+type PemRead<T> = { readonly value: T; readonly pem: string } | { readonly wrong: string };
+
+function readCertificates(file: string): PemRead<X509Certificate> {
+  return readPem(file, parseCertificates, 'a certificate');
+}
+
+function readPrivateKey(file: string): PemRead<KeyObject> {
+  return readPem(file, (pem) => createPrivateKey(pem), 'a private key without passphrase');
+}
+
+function readPem<T>(file: string, parse: (pem: string) => T, what: string): PemRead<T> {
   let pem: string;
   try {
     pem = readFileSync(file, 'utf8');

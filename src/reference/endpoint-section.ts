@@ -4,7 +4,7 @@ import { codeBlock, json } from './code-block.ts';
 import { errorAnchor } from './error-table.ts';
 import { type Direction, type Field, fieldList, objectFields } from './fields.ts';
 import { type Html, html } from './html.ts';
-import type { Answer, MediaType, OpenApiDocument, Operation } from './openapi-document.ts';
+import type { Answer, MediaType, OpenApiDocument, Operation, Parameter } from './openapi-document.ts';
 import { inline, paragraphs } from './prose.ts';
 import { resolve } from './references.ts';
 
@@ -37,13 +37,19 @@ export function endpointSection(document: OpenApiDocument, { method, path, opera
 </article>`;
 }
 
+const PARAMETER_PLACES = [
+  ['path', 'Path parameters'],
+  ['query', 'Query parameters'],
+  ['header', 'Request headers'],
+] as const;
+
 function requestPart(document: OpenApiDocument, { parameters = [], requestBody }: Operation): Html {
-  const headers = parameters.map((parameter): Field => {
-    const { name, schema, required, description, example } = resolve(document.components.parameters, parameter);
-    const note = example === undefined ? null : `such as ${String(example)}`;
-    return { name, schema, mark: required ? 'required' : null, description, note };
+  const resolved = parameters.map((parameter) => resolve(document.components.parameters, parameter));
+  const lists = PARAMETER_PLACES.map(([place, heading]) => {
+    const list = fieldList(document, resolved.filter((parameter) => parameter.in === place).map(parameterField));
+    return list === null ? null : html`<h4>${heading}</h4>${list}`;
   });
-  return html`${headers.length === 0 ? null : html`<h4>Request headers</h4>${fieldList(document, headers)}`}${
+  return html`${lists}${
     requestBody === undefined
       ? null
       : Object.entries(requestBody.content).map(
@@ -51,6 +57,11 @@ function requestPart(document: OpenApiDocument, { parameters = [], requestBody }
             html`<h4>Request body <span class="type">${type}</span></h4>${content(document, 'request', media)}`,
         )
   }`;
+}
+
+function parameterField({ name, schema, required, description, example }: Parameter): Field {
+  const note = example === undefined ? null : `such as ${String(example)}`;
+  return { name, schema, mark: required ? 'required' : null, description, note };
 }
 
 function answersPart(document: OpenApiDocument, { responses }: Operation): Html {

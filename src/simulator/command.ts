@@ -36,7 +36,6 @@ const OPTIONS = {
   key: { type: 'string', multiple: true },
   host: { type: 'string' },
   'ca-file': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
 } as const;
 
 /**
@@ -44,11 +43,7 @@ const OPTIONS = {
  * @throws SimulateUsageError before anything was started
  */
 export async function runSimulate(argv: readonly string[], io: CommandOutput): Promise<{ close(): Promise<void> }> {
-  const { help, caFile, ...options } = readArguments(argv);
-  if (help) {
-    io.stdout.write(SIMULATE_USAGE);
-    return { close: async () => {} };
-  }
+  const { caFile, ...options } = readArguments(argv);
   const simulator = await start(options);
   try {
     if (caFile !== undefined) await writeCertificate(simulator, caFile);
@@ -71,15 +66,12 @@ async function start(options: SimulatorOptions): Promise<Simulator> {
   }
 }
 
-function readArguments(
-  argv: readonly string[],
-): SimulatorOptions & { readonly help: boolean; readonly caFile: string | undefined } {
+function readArguments(argv: readonly string[]): SimulatorOptions & { readonly caFile: string | undefined } {
   const values = parsed(argv);
   const { plan, key, host } = values;
   const tlsPort = portOf('--tls-port', values['tls-port']);
   if (key?.some((one) => !KEY.test(one))) throw usage('--key must be printable ASCII characters without spaces');
   return {
-    help: values.help ?? false,
     caFile: values['ca-file'],
     port: portOf('--port', values.port) ?? 8787,
     controlPort: portOf('--control-port', values['control-port']) ?? null,

@@ -1,17 +1,15 @@
 // What can be changed about the simulated Cartesia, before it starts and while it runs.
 
 import { LONGEST_TIMER_MS } from './clock.ts';
+import { isRecord } from './is-record.ts';
 import { PROBLEMS, type ProblemName } from './problems.ts';
 
 export const PLANS = ['free', 'pro', 'startup', 'scale'] as const;
 export type Plan = (typeof PLANS)[number];
 
+export const GRANTS = ['tts', 'stt', 'agent'] as const;
 /** What an access token permits: one flag for each family of endpoints. */
-export interface Grants {
-  tts: boolean;
-  stt: boolean;
-  agent: boolean;
-}
+export type Grants = Record<(typeof GRANTS)[number], boolean>;
 
 /** How many of each kind may be open at once over the whole account. */
 export interface PlanLimits {
@@ -209,7 +207,7 @@ export function defaultSettings(plan: Plan = 'startup'): Settings {
  * @throws SettingsError for an unknown name or a wrong value, without changing anything
  */
 export function configure(settings: Settings, patch: unknown): void {
-  if (!isPlainObject(patch)) throw new SettingsError('settings must be an object');
+  if (!isRecord(patch)) throw new SettingsError('settings must be an object');
   // Tried on a copy first, because the last name of a patch may be the wrong one.
   for (const target of [structuredClone(settings), settings]) {
     if (patch['plan'] !== undefined) Object.assign(target.limits, PLAN_LIMITS[planNamed(patch['plan'])]);
@@ -241,8 +239,8 @@ function merge(target: object, patch: object, prefix: string): void {
     if (!Object.hasOwn(target, key)) throw new SettingsError(`unknown setting: ${path}`);
     const slot = target as Record<string, unknown>;
     const current = slot[key];
-    if (!isPlainObject(current)) slot[key] = checked(path, current, value);
-    else if (isPlainObject(value)) merge(current, value, `${path}.`);
+    if (!isRecord(current)) slot[key] = checked(path, current, value);
+    else if (isRecord(value)) merge(current, value, `${path}.`);
     else throw new SettingsError(`${path} must be an object`);
   }
 }
@@ -282,8 +280,4 @@ const SMALLEST: Readonly<Record<string, number>> = {
 
 function isErrorStatus(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599;
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 // The certificate authorities trusted for Cartesia: Node's own and those in the operator's file, which is reloaded when it changes.
 import tls, { type SecureContext } from 'node:tls';
 import { loadAuthorities, trustOptions } from '../config/certificate-files.ts';
-import { wrongCertificateAuthorities } from '../config/pem-files.ts';
+import { wrongCertificates } from '../config/pem-files.ts';
 import { type PemWatch, type PemWatching, watchPemFiles } from '../config/watch-pem-files.ts';
 
 export interface Trust {
@@ -39,7 +39,7 @@ export async function openTrust(caFile: string | null, watching: PemWatching): P
     load: () => loadAuthorities(caFile),
     inUse,
     use: (found) => trust.renew(found),
-    whatIsWrong: () => wrongCertificateAuthorities(caFile) ?? 'the file cannot be used for TLS',
+    whatIsWrong: () => wrongCertificates(caFile) ?? 'the file cannot be used for TLS',
   });
   return Object.assign(trust, watch);
 }

@@ -273,6 +273,14 @@ test('an unreadable configuration file is a problem, and the environment is stil
 });
 
 const REFUSED: readonly (readonly [why: string, source: string, problems: readonly string[]])[] = [
+  [
+    'wrong names inside a list',
+    'clients: { web: { auth: { jwt: [{ issuer: "https://a.example", audience: v, audiance: w, require: { "": x } }] } } }\n',
+    [
+      'broker.yaml:1:77 clients.web.auth.jwt[0].audiance: unknown setting; did you mean audience?',
+      'broker.yaml:1:101 clients.web.auth.jwt[0].require.*: invalid name: expected a string of 1 to 512 characters without line breaks',
+    ],
+  ],
   ['a misspelt name', `lisen: {}\n${CLIENTS}`, ['broker.yaml:1:1 lisen: unknown setting; did you mean listen?']],
   [
     'a misspelt name at a deeper level',
@@ -390,13 +398,7 @@ const REFUSED: readonly (readonly [why: string, source: string, problems: readon
       'broker.yaml:1:79 clients.*.ttl.max: expected an integer from 1 to 3600 (seconds)',
     ],
   ],
-  [
-    'no client apps',
-    'clients: {}\n',
-    [
-      'CLIENT_KEYS, JWT_ISSUER or ALLOW_ANONYMOUS: one of them is needed, or `clients` in the file that BROKER_CONFIG names: otherwise nobody could call',
-    ],
-  ],
+  ['no client apps', 'clients: {}\n', ['broker.yaml:1:1 clients: nobody could call: expected at least one client app']],
   [
     'a client app that nobody can call',
     'clients: { web: { grants: [tts] } }\n',

@@ -69,12 +69,18 @@ const CASES: readonly (readonly [why: string, env: Env, problems: readonly strin
   [
     'a certificate needs its key',
     { ...LEAST, TLS_CERT_FILE: '/cert.pem' },
-    ['TLS_KEY_FILE: is missing: TLS needs certificate and key'],
+    [
+      'TLS_KEY_FILE: is missing: TLS needs certificate and key',
+      'TLS_CERT_FILE: cannot read /cert.pem: there is no such file',
+    ],
   ],
   [
     'a key needs its certificate',
     { ...LEAST, TLS_KEY_FILE: '/key.pem' },
-    ['TLS_CERT_FILE: is missing: TLS needs certificate and key'],
+    [
+      'TLS_CERT_FILE: is missing: TLS needs certificate and key',
+      'TLS_KEY_FILE: cannot read /key.pem: there is no such file',
+    ],
   ],
   [
     'proxied tokens need a signing secret',

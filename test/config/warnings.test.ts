@@ -284,6 +284,38 @@ ${more}`;
   t.strictSame(await said('proxy: true\nupstream: { concurrency: { tts: 2 } }'), []);
 });
 
+test('what waits for a limit, and what direct tokens alone use, is warned about where it does nothing', async (t) => {
+  const source = (client: string, more: string): string => `tokens: { reuse: true, signing_secret: ${SIGNING_SECRET} }
+limits: { queue: { wait: 5 } }
+sockets: { browser_refusals: event }
+clients: { a: { auth: { keys: ["${KEY_HASH}"] }, ${client} } }
+${more}`;
+  const said = async (client: string, more: string): Promise<string[]> => {
+    const path = join(t.testdir({ 'broker.yaml': source(client, more) }), 'broker.yaml');
+    const warnings = await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
+    return warnings.map((line) => line.replace(`${path}:`, ''));
+  };
+  const proxied = 'delivery: proxied';
+  const reuse = '1:11 tokens.reuse: does nothing: no client app has delivery `direct`';
+  t.match(await said(proxied, ''), [
+    reuse,
+    /^2:11 limits\.queue: does nothing: neither the account \(TTS_CONCURRENCY and the like\) nor a client app has a limit$/,
+  ]);
+  t.strictSame(await said(proxied, 'upstream: { concurrency: { agent: 1 } }'), [reuse]);
+  t.strictSame(await said(`${proxied}, limits: { concurrency: { max: 1 } }`, ''), [reuse]);
+  t.strictSame(await said(`${proxied}, limits: { concurrency: { per_subject: 1 } }`, ''), [reuse]);
+  t.strictSame(
+    await said('delivery: direct', 'proxy: true\nupstream: { transport: native, concurrency: { tts: 1 } }'),
+    [],
+  );
+  const nothing = 'does nothing: the broker carries nothing while all delivery is `direct` and PROXY is not set';
+  t.strictSame(await said('delivery: direct', 'upstream: { transport: native }'), [
+    `5:13 upstream.transport: ${nothing}`,
+    `2:11 limits.queue: ${nothing}`,
+    `3:1 sockets: ${nothing}`,
+  ]);
+});
+
 test('warnings are reported along with problems', async (t) => {
   t.equal((await warningsOf({ HOST: '0.0.0.0', PORT: 'x' })).length, 1);
 });

@@ -27,6 +27,17 @@ test('the page has every endpoint, every error, and a way to the first token', a
   t.match(page, escapeHtml("import Cartesia from '@cartesia/cartesia-js';"));
 });
 
+test('a part of the path is not listed among the headers', async (t) => {
+  const [, article = ''] = /<article class="endpoint" id="get_voices_id"(.*?)<\/article>/s.exec(page) ?? [];
+  const lists = [...article.matchAll(/<h4>([^<]*)<\/h4><dl class="fields">(.*?)<\/dl>/gs)].map(
+    ([, heading, list = '']) => [heading, [...list.matchAll(/<dt><code>([^<]*)<\/code>/g)].map(([, name]) => name)],
+  );
+  t.match(lists, [
+    ['Path parameters', ['id']],
+    ['Request headers', ['Cartesia-Version', 'X-Broker-Subject']],
+  ]);
+});
+
 test('the page contains no script and loads nothing', async (t) => {
   const allowed = new Set(
     'html head meta title style body a nav p ul li span code main header h1 h2 h3 h4 section article dl div dt dd details summary figure figcaption pre table thead tbody tr th td'.split(

@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
-import { runSimulate, SIMULATE_USAGE, SimulateUsageError } from '../../src/simulator/command.ts';
+import { runSimulate, SimulateUsageError } from '../../src/simulator/command.ts';
 
 function collector() {
   let text = '';
@@ -71,13 +71,6 @@ test('the printed examples work', async (t) => {
   t.match(JSON.parse(outputs[0] ?? ''), { ok: true });
   t.match(JSON.parse(outputs[1] ?? ''), { token: /^ey/ });
   t.match(JSON.parse(outputs[3] ?? ''), { text: 'Hello.' }, 'the spoken text is transcribed');
-});
-
-test('--help starts nothing', async (t) => {
-  const { io, text } = collector();
-  const simulator = await runSimulate(['--help'], io);
-  await simulator.close();
-  t.equal(text(), SIMULATE_USAGE);
 });
 
 test('wrong usage is distinguished from failure, and starts nothing', async (t) => {

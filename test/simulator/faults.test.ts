@@ -245,6 +245,24 @@ test('a dripping head is followed by the whole of a long body', async (t) => {
   t.equal(dripped.bytes.length, bytes.length);
 });
 
+test('a connection that a fault ends is closed even if the body of its request was not read', async (t) => {
+  const simulator = await simulatorFor(t);
+  const body = 'x'.repeat(300_000);
+  const request = head('POST', '/nowhere', { 'content-length': String(body.length) }) + body;
+  const ending: readonly FaultAction[] = [
+    { type: 'half_close', at: 'before_headers' },
+    { type: 'half_close', at: 'body', afterBodyBytes: 5 },
+    { type: 'garbage', bytes: 'x' },
+    { type: 'drip', part: 'body', intervalMs: 1 },
+  ];
+  for (const action of ending) {
+    simulator.faults.add({ match: {}, times: 1, action });
+    await exchange(simulator, request);
+    for (let turns = 0; turns < 200 && simulator.counters().openConnections > 0; turns += 1) await sleep(5);
+    t.equal(simulator.counters().openConnections, 0, action.type);
+  }
+});
+
 test('a connection that a fault leaves open ends with its client', async (t) => {
   const simulator = await simulatorFor(t);
   const port = Number(new URL(simulator.url).port);

@@ -4,7 +4,7 @@ import { errorBody, RETRY_AFTER_MAX_SECONDS } from '../../../src/errors/wire.ts'
 import { MAX_NAMED_SUBJECT_LENGTH } from '../../../src/identity/broker-subject.ts';
 import type { Example, Header, Parameter, Schema, SecurityScheme } from '../../../src/reference/openapi-document.ts';
 
-export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
+const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
 
 const EXAMPLE_REQUEST_ID = '0f8fad5b-d9cb-469f-a165-70867728950e';
 

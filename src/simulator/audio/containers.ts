@@ -5,8 +5,14 @@ import { createMp3Encoder, type Mp3Kbps } from './mp3.ts';
 import { createSpeech, type Speech, type SpeechSettings } from './synthesiser.ts';
 import { wavHeader } from './wav.ts';
 
+export interface PcmFormat {
+  readonly container: 'raw' | 'wav';
+  readonly encoding: OutputEncoding;
+  readonly sampleRate: number;
+}
+
 export type OutputFormat =
-  | { readonly container: 'raw' | 'wav'; readonly encoding: OutputEncoding; readonly sampleRate: number }
+  | PcmFormat
   | { readonly container: 'mp3'; readonly kbps: Mp3Kbps; readonly sampleRate: number };
 
 export const CONTENT_TYPES: Readonly<Record<OutputFormat['container'], string>> = {

@@ -2,7 +2,8 @@
 
 import type { Controlled } from '../controlled.ts';
 import type { FaultHandle } from '../faults.ts';
-import type { Grants } from '../settings.ts';
+import { isRecord } from '../is-record.ts';
+import { GRANTS, type Grants } from '../settings.ts';
 import { parseFaultRule } from './fault-rule.ts';
 
 export interface ControlCall {
@@ -43,8 +44,10 @@ export const CONTROL_API: Readonly<Record<string, Action>> = {
   },
   'DELETE /faults/{id}': ({ faults }, { id }) => ({ status: faults.remove(Number(id)) ? 204 : 404 }),
   'GET /journal': ({ journal }, { query }) => {
-    const [method, path] = [query.get('method'), query.get('path')];
-    const filter = { ...(method === null ? {} : { method }), ...(path === null ? {} : { path }) };
+    const { method, path, ...unknown } = Object.fromEntries(query);
+    const [stranger] = Object.keys(unknown);
+    if (stranger !== undefined) throw new ControlError(`unknown parameter: ${stranger}`);
+    const filter = { ...(method === undefined ? {} : { method }), ...(path === undefined ? {} : { path }) };
     return { status: 200, body: journal.entries(filter) };
   },
   'DELETE /journal': ({ journal }) => {
@@ -80,16 +83,14 @@ function tokenWish(body: unknown = {}): NonNullable<Parameters<Controlled['mintT
 function grantsIn(value: unknown): Partial<Grants> {
   const grants = fieldsIn(value, 'grants');
   for (const [name, flag] of Object.entries(grants)) {
-    if (!GRANTS.has(name)) throw new ControlError(`unknown grant: ${name}`);
+    if (!GRANTS.some((known) => known === name)) throw new ControlError(`unknown grant: ${name}`);
     if (typeof flag !== 'boolean') throw new ControlError(`grants.${name} must be a boolean`);
   }
   return grants;
 }
 
-const GRANTS = new Set(['tts', 'stt', 'agent']);
-
 function fieldsIn(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  if (isRecord(value)) return value;
   throw new ControlError(`${what} must be an object`);
 }
 
@@ -98,7 +99,7 @@ function timeOf({ clock }: Controlled): object {
 }
 
 function numberIn(body: unknown, name: string): number {
-  const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined;
+  const value = isRecord(body) ? body[name] : undefined;
   if (typeof value !== 'number' || !Number.isFinite(value)) throw new ControlError(`${name} must be a number`);
   return value;
 }

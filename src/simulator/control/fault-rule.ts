@@ -3,6 +3,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { LONGEST_TIMER_MS } from '../clock.ts';
 import type { FaultAction, FaultMatch, FaultRule } from '../faults.ts';
+import { isRecord } from '../is-record.ts';
 import { PROBLEMS } from '../problems.ts';
 
 /** Thrown for a rule that cannot be carried out. The message names the field. */
@@ -31,6 +32,11 @@ const headerName: Check = (value) => text(value) && passes(() => validateHeaderN
 const headerValue: Check = (value) => text(value) && passes(() => validateHeaderValue('x', value as string));
 const headers: Check = (value) =>
   isRecord(value) && Object.entries(value).every(([name, content]) => headerName(name) && headerValue(content));
+
+/** Far more than any client takes; Node cannot make a text of more than 2 ** 29. */
+const LONGEST_HEADER = 16 * 1024 * 1024;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: every byte
+const LATIN_1 = /^[\x00-\xff]*$/;
 
 function passes(validate: () => void): boolean {
   try {
@@ -66,7 +72,7 @@ const ACTIONS: Readonly<Record<FaultAction['type'], Fields>> = {
     echoAuthorization: optional(flag),
   },
   redirect: { location: headerValue, status: optional(status) },
-  big_header: { bytes: count, name: optional(headerName) },
+  big_header: { bytes: (value) => count(value) && (value as number) <= LONGEST_HEADER, name: optional(headerName) },
   close_socket: { code: closeCode, reason: optional(text), afterFrames: optional(count) },
   reset_socket: { afterFrames: optional(count) },
   hang_socket: { afterFrames: optional(count) },
@@ -86,6 +92,10 @@ export function parseFaultRule(value: unknown): FaultRule {
   const fields = Object.hasOwn(ACTIONS, String(action.type)) ? ACTIONS[action.type] : undefined;
   if (fields === undefined) throw new FaultRuleError(`action.type must be one of ${FAULT_TYPES.join(', ')}`);
   checkFields('action.', action, { type: text, ...fields });
+  const isText = 'as' in action && action.as === 'text';
+  if ('bytes' in action && typeof action.bytes === 'string' && !isText && !LATIN_1.test(action.bytes)) {
+    throw new FaultRuleError('action.bytes must be Latin-1, one character for each byte');
+  }
   if ('at' in action && action.at === 'accept' && Object.keys(match).length > 0) {
     throw new FaultRuleError('match must be empty for at: accept, which comes before any request');
   }
@@ -100,8 +110,4 @@ function checkFields(prefix: string, value: object, fields: Fields): void {
     if (!check((value as Record<string, unknown>)[name]))
       throw new FaultRuleError(`${prefix}${name} is missing or not valid`);
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

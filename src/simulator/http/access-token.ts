@@ -1,8 +1,9 @@
 // The simulated endpoint POST /access-token.
 
-import type { Grants } from '../settings.ts';
+import { isRecord } from '../is-record.ts';
+import { GRANTS, type Grants } from '../settings.ts';
 import type { Exchange } from './exchange.ts';
-import { type BodyRead, invalid, isRecord, readJson } from './request-body.ts';
+import { type BodyRead, invalid, readJson } from './request-body.ts';
 import type { Route } from './router.ts';
 
 /** Mints an access token. @see https://docs.cartesia.ai/api-reference/auth/access-token */
@@ -12,8 +13,6 @@ export const accessTokenRoute: Route = {
   requires: 'api_key',
   handle: mint,
 };
-
-const GRANT_NAMES = ['tts', 'stt', 'agent'] as const satisfies readonly (keyof Grants)[];
 
 async function mint(exchange: Exchange): Promise<void> {
   const { settings, tokens, clock } = exchange.world;
@@ -45,7 +44,7 @@ function readGrants(exchange: Exchange, value: unknown): BodyRead<Partial<Grants
   const asked = value ?? grantsWhenOmitted;
   if (!isRecord(asked)) return invalid(exchange, '✖ Invalid input: expected object\n  → at grants');
   const grants: Partial<Grants> = {};
-  for (const name of GRANT_NAMES) {
+  for (const name of GRANTS) {
     const flag = asked[name] ?? false;
     if (typeof flag !== 'boolean') return invalid(exchange, `✖ Invalid input: expected boolean\n  → at grants.${name}`);
     if (flag) grants[name] = true;

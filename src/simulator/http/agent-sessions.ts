@@ -1,7 +1,8 @@
 // The simulated endpoint POST /v1/agents/websocket/{agent_id}/sessions.
 
+import { isRecord } from '../is-record.ts';
 import type { Exchange } from './exchange.ts';
-import { invalid, isRecord, readJson } from './request-body.ts';
+import { invalid, readJson } from './request-body.ts';
 import type { Route, RouteCall } from './router.ts';
 
 /**

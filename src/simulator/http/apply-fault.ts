@@ -32,7 +32,8 @@ export async function applyFault(exchange: Exchange): Promise<boolean> {
     case 'garbage':
       exchange.world.journal.update(exchange.entry, { outcome: 'faulted' });
       request.socket.write(typeof fault.bytes === 'string' ? Buffer.from(fault.bytes, 'latin1') : fault.bytes);
-      if (!fault.keepOpen) exchange.endConnection('fin');
+      if (fault.keepOpen) request.resume();
+      else exchange.endConnection('fin');
       return false;
     case 'big_header':
       exchange.extraHeaders = { [fault.name ?? 'x-big']: 'x'.repeat(fault.bytes) };

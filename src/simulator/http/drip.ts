@@ -19,7 +19,7 @@ export function drippingResponse(
   stream.on('drain', () => response.emit('drain'));
   response.once('finish', () => {
     stream.end();
-    // Of an unread body nobody would notice that the client closes too.
+    // Behind an unread body nobody would notice that the client closes too.
     request.resume();
   });
   return response;

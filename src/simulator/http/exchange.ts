@@ -149,7 +149,11 @@ export class Exchange {
   endConnection(end: BodyCut['end']): void {
     this.world.journal.update(this.entry, { outcome: 'faulted' });
     if (end === 'reset') resetConnection(this.request.socket);
-    else this.request.socket.end();
+    else {
+      this.request.socket.end();
+      // Behind an unread body nobody would notice that the client closes too.
+      this.request.resume();
+    }
   }
 
   /** Waits; stops at once if the client leaves. @throws ExchangeOver then */

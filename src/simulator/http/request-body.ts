@@ -1,5 +1,6 @@
 // Reads the body of a request.
 
+import { isRecord } from '../is-record.ts';
 import { type Problem, problem } from '../problems.ts';
 import { type Exchange, ExchangeOver } from './exchange.ts';
 
@@ -21,10 +22,6 @@ export async function readJson(exchange: Exchange): Promise<BodyRead<Readonly<Re
 
 export function invalid(exchange: Exchange, message: string): { outcome: 'refused'; problem: Problem } {
   return { outcome: 'refused', problem: problem(exchange.world.settings, 'invalid_request', { message }) };
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Reads the whole body; null if it is longer than the limit, leaving the rest unread. */

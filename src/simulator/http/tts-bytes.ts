@@ -17,7 +17,6 @@ async function answer(exchange: Exchange): Promise<void> {
   if (body.outcome === 'refused') return exchange.sendProblem(body.problem);
   const generation = readGeneration(world, body.value, {
     version,
-    containers: ['raw', 'wav', 'mp3'],
     allowEmptyTranscript: false,
   });
   if (generation.outcome === 'refused') return exchange.sendProblem(generation.problem);

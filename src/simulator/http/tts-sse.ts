@@ -1,14 +1,14 @@
 // The simulated endpoint POST /tts/sse.
 
-import type { OutputFormat } from '../audio/containers.ts';
+import type { PcmFormat } from '../audio/containers.ts';
 import { createSpeech, type Speech } from '../audio/synthesiser.ts';
 import { billedCharacters, CREDIT_COST } from '../credits.ts';
-import { type GenerationRequest, readGeneration } from '../tts/generation-request.ts';
+import { type GenerationRequest, readStreamedGeneration } from '../tts/generation-request.ts';
 import { phonemeTimestamps, wordTimestamps } from '../tts/timestamps.ts';
 import { booked } from './booked.ts';
 import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
-import { invalid, readJson } from './request-body.ts';
+import { readJson } from './request-body.ts';
 import type { Route } from './router.ts';
 
 /** Generates speech as events: chunks in base64, timestamps if asked for, and `done`. Raw audio only. */
@@ -18,25 +18,24 @@ async function answer(exchange: Exchange): Promise<void> {
   const { world, version } = exchange;
   const body = await readJson(exchange);
   if (body.outcome === 'refused') return exchange.sendProblem(body.problem);
-  const generation = readGeneration(world, body.value, { version, containers: ['raw'], allowEmptyTranscript: false });
+  const generation = readStreamedGeneration(world, body.value, { version, allowEmptyTranscript: false });
   if (generation.outcome === 'refused') return exchange.sendProblem(generation.problem);
-  const { format, ...request } = generation.value;
-  if (format.container === 'mp3') return exchange.sendProblem(invalid(exchange, 'mp3 cannot be streamed.').problem);
+  const { value: request } = generation;
   await booked(exchange, 'tts', async ({ pay, release }) => {
     if (!(await pay(billedCharacters(request.transcript) * CREDIT_COST.ttsPerCharacter))) return;
     await exchange.delay(world.settings.latency.firstByteMs);
     const events = new EventStream(exchange, { contextId: request.contextId ?? undefined, beforeEnd: release });
     events.start();
-    await speakInEvents(exchange, events, request, format);
+    await speakInEvents(exchange, events, request);
   });
 }
 
 async function speakInEvents(
   exchange: Exchange,
   events: EventStream,
-  request: Omit<GenerationRequest, 'format'>,
-  { sampleRate, encoding }: Extract<OutputFormat, { container: 'raw' | 'wav' }>,
+  request: GenerationRequest<PcmFormat>,
 ): Promise<void> {
+  const { sampleRate, encoding } = request.format;
   const { latency, chunkBytes } = exchange.world.settings;
   const context = request.contextId === null ? {} : { context_id: request.contextId };
   const base = { done: false, status_code: 206 };

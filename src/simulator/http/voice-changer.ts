@@ -103,7 +103,6 @@ function readVoice(
   const { world, version } = exchange;
   const read = readGeneration(world, body, {
     version,
-    containers: ['raw', 'wav', 'mp3'],
     allowEmptyTranscript: false,
   });
   if (read.outcome === 'refused') return read;

@@ -1,11 +1,11 @@
 // The simulated WebSocket /agents/stream/{agent_id}.
 
 import { randomUUID } from 'node:crypto';
-import { isRecord } from '../http/request-body.ts';
-import { VOICES } from '../tts/catalogue.ts';
+import { isRecord } from '../is-record.ts';
+import { DEFAULT_VOICE_ID } from '../tts/catalogue.ts';
 import { type AgentFormat, agentFormat } from './agent-audio.ts';
 import { AgentConversation, type AgentLine } from './agent-conversation.ts';
-import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
+import { acceptBooked, admitted, refuseOpened, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 
@@ -13,11 +13,7 @@ import type { SocketSession } from './session.ts';
 export const agentLineEndpoint: SocketEndpoint = {
   path: '/agents/stream/{agent_id}',
   open: (opening) => {
-    const refuse = (session: SocketSession, { title }: { readonly title: string }) => {
-      session.start({});
-      session.close(1008, title);
-    };
-    if (admitted(opening, 'agent', refuse) === null) return;
+    if (admitted(opening, 'agent', (session, refused) => refuseOpened(session, refused, null)) === null) return;
     acceptBooked(opening, 'agents', (session) => new AgentLineSocket(session).start());
   },
 };
@@ -81,7 +77,7 @@ class AgentLineSocket {
       this.#session.close(1008, 'config.input_format is not valid');
       return;
     }
-    const voiceId = typeof config['voice_id'] === 'string' ? config['voice_id'] : (VOICES[0]?.id ?? '');
+    const voiceId = typeof config['voice_id'] === 'string' ? config['voice_id'] : DEFAULT_VOICE_ID;
     const agent = isRecord(message['agent']) ? message['agent'] : undefined;
     this.#streamId = typeof message['stream_id'] === 'string' ? message['stream_id'] : randomUUID();
     this.#send('ack', {

@@ -4,13 +4,14 @@ import { randomUUID } from 'node:crypto';
 import type { AgentSession } from '../agent-sessions.ts';
 import type { Cancel } from '../clock.ts';
 import { credentialOf } from '../credentials.ts';
-import { isRecord } from '../http/request-body.ts';
-import { VOICES } from '../tts/catalogue.ts';
+import { isRecord } from '../is-record.ts';
+import type { Problem } from '../problems.ts';
+import { DEFAULT_VOICE_ID } from '../tts/catalogue.ts';
 import type { Upgrade } from '../upgrade.ts';
 import { type AgentFormat, agentFormat } from './agent-audio.ts';
 import { AgentConversation, type AgentLine, type EndedTurn, type ToolCall } from './agent-conversation.ts';
 import { missingVariables, type Variables, variablesFault } from './agent-variables.ts';
-import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
+import { acceptBooked, admitted, refuseOpened, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 
@@ -42,13 +43,9 @@ function credentialIn({ world, query, request }: Upgrade): string {
   return found.outcome === 'found' ? found.credential : '';
 }
 
-function refuse(
-  session: SocketSession,
-  { title, message }: { readonly title: string; readonly message: string },
-): void {
-  session.start({});
-  session.send(errorEvent('invalid_event', `${title}: ${message}`, true));
-  session.close(1008, title);
+function refuse(session: SocketSession, refused: Problem): void {
+  const { title, message } = refused;
+  refuseOpened(session, refused, errorEvent('invalid_event', `${title}: ${message}`, true));
 }
 
 type ErrorCode =
@@ -270,7 +267,7 @@ function outputOverrides(overrides: Readonly<Record<string, unknown>>): { voiceI
   const audio = isRecord(overrides['audio']) ? overrides['audio'] : {};
   const output = isRecord(audio['output']) ? audio['output'] : {};
   return {
-    voiceId: typeof output['voice_id'] === 'string' ? output['voice_id'] : (VOICES[0]?.id ?? ''),
+    voiceId: typeof output['voice_id'] === 'string' ? output['voice_id'] : DEFAULT_VOICE_ID,
     speed: typeof output['speed'] === 'number' ? output['speed'] : 1,
   };
 }

@@ -21,8 +21,15 @@ export interface SocketEndpoint {
   open(opening: Opening): void;
 }
 
-/** Refuses after the upgrade: an error event in the endpoint's form, then 1008, which clients do not retry. */
+/** Refuses after the upgrade, in the endpoint's form. */
 export type Refusal = (session: SocketSession, refused: Problem) => void;
+
+/** Ends a socket that was accepted only to be refused: an error event where the protocol has one, then 1008, which clients do not retry. */
+export function refuseOpened(session: SocketSession, { title }: Problem, event: object | null): void {
+  session.start({});
+  if (event !== null) session.send(event);
+  session.close(1008, title);
+}
 
 /** Authenticates, or refuses in the way that the settings say. */
 export function admitted(opening: Opening, requirement: Requirement, refuseLater: Refusal): Caller | null {

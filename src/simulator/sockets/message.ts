@@ -1,4 +1,4 @@
-import { isRecord } from '../http/request-body.ts';
+import { isRecord } from '../is-record.ts';
 
 /** Parses a text frame as a JSON object; null if it is anything else. */
 export function parsedMessage(text: string): Readonly<Record<string, unknown>> | null {

@@ -4,7 +4,7 @@ import { createSampleDecoder } from '../audio/encodings.ts';
 import { createTranscriber, type Transcriber } from '../audio/transcriber.ts';
 import { CREDIT_COST } from '../credits.ts';
 import { type Problem, problem, sttErrorEvent } from '../problems.ts';
-import { acceptBooked, admitted, type Opening } from './endpoint.ts';
+import { acceptBooked, admitted, type Opening, refuseOpened } from './endpoint.ts';
 import type { SocketSession } from './session.ts';
 import { readSttParameters, type SttParameters } from './stt-parameters.ts';
 
@@ -32,9 +32,7 @@ export function openSttStream(opening: Opening, kind: 'manual' | 'turns', opened
 }
 
 function refuse(session: SocketSession, refused: Problem): void {
-  session.start({});
-  session.send(errorEvent(session, refused));
-  session.close(1008, refused.title);
+  refuseOpened(session, refused, errorEvent(session, refused));
 }
 
 function errorEvent({ upgrade }: SocketSession, cause: Problem): object {
@@ -65,8 +63,9 @@ function createStream(session: SocketSession, parameters: SttParameters): SttStr
       session.touch();
       const grew = transcriber.push(decoder.push(bytes));
       if (pay()) return grew;
-      session.send(errorEvent(session, problem(world.settings, 'quota_exceeded')));
-      session.close(1008, 'Quota exceeded');
+      const spent = problem(world.settings, 'quota_exceeded');
+      session.send(errorEvent(session, spent));
+      session.close(1008, spent.title);
       return false;
     },
     report: (cause) => session.send(errorEvent(session, cause)),

@@ -1,7 +1,7 @@
 // The simulated WebSocket /stt/turns/websocket.
 
 import type { Cancel } from '../clock.ts';
-import { isRecord } from '../http/request-body.ts';
+import { isRecord } from '../is-record.ts';
 import { problem } from '../problems.ts';
 import type { SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
@@ -70,7 +70,6 @@ function listen(stream: SttStream): void {
 
 function thresholdsFrom(read: (name: string) => unknown, before: TurnThresholds): TurnThresholds {
   return {
-    start: numberOr(read('start_threshold'), before.start),
     eagerEnd: numberOr(read('eager_end_threshold'), before.eagerEnd),
     end: numberOr(read('end_threshold'), before.end),
   };

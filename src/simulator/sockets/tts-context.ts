@@ -1,5 +1,6 @@
 // One context of the TTS socket: text arrives in parts, audio leaves in chunks.
 
+import type { PcmFormat } from '../audio/containers.ts';
 import type { Score } from '../audio/score.ts';
 import { createSpeech, type Speech } from '../audio/synthesiser.ts';
 import type { Cancel } from '../clock.ts';
@@ -20,7 +21,7 @@ const SENTENCE_END = /[.!?…。！？]["')\]»”’]*\s*$/u;
 export class TtsContext {
   readonly #session: SocketSession;
   readonly #id: string;
-  readonly #request: GenerationRequest;
+  readonly #request: GenerationRequest<PcmFormat>;
   readonly #speech: Speech;
   readonly #ended: () => void;
   #held = '';
@@ -38,9 +39,8 @@ export class TtsContext {
   #segment = 1;
 
   /** @param ended called once, before the last event is sent */
-  constructor(session: SocketSession, id: string, request: GenerationRequest, ended: () => void) {
+  constructor(session: SocketSession, id: string, request: GenerationRequest<PcmFormat>, ended: () => void) {
     const { format, voiceId, speed, volume } = request;
-    if (format.container === 'mp3') throw new Error('sockets carry raw audio only');
     this.#session = session;
     this.#id = id;
     this.#request = request;

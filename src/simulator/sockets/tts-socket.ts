@@ -1,10 +1,11 @@
 // The simulated WebSocket /tts/websocket.
 
 import { randomUUID } from 'node:crypto';
+import type { PcmFormat } from '../audio/containers.ts';
 import { type Problem, problem, ttsErrorEvent } from '../problems.ts';
-import { type GenerationRequest, readGeneration } from '../tts/generation-request.ts';
+import { type GenerationRequest, readStreamedGeneration } from '../tts/generation-request.ts';
 import { isBefore } from '../version.ts';
-import { acceptBooked, admitted, type SocketEndpoint } from './endpoint.ts';
+import { acceptBooked, admitted, refuseOpened, type SocketEndpoint } from './endpoint.ts';
 import { parsedMessage } from './message.ts';
 import type { SocketSession } from './session.ts';
 import { TtsContext } from './tts-context.ts';
@@ -19,9 +20,7 @@ export const ttsEndpoint: SocketEndpoint = {
 };
 
 function refuse(session: SocketSession, refused: Problem): void {
-  session.start({});
-  session.send(errorEvent(session, refused));
-  session.close(1008, refused.title);
+  refuseOpened(session, refused, errorEvent(session, refused));
 }
 
 function errorEvent(session: SocketSession, cause: Problem, contextId?: string): object {
@@ -106,9 +105,8 @@ class TtsSocket {
     if (known === undefined && this.#ended.has(contextId)) {
       return this.#invalid('The context has ended; a finished context_id cannot be used again.');
     }
-    const read = readGeneration(world, this.#withDefaults(message), {
+    const read = readStreamedGeneration(world, this.#withDefaults(message), {
       version: upgrade.version,
-      containers: ['raw'],
       allowEmptyTranscript: known !== undefined,
     });
     if (read.outcome === 'refused') return read.problem;
@@ -122,7 +120,7 @@ class TtsSocket {
   }
 
   /** Begins a new context; null if the plan has no room for it. */
-  #begin(contextId: string, request: GenerationRequest): TtsContext | null {
+  #begin(contextId: string, request: GenerationRequest<PcmFormat>): TtsContext | null {
     const { world } = this.#session;
     const slot = world.concurrency.take('tts');
     if (slot === null) return null;

@@ -1,13 +1,12 @@
 // Decides from text and silence when a speaker's turn begins, pauses and ends. Pure decisions, without a clock.
 
-/** Thresholds for the probability that the user is speaking. */
+/** Thresholds for the probability that the user is speaking. There is none for the start: text is certain to be speech. */
 export interface TurnThresholds {
-  readonly start: number;
   readonly eagerEnd: number;
   readonly end: number;
 }
 
-const DEFAULT_THRESHOLDS: TurnThresholds = { start: 0.8, eagerEnd: 0.6, end: 0.3 };
+const DEFAULT_THRESHOLDS: TurnThresholds = { eagerEnd: 0.6, end: 0.3 };
 
 export type TurnEvent =
   | { readonly type: 'start' | 'resume' }

@@ -13,10 +13,13 @@ export interface Voice {
   readonly incompatibleModels: readonly string[];
 }
 
+/** The voice of agents that are given none, and of any embedding. */
+export const DEFAULT_VOICE_ID = 'a0e99841-438c-4a64-b679-ae501e7d6091';
+
 /** Ids as they appear in Cartesia's documentation and samples; names and texts are invented. */
 export const VOICES: readonly Voice[] = [
   {
-    id: 'a0e99841-438c-4a64-b679-ae501e7d6091',
+    id: DEFAULT_VOICE_ID,
     name: 'Simulated Baritone',
     description: 'A calm, low tone for long texts.',
     language: 'en',

@@ -1,18 +1,18 @@
 // Reads the body of a speech request, which has the same fields over HTTP, SSE and the WebSocket.
 
-import type { OutputFormat } from '../audio/containers.ts';
-import { OUTPUT_ENCODINGS } from '../audio/encodings.ts';
+import type { OutputFormat, PcmFormat } from '../audio/containers.ts';
+import { OUTPUT_ENCODINGS, type OutputEncoding } from '../audio/encodings.ts';
 import { MP3_KBPS } from '../audio/mp3.ts';
 import { type Problem, problem } from '../problems.ts';
 import { type ApiVersion, isBefore } from '../version.ts';
 import type { World } from '../world.ts';
-import { isLanguage, ttsModelState, voiceState } from './catalogue.ts';
+import { DEFAULT_VOICE_ID, isLanguage, ttsModelState, voiceState } from './catalogue.ts';
 
-export interface GenerationRequest {
+export interface GenerationRequest<Format = OutputFormat> {
   readonly modelId: string;
   readonly transcript: string;
   readonly voiceId: string;
-  readonly format: OutputFormat;
+  readonly format: Format;
   /** As given; its form is not checked here. Null if missing. */
   readonly contextId: string | null;
   readonly continues: boolean;
@@ -25,25 +25,31 @@ export interface GenerationRequest {
   readonly volume: number;
 }
 
-export type GenerationRead =
-  | { readonly outcome: 'read'; readonly value: GenerationRequest }
+export type GenerationRead<Format> =
+  | { readonly outcome: 'read'; readonly value: GenerationRequest<Format> }
   | { readonly outcome: 'refused'; readonly problem: Problem };
 
 export interface GenerationRules {
   readonly version: ApiVersion;
-  readonly containers: readonly OutputFormat['container'][];
   /** Messages of a context that has begun may be empty. */
   readonly allowEmptyTranscript: boolean;
 }
 
+type Body = Readonly<Record<string, unknown>>;
+
 /** Reads and checks a request as the API of that version would. Unknown fields are ignored. */
-export function readGeneration(
-  world: World,
-  body: Readonly<Record<string, unknown>>,
-  rules: GenerationRules,
-): GenerationRead {
+export function readGeneration(world: World, body: Body, rules: GenerationRules): GenerationRead<OutputFormat> {
+  return outcomeOf(() => read(world, body, rules, readFormat));
+}
+
+/** The same for events and sockets, which carry raw audio only. */
+export function readStreamedGeneration(world: World, body: Body, rules: GenerationRules): GenerationRead<PcmFormat> {
+  return outcomeOf(() => read(world, body, rules, readRawFormat));
+}
+
+function outcomeOf<Format>(run: () => GenerationRequest<Format>): GenerationRead<Format> {
   try {
-    return { outcome: 'read', value: read(world, body, rules) };
+    return { outcome: 'read', value: run() };
   } catch (error) {
     if (error instanceof Refusal) return { outcome: 'refused', problem: error.problem };
     throw error;
@@ -58,7 +64,12 @@ class Refusal extends Error {
   }
 }
 
-function read(world: World, body: Readonly<Record<string, unknown>>, rules: GenerationRules): GenerationRequest {
+function read<Format>(
+  world: World,
+  body: Body,
+  rules: GenerationRules,
+  formatIn: (output: Fields) => Format,
+): GenerationRequest<Format> {
   const { settings, clock } = world;
   const fields = new Fields(world, body);
   const modelId = fields.string('model_id') ?? fields.missing('model_id');
@@ -82,7 +93,7 @@ function read(world: World, body: Readonly<Record<string, unknown>>, rules: Gene
     modelId,
     transcript,
     voiceId,
-    format: readFormat(fields, rules.containers),
+    format: formatIn(fields.object('output_format') ?? fields.missing('output_format')),
     contextId: fields.string('context_id') ?? null,
     continues: fields.boolean('continue') ?? false,
     flush: fields.boolean('flush') ?? false,
@@ -106,12 +117,9 @@ function readVoice(fields: Fields, version: ApiVersion): string {
   }
   const voice = fields.object('voice') ?? fields.missing('voice');
   const embedding = voice.raw('embedding');
-  if (Array.isArray(embedding) && isBefore(version, '2025-04-16')) return EMBEDDED_VOICE;
+  if (Array.isArray(embedding) && isBefore(version, '2025-04-16')) return DEFAULT_VOICE_ID;
   return voice.string('id') ?? voice.missing('id');
 }
-
-/** The voice of the library that stands for any embedding. */
-const EMBEDDED_VOICE = 'a0e99841-438c-4a64-b679-ae501e7d6091';
 
 function checkLanguage({ settings }: World, fields: Fields): void {
   const language = fields.string('language');
@@ -125,16 +133,25 @@ function checkLanguage({ settings }: World, fields: Fields): void {
 
 const SAMPLE_RATES = [8_000, 16_000, 22_050, 24_000, 44_100, 48_000] as const;
 
-function readFormat(fields: Fields, containers: readonly OutputFormat['container'][]): OutputFormat {
-  const output = fields.object('output_format') ?? fields.missing('output_format');
-  const container = output.choice('container', containers) ?? output.missing('container');
-  const sampleRate = output.choice('sample_rate', SAMPLE_RATES) ?? output.missing('sample_rate');
-  if (container === 'mp3') {
-    const bitRate = output.choice('bit_rate', BIT_RATES) ?? 128_000;
-    return { container, sampleRate, kbps: MP3_KBPS[BIT_RATES.indexOf(bitRate)] ?? 128 };
-  }
-  const encoding = output.choice('encoding', OUTPUT_ENCODINGS) ?? output.missing('encoding');
-  return { container, sampleRate, encoding };
+function readFormat(output: Fields): OutputFormat {
+  const container = output.choice('container', ['raw', 'wav', 'mp3']) ?? output.missing('container');
+  const sampleRate = readSampleRate(output);
+  if (container !== 'mp3') return { container, sampleRate, encoding: readEncoding(output) };
+  const bitRate = output.choice('bit_rate', BIT_RATES) ?? 128_000;
+  return { container, sampleRate, kbps: MP3_KBPS[BIT_RATES.indexOf(bitRate)] ?? 128 };
+}
+
+function readRawFormat(output: Fields): PcmFormat {
+  const container = output.choice('container', ['raw']) ?? output.missing('container');
+  return { container, sampleRate: readSampleRate(output), encoding: readEncoding(output) };
+}
+
+function readSampleRate(output: Fields): number {
+  return output.choice('sample_rate', SAMPLE_RATES) ?? output.missing('sample_rate');
+}
+
+function readEncoding(output: Fields): OutputEncoding {
+  return output.choice('encoding', OUTPUT_ENCODINGS) ?? output.missing('encoding');
 }
 
 const BIT_RATES = MP3_KBPS.map((kbps) => kbps * 1000);
@@ -177,7 +194,7 @@ class Fields {
     return value;
   }
 
-  choice<T extends string | number>(name: string, choices: readonly T[]): T | undefined {
+  choice<const T extends string | number>(name: string, choices: readonly T[]): T | undefined {
     const value = this.raw(name);
     const found = choices.find((choice) => choice === value);
     if (found !== undefined || value === undefined) return found;

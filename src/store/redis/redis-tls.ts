@@ -2,7 +2,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Certificate, loadAuthorities, loadCertificate, trustOptions } from '../../config/certificate-files.ts';
 import type { RedisTlsFiles } from '../../config/config.ts';
-import { wrongCertificateAuthorities, wrongPemPair } from '../../config/pem-files.ts';
+import { wrongCertificates, wrongPemPair } from '../../config/pem-files.ts';
 import { type PemWatch, type PemWatching, watchPemFiles } from '../../config/watch-pem-files.ts';
 
 export interface RedisTls extends PemWatch {
@@ -55,9 +55,6 @@ function contextOf({ ca, certificate }: Trust): SecureContext {
 
 function whatIsWrongWith({ caFile, certificate }: RedisTlsFiles): string {
   const wrong = certificate === null ? [] : wrongPemPair(certificate.certFile, certificate.keyFile);
-  const sentences = [
-    ...wrong.map((one) => one.wrong),
-    caFile === null ? undefined : wrongCertificateAuthorities(caFile),
-  ];
+  const sentences = [...wrong.map((one) => one.wrong), caFile === null ? undefined : wrongCertificates(caFile)];
   return sentences.filter((one) => one !== undefined).join('; ') || 'the files cannot be used for TLS';
 }

@@ -75,6 +75,10 @@ test('an invalid request is answered with the reason', async (t) => {
     status: 400,
     json: { error: 'the body is not JSON' },
   });
+  t.strictSame(await control(simulator, 'GET /journal?pth=/x'), {
+    status: 400,
+    json: { error: 'unknown parameter: pth' },
+  });
   t.strictSame(await control(simulator, 'POST /clock', { advanceMs: 1e17 }), {
     status: 400,
     json: { error: 'advanceMs must lead to a date' },

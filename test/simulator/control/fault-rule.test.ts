@@ -31,6 +31,8 @@ const ACTIONS: readonly FaultAction[] = [
   { type: 'big_header', bytes: 10, name: 'x-a' },
   { type: 'close_socket', code: 1013, reason: 'later', afterFrames: 3 },
   { type: 'reset_socket' },
+  { type: 'garbage_socket', as: 'text', bytes: '€' },
+  { type: 'garbage_socket', as: 'raw', bytes: '\x00\xff' },
 ];
 
 test('every action can be written as JSON', async (t) => {
@@ -50,6 +52,9 @@ test('an invalid rule is refused with the name of the field', async (t) => {
     [{ action: { type: 'toString' } }, /^action\.type must be one of refuse, /],
     [{ action: { type: 'refuse', where: 'accept' } }, 'unknown field: action.where'],
     [{ action: { type: 'refuse', at: 'later' } }, 'action.at is missing or not valid'],
+    [{ action: { type: 'garbage', bytes: '€' } }, 'action.bytes must be Latin-1, one character for each byte'],
+    [{ action: { type: 'garbage_socket', as: 'raw', bytes: '€' } }, /^action\.bytes must be Latin-1/],
+    [{ action: { type: 'big_header', bytes: 2 ** 30 } }, 'action.bytes is missing or not valid'],
     [{ match: { path: '/' }, action: { type: 'hang', at: 'accept' } }, /^match must be empty for at: accept/],
     [{ action: { type: 'delay' } }, 'action.ms is missing or not valid'],
     [{ action: { type: 'delay', ms: -1 } }, 'action.ms is missing or not valid'],

@@ -8,7 +8,6 @@ import { generation, VOICE } from '../call.ts';
 const WORLD = createWorld(defaultSettings());
 const RULES: GenerationRules = {
   version: { date: '2026-08-14', structured: true },
-  containers: ['raw', 'wav', 'mp3'],
   allowEmptyTranscript: false,
 };
 
