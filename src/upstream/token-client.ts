@@ -115,11 +115,11 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
       const pass = breaker.enter();
       if (pass === null) throw refusal();
       const call: Call = new MintCall({ version: wish.version, body, pass, enteredAtMs: now(), resolve, reject });
-      const admission = slots.enter(call, deadlineMs);
-      if (admission === 'full') throw shed(pass);
+      const answer = slots.enter(call, deadlineMs);
+      if (answer === 'full') throw shed(pass);
       calls.add(call);
       call.startTimer(deadlineMs, onDeadline);
-      if (admission === 'run') run(call);
+      if (answer === 'run') run(call);
     });
   }
 

@@ -4,7 +4,7 @@ import type { ClientConfig, Config } from '../../config/config.ts';
 import { toProblem } from '../../errors/from-fastify.ts';
 import { sendProblem } from '../../errors/plugin.ts';
 import { Problem } from '../../errors/problems.ts';
-import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
+import { singleUseOf } from '../../identity/single-use.ts';
 import { takeOver } from '../../listener/upgrade.ts';
 import { traceIdOf } from '../../telemetry/trace-id.ts';
 import { SOCKET_ENDPOINTS } from '../../upstream/endpoints.ts';
@@ -23,6 +23,7 @@ import type { SessionGuards } from './session-guard.ts';
 import { rulesOf, type SessionRules } from './session-rules.ts';
 import type { Ledger, SocketFacts } from './socket-account.ts';
 import { SocketSession } from './socket-session.ts';
+import type { SpentTokens } from './spent-tokens.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
 
 /** What sockets are carried with. */
