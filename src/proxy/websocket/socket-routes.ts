@@ -149,21 +149,21 @@ async function open(
   );
   session.begin(relay);
   const { principal } = admission;
-  try {
+  const connectOnceGuarded = async (): Promise<void> => {
     const facts = { principal, endpoint, requestId: request.id, cut: session.cut };
     const guard = await carrier.guards.open(facts, (listener) => session.whenGone(listener));
-    if (relay.isOver)
+    if (relay.isOver) {
       guard.end(true); // upstream was not asked
-    else session.guard = guard;
-  } catch (error) {
-    relay.refuse(toProblem(error));
-  }
-  if (!relay.isOver) {
+      return;
+    }
+    session.guard = guard;
     const headers = requestHeaders(request.headers, null);
     key.sign(headers, passage.version);
     askedAtMs = carrier.relays.touch();
     relay.open((owner) => carrier.connector.connect(passage.target, headers, owner));
-  }
+  };
+  // Not awaited: a shutdown may refuse the socket while it waits for a lease.
+  connectOnceGuarded().catch((error) => relay.refuse(toProblem(error)));
   await promise;
 }
 
