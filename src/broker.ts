@@ -155,10 +155,15 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     onEvent: observeKeySets(logger, metrics),
   });
 
-  let publicUrl = config.listen.publicUrl ?? '';
+  let { publicUrl } = config.listen;
+  const localUrl = (): string => urlOf(app.server, certificate === null ? 'http' : 'https');
   const destinations: Record<Delivery, () => Destination> = {
     direct: () => destination('direct', config.upstream.baseUrl),
-    proxied: () => destination('proxied', publicUrl),
+    // Whoever is asking has reached the listener, so it has an address by now.
+    proxied() {
+      publicUrl ??= localUrl();
+      return destination('proxied', publicUrl);
+    },
   };
   const subjectHash = createSubjectHash();
   const app = await buildApp({
@@ -208,8 +213,6 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
     await Promise.all([app.close(), closeParts()]);
     throw error;
   }
-  const url = urlOf(app.server, certificate === null ? 'http' : 'https');
-  publicUrl ||= url;
   const certificateWatch =
     config.listen.tls === null || certificate === null
       ? null
@@ -251,7 +254,7 @@ export async function startBroker(config: Config, logger: Logger, seams: BrokerS
   }, WARM_UP_AFTER_MS);
 
   return {
-    url,
+    url: localUrl(),
     managementUrl: urlOf(management.server, 'http'),
     readiness,
     metrics,

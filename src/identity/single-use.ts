@@ -19,14 +19,3 @@ export function singleUseOf({ method, claims, expiresAt }: Principal): SingleUse
   // Our own tokens always have both.
   return { id: typeof id === 'string' ? id : '', expiresAt: expiresAt ?? 0 };
 }
-
-/** Remembers which single-use tokens were used, for as long as they could be used again. */
-export interface SpentTokens {
-  /**
-   * @param by unique: the request that opens a socket with it
-   * @returns whether this was the first time
-   */
-  spend(token: SingleUse, by: string): Promise<boolean>;
-  /** The socket did not open: the token can be used again, unless another request has used it since. Never rejects. */
-  giveBack(token: SingleUse, by: string): Promise<void>;
-}

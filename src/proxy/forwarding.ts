@@ -5,7 +5,7 @@ import type { Listed } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { Deadlines } from '../upstream/endpoints.ts';
 import type { BodyForm, UpstreamControl, UpstreamHandler } from '../upstream/transport.ts';
-import { toProblem, UpstreamFailure } from '../upstream/upstream-failure.ts';
+import { problemOfFailure, UpstreamFailure } from '../upstream/upstream-failure.ts';
 import { AnswerBody } from './answer-body.ts';
 import { breakConnection } from './break-connection.ts';
 import type { EventStream } from './events/event-stream.ts';
@@ -179,7 +179,7 @@ export class Forwarding implements UpstreamHandler, Listed {
     else if (this.#phase === 'error')
       this.#endError(); // its status says enough
     else if (this.#phase === 'waiting') {
-      this.#parts.refuse(toProblem(failure));
+      this.#parts.refuse(problemOfFailure(failure));
       this.#finish({ outcome: 'refused' }, false);
     }
   }

@@ -2,7 +2,7 @@
 // Source: https://docs.cartesia.ai/api-reference/auth/access-token
 import { GRANTS, type Grant } from '../config/grant.ts';
 import type { Problem } from '../errors/problems.ts';
-import { toProblem, UpstreamFailure } from './upstream-failure.ts';
+import { problemOfFailure, UpstreamFailure } from './upstream-failure.ts';
 
 /** Few combinations are in use at once; beyond this many, bodies are made for one call only. */
 const KEPT_MAX = 256;
@@ -32,5 +32,5 @@ export function mintBody(grants: readonly Grant[], expiresInSeconds: number): Bu
 }
 
 function refused(reason: string): Problem {
-  return toProblem(new UpstreamFailure('internal', reason));
+  return problemOfFailure(new UpstreamFailure('internal', reason));
 }

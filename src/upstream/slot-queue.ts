@@ -1,6 +1,6 @@
 // Treats upstream connections as slots: bounds the number of calls that run at once and the line of those that wait.
 
-export type Admission = 'run' | 'wait' | 'full';
+export type SlotAnswer = 'run' | 'wait' | 'full';
 
 /** Jobs wait in order of arrival. The caller measures time; this class has no timer. */
 export class SlotQueue<Job> {
@@ -30,7 +30,7 @@ export class SlotQueue<Job> {
    * `run`: the job has a slot; `release` it afterwards. `wait`: a later `release` returns the job. `full`: the line is at its maximum, or
    * the job would not have its turn within `patienceMs`: work that ends after its caller's deadline turns overload into collapse.
    */
-  enter(job: Job, patienceMs: number): Admission {
+  enter(job: Job, patienceMs: number): SlotAnswer {
     if (this.#running < this.#slots) {
       this.#running += 1;
       return 'run';

@@ -19,7 +19,7 @@ import { type DispatcherSource, Sending } from './sending.ts';
 import { SlotQueue } from './slot-queue.ts';
 import { createTrust, type Trust } from './trust.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
-import { toProblem, UpstreamFailure } from './upstream-failure.ts';
+import { problemOfFailure, UpstreamFailure } from './upstream-failure.ts';
 
 export interface UpstreamToken {
   readonly token: string;
@@ -109,17 +109,17 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   function mint(wish: TokenWish): Promise<UpstreamToken> {
     return new Promise((resolve, reject) => {
       if (isClosed) throw new Problem('draining');
-      if (ring.size === 0) throw toProblem(new UpstreamFailure('internal', 'no API key'));
-      if (!isCalendarDate(wish.version)) throw toProblem(new UpstreamFailure('internal', 'version is no date'));
+      if (ring.size === 0) throw problemOfFailure(new UpstreamFailure('internal', 'no API key'));
+      if (!isCalendarDate(wish.version)) throw problemOfFailure(new UpstreamFailure('internal', 'version is no date'));
       const body = mintBody(wish.grants, wish.expiresInSeconds);
       const pass = breaker.enter();
       if (pass === null) throw refusal();
       const call: Call = new MintCall({ version: wish.version, body, pass, enteredAtMs: now(), resolve, reject });
-      const admission = slots.enter(call, deadlineMs);
-      if (admission === 'full') throw shed(pass);
+      const answer = slots.enter(call, deadlineMs);
+      if (answer === 'full') throw shed(pass);
       calls.add(call);
       call.startTimer(deadlineMs, onDeadline);
-      if (admission === 'run') run(call);
+      if (answer === 'run') run(call);
     });
   }
 
@@ -150,7 +150,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     const { failure, status, headers } = exchange;
     // For an error page over the limit, the status says enough.
     if (failure !== null && (failure.kind !== 'oversized' || status < 300)) {
-      fail(call, toProblem(failure), status);
+      fail(call, problemOfFailure(failure), status);
       return;
     }
     const outcome = readMintAnswer({ status, headers, body: exchange.text() }, { isRevealing, nowMs: Date.now() });
@@ -194,7 +194,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
       return;
     }
     const failure = new UpstreamFailure('deadline', `${deadlineMs} ms`);
-    fail(call, toProblem(failure), call.sending.status);
+    fail(call, problemOfFailure(failure), call.sending.status);
     call.sending.cancel(failure);
   }
 
@@ -202,7 +202,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   function giveUp(call: Call): void {
     calls.delete(call);
     breaker.abandoned(call.pass);
-    call.reject(toProblem(new UpstreamFailure('deadline', `${deadlineMs} ms in line`)));
+    call.reject(problemOfFailure(new UpstreamFailure('deadline', `${deadlineMs} ms in line`)));
   }
 
   function onBreakerChange(state: BreakerState): void {

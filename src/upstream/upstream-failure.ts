@@ -107,7 +107,7 @@ function readCode(error: unknown): string {
 }
 
 /** What a caller sees of a failure. The failure itself is the `cause`, for the log. */
-export function toProblem(failure: UpstreamFailure): Problem {
+export function problemOfFailure(failure: UpstreamFailure): Problem {
   return new Problem(codeOf(failure.kind), undefined, { cause: failure });
 }
 

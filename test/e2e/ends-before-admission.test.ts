@@ -138,3 +138,30 @@ test('a socket whose client leaves while its budget is asked for takes no place 
   t.equal(broker.leases, 1);
   first.destroy();
 });
+
+test('a socket that waits for a lease when the sockets are closed for a shutdown is told so, and nothing else is cut', async (t) => {
+  const { broker, headers, simulator } = await startSocketBroker(t, {
+    file: (digest) => ({
+      ...clientOf(digest),
+      upstream: { concurrency: { stt: 1 } },
+      limits: { queue: { wait: 20 } },
+      listen: { drain_deadline: 2 },
+    }),
+  });
+  const upload = await connected(t, broker.url);
+  const form = '--form\r\nContent-Disposition: form-data; name="model"\r\n\r\nink-whisper\r\n--form--\r\n';
+  upload.write(
+    `POST /stt HTTP/1.1\r\nHost: broker\r\nAuthorization: ${headers['Authorization']}\r\n` +
+      `Content-Length: ${form.length}\r\nContent-Type: multipart/form-data; boundary=form\r\n\r\n--form`,
+  );
+  await until(() => broker.leases === 1, 'lease of the upload');
+  const refusal = openRawSocket(t, broker.url, STT_PATH, headers).then(String, String);
+  await until(() => broker.leases === 2, 'wait of the socket');
+  const stopped = broker.stop(STOP);
+  t.match(await refusal, /HTTP\/1\.1 503 [\s\S]*"draining"/);
+  upload.write(form.slice('--form'.length));
+  const [answer] = (await once(upload, 'data')) as [Buffer];
+  t.match(answer.toString('latin1'), /^HTTP\/1\.1 4\d\d [\s\S]*"source":"upstream"/, 'the upload has reached Cartesia');
+  await stopped;
+  t.strictSame(simulator.journal.entries({ path: '/stt/websocket' }), []);
+});

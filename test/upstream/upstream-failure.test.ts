@@ -1,5 +1,10 @@
 import { test } from 'tap';
-import { quoteForLog, toProblem, toUpstreamFailure, UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
+import {
+  problemOfFailure,
+  quoteForLog,
+  toUpstreamFailure,
+  UpstreamFailure,
+} from '../../src/upstream/upstream-failure.ts';
 import { everythingIn } from './client-under-test.ts';
 
 function coded(code: unknown): Error {
@@ -91,7 +96,7 @@ test('a failure appears as unavailable, late, overloaded or our fault, with its 
   ] as const;
   for (const [kind, code, status] of table) {
     const failure = new UpstreamFailure(kind, 'CODE');
-    const problem = toProblem(failure);
+    const problem = problemOfFailure(failure);
     t.equal(problem.code, code, kind);
     t.equal(problem.status, status);
     t.equal(problem.details.cause, failure);

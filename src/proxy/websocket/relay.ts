@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Listed } from '../../collections/live-list.ts';
 import { Problem } from '../../errors/problems.ts';
-import { toProblem, type UpstreamFailure } from '../../upstream/upstream-failure.ts';
+import { problemOfFailure, type UpstreamFailure } from '../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../upstream-error.ts';
 import { Backpressure } from './backpressure.ts';
 import { ClientTurns } from './client-turns.ts';
@@ -132,7 +132,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   upstreamFailed(failure: UpstreamFailure): void {
-    this.#endOpening(toProblem(failure));
+    this.#endOpening(problemOfFailure(failure));
   }
 
   upstreamEnded(): void {

@@ -4,7 +4,7 @@ import type { ClientConfig, Config } from '../../config/config.ts';
 import { toProblem } from '../../errors/from-fastify.ts';
 import { sendProblem } from '../../errors/plugin.ts';
 import { Problem } from '../../errors/problems.ts';
-import { type SpentTokens, singleUseOf } from '../../identity/single-use.ts';
+import { singleUseOf } from '../../identity/single-use.ts';
 import { takeOver } from '../../listener/upgrade.ts';
 import { traceIdOf } from '../../telemetry/trace-id.ts';
 import { SOCKET_ENDPOINTS } from '../../upstream/endpoints.ts';
@@ -23,6 +23,7 @@ import type { SessionGuards } from './session-guard.ts';
 import { rulesOf, type SessionRules } from './session-rules.ts';
 import type { Ledger, SocketFacts } from './socket-account.ts';
 import { SocketSession } from './socket-session.ts';
+import type { SpentTokens } from './spent-tokens.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
 
 /** What sockets are carried with. */
@@ -148,21 +149,21 @@ async function open(
   );
   session.begin(relay);
   const { principal } = admission;
-  try {
+  const connectOnceGuarded = async (): Promise<void> => {
     const facts = { principal, endpoint, requestId: request.id, cut: session.cut };
     const guard = await carrier.guards.open(facts, (listener) => session.whenGone(listener));
-    if (relay.isOver)
+    if (relay.isOver) {
       guard.end(true); // upstream was not asked
-    else session.guard = guard;
-  } catch (error) {
-    relay.refuse(toProblem(error));
-  }
-  if (!relay.isOver) {
+      return;
+    }
+    session.guard = guard;
     const headers = requestHeaders(request.headers, null);
     key.sign(headers, passage.version);
     askedAtMs = carrier.relays.touch();
     relay.open((owner) => carrier.connector.connect(passage.target, headers, owner));
-  }
+  };
+  // Not awaited: a shutdown may refuse the socket while it waits for a lease.
+  connectOnceGuarded().catch((error) => relay.refuse(toProblem(error)));
   await promise;
 }
 

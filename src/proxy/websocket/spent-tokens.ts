@@ -1,8 +1,19 @@
 // Records spent single-use tokens in the store, for all replicas that share it.
-import type { SpentTokens } from '../../identity/single-use.ts';
+import type { SingleUse } from '../../identity/single-use.ts';
 import { createDebts } from '../../store/debts.ts';
 import type { Store } from '../../store/store.ts';
 import { mayHaveBeenDone } from '../../store/unanswered.ts';
+
+/** Remembers which single-use tokens were used, for as long as they could be used again. */
+export interface SpentTokens {
+  /**
+   * @param by unique: the request that opens a socket with it
+   * @returns whether this was the first time
+   */
+  spend(token: SingleUse, by: string): Promise<boolean>;
+  /** The socket did not open: the token can be used again, unless another request has used it since. Never rejects. */
+  giveBack(token: SingleUse, by: string): Promise<void>;
+}
 
 export function createSpentTokens({ singleUse, listen }: Pick<Store, 'singleUse' | 'listen'>): SpentTokens {
   const debts = createDebts();

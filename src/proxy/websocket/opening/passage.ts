@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { type Admission, admitted } from '../../../admission/admitted.ts';
 import type { ClientConfig, Config } from '../../../config/config.ts';
 import { Problem } from '../../../errors/problems.ts';
-import { type SpentTokens, singleUseOf } from '../../../identity/single-use.ts';
+import { singleUseOf } from '../../../identity/single-use.ts';
 import { queryOf } from '../../../listener/request-target.ts';
 import { type Upgrade, upgradeOf } from '../../../listener/upgrade.ts';
 import { checkContent } from '../../../policy/content.ts';
@@ -13,6 +13,7 @@ import type { SocketEndpoint } from '../../../upstream/endpoints.ts';
 import { onlyParameter } from '../../only-parameter.ts';
 import { recordedBytesPerSecond } from '../../recorded-audio.ts';
 import { type Target, targetOf } from '../../target.ts';
+import type { SpentTokens } from '../spent-tokens.ts';
 import { checkHandshake } from './handshake.ts';
 
 export interface PassageOptions {

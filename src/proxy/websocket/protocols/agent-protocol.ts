@@ -2,7 +2,7 @@
 // looks.
 import { Problem } from '../../../errors/problems.ts';
 import { CallMeter } from './call-meter.ts';
-import type { Occasion, ProtocolHost, SocketProtocol, Verdict } from './protocol.ts';
+import type { MessageVerdict, Occasion, ProtocolHost, SocketProtocol } from './protocol.ts';
 
 export interface AgentDialect {
   /**
@@ -38,7 +38,7 @@ export class AgentProtocol implements SocketProtocol {
     return this.#call.usage;
   }
 
-  clientText(payload: Buffer): Verdict {
+  clientText(payload: Buffer): MessageVerdict {
     const problem = this.#check(payload);
     if (problem !== null) {
       this.#dialect.refuse(problem, this.#host);

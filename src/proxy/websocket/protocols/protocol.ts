@@ -20,7 +20,7 @@ export interface ProtocolHost extends ErrorReading {
 }
 
 /** `drop`: refused with an error, or held by the protocol, which forwards it later. */
-export type Verdict = 'pass' | 'drop';
+export type MessageVerdict = 'pass' | 'drop';
 
 /** What one socket consumed. */
 export interface SocketUsage {
@@ -47,7 +47,7 @@ export interface SocketProtocol {
   /** Something is going on that should be allowed to end before the socket does. */
   readonly isBusy: boolean;
   /** @param payload valid only during the call. @param keep copies the message's frames, to forward later */
-  clientText(payload: Buffer, keep: () => Buffer): Verdict;
+  clientText(payload: Buffer, keep: () => Buffer): MessageVerdict;
   /** A binary frame begins. It is dropped if the protocol takes none. @param isFirst of its message */
   clientBinary(isFirst: boolean): void;
   /** This many bytes of a binary frame's payload pass. */

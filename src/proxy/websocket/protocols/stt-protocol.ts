@@ -5,7 +5,7 @@ import { fieldsOf, sttErrorEvent } from '../../../errors/event.ts';
 import type { Problem } from '../../../errors/problems.ts';
 import { readErrorEvent } from '../../upstream-error-event.ts';
 import { fieldsIn } from './message-fields.ts';
-import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+import type { MessageVerdict, Occasion, ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
 
 const ERROR = Buffer.from('error');
 /** An error is a few sentences; what is longer passes unread. */
@@ -25,7 +25,7 @@ export class SttProtocol implements SocketProtocol {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  clientText(): Verdict {
+  clientText(): MessageVerdict {
     return 'pass';
   }
 

@@ -7,7 +7,7 @@ import type { SessionGuard } from '../session-guard.ts';
 import type { SessionRules } from '../session-rules.ts';
 import { audioBytes, contextOfChunk, isChunk, lengthOfData } from './audio-chunk.ts';
 import { type Fields, fieldsIn } from './message-fields.ts';
-import type { Occasion, ProtocolHost, SocketProtocol, SocketUsage, Verdict } from './protocol.ts';
+import type { MessageVerdict, Occasion, ProtocolHost, SocketProtocol, SocketUsage } from './protocol.ts';
 import { TtsAudio } from './tts-audio.ts';
 import { TtsCharacters } from './tts-characters.ts';
 import { type TtsContext, TtsContexts } from './tts-contexts.ts';
@@ -39,7 +39,7 @@ export class TtsProtocol implements SocketProtocol {
     return this.#contexts.size > 0;
   }
 
-  clientText(payload: Buffer, keep: () => Buffer): Verdict {
+  clientText(payload: Buffer, keep: () => Buffer): MessageVerdict {
     const message = readTtsMessage(payload, this.#rules.content);
     switch (message.kind) {
       case 'generation':
@@ -124,7 +124,7 @@ export class TtsProtocol implements SocketProtocol {
     return null;
   }
 
-  #generate(message: Generation, keep: () => Buffer): Verdict {
+  #generate(message: Generation, keep: () => Buffer): MessageVerdict {
     const { id, characters, bytesPerSecond } = message;
     const problem = this.#checkAmounts(message);
     if (problem !== null) {
@@ -176,7 +176,7 @@ export class TtsProtocol implements SocketProtocol {
     }
   }
 
-  #cancel(id: string): Verdict {
+  #cancel(id: string): MessageVerdict {
     const context = this.#contexts.get(id);
     if (context === undefined) return 'pass'; // it may have ended a moment ago
     if (context.held === null) {
