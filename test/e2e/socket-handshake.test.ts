@@ -145,6 +145,8 @@ test('upstream gets our key in a header, one version, and only the query paramet
   for (const name of ['cookie', 'x-forwarded-for', 'x-api-key', 'origin'])
     t.equal(entry?.headers[name], undefined, name);
   t.match(socket.head, `cartesia-request-id: ${entry?.requestId}`);
+  const { request_id: id } = await logged(running, ({ status }) => status === 101);
+  t.match(socket.head, `x-request-id: ${id}`);
   t.notMatch(logText(), token);
 });
 
