@@ -196,6 +196,19 @@ test('a client that leaves during its mint leaves a log line and, once the token
   );
 });
 
+test('a client that resets its connection after a CONNECT that waits for its answer harms nobody', async (t) => {
+  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 200;
+  const connection = await openRaw(t, broker.url);
+  connection.send(`${mintBytes({ credential })}CONNECT other.test:443 HTTP/1.1\r\nHost: other.test\r\n\r\n`);
+  await simulator.journal.waitFor({ path: '/access-token' }, () => true);
+  connection.socket.resetAndDestroy();
+  await simulator.journal.waitFor({ path: '/access-token' });
+  const next = await openRaw(t, broker.url);
+  next.send(mintBytes({ credential }));
+  t.equal((await next.response()).status, 200);
+});
+
 test('a client that leaves in the middle of its body leaves one log line and no mint', async (t) => {
   const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
   const connection = await openRaw(t, broker.url);

@@ -136,6 +136,18 @@ test('a budget of audio cannot be evaded by the way the sample rate is written',
   t.equal((await socket.closed).code, 1008);
 });
 
+test('audio that cannot be counted is refused, whoever has the budget', async (t) => {
+  const uncountable = '/stt/websocket?model=ink-2&encoding=opus&sample_rate=16000';
+  for (const [settings, quota] of [
+    [{}, { client: '10/day' }],
+    [{ limits: { quota: { audio_seconds: '10/day' } } }, {}],
+  ]) {
+    const running = await setUp(t, settings ?? {}, { limits: { mint: 'off', quota: { audio_seconds: quota } } });
+    await t.rejects(open(t, running, uncountable), /400/);
+    t.equal(running.simulator.journal.entries().length, 0);
+  }
+});
+
 test('a client that leaves while it waits is not waited for, and upstream never hears of it', async (t) => {
   const running = await setUp(t, { upstream: { concurrency: { stt: 1 } }, limits: { queue: { wait: 20 } } });
   const { broker, headers, simulator } = running;

@@ -145,6 +145,8 @@ test('upstream gets our key in a header, one version, and only the query paramet
   for (const name of ['cookie', 'x-forwarded-for', 'x-api-key', 'origin'])
     t.equal(entry?.headers[name], undefined, name);
   t.match(socket.head, `cartesia-request-id: ${entry?.requestId}`);
+  const { request_id: id } = await logged(running, ({ status }) => status === 101);
+  t.match(socket.head, `x-request-id: ${id}`);
   t.notMatch(logText(), token);
 });
 
@@ -298,9 +300,9 @@ test('a client may write `Upgrade: websocket` in any case', async (t) => {
   }
 });
 
-test('an agent or a model that is not on the list is refused by the target alone', async (t) => {
+test('an agent, a model or a language that is not on the list is refused by the target alone', async (t) => {
   const running = await startSocketBroker(t, {
-    file: (digest) => clientOf(digest, { content: { agents: ['agent_a'], models: ['ink-2'] } }),
+    file: (digest) => clientOf(digest, { content: { agents: ['agent_a'], models: ['ink-2'], languages: ['en'] } }),
   });
   const { broker, headers, simulator } = running;
   const open = (path: string) => handshake(broker.url, path, headers);
@@ -310,6 +312,7 @@ test('an agent or a model that is not on the list is refused by the target alone
     '/stt/websocket?model=ink-whisper',
     '/stt/websocket',
     '/stt/turns/websocket?model=ink-preview',
+    '/stt/websocket?model=ink-2&language=de',
   ]) {
     const answer = await answerTo(t, running, open(path));
     t.match([answer.status, answer.json['error_code']], [403, 'content_not_allowed'], path);

@@ -225,6 +225,38 @@ test('a client that leaves while its form is opened is not carried, and holds no
   await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is whole');
 });
 
+test('who is refused both is told of the budget, since trying again would not help', async (t) => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  let isDistant = false;
+  const store = createMemoryStore();
+  const { budgets } = store;
+  const never = (): never => {
+    throw new TypeError('it may not go');
+  };
+  const { app, limits } = await setUp(t, {
+    load: never,
+    carry: never,
+    store: {
+      ...store,
+      budgets: {
+        ...budgets,
+        async book(...given) {
+          if (isDistant) await opened;
+          return budgets.book(...given);
+        },
+      },
+    },
+  });
+  await limits.quotas.book('characters', ANN, CHARACTERS);
+  limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0);
+  isDistant = true;
+  const answer = app.inject({ method: 'POST', url: '/' });
+  while (limits.leases.open < 2) await new Promise(setImmediate);
+  limits.leases.refuseWaits(new Problem('concurrency_limited'));
+  open();
+  t.match((await answer).json(), { error_code: 'quota_exceeded' });
+});
+
 test('who leaves while the store is asked or a lease waited for is not carried, and holds nothing', async (t) => {
   for (const waitsFor of ['budget', 'lease'] as const) {
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
