@@ -12,6 +12,7 @@ import type {
   SecretFile,
 } from './config.ts';
 import { GRANTS, type Grant } from './grant.ts';
+import { isCarrying } from './is-carrying.ts';
 import { parseRate } from './rate.ts';
 import type { Settings } from './schema.ts';
 import { asList } from './schema-nodes.ts';
@@ -79,7 +80,7 @@ export function buildConfig(settings: Settings, secretFiles: readonly SecretFile
     },
     log: { level: log.level },
     sockets: { browserRefusals: settings.sockets.browser_refusals },
-    proxy: settings.proxy ?? clients.some(({ delivery }) => delivery === 'proxied'),
+    proxy: isCarrying(settings),
     clients,
     secretFiles,
   };

@@ -3,6 +3,7 @@
 import { QUOTA_UNITS } from './budget.ts';
 import type { ClientSettings } from './client-schema.ts';
 import { GRANTS } from './grant.ts';
+import { isCarrying } from './is-carrying.ts';
 import type { Report, SettingPath } from './report.ts';
 import type { Settings } from './schema.ts';
 
@@ -17,11 +18,8 @@ export function warnOfIdleSettings(settings: Settings, report: Report): void {
   warnOfIdleRedisTls(settings, report);
   warnOfIdleReuse(settings, report);
   const apps = Object.entries(settings.clients);
-  const isCarrying = settings.proxy ?? apps.some(([, { delivery }]) => delivery === 'proxied');
-  for (const [name, client] of apps) {
-    if (isCarrying) warnOfIdleReserve(['clients', name], client, settings, report);
-  }
-  if (isCarrying) {
+  if (isCarrying(settings)) {
+    for (const [name, client] of apps) warnOfIdleReserve(['clients', name], client, settings, report);
     warnOfIdleQueue(settings, report);
     return;
   }

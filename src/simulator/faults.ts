@@ -75,6 +75,7 @@ export interface AnswerFault {
 }
 
 const OF_SOCKETS = ['close_socket', 'reset_socket', 'hang_socket', 'garbage_socket'] as const;
+const OF_EVENTS = ['truncate_events', 'error_event'] as const;
 const OF_RESPONSES = ['drip', 'big_header', 'truncate_events'] as const;
 
 /** What can happen to an ordinary request. */
@@ -147,7 +148,9 @@ export class Faults {
 
   /** The fault of a request, counted as applied. */
   takeForRequest(request: FaultTarget): RequestFault | null {
-    return this.#take(isForRequest, (match) => matches(match, request));
+    return this.#take(answersWithEvents(request) ? isForRequest : isForPlainRequest, (match) =>
+      matches(match, request),
+    );
   }
 
   /** The fault of an upgrade, counted as applied. */
@@ -177,6 +180,15 @@ function isAtAccept(action: FaultAction): action is AtAccept {
 
 function isForRequest(action: FaultAction): action is RequestFault {
   return !isAtAccept(action) && !OF_SOCKETS.some((type) => type === action.type);
+}
+
+function isForPlainRequest(action: FaultAction): action is RequestFault {
+  return isForRequest(action) && !OF_EVENTS.some((type) => type === action.type);
+}
+
+/** Every endpoint that answers with events is named like this. */
+function answersWithEvents({ path }: FaultTarget): boolean {
+  return path.endsWith('/sse');
 }
 
 function isForUpgrade(action: FaultAction): action is UpgradeFault {

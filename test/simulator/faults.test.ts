@@ -58,6 +58,12 @@ test('a rule for sockets is not used up by a request, nor one for responses by a
   for (const type of ['reset_socket', 'hang_socket'] as const) faults.add({ match: {}, action: { type } });
   faults.add({ match: {}, action: { type: 'garbage_socket', as: 'raw', bytes: 'x' } });
   t.equal(faults.takeForRequest(target), null);
+  faults.clear();
+  faults.add({ match: {}, times: 1, action: { type: 'truncate_events', afterEvents: 0 } });
+  faults.add({ match: {}, times: 1, action: { type: 'error_event', afterEvents: 0, problem: 'unexpected' } });
+  t.equal(faults.takeForRequest({ method: 'POST', path: '/access-token' }), null);
+  t.equal(faults.takeForRequest({ method: 'POST', path: '/tts/sse' })?.type, 'truncate_events');
+  t.equal(faults.takeForUpgrade(target)?.type, 'error_event');
 });
 
 for (const secure of [false, true]) {
