@@ -190,18 +190,22 @@ export const CLIENT_SCHEMA = group(
       {
         models: list(text('line', { description: 'A model.' }), {
           description: 'Models that may be used.',
+          minItems: 1,
           'x-optional': true,
         }),
         voices: list(text('line', { description: 'The id of a voice.' }), {
           description: 'Voices that may be used.',
+          minItems: 1,
           'x-optional': true,
         }),
         languages: list(text('line', { description: 'A language, such as `en`, which stands for `en-GB` too.' }), {
           description: 'Languages that a request may name. A request that names none is allowed.',
+          minItems: 1,
           'x-optional': true,
         }),
         formats: list(text('line', { description: 'A container, an encoding, or both as `raw/pcm_s16le`.' }), {
           description: 'Output formats that may be requested.',
+          minItems: 1,
           'x-optional': true,
         }),
         max_transcript: integer({
@@ -213,6 +217,7 @@ export const CLIENT_SCHEMA = group(
         }),
         agents: list(text('line', { description: 'The id of an agent.' }), {
           description: 'Agents that may be called.',
+          minItems: 1,
           'x-optional': true,
         }),
         agent_overrides: list(choice(AGENT_OVERRIDES, { description: 'What may be set.' }), {

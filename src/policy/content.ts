@@ -4,7 +4,7 @@ import { languageOf } from '../config/language.ts';
 import { countCharacters } from '../usage/units.ts';
 import { ALLOWED, denied, type Verdict } from './verdict.ts';
 
-/** An empty or absent list restricts nothing. */
+/** `null` restricts nothing. */
 export interface ContentRules {
   readonly models: readonly string[] | null;
   readonly voices: readonly string[] | null;
@@ -50,12 +50,12 @@ function mayNotUse(what: string): Verdict {
 }
 
 function allows(list: readonly string[] | null, value: string | null, isOptional = false): boolean {
-  if (list === null || list.length === 0) return true;
+  if (list === null) return true;
   return value === null ? isOptional : list.includes(value);
 }
 
 function allowsFormat(formats: readonly string[] | null, { container, encoding }: ContentWish): boolean {
-  if (formats === null || formats.length === 0) return true;
+  if (formats === null) return true;
   const both = container === null || encoding === null ? null : `${container}/${encoding}`;
   return formats.some((format) => format === container || format === encoding || format === both);
 }

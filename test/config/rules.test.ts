@@ -277,6 +277,17 @@ const BETWEEN_CLIENTS: readonly (readonly [why: string, clients: readonly string
     ],
   ],
   [
+    'empty lists of content, which could mean everything or nothing',
+    [`a: { ${KEYS}, content: { models: [], voices: [], languages: [], formats: [], agents: [] } }`],
+    [
+      '2:112 clients.a.content.models: expected at least one item',
+      '2:124 clients.a.content.voices: expected at least one item',
+      '2:136 clients.a.content.languages: expected at least one item',
+      '2:151 clients.a.content.formats: expected at least one item',
+      '2:164 clients.a.content.agents: expected at least one item',
+    ],
+  ],
+  [
     'a client app with an invalid name and no others: it still counts as somebody who can call',
     [`"a b": { ${KEYS} }`],
     ['2:3 clients.*: invalid name: expected a name of 1 to 40 letters, digits, "." or "-" that begins with a letter'],

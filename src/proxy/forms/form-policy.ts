@@ -6,7 +6,7 @@ import type { Form } from './form-parser.ts';
 
 /** Whether any rule concerns transcription at all; if none does, a form's fields are not looked at. */
 export function restrictsForms(rules: ContentRules): boolean {
-  return (rules.models?.length ?? 0) > 0 || (rules.languages?.length ?? 0) > 0;
+  return rules.models !== null || rules.languages !== null;
 }
 
 /** The returned watch must come after `form`. @throws Problem if the form cannot be read */
