@@ -47,7 +47,7 @@ test('a client that resets its connection while its token is checked is not carr
     `POST /stt HTTP/1.1\r\nHost: broker\r\nAuthorization: ${authorization}\r\nContent-Length: 1000\r\n` +
       'Content-Type: multipart/form-data; boundary=form\r\n\r\n--form\r\n',
   );
-  await sleep(50); // until it is being checked
+  await send(`${broker.url}/livez`); // by then it is being checked
   client.resetAndDestroy();
   await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
   publish();
@@ -62,7 +62,7 @@ test('a socket whose client resets it while its token is checked does not hold u
   const { broker, simulator, logs, publish, authorization } = await setUp(t);
   const client = await connected(t, broker.url);
   client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
-  await sleep(50); // until it is being checked
+  await send(`${broker.url}/livez`); // by then it is being checked
   client.resetAndDestroy();
   await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
   publish();
@@ -79,7 +79,7 @@ test('a socket whose token is still being checked at the drain deadline is cut',
   const { broker, authorization } = await setUp(t, { drain_deadline: 1 });
   const client = await connected(t, broker.url);
   client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
-  await sleep(50); // until it is being checked
+  await send(`${broker.url}/livez`); // by then it is being checked
   const start = performance.now();
   await broker.stop(STOP);
   t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
@@ -91,7 +91,7 @@ test('a TLS handshake that is under way at the drain deadline is cut', async (t)
     file: (digest) => ({ ...clientOf(digest), listen: { drain_deadline: 1 } }),
   });
   await connected(t, broker.url);
-  await sleep(50);
+  await send(`${broker.url}/livez`); // by then it is accepted
   const start = performance.now();
   await broker.stop(STOP);
   t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
@@ -109,7 +109,7 @@ test('a socket that would open after the shutdown has begun is refused, and its 
   const path = `/tts/websocket?access_token=${token}`;
   relay.delayMs = 60;
   const refusal = openRawSocket(t, broker.url, path, {}).then(String, String);
-  await sleep(30); // until Redis is being asked
+  await send(`${broker.url}/livez`); // by then Redis is being asked
   const start = performance.now();
   const stopped = broker.stop(STOP);
   t.match(await refusal, /HTTP\/1\.1 503 [\s\S]*"draining"/);
@@ -131,7 +131,7 @@ test('a socket whose client leaves while its budget is asked for takes no place 
   relay.delayMs = 60;
   const client = await connected(t, broker.url);
   client.write(handshake(broker.url, STT_PATH, headers));
-  await sleep(30); // until Redis is being asked
+  await send(`${broker.url}/livez`); // by then Redis is being asked
   client.destroy();
   await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
   await sleep(200); // until Redis has answered
@@ -139,7 +139,7 @@ test('a socket whose client leaves while its budget is asked for takes no place 
   first.destroy();
 });
 
-test('a socket that waits for a lease when the sockets are closed for a shutdown is told so, and nothing else is cut', async (t) => {
+test('a socket that waits for a lease when a shutdown begins is told so at once, and nothing else is cut', async (t) => {
   const { broker, headers, simulator } = await startSocketBroker(t, {
     file: (digest) => ({
       ...clientOf(digest),
@@ -157,8 +157,10 @@ test('a socket that waits for a lease when the sockets are closed for a shutdown
   await until(() => broker.leases === 1, 'lease of the upload');
   const refusal = openRawSocket(t, broker.url, STT_PATH, headers).then(String, String);
   await until(() => broker.leases === 2, 'wait of the socket');
+  const start = performance.now();
   const stopped = broker.stop(STOP);
   t.match(await refusal, /HTTP\/1\.1 503 [\s\S]*"draining"/);
+  t.ok(performance.now() - start < 1_000, 'at once: another replica can take it');
   upload.write(form.slice('--form'.length));
   const [answer] = (await once(upload, 'data')) as [Buffer];
   t.match(answer.toString('latin1'), /^HTTP\/1\.1 4\d\d [\s\S]*"source":"upstream"/, 'the upload has reached Cartesia');

@@ -258,10 +258,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     else if (due !== null) this.#end(due);
   }
 
-  /** The process is shutting down: ends the socket now if nothing is going on, otherwise when that is over. */
+  /** The process is shutting down: ends the socket now if nothing is going on or it is not open yet, otherwise when that is over. */
   drain(): void {
     this.#liveness.endsWhenIdle = true;
-    if (this.isOpen && !this.isBusy) this.endForRestart();
+    if (!this.isBusy) this.endForRestart();
   }
 
   /** The process ends now. */
