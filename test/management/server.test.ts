@@ -1,5 +1,7 @@
 // The operator's listener, from outside.
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Gauge } from 'prom-client';
 import { type Test, test } from 'tap';
 import { createReadiness } from '../../src/listener/readiness.ts';
 import { buildManagement } from '../../src/management/server.ts';
@@ -82,4 +84,25 @@ test('an internal error is logged with its cause and counted, as on the public l
     [{ level: 'error', request_id: json['request_id'], outcome: 'internal_error', err: { type: 'TypeError' } }],
   );
   t.match(await metrics.internalErrors.get(), { values: [{ value: 1 }] });
+});
+
+test('a response that is under way at a shutdown still arrives', async (t) => {
+  const metrics = createMetrics();
+  const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
+  new Gauge({
+    name: 'slow',
+    help: 'Takes its time.',
+    registers: [metrics.registry],
+    async collect() {
+      isAsked();
+      await sleep(100);
+    },
+  });
+  const { app, url } = await listening(t, metrics);
+  const connection = await openRaw(t, url);
+  connection.send('GET /metrics HTTP/1.1\r\nHost: broker\r\n\r\n');
+  await asked;
+  const closed = app.close();
+  t.equal((await connection.response()).status, 200);
+  await closed;
 });
