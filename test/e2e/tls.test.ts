@@ -195,19 +195,3 @@ test('a broken renewal keeps the old certificate, is reported, and is mended by 
   await logged(running, says('certificate renewed'));
   t.not(await fingerprint(t, running), before);
 });
-
-test('a client that never completes its handshake does not hold a shutdown past the deadline', async (t) => {
-  const { broker } = await startRunningBroker(t, {
-    tls: true,
-    file: (digest) => ({
-      clients: { kiosk: { auth: { keys: [digest] } } },
-      listen: { drain_delay: 0, drain_deadline: 1 },
-    }),
-  });
-  const silent = await openRaw(t, broker.url);
-  const start = performance.now();
-  await broker.stop();
-  const took = performance.now() - start;
-  t.ok(took < 3000, `${took} ms`);
-  await silent.ended();
-});
