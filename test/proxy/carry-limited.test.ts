@@ -315,9 +315,11 @@ test('what was waited for is held until it is over, and sent again only while th
       const cargo = await carried;
       for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
       t.equal(limits.leases.open, 1, 'its lease');
+      t.equal(limits.sessions.open, 1, 'the operator sees it');
       t.equal(cargo.takeBack?.(limits.leases.waits.http + 1), false, 'longer than it may wait');
+      t.match(await limits.leases.view(), { tts: { loweredTo: 1 } }, 'Cartesia has less room than configured');
       cargo.settle({ audioBytes: 0, outcome: 'answered' });
-      t.equal(limits.leases.open, 0);
+      t.strictSame([limits.leases.open, limits.sessions.open], [0, 0]);
       end();
       t.equal((await answer).body, 'carried');
     }
@@ -338,4 +340,46 @@ test('a budget alone is asked for without a lease', async (t) => {
     });
     t.equal((await app.inject({ method: 'POST', url: '/' })).body, 'carried');
   }
+});
+
+test('the lease of what was broken off is kept for a moment, since Cartesia still counts it', async (t) => {
+  const { app, limits } = await setUp(t, {
+    load: (cargo) => ({ ...cargo, settle() {} }),
+    carry(_request, reply, cargo) {
+      reply.send('a part');
+      cargo.settle({ audioBytes: 0, outcome: 'aborted' });
+      return { cut() {} };
+    },
+  });
+  const startedMs = performance.now();
+  await app.inject({ method: 'POST', url: '/' });
+  t.equal(limits.sessions.open, 0, 'but it is no session any more');
+  while (limits.leases.open > 0) await new Promise(setImmediate);
+  t.ok(performance.now() - startedMs > 200);
+});
+
+test('who leaves before another try asks for nothing more, and gives back the budget at once', async (t) => {
+  const { promise: takenBack, resolve: isTakenBack } = Promise.withResolvers<void>();
+  const { promise: left, resolve: isLeft } = Promise.withResolvers<void>();
+  const { app, limits } = await setUp(t, {
+    load: (cargo) => ({ ...cargo, settle() {} }),
+    carry(_request, reply, cargo) {
+      reply.raw.on('close', isLeft);
+      t.equal(cargo.takeBack?.(1_000), true);
+      cargo.settle({ audioBytes: 0, outcome: 'refused' });
+      isTakenBack();
+      return { cut() {} };
+    },
+  });
+  const client = new AbortController();
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const answer = fetch(url, { method: 'POST', signal: client.signal });
+  await takenBack;
+  limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 5_000);
+  client.abort();
+  await t.rejects(answer);
+  await left;
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+  await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS));
+  t.equal(limits.leases.open, 1, 'that of the other one');
 });
