@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { FAILURES_TO_OPEN } from '../../src/upstream/circuit-breaker.ts';
+import { createKeyRing } from '../../src/upstream/key-ring.ts';
 import { createTokenClient, type TokenWish } from '../../src/upstream/token-client.ts';
 import { API_KEY, clientUnderTest, problemOf, settings, WISH } from './client-under-test.ts';
 import { jsonAnswer, type RawRequest, startRawUpstream, tokenAnswer } from './raw-upstream.ts';
@@ -119,6 +120,18 @@ test('a refused key raises an alarm and the others carry on', async (t) => {
   t.equal(upstream.requests.filter(({ head }) => head.includes('key-good')).length, 3);
   t.match(client.health.keys, { working: 2, total: 3 });
   t.equal(client.health.breaker, 'closed');
+});
+
+test('a key that is refused after it was replaced raises no alarm: its place is its successor’s', async (t) => {
+  const ring = createKeyRing([new Secret('key-old')], { now: () => 0 });
+  const upstream = await upstreamThat(t, ({ socket }) => {
+    ring.renew([new Secret('key-new')]);
+    socket.write(jsonAnswer('401 Unauthorized', '{}'));
+  });
+  const { client, events } = clientUnderTest(t, { baseUrl: upstream.url }, { ring });
+  t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_rejected');
+  t.notOk(events.some(({ type }) => type === 'key_rejected'));
+  t.match(client.health.keys, { working: 1, total: 1 });
 });
 
 test('the HTTP client can be loaded in advance, and upstream does not notice', async (t) => {
