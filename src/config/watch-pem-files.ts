@@ -38,6 +38,7 @@ export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWa
   let seen = ''; // so that the first look also finds what was written since the files were loaded
   let inUse = JSON.stringify(options.inUse);
   let looking = false;
+  let isAskedAgain = false;
   let trouble: string | null = null;
 
   async function compare(): Promise<void> {
@@ -64,6 +65,7 @@ export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWa
   }
 
   const look = (): void => {
+    isAskedAgain = looking; // what was written since the look under way read the files would be missed
     if (looking) return;
     looking = true;
     compare()
@@ -74,6 +76,7 @@ export function watchPemFiles<Content>(options: PemWatchOptions<Content>): PemWa
       })
       .finally(() => {
         looking = false;
+        if (isAskedAgain) look();
       });
   };
   look();

@@ -53,34 +53,35 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
     };
   }
 
+  function known(key: string): Minted | Promise<Minted> | null {
+    const kept = fresh.get(key);
+    if (kept !== undefined && kept.expiresAtMs - now() >= kept.lifetimeSeconds * 1000 * REUSE_UNTIL_LEFT)
+      return again(kept);
+    return inFlight.get(key)?.call?.then(again) ?? null;
+  }
+
   return {
-    recall(order) {
-      if (!isShared(order)) return null;
-      const key = keyOf(order);
-      const kept = fresh.get(key);
-      if (kept !== undefined && kept.expiresAtMs - now() >= kept.lifetimeSeconds * 1000 * REUSE_UNTIL_LEFT)
-        return again(kept);
-      return inFlight.get(key)?.call?.then(again) ?? null;
-    },
+    recall: (order) => (isShared(order) ? known(keyOf(order)) : null),
 
     mint(order) {
       if (!isShared(order)) return ask(order);
       const key = keyOf(order);
-      const running = inFlight.get(key)?.call ?? null; // begun while the budget was being checked
-      if (running !== null) return running.then(again);
+      const other = known(key); // begun, and perhaps completed, while the budget was being checked
+      if (other !== null) return other;
 
       const entry: { call: Promise<Minted> | null } = { call: null };
-      const call = ask(order).finally(() => {
-        entry.call = null;
-        inFlight.delete(key);
-      });
+      const call = ask(order)
+        .then((minted) => {
+          if (reuse) remember(key, minted);
+          return minted;
+        })
+        .finally(() => {
+          entry.call = null;
+          inFlight.delete(key);
+        });
       entry.call = call;
       inFlight.set(key, entry);
-      if (!reuse) return call;
-      return call.then((minted) => {
-        remember(key, minted);
-        return minted;
-      });
+      return call;
     },
   };
 }

@@ -92,7 +92,8 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
         delivery: client.delivery,
         reused: minted.isReused,
       };
-      if (reply.raw.destroyed) options.onUndelivered(request);
+      // A reused token is reported by the request that it was minted for.
+      if (reply.raw.destroyed && !minted.isReused) options.onUndelivered(request);
       reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
       if (minted.upstreamRequestId !== null) reply.header('cartesia-request-id', minted.upstreamRequestId);
       return accessTokenAnswer(minted, grants, options.destination(client.delivery), version.version, nowMs);

@@ -1,4 +1,4 @@
-// When Cartesia rejects a key, sets the key aside and raises an alarm.
+// When Cartesia rejects a key, sets the key aside and raises an alarm, unless the key has been replaced already.
 import type { KeyRing, RingKey } from './key-ring.ts';
 import type { UpstreamEvent } from './upstream-event.ts';
 
@@ -7,7 +7,7 @@ export type KeyAlarm = (key: RingKey, status: number) => void;
 
 export function createKeyAlarm(ring: KeyRing, onEvent: (event: UpstreamEvent) => void): KeyAlarm {
   return (key, status) => {
-    ring.refused(key);
+    if (!ring.refused(key)) return; // its position belongs to its successor by now
     onEvent({ type: 'key_rejected', position: key.position, status, keysWorking: ring.working });
   };
 }

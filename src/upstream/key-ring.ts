@@ -21,8 +21,11 @@ export interface KeyRing {
   readonly working: number;
   /** The next key in turn, skipping those set aside; if all are, the one set aside longest ago. `null`: there is no key. */
   pick(): RingKey | null;
-  /** Upstream refused this key (401 or 403): sets it aside, by default for a minute, so that the others carry the load. */
-  refused(key: RingKey): void;
+  /**
+   * Upstream refused this key (401 or 403): sets it aside, by default for a minute, so that the others carry the load.
+   * @returns whether the key is in use; `false`: it was replaced while the request was under way
+   */
+  refused(key: RingKey): boolean;
   /** Upstream accepted this key: it is no longer set aside. */
   accepted(key: RingKey): void;
   /** Whether a text that came from upstream contains one of our keys. Such a text must not be passed on. */
@@ -76,7 +79,9 @@ export function createKeyRing(secrets: readonly Secret[], options: KeyRingOption
       return longest;
     },
     refused(key) {
-      if (key instanceof Key) key.asideUntilMs = now() + setAsideMs;
+      if (!(key instanceof Key)) return false;
+      key.asideUntilMs = now() + setAsideMs;
+      return keys.includes(key);
     },
     accepted(key) {
       if (key instanceof Key) key.asideUntilMs = Number.NEGATIVE_INFINITY;

@@ -26,9 +26,15 @@ export class SlotQueue<Job> {
     return this.#line.length - this.#first;
   }
 
+  /** How long a job holds its slot, on average; 0 = not known yet. */
+  get meanHeldMs(): number {
+    return this.#meanHeldMs;
+  }
+
   /**
    * `run`: the job has a slot; `release` it afterwards. `wait`: a later `release` returns the job. `full`: the line is at its maximum, or
-   * the job would not have its turn within `patienceMs`: work that ends after its caller's deadline turns overload into collapse.
+   * the job would not have its turn and be done within `patienceMs`: work that ends after its caller's deadline turns overload into
+   * collapse.
    */
   enter(job: Job, patienceMs: number): SlotAnswer {
     if (this.#running < this.#slots) {
@@ -36,14 +42,17 @@ export class SlotQueue<Job> {
       return 'run';
     }
     const roundsAhead = Math.ceil((this.waiting + 1) / this.#slots);
-    if (this.waiting >= this.#maxWaiting || roundsAhead * this.#meanHeldMs > patienceMs) return 'full';
+    if (this.waiting >= this.#maxWaiting || (roundsAhead + 1) * this.#meanHeldMs > patienceMs) return 'full';
     this.#line.push(job);
     return 'wait';
   }
 
-  /** Gives a slot back. Returns the waiting job that now has it, or `undefined` if none waits. */
-  release(heldMs: number): Job | undefined {
-    this.#meanHeldMs = this.#meanHeldMs === 0 ? heldMs : this.#meanHeldMs * 0.8 + heldMs * 0.2;
+  /**
+   * Gives a slot back. Returns the waiting job that now has it, or `undefined` if none waits.
+   * @param heldMs `null`: it was not used, which says nothing about how long jobs take
+   */
+  release(heldMs: number | null): Job | undefined {
+    if (heldMs !== null) this.#meanHeldMs = this.#meanHeldMs === 0 ? heldMs : this.#meanHeldMs * 0.8 + heldMs * 0.2;
     if (this.waiting === 0) {
       this.#running -= 1;
       return undefined;

@@ -80,10 +80,12 @@ export interface TokenClientSeams {
 const WAITING_MAX = 8_192;
 
 /**
- * With less than this fraction of the deadline left, a mint that has waited in line is not sent: Cartesia needs a good part of a second,
- * so the token would come too late.
+ * A mint that has waited in line is not sent with less time left than a call takes at the moment: the token would come too late, and the
+ * timeout would look like a failure of Cartesia's. Bounds, as fractions of the deadline: Cartesia needs a good part of a second, and even a
+ * slow one is asked if a call has most of its time.
  */
-const SENDING_NEEDS = 0.05;
+const SENDING_NEEDS_MIN = 0.05;
+const SENDING_NEEDS_MAX = 0.5;
 
 type Call = MintCall<UpstreamToken>;
 
@@ -126,7 +128,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   function run(call: Call): void {
     call.sentAtMs = now();
     const key = ring.pick();
-    const isLate = call.enteredAtMs + deadlineMs - call.sentAtMs < deadlineMs * SENDING_NEEDS;
+    const isLate = call.enteredAtMs + deadlineMs - call.sentAtMs < sendingNeedsMs();
     if (isLate && !call.isSettled) giveUp(call);
     if (call.isSettled || key === null) {
       releaseSlot(call);
@@ -144,6 +146,10 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
       },
     });
     call.sending.start();
+  }
+
+  function sendingNeedsMs(): number {
+    return Math.min(deadlineMs * SENDING_NEEDS_MAX, Math.max(deadlineMs * SENDING_NEEDS_MIN, slots.meanHeldMs));
   }
 
   function settleExchange(call: Call, key: RingKey, exchange: Exchange): void {
@@ -182,7 +188,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   }
 
   function releaseSlot(call: Call): void {
-    const next = slots.release(now() - call.sentAtMs);
+    const next = slots.release(call.sending === null ? null : now() - call.sentAtMs);
     // In a microtask: if the waiting calls all fail at once, the stack must not become as deep as the line is long.
     if (next !== undefined) queueMicrotask(() => run(next));
   }

@@ -7,7 +7,7 @@ import { watchPemFiles } from '../../src/config/watch-pem-files.ts';
 async function setUp(t: Test, { inUse = 'one', held = 'one' } = {}) {
   const file = `${t.testdir({ 'cert.pem': held })}/cert.pem`;
   const seen = { loads: 0, used: [] as string[], renewed: 0, mended: 0, failed: [] as string[] };
-  const state = { wrong: '', isSlow: false };
+  const state = { wrong: '', isSlow: false, onRead: async (): Promise<void> => {} };
   const watch = watchPemFiles({
     files: [file],
     everyMs: 60_000,
@@ -15,7 +15,9 @@ async function setUp(t: Test, { inUse = 'one', held = 'one' } = {}) {
       seen.loads += 1;
       if (state.isSlow) await sleep(20);
       if (state.wrong !== '') throw new Error('must not be reported');
-      return readFile(file, 'utf8');
+      const content = await readFile(file, 'utf8');
+      await state.onRead();
+      return content;
     },
     inUse,
     use: (content) => seen.used.push(content),
@@ -117,4 +119,17 @@ test('a look that is still running is not started a second time', async (t) => {
   for (let i = 0; i < 3; i += 1) watch.look();
   await look();
   t.strictSame([seen.loads, seen.used], [2, ['another']]);
+});
+
+test('a change that a look under way has missed is found by the next one, which was asked for meanwhile', async (t) => {
+  const { file, seen, state, watch, look } = await setUp(t);
+  state.onRead = async () => {
+    state.onRead = async () => {};
+    await writeFile(`${file}.new`, 'third');
+    await rename(`${file}.new`, file);
+    watch.look();
+  };
+  await writeFile(file, 'another');
+  await look();
+  t.strictSame(seen.used, ['another', 'third']);
 });

@@ -196,6 +196,30 @@ test('a client that leaves during its mint leaves a log line and, once the token
   );
 });
 
+test('a client that leaves while it waits for the mint of another request leaves no second line: that one has the token', async (t) => {
+  const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
+  simulator.settings.latency.mintMs = 300;
+  const [staying, leaving, other] = [
+    await openRaw(t, broker.url),
+    await openRaw(t, broker.url),
+    await openRaw(t, broker.url),
+  ];
+  staying.send(mintBytes({ credential }));
+  await simulator.journal.waitFor({ path: '/access-token' }, () => true);
+  leaving.send(mintBytes({ credential }));
+  other.send('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
+  await other.response(); // by now the other two wait for the same mint
+  leaving.socket.resetAndDestroy();
+  t.equal((await staying.response()).status, 200);
+  const lines = logs.filter(({ client }) => client === 'kiosk').map(({ outcome }) => outcome);
+  t.strictSame(lines, ['aborted', 'ok']);
+  const counts = (await broker.metrics.registry.metrics()).match(/^broker_mints_total.*/gm);
+  t.strictSame(counts, [
+    'broker_mints_total{client="kiosk",delivery="(none)",outcome="aborted"} 1',
+    'broker_mints_total{client="kiosk",delivery="direct",outcome="minted"} 1',
+  ]);
+});
+
 test('a client that resets its connection after a CONNECT that waits for its answer harms nobody', async (t) => {
   const { broker, simulator, appKey: credential } = await startRunningBroker(t);
   simulator.settings.latency.mintMs = 200;

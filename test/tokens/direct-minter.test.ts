@@ -105,6 +105,17 @@ test('with reuse a subject gets the same token while at least half of its lifeti
   t.match(await second, { token: 'second', isReused: false });
 });
 
+test('with reuse, a token minted while the budget was being checked is used', async (t) => {
+  const { client, asked } = askedByHand();
+  const minter = createDirectMinter({ client, reuse: true, now: () => 0 });
+  t.strictSame([minter.recall(ORDER), minter.recall(ORDER)], [null, null], 'two orders ask for their budget');
+  const first = minter.mint(ORDER);
+  asked[0]?.answer('first');
+  await first;
+  t.match(await minter.mint(ORDER), { token: 'first', isReused: true });
+  t.equal(asked.length, 1);
+});
+
 test('the number of tokens kept for reuse is bounded: the oldest is dropped first', async (t) => {
   const { client, asked } = askedByHand();
   const minter = createDirectMinter({ client, reuse: true, now: () => 0, reuseMax: 2 });

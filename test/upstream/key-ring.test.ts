@@ -123,7 +123,7 @@ test('renewed keys are used from now on; a key that stays keeps its state', asyn
   t.strictSame(positions(keys, 3), [1, 2, 1], 'it has the new position');
 
   t.equal(began.headers('2026-03-01')[1], 'Bearer sk_a', 'a call under way keeps its key');
-  keys.refused(began);
+  t.equal(keys.refused(began), false);
   t.equal(keys.working, 2, 'a refusal of a retired key affects no other');
 });
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { FAILURES_TO_OPEN } from '../../src/upstream/circuit-breaker.ts';
+import { createKeyRing } from '../../src/upstream/key-ring.ts';
 import { createTokenClient, type TokenWish } from '../../src/upstream/token-client.ts';
 import { API_KEY, clientUnderTest, problemOf, settings, WISH } from './client-under-test.ts';
 import { jsonAnswer, type RawRequest, startRawUpstream, tokenAnswer } from './raw-upstream.ts';
@@ -121,6 +122,18 @@ test('a refused key raises an alarm and the others carry on', async (t) => {
   t.equal(client.health.breaker, 'closed');
 });
 
+test('a key that is refused after it was replaced raises no alarm: its place is its successor’s', async (t) => {
+  const ring = createKeyRing([new Secret('key-old')], { now: () => 0 });
+  const upstream = await upstreamThat(t, ({ socket }) => {
+    ring.renew([new Secret('key-new')]);
+    socket.write(jsonAnswer('401 Unauthorized', '{}'));
+  });
+  const { client, events } = clientUnderTest(t, { baseUrl: upstream.url }, { ring });
+  t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_rejected');
+  t.notOk(events.some(({ type }) => type === 'key_rejected'));
+  t.match(client.health.keys, { working: 1, total: 1 });
+});
+
 test('the HTTP client can be loaded in advance, and upstream does not notice', async (t) => {
   const upstream = await upstreamThat(t, ({ socket }) => socket.write(tokenAnswer()));
   const { client } = clientUnderTest(t, { baseUrl: upstream.url });
@@ -196,7 +209,7 @@ test('a call that cannot have its turn in time is refused at once, with a hint w
   const clock = { ms: 0 };
   const { client, events } = clientUnderTest(
     t,
-    { baseUrl: upstream.url, connections: 1, deadlineMs: 2_000 },
+    { baseUrl: upstream.url, connections: 1, deadlineMs: 4_000 },
     // Each reading of the clock is 1.5 s later, so upstream seems slow.
     { now: () => (clock.ms += 1_500) },
   );
@@ -228,6 +241,28 @@ test('a call that waits in line until its deadline gets a 504, and upstream is n
   t.equal(upstream.requests.length, 1);
   t.equal(events.length, 1, 'one attempt');
   t.match(client.health, { running: 0, waiting: 0, breaker: 'closed' });
+});
+
+test('a call whose turn comes too late for a call of usual length is not sent: its timeout would look like a failure of upstream', async (t) => {
+  const clock = { ms: 0 };
+  const lengths = [3_000, 8_000, 3_000];
+  const upstream = await upstreamThat(t, ({ socket, number }) => {
+    clock.ms += lengths[number - 1] ?? 0;
+    socket.write(tokenAnswer());
+  });
+  const { client } = clientUnderTest(
+    t,
+    { baseUrl: upstream.url, connections: 1, deadlineMs: 10_000 },
+    { now: () => clock.ms },
+  );
+  await client.mint(WISH);
+  const running = client.mint(WISH);
+  const problem = await problemOf(t, client.mint(WISH));
+  t.match([problem.code, problem.details.cause], ['upstream_timeout', { message: 'deadline: 10000 ms in line' }]);
+  await running;
+  t.equal(upstream.requests.length, 2);
+  t.match(client.health, { running: 0, waiting: 0, breaker: 'closed' });
+  await client.mint(WISH);
 });
 
 test('an HTTP client that cannot be set up is our fault, not upstream’s', async (t) => {

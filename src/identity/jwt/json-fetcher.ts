@@ -32,30 +32,42 @@ export interface JsonFetcherOptions {
 export function createJsonFetcher({ ca, maxBytes = 256 * 1_024 }: JsonFetcherOptions = {}): JsonFetcher {
   let agent: Agent | undefined;
 
-  return {
-    async get(url, signal) {
-      const { Agent, request } = await import('undici');
-      agent ??= new Agent({
-        allowH2: false,
-        maxHeaderSize: 16_384,
-        connect: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
-      });
-      const headers = { accept: 'application/json', 'user-agent': 'cartesia-broker' };
-      try {
-        const { statusCode, body } = await request(url, { dispatcher: agent, headers, signal, reset: true });
-        if (statusCode !== 200) {
-          body.on('error', () => {}).destroy();
-          throw new FetchFailure(`status_${statusCode}`);
-        }
-        return parse(await readAtMost(body, maxBytes));
-      } catch (error) {
-        throw asFailure(error, signal);
+  async function load(url: string, signal: AbortSignal): Promise<unknown> {
+    const { Agent, request } = await import('undici');
+    agent ??= new Agent({
+      allowH2: false,
+      maxHeaderSize: 16_384,
+      connect: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
+    });
+    const headers = { accept: 'application/json', 'user-agent': 'cartesia-broker' };
+    try {
+      const { statusCode, body } = await request(url, { dispatcher: agent, headers, signal, reset: true });
+      if (statusCode !== 200) {
+        body.on('error', () => {}).destroy();
+        throw new FetchFailure(`status_${statusCode}`);
       }
-    },
+      return parse(await readAtMost(body, maxBytes));
+    } catch (error) {
+      throw asFailure(error, signal);
+    }
+  }
+
+  return {
+    get: (url, signal) => unlessAborted(load(url, signal), signal),
     async close() {
       await agent?.destroy();
     },
   };
+}
+
+/** While a connection is being made, undici itself takes note of the signal only once that has succeeded or failed: after ten seconds. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(asFailure(signal.reason, signal));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** HTTPS, or HTTP to this machine: keys that crossed a network unencrypted prove nothing. */

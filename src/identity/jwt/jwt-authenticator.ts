@@ -77,8 +77,12 @@ export function createJwtAuthenticator(options: JwtAuthenticatorOptions): JwtAut
 
   async function concludeAfter(refresh: Promise<void>, candidate: Candidate): Promise<Authentication> {
     await refresh;
+    // The fetch may have taken seconds.
+    const { validity, rule } = candidate;
+    const complaint = timeComplaint(validity, nowSeconds(), rule.jwt.toleranceSeconds);
+    if (complaint !== null) return refused(complaint);
     const answer = conclude(candidate);
-    return typeof answer === 'string' ? resolve(answer, candidate.rule) : answer;
+    return typeof answer === 'string' ? resolve(answer, rule) : answer;
   }
 
   return {

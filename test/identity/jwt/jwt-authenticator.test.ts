@@ -176,6 +176,16 @@ test('a token seen before still expires', async (t) => {
   t.match(await present(rawToken), { outcome: 'authenticated' });
 });
 
+test('a token that expires while the key set is being fetched is refused', async (t) => {
+  let now = NOW;
+  const { server, present, claims } = await setUp(t, { toleranceSeconds: 0 }, { now: () => now * 1_000 });
+  server.answer('/jwks', (_, response) => {
+    now = NOW + 300;
+    response.end(JSON.stringify({ keys: [ec.jwk] }));
+  });
+  t.strictSame(await present(signJwt(ec, claims)), refusal('jwt_expired'));
+});
+
 test('tokens of several issuers belong to the right client apps', async (t) => {
   const first = await startIssuerServer();
   const second = await startIssuerServer();

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { test } from 'tap';
 import { KEY_SET_TIMING } from '../../../src/identity/jwt/key-set.ts';
@@ -274,6 +276,25 @@ test('the body of an error response is not waited for', async (t) => {
   t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
   await cut.promise;
   t.match(harness.events, [{ event: 'key_set_failed', reason: 'status_500' }]);
+});
+
+test('the deadline also ends a fetch whose connection is still being made', async (t) => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket.on('error', () => {})));
+  await once(silent.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const { port } = silent.address() as AddressInfo;
+  const harness = await createKeySetHarness(t, {
+    jwt: () => ({ jwksUrl: `https://127.0.0.1:${port}/jwks` }),
+    timing: { deadlineMs: 100 },
+  });
+  const asked = performance.now();
+  t.equal(await harness.verdict(harness.freshToken(known)), 'key_set_unavailable');
+  t.ok(performance.now() - asked < 5_000, 'the handshake, which nobody answers, may take ten seconds');
+  t.match(harness.events, [{ event: 'key_set_failed', reason: 'timeout' }]);
 });
 
 test('an endless document is cut off', async (t) => {
