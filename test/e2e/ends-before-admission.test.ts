@@ -75,6 +75,23 @@ test('a socket whose client resets it while its token is checked does not hold u
   t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
 });
 
+test('a socket whose client ends its connection while its token is checked is not opened', async (t) => {
+  for (const leave of ['end', 'destroy'] as const) {
+    const { broker, simulator, logs, publish, authorization } = await setUp(t);
+    const client = await connected(t, broker.url);
+    client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
+    await sleep(50); // until it is being checked
+    client[leave]();
+    await sleep(50); // until the broker knows
+    publish();
+    await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
+    await until(() => logs.find(({ msg }) => msg === 'key set loaded'), 'line of the keys');
+    await send(`${broker.url}/livez`);
+    t.equal(broker.leases, 0, leave);
+    t.strictSame(simulator.journal.entries({}), [], leave);
+  }
+});
+
 test('a socket whose token is still being checked at the drain deadline is cut', async (t) => {
   const { broker, authorization } = await setUp(t, { drain_deadline: 1 });
   const client = await connected(t, broker.url);
