@@ -135,7 +135,9 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
     take(request, response, checkFraming(request));
   });
   server.on('upgrade', (request, stream, head) => {
-    stream.on('error', () => stream.destroy()); // before all else: Node has just removed its own listeners
+    // Before all else: Node has just removed its own listeners. A client that ends its side has left, as with every other request.
+    const leave = (): void => void stream.destroy();
+    stream.on('error', leave).on('end', leave);
     const socket = stream as Socket; // an HTTP server's connections are sockets
     const isPipelined = turnsOf(socket, handling).isBusy;
     const response = responseTo(request, { socket, head });

@@ -13,7 +13,7 @@ import { handshake, openRawSocket } from './raw-socket.ts';
 import { clientOf, STT_PATH, startSocketBroker } from './socket-broker.ts';
 
 /** A broker whose users' tokens can only be checked once `publish` was called. */
-async function setUp(t: Test, listen = {}) {
+async function setUp(t: Test, listen = {}, sockets = {}) {
   const issuer = await startIssuerServer();
   t.teardown(() => issuer.close());
   const key = createSigningKey();
@@ -25,10 +25,12 @@ async function setUp(t: Test, listen = {}) {
       clients: { web: { auth: { jwt }, grants: ['tts', 'stt'], delivery: 'proxied' } },
       upstream: { concurrency: { tts: 2, stt: 2 } },
       listen,
+      sockets,
     }),
   });
   await issuer.asked('/jwks', 1);
-  return { ...running, publish, authorization: `Bearer ${signJwt(key, goodClaims(issuer.issuer))}` };
+  const signedBy = (one: typeof key): string => `Bearer ${signJwt(one, goodClaims(issuer.issuer))}`;
+  return { ...running, publish, authorization: signedBy(key), forged: signedBy(createSigningKey()) };
 }
 
 async function connected(t: Test, url: string): Promise<Socket> {
@@ -95,6 +97,41 @@ test('a socket whose client resets it while its single-use token is spent does n
   const start = performance.now();
   await broker.stop(STOP);
   t.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+});
+
+test('a socket whose client ends its connection while its token is checked is not opened', async (t) => {
+  for (const leave of ['end', 'destroy'] as const) {
+    const { broker, simulator, logs, publish, authorization } = await setUp(t);
+    const client = await connected(t, broker.url);
+    client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
+    await sleep(50); // until it is being checked
+    client[leave]();
+    await sleep(50); // until the broker knows
+    publish();
+    await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
+    await until(() => logs.find(({ msg }) => msg === 'key set loaded'), 'line of the keys');
+    await send(`${broker.url}/livez`);
+    t.equal(broker.leases, 0, leave);
+    t.strictSame(simulator.journal.entries({}), [], leave);
+  }
+});
+
+test('a page that leaves before its socket is refused is logged and counted once', async (t) => {
+  const { broker, logs, publish, forged } = await setUp(t, {}, { browser_refusals: 'event' });
+  const client = await connected(t, broker.url);
+  const headers = { Authorization: forged, Origin: 'https://app.example.com' };
+  client.write(handshake(broker.url, '/tts/websocket', headers));
+  await sleep(50); // until its token is being checked
+  client.resetAndDestroy();
+  await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
+  publish();
+  await until(() => logs.find(({ msg }) => msg === 'key set loaded'), 'line of the keys');
+  await send(`${broker.url}/livez`);
+  const lines = logs.filter(({ route }) => route === '/tts/websocket');
+  t.strictSame(
+    lines.map(({ status, outcome }) => [status, outcome]),
+    [[499, 'aborted']],
+  );
 });
 
 test('a socket whose token is still being checked at the drain deadline is cut', async (t) => {

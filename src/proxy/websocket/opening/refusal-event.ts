@@ -21,7 +21,7 @@ export function refuseWithEvent(
   problem: Problem,
 ): boolean {
   const upgrade = request.raw[upgradeOf];
-  if (upgrade === undefined || request.headers.origin === undefined) return false;
+  if (upgrade === undefined || upgrade.socket.destroyed || request.headers.origin === undefined) return false;
   const accept = acceptFor(request);
   if (accept === null) return false;
   reply.hijack();
