@@ -21,6 +21,24 @@ test('a lost connection is reported after a lesser trouble, which is reported ag
   }
 });
 
+test('what is wrong beside, and known before Redis is usable, is reported once it is', async (t) => {
+  const conditions: StoreCondition[] = [];
+  const trouble = createRedisTrouble(
+    (condition) => conditions.push(condition),
+    () => 0,
+  );
+  for (const reason of ['SUBSCRIBE_REFUSED', 'NOPERM', 'HEARING_LOST']) trouble.beside(reason);
+  trouble.noLonger('NOPERM');
+  t.strictSame(conditions, []);
+  trouble.over();
+  trouble.beside('SUBSCRIBE_REFUSED');
+  t.strictSame(conditions, [
+    { state: 'up', reason: null },
+    { state: 'up', reason: 'SUBSCRIBE_REFUSED' },
+    { state: 'up', reason: 'HEARING_LOST' },
+  ]);
+});
+
 test('a refusal by Redis is reported once, and again if it persists after Redis was away', async (t) => {
   const conditions: StoreCondition[] = [];
   const trouble = createRedisTrouble(

@@ -7,7 +7,7 @@ export interface RedisTrouble {
   over(): void;
   /** Redis is not usable; the reason is reported unless it already was since Redis was last up. */
   because(reason: string): void;
-  /** Something is wrong, but Redis is usable all the same. */
+  /** Something is wrong, but Redis is usable all the same; if it is not yet, this is reported once it is. */
   beside(reason: string): void;
   /** What was reported with `beside` is over. */
   noLonger(reason: string): void;
@@ -23,9 +23,17 @@ const RETURNS_MS = 10_000;
 /** @param now monotonic milliseconds */
 export function createRedisTrouble(onCondition: StoreConditionObserver, now: () => number): RedisTrouble {
   const told = new Set<string>();
+  const untold = new Set<string>();
   let returnsMs: number[] = [];
   let state: StoreCondition['state'] = 'starting';
   let refusal: string | null = null;
+
+  function tellBeside(reason: string): void {
+    if (told.has(reason)) return;
+    told.add(reason);
+    onCondition({ state: 'up', reason });
+  }
+
   return {
     over() {
       if (state === 'up') return;
@@ -35,6 +43,8 @@ export function createRedisTrouble(onCondition: StoreConditionObserver, now: () 
       state = 'up';
       told.clear();
       onCondition({ state, reason: null });
+      for (const reason of untold) tellBeside(reason);
+      untold.clear();
     },
     because(reason) {
       if (told.has(reason) || (VAGUE.has(reason) && state !== 'up' && told.size > 0)) return;
@@ -46,11 +56,11 @@ export function createRedisTrouble(onCondition: StoreConditionObserver, now: () 
       onCondition({ state, reason });
     },
     beside(reason) {
-      if (told.has(reason)) return;
-      told.add(reason);
-      onCondition({ state: 'up', reason });
+      if (state === 'up') tellBeside(reason);
+      else untold.add(reason);
     },
     noLonger(reason) {
+      untold.delete(reason);
       if (told.delete(reason) && state === 'up') onCondition({ state, reason: null });
     },
     refuses(reason) {
