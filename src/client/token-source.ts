@@ -135,6 +135,7 @@ function saidPauseMs(error: unknown): number {
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(reasonOf(signal));
+    if (signal.aborted) abort(); // by the app's `credential`, which has just been called
     signal.addEventListener('abort', abort);
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });

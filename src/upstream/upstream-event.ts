@@ -14,7 +14,7 @@ export type UpstreamEvent =
   /** A call of which nothing was sent is made again. */
   | { readonly type: 'retry'; readonly kind: FailureKind; readonly code: string }
   | { readonly type: 'breaker'; readonly state: BreakerState }
-  /** A mint was refused without asking upstream: the circuit is open, or it would not have had its turn in time. */
+  /** A mint was refused without asking upstream: the circuit is open, or it would not have been done in time. */
   | { readonly type: 'shed'; readonly reason: 'breaker' | 'queue' }
   /** An alarm: Cartesia rejects this key. `position` is its place in the configuration, from 1. */
   | { readonly type: 'key_rejected'; readonly position: number; readonly status: number; readonly keysWorking: number };

@@ -303,6 +303,21 @@ test('an aborted caller stops waiting, and the next caller gets the token in pro
   t.equal(broker.asked.length, 1);
 });
 
+test('a caller that is aborted by the credential function stops waiting, too', async (t) => {
+  const controller = new AbortController();
+  const reason = new Error('signed out');
+  const { broker, source } = await given(t, {
+    credential() {
+      controller.abort(reason);
+      return 'session';
+    },
+  });
+  broker.answer(minted('one'));
+  await t.rejects(source.get({ signal: controller.signal }), reason);
+  t.equal(await tokenOf(source), 'one');
+  t.equal(broker.asked.length, 1);
+});
+
 test('a dropped token is not handed out again', async (t) => {
   const { broker, source } = await given(t);
   broker.answer(minted('one'), minted('two'));

@@ -670,6 +670,32 @@ test('native: pausing on the last piece holds up no other request', async (t) =>
   t.equal(upstream.connections, 1);
 });
 
+test('native: a connection whose request was answered before all of it had left takes no other request', async (t) => {
+  const body = Buffer.alloc(16 * 1024 * 1024); // more than the system's buffers hold
+  for (const [what, makeBody] of Object.entries({ buffer: () => body, stream: () => Readable.from([body]) })) {
+    await t.test(what, async (t) => {
+      let connections = 0;
+      const server = createServer((socket) => {
+        connections += 1;
+        socket.on('error', () => {});
+        socket.once('data', () => socket.pause().write('HTTP/1.1 429 Slow\r\ncontent-length: 4\r\n\r\nfull'));
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const transport = transportTo('native', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      t.teardown(async () => {
+        await transport.close();
+        server.close();
+      });
+      const headers = ['content-length', String(body.length)];
+      t.equal((await ask(transport, { method: 'POST', headers, body: makeBody() }).over).outcome, '429 full');
+      await new Promise((resolve) => setTimeout(resolve, 50)); // by then a connection would be free for reuse
+      const next = ask(transport).over.then(({ outcome }) => outcome);
+      t.equal(await Promise.race([next, sleep(2_000, 'no answer', { ref: false })]), '429 full');
+      t.equal(connections, 2);
+    });
+  }
+});
+
 test('native refuses versions and protocols other than HTTP/1.x, even where undici accepts them', async (t) => {
   for (const protocol of ['RTSP/1.0', 'ICE/1.0', 'HTTP/2.0', 'HTTP/0.9', 'http/1.1']) {
     const { transport } = await setUp(t, 'native', ({ socket }) => {

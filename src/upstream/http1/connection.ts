@@ -132,7 +132,8 @@ export class Connection implements AnswerSink, UpstreamControl {
 
   onComplete(isReusable: boolean, { keepAliveSeconds }: ParsedHead): void {
     const handler = this.#handler;
-    const isSent = this.#sender === null || this.#sender.isComplete;
+    // What is still in the socket's queue may never be read, and a request behind it would be lost with it.
+    const isSent = (this.#sender === null || this.#sender.isComplete) && this.#socket.writableLength === 0;
     this.#handler = null;
     this.#place.release();
     this.resume();
