@@ -37,6 +37,22 @@ test('an answer that arrived in time counts, even if a busy process reads it lat
   t.equal(await asked, 'answered');
 });
 
+test('a script that Redis does not know is made known, but not run, once its call has been given up', async (t) => {
+  const server = await redisServer(t);
+  const way = await slowRelay(t, server.port);
+  const link = await linked(way.url);
+  t.teardown(() => link.close());
+  const script = redisScript("return redis.call('SET', KEYS[1], '1')", { read: nothing });
+  way.delayMs = 2 * TIMEOUT_MS;
+  await t.rejects(link.run('set', script, ['late'], []), { code: 'store_unavailable' });
+  way.delayMs = 0;
+  await new Promise((resolve) => setTimeout(resolve, 3 * TIMEOUT_MS)); // until Redis has said that it does not know it
+  t.equal(await link.command('get', 'GET', 'late'), null);
+  t.strictSame(await link.command('exists', 'SCRIPT', 'EXISTS', script.sha), [1]);
+  await link.run('set', script, ['late'], []);
+  t.equal(await link.command('get', 'GET', 'late'), '1');
+});
+
 test('simultaneous failures count once; after three in a row Redis is left alone for a moment', async (t) => {
   const server = await redisServer(t);
   const way = await slowRelay(t, server.port);

@@ -149,7 +149,12 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     nextLook = setTimeout(() => void look(connection), LOOK_MS).unref();
   }
 
-  async function guarded<T>(call: string, hasWritten: (result: T) => boolean, work: () => Promise<T>): Promise<T> {
+  /** @param work must change nothing more once `isGivenUp`: what its caller does about the failure has to come last */
+  async function guarded<T>(
+    call: string,
+    hasWritten: (result: T) => boolean,
+    work: (isGivenUp: () => boolean) => Promise<T>,
+  ): Promise<T> {
     const startedMs = now();
     const end = (outcome: StoreCall['outcome']): void => onCall({ call, outcome, durationMs: now() - startedMs });
     if (!isServing || commands.status !== 'ready') {
@@ -157,13 +162,18 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
       end(isLeftAlone ? 'left_alone' : 'not_connected');
       throw unavailable(new Error(isLeftAlone ? 'left alone after failures' : 'not connected'));
     }
+    let isGivenUp = false;
     try {
-      const result = await within(commandTimeoutMs, work());
+      const result = await within(
+        commandTimeoutMs,
+        work(() => isGivenUp),
+      );
       serve();
       if (hasWritten(result)) trouble.takes();
       end('ok');
       return result;
     } catch (error) {
+      isGivenUp = true;
       const endedMs = now();
       failed(error, startedMs, endedMs);
       // Timers count whole milliseconds and may fire a fraction early.
@@ -179,12 +189,16 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     },
     reached,
     run: (call, script, keys, args, note) =>
-      guarded(call, script.hasWritten, async () => {
+      guarded(call, script.hasWritten, async (isGivenUp) => {
         try {
           return script.read(await commands.evalsha(script.sha, keys.length, ...keys, ...args));
         } catch (error) {
           if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
           if (note !== undefined) await commands.call(...note);
+          if (isGivenUp()) {
+            await commands.call('SCRIPT', 'LOAD', script.lua); // over a slow network the next call would come no further
+            throw error;
+          }
           return script.read(await commands.eval(script.lua, keys.length, ...keys, ...args));
         }
       }),
