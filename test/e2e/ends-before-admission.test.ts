@@ -42,34 +42,40 @@ async function connected(t: Test, url: string): Promise<Socket> {
 
 const STOP = { delayMs: 0, idleGraceMs: 5 };
 
-test('a client that resets its connection while its token is checked is not carried', async (t) => {
-  const { broker, simulator, logs, publish, authorization } = await setUp(t);
+/** Sends a request, resets its connection while its token is being checked, and then lets the check end. */
+async function resetWhileChecked(
+  t: Test,
+  { broker, logs, publish }: Awaited<ReturnType<typeof setUp>>,
+  request: string,
+): Promise<void> {
   const client = await connected(t, broker.url);
-  client.write(
-    `POST /stt HTTP/1.1\r\nHost: broker\r\nAuthorization: ${authorization}\r\nContent-Length: 1000\r\n` +
-      'Content-Type: multipart/form-data; boundary=form\r\n\r\n--form\r\n',
-  );
+  client.write(request);
   await send(`${broker.url}/livez`); // by then it is being checked
   client.resetAndDestroy();
   await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
   publish();
   await until(() => logs.find(({ msg }) => msg === 'key set loaded'), 'line of the keys');
   await send(`${broker.url}/livez`);
+}
+
+test('a client that resets its connection while its token is checked is not carried', async (t) => {
+  const running = await setUp(t);
+  const { broker, simulator, authorization } = running;
+  await resetWhileChecked(
+    t,
+    running,
+    `POST /stt HTTP/1.1\r\nHost: broker\r\nAuthorization: ${authorization}\r\nContent-Length: 1000\r\n` +
+      'Content-Type: multipart/form-data; boundary=form\r\n\r\n--form\r\n',
+  );
   t.equal(broker.carried, 0);
   t.equal(broker.leases, 0);
   t.strictSame(simulator.journal.entries({}), []);
 });
 
 test('a socket whose client resets it while its token is checked does not hold up the shutdown', async (t) => {
-  const { broker, simulator, logs, publish, authorization } = await setUp(t);
-  const client = await connected(t, broker.url);
-  client.write(handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
-  await send(`${broker.url}/livez`); // by then it is being checked
-  client.resetAndDestroy();
-  await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
-  publish();
-  await until(() => logs.find(({ msg }) => msg === 'key set loaded'), 'line of the keys');
-  await send(`${broker.url}/livez`);
+  const running = await setUp(t);
+  const { broker, simulator, authorization } = running;
+  await resetWhileChecked(t, running, handshake(broker.url, '/tts/websocket', { Authorization: authorization }));
   t.equal(broker.leases, 0);
   t.strictSame(simulator.journal.entries({}), []);
   const start = performance.now();
