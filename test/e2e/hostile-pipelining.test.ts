@@ -1,6 +1,6 @@
 // Several requests on one connection: answered in order, one response each, and none runs after one that ends the connection.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { test } from 'tap';
+import { type Test, test } from 'tap';
 import { mintBytes } from './mint-bytes.ts';
 import { isProblem } from './problem-answer.ts';
 import { openRaw } from './raw-connection.ts';
@@ -158,15 +158,24 @@ test('what a client sends beyond a hundred waiting requests is read and discarde
   t.equal(connection.rest(), '');
 });
 
-test('a client that leaves during its mint leaves a log line and, once the token is there, another one', async (t) => {
-  const { broker, simulator, appKey: credential, logs } = await startRunningBroker(t);
+/** Mints, sends `more` behind it, and resets the connection while Cartesia is being asked. Resolves when Cartesia has answered. */
+async function resetDuringMint(
+  t: Test,
+  { broker, simulator, appKey: credential }: Awaited<ReturnType<typeof startRunningBroker>>,
+  more: string,
+): Promise<void> {
   simulator.settings.latency.mintMs = 200;
   const connection = await openRaw(t, broker.url);
-  connection.send(mintBytes({ credential }) + mintBytes({ credential, body: '{"expires_in":77}' }));
+  connection.send(mintBytes({ credential }) + more);
   await simulator.journal.waitFor({ path: '/access-token' }, () => true);
   connection.socket.resetAndDestroy();
   await simulator.journal.waitFor({ path: '/access-token' });
+}
 
+test('a client that leaves during its mint leaves a log line and, once the token is there, another one', async (t) => {
+  const running = await startRunningBroker(t);
+  const { broker, simulator, appKey: credential, logs } = running;
+  await resetDuringMint(t, running, mintBytes({ credential, body: '{"expires_in":77}' }));
   const next = await openRaw(t, broker.url);
   next.send(mintBytes({ credential }));
   t.equal((await next.response()).status, 200);
@@ -221,13 +230,9 @@ test('a client that leaves while it waits for the mint of another request leaves
 });
 
 test('a client that resets its connection after a CONNECT that waits for its answer harms nobody', async (t) => {
-  const { broker, simulator, appKey: credential } = await startRunningBroker(t);
-  simulator.settings.latency.mintMs = 200;
-  const connection = await openRaw(t, broker.url);
-  connection.send(`${mintBytes({ credential })}CONNECT other.test:443 HTTP/1.1\r\nHost: other.test\r\n\r\n`);
-  await simulator.journal.waitFor({ path: '/access-token' }, () => true);
-  connection.socket.resetAndDestroy();
-  await simulator.journal.waitFor({ path: '/access-token' });
+  const running = await startRunningBroker(t);
+  const { broker, appKey: credential } = running;
+  await resetDuringMint(t, running, 'CONNECT other.test:443 HTTP/1.1\r\nHost: other.test\r\n\r\n');
   const next = await openRaw(t, broker.url);
   next.send(mintBytes({ credential }));
   t.equal((await next.response()).status, 200);
