@@ -18,13 +18,15 @@ export class Backpressure {
   /** Number of writes that must finish before upstream is read again. */
   #waits = 0;
   readonly #clock: Pick<RelayClock, 'nowMs'>;
+  readonly #liveness: { isClientAlive: boolean };
   /** Since when a side takes nothing, milliseconds of the clock; 0 = it keeps up. */
   #clientFullAtMs = 0;
   #upstreamFullAtMs = 0;
   #isClientHeld = false;
 
-  constructor(client: Socket, clock: Pick<RelayClock, 'nowMs'>) {
+  constructor(client: Socket, clock: Pick<RelayClock, 'nowMs'>, liveness: { isClientAlive: boolean }) {
     this.#client = client;
+    this.#liveness = liveness;
     this.#isEncrypted = 'encrypted' in client;
     this.#clock = clock;
   }
@@ -107,6 +109,7 @@ export class Backpressure {
 
   /** What was written after those writes, such as a ping, is not waited for. */
   #clientDrained(upstream: UpstreamSocket): void {
+    this.#liveness.isClientAlive = true; // a slow reader answers a ping only after it has read everything before it
     this.#waits -= 1;
     if (this.#waits > 0) return;
     this.#clientFullAtMs = 0;

@@ -57,10 +57,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   constructor(parts: RelayParts, opening: RelayOpening, head: Buffer) {
     this.#parts = parts;
     this.#start = new RelayStart(opening, parts.client);
-    this.#pressure = new Backpressure(parts.client, parts.clock);
+    this.#liveness = new Liveness(parts, parts.clock.nowMs);
+    this.#pressure = new Backpressure(parts.client, parts.clock, this.#liveness);
     this.#turns = new ClientTurns(this.#up, this.#pressure);
     this.requestId = parts.requestId;
-    this.#liveness = new Liveness(parts, parts.clock.nowMs);
     const { client } = parts;
     this.#client = client;
     client.setTimeout(0);

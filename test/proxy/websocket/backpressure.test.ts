@@ -36,9 +36,11 @@ function setUp(t: Test, kind: object = {}) {
     },
   };
   t.teardown(() => upstream.received.release());
-  const pressure = new Backpressure(client as unknown as Socket, clock);
+  const liveness = { isClientAlive: false };
+  const pressure = new Backpressure(client as unknown as Socket, clock, liveness);
   return {
     pressure,
+    liveness,
     clock,
     client,
     upstream,
@@ -84,6 +86,15 @@ test('a client over TLS may be a few reads behind', async (t) => {
   t.notOk(upstream.isRead);
   take(20);
   t.ok(upstream.isRead);
+});
+
+test('a client that takes what waited for it is alive, even if its answer to a ping is still behind much else', async (t) => {
+  const { liveness, pressure, pass, take } = setUp(t);
+  pass(100);
+  pressure.write(Buffer.from('a ping'));
+  t.notOk(liveness.isClientAlive, 'nothing was taken yet');
+  take(2);
+  t.ok(liveness.isClientAlive);
 });
 
 test('a side counts as stalled since it first took nothing, however often that is reported', async (t) => {
