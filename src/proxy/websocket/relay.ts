@@ -337,7 +337,9 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     const errors = problem === null ? [] : protocol.farewell(problem, occasion);
     closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
     protocol.end();
-    account.ended({ by, outcome, code: toClient === null ? 1006 : (toClient.code ?? 1005) }, protocol.usage);
+    // A client that has part of a message can be sent no close frame; its own may have come all the same.
+    const isUntold = toClient === null || (by !== 'client' && this.#down.isMidMessage);
+    account.ended({ by, outcome, code: isUntold ? 1006 : (toClient.code ?? 1005) }, protocol.usage);
     this.#phase = 'closing';
     if (toClient === null || !closeClient(this.#client, this.#down, toClient, errors)) {
       this.#clientGone();
