@@ -7,8 +7,8 @@ import type { KeyAlarm } from '../upstream/key-alarm.ts';
 import type { KeyRing } from '../upstream/key-ring.ts';
 import type { UpstreamTransport } from '../upstream/transport.ts';
 import { isStream } from './bodies.ts';
-import { Carriage, type Surroundings } from './carriage.ts';
 import type { CheckedRequest } from './checked-request.ts';
+import { Downstream, type SharedParts } from './downstream.ts';
 import type { Forwarding } from './forwarding.ts';
 import { requestHeaders } from './request-headers.ts';
 
@@ -68,7 +68,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
     for (const forwarding of open.all()) forwarding.cut(problem);
   }
 
-  const surroundings: Surroundings = { ...options, isRevealing, unwatch };
+  const shared: SharedParts = { ...options, isRevealing, unwatch };
 
   return {
     carry(request, reply, checked) {
@@ -78,8 +78,8 @@ export function createCarrier(options: CarrierOptions): Carrier {
       const { content } = checked.body;
       const deadlines =
         clocks.deadlines === undefined ? endpoint.deadlines : { ...endpoint.deadlines, ...clocks.deadlines };
-      const carriage = new Carriage(surroundings, { request, reply, checked, key, deadlines });
-      const { forwarding } = carriage;
+      const downstream = new Downstream(shared, { request, reply, checked, key, deadlines });
+      const { forwarding } = downstream;
       watch(forwarding);
       if (isStream(content)) {
         content.once('error', (error) => {

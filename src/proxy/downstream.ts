@@ -1,4 +1,4 @@
-// One carried request under way: connects its forwarding, which moves the bytes, with the Fastify request that it answers.
+// The client's side of one carried request: connects the forwarding, which moves the bytes, with the Fastify request that it answers.
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors/problems.ts';
@@ -13,8 +13,8 @@ import { Forwarding, type ForwardingOutcome, type ForwardingParts } from './forw
 import type { AnswerHead } from './response-headers.ts';
 import { problemOfAnswer } from './upstream-error.ts';
 
-/** What all carriages share. */
-export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
+/** What all requests of a carrier share. */
+export interface SharedParts extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
   readonly ring: Pick<KeyRing, 'accepted'>;
   readonly isDraining: () => boolean;
   readonly keyRefused: KeyAlarm;
@@ -22,7 +22,7 @@ export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now
   readonly unwatch: (forwarding: Forwarding) => void;
 }
 
-export interface CarriageParts {
+export interface DownstreamParts {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly checked: CheckedRequest;
@@ -30,7 +30,7 @@ export interface CarriageParts {
   readonly deadlines: Deadlines;
 }
 
-export class Carriage implements ForwardingParts {
+export class Downstream implements ForwardingParts {
   readonly response: ServerResponse;
   readonly deadlines: Deadlines;
   readonly now: () => number;
@@ -38,17 +38,17 @@ export class Carriage implements ForwardingParts {
   readonly isRevealing: (text: string) => boolean;
   readonly observe: ((chunk: Buffer) => void) | null;
   readonly forwarding: Forwarding;
-  readonly #surroundings: Surroundings;
-  readonly #parts: CarriageParts;
+  readonly #shared: SharedParts;
+  readonly #parts: DownstreamParts;
 
-  constructor(surroundings: Surroundings, parts: CarriageParts) {
+  constructor(shared: SharedParts, parts: DownstreamParts) {
     const { request, reply, checked, key, deadlines } = parts;
-    const { isRevealing, keyRefused } = surroundings;
-    this.#surroundings = surroundings;
+    const { isRevealing, keyRefused } = shared;
+    this.#shared = shared;
     this.#parts = parts;
     this.response = reply.raw;
     this.deadlines = deadlines;
-    this.now = surroundings.now;
+    this.now = shared.now;
     this.isRevealing = isRevealing;
     this.observe = checked.observe ?? null;
     this.events =
@@ -68,7 +68,7 @@ export class Carriage implements ForwardingParts {
 
   begin(status: number, head: AnswerHead, form: BodyForm): void {
     const { request, reply, checked, key } = this.#parts;
-    const { ring, isDraining } = this.#surroundings;
+    const { ring, isDraining } = this.#shared;
     request.record.upstreamMs = this.forwarding.ageMs;
     request.record.upstreamRequestId = head.requestId;
     ring.accepted(key);
@@ -82,7 +82,7 @@ export class Carriage implements ForwardingParts {
 
   refuseWith(status: number, body: string, head: AnswerHead): void {
     const { request, reply, checked, key } = this.#parts;
-    const { isRevealing, keyRefused } = this.#surroundings;
+    const { isRevealing, keyRefused } = this.#shared;
     request.record.upstreamRequestId = head.requestId;
     const { problem, isKeyRefused } = problemOfAnswer({ status, body, ...head }, { isRevealing, nowMs: Date.now() });
     if (isKeyRefused) keyRefused(key, status);
@@ -92,7 +92,7 @@ export class Carriage implements ForwardingParts {
 
   ended(outcome: ForwardingOutcome): void {
     const { request, checked } = this.#parts;
-    const { unwatch } = this.#surroundings;
+    const { unwatch } = this.#shared;
     const { forwarding, events } = this;
     const { record } = request;
     unwatch(forwarding);
