@@ -2,7 +2,7 @@
 import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseKind, PoolRules, PoolView } from '../store/lease-rules.ts';
-import type { Soon } from '../store/soon.ts';
+import type { MaybePromise } from '../store/maybe-promise.ts';
 import type { LeasePool } from '../store/store.ts';
 import { mayHaveBeenDone } from '../store/unanswered.ts';
 import { HeldLease, type Lease, type LeaseKeeper, type LeaseRequest, type LeaseTaker } from './lease.ts';
@@ -148,7 +148,7 @@ export class LeaseDesk {
   }
 
   /** Nothing was free at once, or the store has not answered yet. */
-  #pending(ask: LeaseAsk, answer: Soon<LeaseAnswer>, startedMs: number): LeaseRequest {
+  #pending(ask: LeaseAsk, answer: MaybePromise<LeaseAnswer>, startedMs: number): LeaseRequest {
     const course: Course = { isCancelled: false, hasWaited: false, lease: null };
     return {
       granted: this.#observed(ask, answer, course, startedMs),
@@ -160,7 +160,12 @@ export class LeaseDesk {
     };
   }
 
-  async #observed(ask: LeaseAsk, answer: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
+  async #observed(
+    ask: LeaseAsk,
+    answer: MaybePromise<LeaseAnswer>,
+    course: Course,
+    startedMs: number,
+  ): Promise<Lease | null> {
     let outcome: LeaseOutcome = 'left';
     try {
       const lease = await this.#granted(ask, answer, course, startedMs);
@@ -181,10 +186,15 @@ export class LeaseDesk {
     }
   }
 
-  async #granted(ask: LeaseAsk, soon: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
+  async #granted(
+    ask: LeaseAsk,
+    promised: MaybePromise<LeaseAnswer>,
+    course: Course,
+    startedMs: number,
+  ): Promise<Lease | null> {
     let answer: LeaseAnswer;
     try {
-      answer = await soon;
+      answer = await promised;
     } catch (error) {
       if (mayHaveBeenDone(error)) this.#owed.add(ask.id);
       throw error;
@@ -254,7 +264,7 @@ export class LeaseDesk {
   }
 
   /** @returns in how many milliseconds a new ask may succeed. Never rejects. */
-  #release(ids: readonly string[]): Soon<number> {
+  #release(ids: readonly string[]): MaybePromise<number> {
     const answer = this.#pool.release(this.#rules, ids);
     return answer instanceof Promise ? this.#heard(ids, answer) : answer;
   }

@@ -6,7 +6,7 @@ import type { QuotaUnit } from '../config/budget.ts';
 import type { LeaseRequest } from '../limits/lease.ts';
 import type { Booking } from '../limits/quotas.ts';
 import type { LeaseKind } from '../store/lease-rules.ts';
-import type { Soon } from '../store/soon.ts';
+import type { MaybePromise } from '../store/maybe-promise.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
 import type { CheckedRequest } from './checked-request.ts';
 import { grantedTo } from './granted-to.ts';
@@ -16,7 +16,7 @@ export interface CarryLimitedOptions extends LimitedRequestParts {
   /** What it will consume, in the endpoint's unit; 0 = not known until it is over. */
   readonly amount: number;
   /** Makes the checked request, once it has its lease and budgets. */
-  readonly prepare: () => Soon<CheckedRequest>;
+  readonly prepare: () => MaybePromise<CheckedRequest>;
 }
 
 /**
@@ -88,7 +88,7 @@ async function carryOncePrepared(
 /** What has been asked for. */
 interface Asked {
   readonly asked: LeaseRequest | null;
-  readonly booking: Soon<Booking> | null;
+  readonly booking: MaybePromise<Booking> | null;
   readonly untilMs: number;
 }
 
