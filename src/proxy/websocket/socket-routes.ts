@@ -21,7 +21,7 @@ import type { RelayOpening, RelayParts } from './relay-parts.ts';
 import type { Relays } from './relays.ts';
 import type { SessionGuards } from './session-guard.ts';
 import { rulesOf, type SessionRules } from './session-rules.ts';
-import type { Ledger, SocketFacts } from './socket-account.ts';
+import type { SocketFacts, SocketTelemetry } from './socket-account.ts';
 import { SocketSession } from './socket-session.ts';
 import type { SpentTokens } from './spent-tokens.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
@@ -44,7 +44,7 @@ export interface SocketRoutesOptions {
   readonly clients: readonly ClientConfig[];
   readonly browserRefusals: Config['sockets']['browserRefusals'];
   readonly carrier: SocketCarrier;
-  readonly ledger: Ledger;
+  readonly telemetry: SocketTelemetry;
   readonly onProblem: (problem: Problem, request: FastifyRequest) => void;
 }
 
@@ -110,7 +110,7 @@ async function open(
   if (carrier.relays.isDraining) throw new Problem('draining');
   const key = carrier.ring.pick();
   if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
-  const session = new SocketSession(carrier.relays, options.ledger, factsOf(checked, request));
+  const session = new SocketSession(carrier.relays, options.telemetry, factsOf(checked, request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   /** When Cartesia was asked; `null` = not yet. Waiting for a lease is not part of its time. */
   let askedAtMs: number | null = null;
