@@ -120,7 +120,7 @@ export class LeaseDesk {
     await this.#look([], ids);
   }
 
-  /** Confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
+  /** The heartbeat: confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
   async beat(): Promise<void> {
     const held = this.#held.all();
     await this.#look(held.slice(0, NAMED_MAX), this.#waits.ids());
@@ -223,20 +223,20 @@ export class LeaseDesk {
   }
 
   async #look(held: readonly HeldLease[], waiting: readonly string[]): Promise<void> {
-    let beat: Awaited<ReturnType<LeasePool['beat']>>;
+    let answer: Awaited<ReturnType<LeasePool['beat']>>;
     try {
-      beat = await this.#pool.beat(this.#rules, this.#replica, held, waiting);
+      answer = await this.#pool.beat(this.#rules, this.#replica, held, waiting);
     } catch {
-      return; // another beat follows; what is held goes on, and each wait has its own end
+      return; // another heartbeat follows; what is held goes on, and each wait has its own end
     }
     // Leases that ended while the call was under way have been entered again by it.
     const ended = held.filter(({ place }) => place === -1).map(({ id }) => id);
     if (ended.length > 0) void this.#release(ended);
-    for (const id of beat.granted) {
+    for (const id of answer.granted) {
       const one = this.#waits.find(id);
       if (one !== undefined) one.settle(this.#hold(one.ask)); // otherwise whatever ended the wait gives it back
     }
-    for (const id of beat.lost) void this.#askAgain(id);
+    for (const id of answer.lost) void this.#askAgain(id);
   }
 
   /** The store does not know a wait that is not over, because it started afresh in between. */

@@ -3,7 +3,7 @@
 
 import type { BudgetStore } from './budgets.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from './lease-rules.ts';
-import type { Beat } from './lease-table.ts';
+import type { BeatAnswer } from './lease-table.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 import type { Peers } from './peers.ts';
 import type { RateStore } from './rates.ts';
@@ -16,8 +16,8 @@ export interface LeasePool {
   acquire(rules: PoolRules, ask: LeaseAsk): MaybePromise<LeaseAnswer>;
   /** @returns in how many milliseconds a new ask may succeed */
   release(rules: PoolRules, ids: readonly string[]): MaybePromise<number>;
-  /** Confirms the leases that a replica holds, and tells what became of its waiting asks. */
-  beat(rules: PoolRules, owner: string, held: readonly LeaseHolder[], waiting: readonly string[]): Promise<Beat>;
+  /** A replica's heartbeat: confirms the leases that it holds, and tells what became of its waiting asks. */
+  beat(rules: PoolRules, owner: string, held: readonly LeaseHolder[], waiting: readonly string[]): Promise<BeatAnswer>;
   /** Called when upstream refused in spite of a lease. */
   lower(rules: PoolRules): Promise<void>;
   view(rules: PoolRules): Promise<PoolView>;
