@@ -8,7 +8,7 @@ import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { logged, STT_PATH, startSocketBroker } from './socket-broker.ts';
 import { startRawUpstream, switching } from './socket-upstream.ts';
 
-const STALL = { seams: { relays: { tickMs: 20, times: { stallMs: 300, closeMs: 200 } } } };
+const STALL = { seams: { relays: { tickMs: 20, times: { stallMs: 300, clientStallMs: 300, closeMs: 200 } } } };
 /** More than all kernel buffers between a writer and a reader on loopback hold. */
 const KERNEL_MAX_BYTES = 16 * 1024 * 1024;
 const MEGABYTE = 1024 * 1024;

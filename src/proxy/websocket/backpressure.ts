@@ -1,11 +1,13 @@
 // Backpressure between the sides of a relay: while one side does not take what waits for it, the other one is not read.
 import type { Socket } from 'node:net';
-import type { RelayClock } from './relay-clock.ts';
+import type { RelayClock, RelayTimes } from './relay-clock.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 /** How much may wait to be encrypted and sent: as much as two reads bring. */
 const QUEUED_MAX_BYTES = 256 * 1024;
+
+export type StallTimes = Pick<RelayTimes, 'clientStallMs' | 'stallMs'>;
 
 export class Backpressure {
   readonly #client: Socket;
@@ -116,9 +118,9 @@ export class Backpressure {
     upstream.resume();
   }
 
-  /** Which side has taken nothing for longer than `stallMs`. */
-  stalled(nowMs: number, stallMs: number): 'client' | 'upstream' | null {
-    if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > stallMs) return 'client';
+  /** Which side has taken nothing for longer than it may. */
+  stalled(nowMs: number, { clientStallMs, stallMs }: StallTimes): 'client' | 'upstream' | null {
+    if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > clientStallMs) return 'client';
     return this.#upstreamFullAtMs > 0 && nowMs - this.#upstreamFullAtMs > stallMs ? 'upstream' : null;
   }
 }
