@@ -345,7 +345,15 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
       this.#clientGone();
       return;
     }
-    this.#closeTimer = setTimeout(() => this.#clientGone(), times.closeMs);
+    this.#awaitClientEnd(this.nowMs + times.clientStallMs);
     this.#pressure.upstreamIsOver();
+  }
+
+  /** Gives the client a while to end its side; longer if it has not even taken our last frames, as it may be behind. */
+  #awaitClientEnd(untilMs: number): void {
+    this.#closeTimer = setTimeout(() => {
+      if (this.#client.writableLength > 0 && this.nowMs < untilMs) this.#awaitClientEnd(untilMs);
+      else this.#clientGone();
+    }, this.#parts.times.closeMs);
   }
 }
