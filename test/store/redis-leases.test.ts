@@ -282,3 +282,16 @@ test('a user without channel permissions can still release, wait and revoke', as
   await store.revocations.add({ scope: 'everything' });
   t.equal(await store.revocations.version(), '1');
 });
+
+test('a pool is viewed a few hundred leases at a time, so that no other call waits for one long reply', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const leases = (await replica()).leases('tts');
+  const rules = pool(2_000);
+  const held = Array.from({ length: 1_500 }, (_, at) => ({ id: `lease-${at}`, client: 'web', subject: `user-${at}` }));
+  await leases.beat(rules, 'replica', held, []);
+  await operator.command('reset', 'CONFIG', 'RESETSTAT');
+  const view = await leases.view(rules);
+  t.strictSame(view.leases.map(({ id }) => id).sort(), held.map(({ id }) => id).sort());
+  t.match(view, { waiting: 0, loweredTo: null });
+  t.match(await operator.command('count', 'INFO', 'commandstats'), /cmdstat_hscan:calls=[2-9],/);
+});
