@@ -2,6 +2,7 @@
 import { test } from 'tap';
 import { recordingForm, SPEECH, send, spokenWav, startCarrying, VOICE } from '../e2e/carried-broker.ts';
 import { until } from '../e2e/limits-answers.ts';
+import { startRunningBroker } from '../e2e/running-broker.ts';
 import { redisServer } from '../store/redis-server.ts';
 import { ask, type Call, endpoints } from './described-answer.ts';
 import type { ResolvedEndpoint } from './resolved-document.ts';
@@ -117,6 +118,27 @@ test('upstream failures answer as documented on every endpoint', async (t) => {
   await simulator.close();
   for (const endpoint of carried) {
     t.equal((await ask(t, broker.url, endpoint, by(token, callOf(endpoint, wav)))).code, 'upstream_unavailable');
+  }
+});
+
+test("Cartesia's own failures answer as documented, whatever their status", async (t) => {
+  const { broker, token, simulator } = await startCarrying(t);
+  const wav = await spokenWav(simulator);
+  const statuses = [400, 402, 403, 404, 405, 409, 413, 415, 422, 429, 500, 502, 503, 504, 599];
+  for (const endpoint of carried) {
+    for (const status of statuses) {
+      simulator.faults.add({ match: {}, times: 1, action: { type: 'answer', status, retryAfter: 60 } });
+      const { statusCode, answer } = await ask(t, broker.url, endpoint, by(token, callOf(endpoint, wav)));
+      t.equal(statusCode, status);
+      t.match(answer, { source: 'upstream' });
+    }
+  }
+});
+
+test('a broker that carries nothing answers as documented', async (t) => {
+  const { broker, appKey } = await startRunningBroker(t);
+  for (const endpoint of carried) {
+    t.equal((await ask(t, broker.url, endpoint, by(appKey, callOf(endpoint, Buffer.of())))).statusCode, 404);
   }
 });
 

@@ -30,7 +30,7 @@ export async function ask(t: Test, origin: string, endpoint: ResolvedEndpoint, c
   });
   const text = await body.text();
   const name = `${method} ${path} ${statusCode}`;
-  const described = operation.responses[String(statusCode)];
+  const described = operation.responses[String(statusCode)] ?? operation.responses['default'];
   if (described === undefined) throw new Error(`${name} is not in the document: ${text}`);
 
   const type = String(headers['content-type']).split(';')[0] ?? '';
