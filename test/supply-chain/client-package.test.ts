@@ -94,6 +94,23 @@ test('Node can import and require it', async (t) => {
   }
 });
 
+test('copied into a CommonJS app, it can be imported and required', async (t) => {
+  const use = `createTokenSource({ brokerUrl: process.argv[2] }).get().then(({ token }) => console.log(token));`;
+  const app = t.testdir({
+    'package.json': '{ "name": "app", "type": "commonjs" }', // what `npm init` writes
+    'app.mjs': `import { createTokenSource } from './broker-client/index.js';\n${use}`,
+    'app.js': `const { createTokenSource } = require('./broker-client/index.js');\n${use}`,
+  });
+  cpSync(path.join(packed, 'client'), path.join(app, 'broker-client'), { recursive: true });
+  const broker = await startScriptedBroker(t);
+  for (const file of ['app.mjs', 'app.js']) {
+    broker.answer(minted(`token of ${file}`));
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, broker.url], { cwd: app, env });
+    t.equal(stdout, `token of ${file}\n`);
+    t.equal(stderr, '', 'no warning');
+  }
+});
+
 /** The subset of browser and Node globals that React Native has. */
 const REACT_NATIVE = {
   fetch,
