@@ -120,6 +120,18 @@ test('without a broker the page gets 502, and may retry', async (t) => {
   t.match(await speak(page), { status: 502, isRetryable: true });
 });
 
+test('no user, in whatever form the session says so, gets no token', async (t) => {
+  const { broker, appKey, logs } = await startRunningBroker(t, {
+    file: (digest) => ({ clients: { backend: { trusted: true, auth: { keys: [digest] } } } }),
+  });
+  for (const nobody of [null, undefined, '']) {
+    const route = createTokenRoute({ brokerUrl: broker.url, appKey, subjectOf: () => nobody });
+    const answer = await route(new Request('http://backend', { method: 'POST', body: '{}' }));
+    t.equal(answer.status, 401, String(nobody));
+  }
+  t.strictSame(logs, []);
+});
+
 test('the route does not start without its settings', async (t) => {
   const subjectOf = () => null;
   t.throws(() => createTokenRoute({ brokerUrl: undefined, appKey: 'cb_x', subjectOf }));
