@@ -112,7 +112,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     },
     drop(token) {
       if (token === undefined) [kept, coming, failed] = [null, null, null];
-      else if (token === kept?.access.token) [kept, coming] = [null, null]; // the user is the same: a wait still holds
+      else if (token === kept?.access.token) kept = null; // the user is the same: a refresh under way and a wait still hold
     },
   };
 }

@@ -402,6 +402,21 @@ test('a dropped token is not handed out again', async (t) => {
   t.equal(await tokenOf(source), 'two');
 });
 
+test('when a token is refused while the next one is under way, no other is fetched', async (t) => {
+  const { broker, source, pass } = await given(t);
+  const { promise: after, resolve: release } = Promise.withResolvers<void>();
+  broker.answer(minted('one'), { ...minted('two'), after }, minted('for nobody'));
+  await source.get();
+  pass(240);
+  await source.get();
+  await broker.untilAsked(2);
+  source.drop('one');
+  const waiting = tokenOf(source);
+  release();
+  t.equal(await waiting, 'two');
+  t.equal(broker.asked.length, 2);
+});
+
 test('a token in progress for the previous user is not kept for the next one', async (t) => {
   let user = 'alice';
   const { broker, source } = await given(t, { credential: () => user });
