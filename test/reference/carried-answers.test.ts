@@ -4,7 +4,7 @@ import { recordingForm, SPEECH, send, spokenWav, startCarrying, VOICE } from '..
 import { until } from '../e2e/limits-answers.ts';
 import { startRunningBroker } from '../e2e/running-broker.ts';
 import { redisServer } from '../store/redis-server.ts';
-import { ask, type Call, endpoints } from './described-answer.ts';
+import { ask, type Call, endpointOf, endpoints } from './described-answer.ts';
 import type { ResolvedEndpoint } from './resolved-document.ts';
 
 const carried = endpoints.filter(({ operation }) => operation.tags.includes('carried'));
@@ -119,6 +119,15 @@ test('upstream failures answer as documented on every endpoint', async (t) => {
   for (const endpoint of carried) {
     t.equal((await ask(t, broker.url, endpoint, by(token, callOf(endpoint, wav)))).code, 'upstream_unavailable');
   }
+});
+
+test('audio that Cartesia keeps in a file answers as documented', async (t) => {
+  const { broker, token, simulator } = await startCarrying(t);
+  const headers = { 'cartesia-file-id': 'file_1', 'content-disposition': 'attachment; filename="a.wav"' };
+  const action = { type: 'answer', status: 200, headers, contentType: 'audio/wav', body: 'RIFF' } as const;
+  simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action });
+  const call = { headers: JSON_BODY, body: JSON.stringify(SPEECH) };
+  t.equal((await ask(t, broker.url, endpointOf('post_tts_bytes'), by(token, call))).answer, 'RIFF');
 });
 
 test("Cartesia's own failures answer as documented, whatever their status", async (t) => {

@@ -65,5 +65,7 @@ const TRANSPORT = new Set(
 );
 /** Documented headers that are present only in some cases. */
 const SOMETIMES = new Set(
-  'cartesia-request-id ratelimit-limit ratelimit-remaining ratelimit-reset retry-after cache-control'.split(' '),
+  'cartesia-request-id cartesia-file-id content-disposition ratelimit-limit ratelimit-remaining ratelimit-reset retry-after cache-control'.split(
+    ' ',
+  ),
 );

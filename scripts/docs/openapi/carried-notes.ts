@@ -137,7 +137,7 @@ export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
     answer: {
       description: 'Audio in the format that was asked for.',
       content: { 'audio/*': { schema: { type: 'string', format: 'binary' } } },
-      headers: HEADERS,
+      headers: [...HEADERS, 'cartesia-file-id', 'content-disposition'],
     },
     problems: PROBLEMS_OF_WORK,
     otherFailures: OTHER_FAILURES,

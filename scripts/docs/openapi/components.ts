@@ -110,6 +110,11 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     description: "Cartesia's id for the request behind this one, if there was one.",
     schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
   },
+  'cartesia-file-id': {
+    description: "Cartesia's id of the file, if it was asked to keep the audio.",
+    schema: { type: 'string' },
+  },
+  'content-disposition': { description: 'A file name, if Cartesia suggests one.', schema: { type: 'string' } },
   'x-accel-buffering': {
     description: 'Tells proxies in front not to buffer the response.',
     schema: { type: 'string', enum: ['no'] },
