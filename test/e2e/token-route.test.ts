@@ -132,8 +132,12 @@ test('no user, in whatever form the session says so, gets no token', async (t) =
   t.strictSame(logs, []);
 });
 
-test('the route does not start without its settings', async (t) => {
-  const subjectOf = () => null;
-  t.throws(() => createTokenRoute({ brokerUrl: undefined, appKey: 'cb_x', subjectOf }));
-  t.throws(() => createTokenRoute({ brokerUrl: 'http://127.0.0.1:8080', appKey: '', subjectOf }));
+test('without its settings the route can be loaded by a build, and fails when it is called', async (t) => {
+  const subjectOf = () => 'anna';
+  const request = () => new Request('http://backend', { method: 'POST', body: '{}' });
+  const message = 'BROKER_URL and BROKER_APP_KEY are needed';
+  await t.rejects(createTokenRoute({ brokerUrl: undefined, appKey: 'cb_x', subjectOf })(request()), { message });
+  await t.rejects(createTokenRoute({ brokerUrl: 'http://127.0.0.1:8080', appKey: '', subjectOf })(request()), {
+    message,
+  });
 });
