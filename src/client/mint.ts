@@ -23,7 +23,7 @@ export interface DatedToken extends MintedToken {
 export async function mint({ brokerUrl, credential, body, fetch, deadlineMs }: MintRequest): Promise<DatedToken> {
   // React Native has no AbortSignal.timeout.
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), deadlineMs);
+  const timer = setTimeout(() => controller.abort(), Math.min(deadlineMs, TIMER_MAX_MS));
   try {
     const since = now();
     const response = await fetch(`${brokerUrl}/access-token`, {
@@ -53,6 +53,9 @@ export async function mint({ brokerUrl, credential, body, fetch, deadlineMs }: M
     clearTimeout(timer);
   }
 }
+
+/** A timer for longer than this fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 const SILENCE = { status: 0, code: null, requestId: null, isRetryable: false, retryAfterSeconds: null } as const;
 

@@ -360,6 +360,14 @@ test('a broker that does not answer is given up on', async (t) => {
   t.match(await failure(source.get()), { status: 0, message: 'The broker did not answer within 20 ms.' });
 });
 
+test('a time limit beyond what timers can hold is no limit, not an immediate one', async (t) => {
+  for (const timeout of [Infinity, 2 ** 31]) {
+    const { broker, source } = await given(t, { timeout, maxRetries: 0 });
+    broker.answer(minted('one'));
+    t.equal(await tokenOf(source), 'one', String(timeout));
+  }
+});
+
 test('an aborted caller stops waiting, and the next caller gets the token in progress', async (t) => {
   const { broker, source } = await given(t);
   const { promise: after, resolve: release } = Promise.withResolvers<void>();
