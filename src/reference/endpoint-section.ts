@@ -102,7 +102,7 @@ function content(document: OpenApiDocument, direction: Direction, { schema, exam
 
 /** The codes are explained once, in the table of errors. */
 function failure(status: string, { description, content: media = {} }: Answer): Html {
-  if (status === 'default') return html`<div><dt>any other</dt><dd>${inline(description)}</dd></div>`;
+  if (status === 'default') return html`<div><dt>other</dt><dd>${paragraphs(description)}</dd></div>`;
   const codes = Object.values(media).flatMap(({ examples = {} }) => Object.keys(examples));
   return html`<div><dt>${status}</dt><dd>${codes.map((code) => html`<a href="#${errorAnchor(code)}"><code>${code}</code></a> `)}</dd></div>`;
 }
