@@ -19,8 +19,6 @@ await build({
   target: 'es2020', // React Native's engine
   logLevel: 'error',
 });
-// Copied into an app, the folder would otherwise be CommonJS where the app is.
-await writeFile(path.join(outdir, 'package.json'), '{ "type": "module" }\n');
 // tsconfig.json is for checking only, so all options for emitting stand here.
 const options =
   '--ignoreConfig --declaration --emitDeclarationOnly --rewriteRelativeImportExtensions --strict --skipLibCheck';
