@@ -51,6 +51,12 @@ async function othersAt(redis: Redis): Promise<string[]> {
   return lines.filter((line) => line !== '' && !line.startsWith(own));
 }
 
+/** What is left there, given a moment to notice that connections have ended. */
+async function leftAt(redis: Redis): Promise<string[]> {
+  for (let turns = 0; turns < 100 && (await othersAt(redis)).length > 0; turns += 1) await delay(10);
+  return othersAt(redis);
+}
+
 async function watchedRedis(t: Test): Promise<{ readonly url: Secret; readonly redis: Redis }> {
   const { url } = await redisServer(t);
   const redis = new Redis(url.reveal());
@@ -61,6 +67,9 @@ async function watchedRedis(t: Test): Promise<{ readonly url: Secret; readonly r
 
 const SILENT = createLogger('silent');
 const GONE = '/nonexistent/file.pem';
+
+/** Whatever keeps this process alive. */
+const openHandles = (): string[] => process.getActiveResourcesInfo().sort();
 
 /** What makes each step of the start fail although the configuration was accepted, and with what it fails. */
 const STEPS: readonly (readonly [
@@ -120,11 +129,12 @@ test('whatever fails, nothing that was opened stays open', async (t) => {
   const good = await configOf({ ...ENV, REDIS_URL: url.reveal() });
   for (const [step, spoil, error] of STEPS) {
     const config = await spoil(good, t);
-    const before = process.getActiveResourcesInfo().sort();
+    const before = openHandles();
     await t.rejects(startBroker(config, SILENT), error, step);
-    await delay(50); // closed handles leave the list when their close callbacks have run
-    t.strictSame(process.getActiveResourcesInfo().sort(), before, step);
-    t.strictSame(await othersAt(redis), [], step);
+    // Closed handles leave the list once the event loop has seen them close.
+    for (let turns = 0; turns < 100 && openHandles().join() !== before.join(); turns += 1) await delay(10);
+    t.strictSame(openHandles(), before, step);
+    t.strictSame(await leftAt(redis), [], step);
   }
 });
 
@@ -144,7 +154,7 @@ test('the port of the management listener is taken, and a client of the public o
   goOn();
   await t.rejects(Promise.race([starting, delay(3_000)]), /EADDRINUSE/);
   t.ok(await Promise.race([once(client, 'close'), delay(1_000)]), 'the client is cut off');
-  t.strictSame(await othersAt(redis), []);
+  t.strictSame(await leftAt(redis), []);
 });
 
 /** Keeps every thread that could look up a name waiting for a writer. @returns lets them go */
@@ -183,5 +193,5 @@ test('a process that cannot start says why in one line, and ends by itself with 
   t.match(served.stderr(), /^Not started: [^\n]+\n$/);
   t.match(served.logs(), [{ level: 'fatal', msg: 'not started' }]);
   t.equal(served.logs().length, 1);
-  t.strictSame(await othersAt(redis), []);
+  t.strictSame(await leftAt(redis), []);
 });
