@@ -151,9 +151,10 @@ test('the port of the management listener is taken, and a client of the public o
   const goOn = holdLookups(t);
   const starting = startBroker(config, SILENT);
   const client = await connectedTo(t, port);
+  const isCutOff = once(client, 'close');
   goOn();
   await t.rejects(Promise.race([starting, delay(3_000)]), /EADDRINUSE/);
-  t.ok(await Promise.race([once(client, 'close'), delay(1_000)]), 'the client is cut off');
+  t.ok(await Promise.race([isCutOff, delay(1_000)]), 'the client is cut off');
   t.strictSame(await leftAt(redis), []);
 });
 
