@@ -47,7 +47,7 @@ export function warnOfIdleSettings(settings: Settings, report: Report): void {
   warnOfUpstream(settings, warn);
   warnOfDeliveries(settings, warn);
   if (settings.management.admin_token === undefined)
-    warn(['usage', 'prices'], 'only the admin API shows costs, and ADMIN_TOKEN is not set');
+    warn(['usage', 'prices'], 'nothing shows costs while ADMIN_TOKEN is not set');
   if (isCarrying(settings)) warnOfLimits(settings, warn);
   else warnOfAllCarrying(settings, warn);
   for (const [name, client] of Object.entries(settings.clients)) {
