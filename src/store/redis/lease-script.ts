@@ -2,7 +2,7 @@
 // Entries have an id and an expiry; counts change only together with an entry, in the same run.
 //
 // KEYS 1 pool             hash  epoch, warm, seen, order, hold, low, low_until; anew: Redis has restarted or was replaced, and its data, from
-//                               disk or from replication, may be slightly old; asked: nothing reads it
+//                               disk or from replication, may be slightly old; asked: a replica that is new here had to bring the script
 //      2 leases           zset  id -> expiry
 //      3 holders          hash  id -> [client, subject, owner, granted]
 //      4 counts           hash  leases that a client app (c) and a subject (s) hold, asks of theirs that wait (q, w)
@@ -75,7 +75,10 @@ if not is_whole() then
   held, waiting, about.epoch = 0, 0, nil
 end
 local had_waiting = waiting > 0
-if about.anew then redis.call('HDEL', POOL, 'anew') end
+-- A new replica cannot tell a Redis that was restarted from one that has only never seen this version's script. In the latter, somebody
+-- holds leases and has confirmed them lately, or nobody holds any.
+if about.asked and about.seen and now - about.seen > ${STILL_MS} then about.anew = '1' end
+if about.anew or about.asked then redis.call('HDEL', POOL, 'anew', 'asked') end
 -- Another call may have found out in the meantime, and the replicas are told once.
 if not about.epoch or (about.anew and now >= tonumber(about.warm)) then
   about.epoch = now .. '-' .. redis.call('TIME')[2]

@@ -98,7 +98,7 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   const keys = LEASE_KEYS.map((name) => `${pool}:${name}`);
   const operations = operationsOf(pool);
   // Written to the pool before Redis gets to know a script. This replica may have run it before: then Redis was restarted or replaced. If not,
-  // it may just be that of a new version.
+  // it may just be that of a new version: the script finds out.
   const anew = ['HSET', `${pool}:${LEASE_KEYS[0]}`, 'anew', '1'] as const;
   const asked = ['HSET', `${pool}:${LEASE_KEYS[0]}`, 'asked', '1'] as const;
   const poolTexts = new WeakMap<PoolRules, string>();
