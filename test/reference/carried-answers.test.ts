@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { recordingForm, SPEECH, send, spokenWav, startCarrying, VOICE } from '../e2e/carried-broker.ts';
 import { until } from '../e2e/limits-answers.ts';
 import { redisServer } from '../store/redis-server.ts';
-import { ask, type Call, endpoints } from './described-answer.ts';
+import { ask, type Call, endpointOf, endpoints } from './described-answer.ts';
 import type { ResolvedEndpoint } from './resolved-document.ts';
 
 const carried = endpoints.filter(({ operation }) => operation.tags.includes('carried'));
@@ -118,6 +118,28 @@ test('upstream failures answer as documented on every endpoint', async (t) => {
   for (const endpoint of carried) {
     t.equal((await ask(t, broker.url, endpoint, by(token, callOf(endpoint, wav)))).code, 'upstream_unavailable');
   }
+});
+
+test("Cartesia's own failures, whatever their status, answer as documented on every endpoint", async (t) => {
+  const { broker, token, simulator } = await startCarrying(t);
+  const wav = await spokenWav(simulator);
+  for (const status of [400, 402, 404, 409, 413, 415, 422, 500, 503, 529]) {
+    simulator.faults.clear();
+    simulator.faults.add({ match: {}, action: { type: 'answer', status, code: 'unheard_of' } });
+    for (const endpoint of carried) {
+      const { statusCode, code } = await ask(t, broker.url, endpoint, by(token, callOf(endpoint, wav)));
+      t.strictSame([statusCode, code], [status, 'unheard_of']);
+    }
+  }
+});
+
+test('fields of a file that Cartesia sends with its response are documented', async (t) => {
+  const { broker, token, simulator } = await startCarrying(t);
+  const headers = { 'cartesia-file-id': 'file_1', 'content-disposition': 'attachment' };
+  const action = { type: 'answer', status: 200, headers, body: 'RIFF', contentType: 'audio/wav' } as const;
+  simulator.faults.add({ match: {}, action });
+  const endpoint = endpointOf('post_tts_bytes');
+  t.equal((await ask(t, broker.url, endpoint, by(token, callOf(endpoint, Buffer.alloc(0))))).statusCode, 200);
 });
 
 test('a replica short of memory answers as documented on every endpoint', async (t) => {

@@ -31,7 +31,13 @@ const PROBLEMS_OF_WORK: readonly ProblemCode[] = [
   'unsupported_media_type',
 ];
 
-const HEADERS = ['cache-control', 'cartesia-request-id', 'x-accel-buffering'];
+const HEADERS = [
+  'cache-control',
+  'cartesia-request-id',
+  'cartesia-file-id',
+  'content-disposition',
+  'x-accel-buffering',
+];
 const PARAMETERS = ['CartesiaVersionCarried', 'BrokerSubject'];
 
 const text = (description: string): Schema => ({ type: 'string', description });

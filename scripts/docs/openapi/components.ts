@@ -86,6 +86,18 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     description: "Cartesia's id for the request behind this one, if there was one.",
     schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
   },
+  'cartesia-file-id': {
+    description: "Cartesia's id for the file, if it was asked to keep one.",
+    schema: { type: 'string' },
+  },
+  'content-disposition': {
+    description: 'How Cartesia suggests to save the file, if it does.',
+    schema: { type: 'string' },
+  },
+  'content-security-policy': {
+    description: 'What the page may load, which is nothing.',
+    schema: { type: 'string' },
+  },
   'x-accel-buffering': {
     description: 'Tells proxies in front not to buffer the response.',
     schema: { type: 'string', enum: ['no'] },

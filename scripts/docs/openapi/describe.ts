@@ -116,7 +116,8 @@ function describeOperation(
           ? {}
           : { content: withNames(success.content, note.answer.name, note.answer.examples, schemas) }),
       },
-      ...failures([...PROBLEMS_EVERYWHERE, ...(note.problems ?? [])], note),
+      ...failures([...PROBLEMS_EVERYWHERE, ...(note.problems ?? [])], note, tags.includes(CARRIED)),
+      ...(tags.includes(CARRIED) ? { default: OTHER_FAILURE } : {}),
     },
     ...(note.samples === undefined ? {} : { 'x-codeSamples': note.samples }),
   };
@@ -143,18 +144,26 @@ function withNames(
 }
 
 /** One response per status, one example per code. */
-function failures(codes: readonly ProblemCode[], note: EndpointNotes): Readonly<Record<string, Answer>> {
+function failures(
+  codes: readonly ProblemCode[],
+  note: EndpointNotes,
+  isCarried: boolean,
+): Readonly<Record<string, Answer>> {
   const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))].sort((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
       const same = codes.filter((code) => PROBLEMS[code].status === status);
-      return [String(status), failure(same, note)];
+      return [String(status), failure(same, note, isCarried)];
     }),
   );
 }
 
-function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
+function failure(codes: readonly ProblemCode[], note: EndpointNotes, isCarried: boolean): Answer {
   const headers = new Set(HEADERS_EVERYWHERE);
+  // Cartesia's own failures are passed on with their status.
+  if (isCarried) headers.add('cartesia-request-id');
+  if (codes.some((code) => !BEFORE_ADMISSION.has(code)) && note.answer.headers?.includes('ratelimit-limit'))
+    for (const name of RATE_HEADERS) headers.add(name);
   for (const code of codes) {
     for (const name of Object.keys(errorHeaders(new Problem(code)))) headers.add(name);
     if (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
@@ -174,6 +183,16 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
   };
 }
 
+/** The tag of the endpoints that the broker carries. */
+const CARRIED = 'carried';
+
+/** Failures of a request before a rate is counted. */
+const BEFORE_ADMISSION: ReadonlySet<ProblemCode> = new Set([
+  'request_timeout',
+  'expectation_failed',
+  'headers_too_large',
+]);
+
 /** Errors that Cartesia itself may have caused, under its own request id. */
 const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([
   'quota_exceeded',
@@ -185,6 +204,15 @@ const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([
 /** A spent budget and an open circuit breaker may come with a wait. */
 const SOMETIMES_WITH_A_WAIT: ReadonlySet<ProblemCode> = new Set(['quota_exceeded', 'upstream_unavailable']);
 const RATE_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
+
+/** What Cartesia answers with a status that the broker itself never uses on the endpoint. */
+const OTHER_FAILURE: Answer = {
+  description: "Another failure of Cartesia's (`source: upstream`), with its status, code, title and message.",
+  headers: headerReferences(
+    [...HEADERS_EVERYWHERE, 'cache-control', 'cartesia-request-id', 'retry-after', 'x-should-retry'].sort(),
+  ),
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+};
 
 function headerReferences(names: readonly string[]): Readonly<Record<string, Reference>> {
   return Object.fromEntries(names.map((name) => [name, reference('headers', name, HEADERS)]));
