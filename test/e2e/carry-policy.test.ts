@@ -56,6 +56,17 @@ test('content: each client app is held to its models, voices, languages, formats
       t.equal(answer.headers['x-should-retry'], 'false');
     }
   }
+  for (const [name, change] of [
+    ['a list as transcript', { transcript: ['a'.repeat(99)] }],
+    ['a list as language', { language: ['de'] }],
+    ['an object as locale', { locale: { de: true } }],
+    ['two languages', { language: 'en', locale: 'de-DE' }],
+  ] as const) {
+    for (const path of ['/tts/bytes', '/tts/sse']) {
+      const answer = await send(`${broker.url}${path}`, { credential: token, json: { ...SPEECH, ...change } });
+      isRefused(t, answer, 400, 'invalid_request', `${path}: ${name}`);
+    }
+  }
   const recording = Buffer.alloc(200_000);
   for (const [name, fields] of [
     ['another model', { model: 'ink-2' }],
