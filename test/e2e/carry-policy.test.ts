@@ -81,6 +81,13 @@ test('content: each client app is held to its models, voices, languages, formats
       isRefused(t, answer, 403, 'content_not_allowed', `${path}: ${name}`);
     }
   }
+  for (const query of ['model=ink-2', 'Model=ink-2', 'language=de', 'language%5B%5D=de', 'model=ink-whisper']) {
+    for (const path of ['/stt', '/audio/transcriptions']) {
+      const form = recordingForm(recording, { model: 'ink-whisper' });
+      const answer = await send(`${broker.url}${path}?${query}`, { credential: token, ...form });
+      isRefused(t, answer, 400, 'invalid_request', `${path}: ${query} beside the form`);
+    }
+  }
   await untilQuiet(running, 99);
   t.ok(
     simulator.journal.entries().every(({ path, outcome }) => !path.startsWith('/tts') && outcome !== 'completed'),
