@@ -116,8 +116,8 @@ function describeOperation(
           ? {}
           : { content: withNames(success.content, note.answer.name, note.answer.examples, schemas) }),
       },
-      ...failures([...PROBLEMS_EVERYWHERE, ...(note.problems ?? [])], note, tags.includes(CARRIED)),
-      ...(tags.includes(CARRIED) ? { default: OTHER_FAILURE } : {}),
+      ...failures([...PROBLEMS_EVERYWHERE, ...(note.problems ?? [])], note),
+      ...(note.otherFailures === undefined ? {} : { default: otherFailure(note.otherFailures) }),
     },
     ...(note.samples === undefined ? {} : { 'x-codeSamples': note.samples }),
   };
@@ -144,33 +144,30 @@ function withNames(
 }
 
 /** One response per status, one example per code. */
-function failures(
-  codes: readonly ProblemCode[],
-  note: EndpointNotes,
-  isCarried: boolean,
-): Readonly<Record<string, Answer>> {
+function failures(codes: readonly ProblemCode[], note: EndpointNotes): Readonly<Record<string, Answer>> {
   const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))].sort((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
       const same = codes.filter((code) => PROBLEMS[code].status === status);
-      return [String(status), failure(same, note, isCarried)];
+      return [String(status), failure(same, note)];
     }),
   );
 }
 
-function failure(codes: readonly ProblemCode[], note: EndpointNotes, isCarried: boolean): Answer {
+function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
   const headers = new Set(HEADERS_EVERYWHERE);
-  // Cartesia's own failures are passed on with their status.
-  if (isCarried) headers.add('cartesia-request-id');
-  if (codes.some((code) => !BEFORE_ADMISSION.has(code)) && note.answer.headers?.includes('ratelimit-limit'))
-    for (const name of RATE_HEADERS) headers.add(name);
   for (const code of codes) {
     for (const name of Object.keys(errorHeaders(new Problem(code)))) headers.add(name);
-    if (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
+    if (
+      note.otherFailures !== undefined ||
+      (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
+    )
       headers.add('cartesia-request-id');
     if (SOMETIMES_WITH_A_WAIT.has(code)) headers.add('retry-after');
     if (code === 'rate_limited') for (const name of RATE_HEADERS) headers.add(name);
   }
+  if (note.answer.headers?.includes('ratelimit-limit') && codes.some((code) => !BEFORE_ADMISSION.has(code)))
+    for (const name of RATE_HEADERS) headers.add(name);
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join('\n\n'),
     headers: headerReferences([...headers].sort()),
@@ -183,8 +180,18 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes, isCarried: 
   };
 }
 
-/** The tag of the endpoints that the broker carries. */
-const CARRIED = 'carried';
+function otherFailure(description: string): Answer {
+  const headers = [
+    ...HEADERS_EVERYWHERE,
+    ...Object.keys(errorHeaders(new Problem('not_found'))),
+    'cartesia-request-id',
+  ];
+  return {
+    description,
+    headers: headerReferences([...new Set(headers)].sort()),
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  };
+}
 
 /** Failures of a request before a rate is counted. */
 const BEFORE_ADMISSION: ReadonlySet<ProblemCode> = new Set([
@@ -204,15 +211,6 @@ const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([
 /** A spent budget and an open circuit breaker may come with a wait. */
 const SOMETIMES_WITH_A_WAIT: ReadonlySet<ProblemCode> = new Set(['quota_exceeded', 'upstream_unavailable']);
 const RATE_HEADERS = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
-
-/** What Cartesia answers with a status that the broker itself never uses on the endpoint. */
-const OTHER_FAILURE: Answer = {
-  description: "Another failure of Cartesia's (`source: upstream`), with its status, code, title and message.",
-  headers: headerReferences(
-    [...HEADERS_EVERYWHERE, 'cache-control', 'cartesia-request-id', 'retry-after', 'x-should-retry'].sort(),
-  ),
-  content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
-};
 
 function headerReferences(names: readonly string[]): Readonly<Record<string, Reference>> {
   return Object.fromEntries(names.map((name) => [name, reference('headers', name, HEADERS)]));
