@@ -88,10 +88,10 @@ export function createCarrier(options: CarrierOptions): Carrier {
       watch(forwarding);
       if (isStream(content)) {
         content.once('error', (error) => {
-          if (error instanceof Problem) forwarding.giveUp();
+          if (error instanceof Problem) forwarding.giveUp(error);
         });
         if (content.errored instanceof Problem) {
-          forwarding.giveUp();
+          forwarding.giveUp(content.errored);
           return forwarding;
         }
       }
