@@ -163,7 +163,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
         clients: config.clients,
         browserRefusals: config.sockets.browserRefusals,
         carrier: sockets,
-        ledger: { logger, metrics, subjectHash, now: () => performance.now() },
+        telemetry: { logger, metrics, subjectHash, now: () => performance.now() },
         onProblem,
       });
     });

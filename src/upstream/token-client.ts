@@ -9,12 +9,12 @@ import type { Grant } from '../config/grant.ts';
 import { Problem } from '../errors/problems.ts';
 import { type BreakerState, createCircuitBreaker, type Pass } from './circuit-breaker.ts';
 import { createConnectionPool } from './connection-pool.ts';
-import type { Exchange } from './exchange.ts';
 import { createKeyAlarm } from './key-alarm.ts';
 import { createKeyRing, type KeyRing, type RingKey } from './key-ring.ts';
 import { readMintAnswer } from './mint-answer.ts';
 import { mintBody } from './mint-body.ts';
 import { MintCall } from './mint-call.ts';
+import type { MintExchange } from './mint-exchange.ts';
 import { type DispatcherSource, Sending } from './sending.ts';
 import { SlotQueue } from './slot-queue.ts';
 import { createTrust, type Trust } from './trust.ts';
@@ -152,7 +152,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     return Math.min(deadlineMs * SENDING_NEEDS_MAX, Math.max(deadlineMs * SENDING_NEEDS_MIN, slots.meanHeldMs));
   }
 
-  function settleExchange(call: Call, key: RingKey, exchange: Exchange): void {
+  function settleExchange(call: Call, key: RingKey, exchange: MintExchange): void {
     const { failure, status, headers } = exchange;
     // For an error page over the limit, the status says enough.
     if (failure !== null && (failure.kind !== 'oversized' || status < 300)) {
