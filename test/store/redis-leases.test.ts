@@ -122,8 +122,11 @@ test("after Redis's clock is set back by an hour, nothing is held for an hour", 
   await operator.command('shift', 'ZINCRBY', keyOf('leases'), hour, dead.id);
   await operator.command('shift', 'ZINCRBY', keyOf('queue'), hour, waiting.id);
   await operator.command('shift', 'PEXPIRE', `${PREFIX}:rate:name`, hour);
+  const holder = JSON.stringify(['a', 'a', 'replica', Date.now() + Number(hour)]);
+  await operator.command('shift', 'HSET', keyOf('holders'), dead.id, holder);
 
   t.equal((await leases.acquire(rules, ask('c', { waitMs: 0 }))).outcome, 'refused', 'its holder may be alive');
+  t.match((await leases.view(rules)).leases, [{ id: dead.id, ageMs: 0 }]);
   const expiryOf = async (name: string, id: string): Promise<number> =>
     Number(await operator.command('look', 'ZSCORE', keyOf(name), id)) - Date.now();
   const [leasedMs, waitingMs] = [await expiryOf('leases', dead.id), await expiryOf('queue', waiting.id)];
