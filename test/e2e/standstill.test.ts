@@ -1,10 +1,15 @@
 // A process that stood still, as in a container or a machine that was suspended: what arrived meanwhile is in its sockets, unread, and must
 // not be taken for silence.
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { connect } from 'node:tls';
 import { type Test, test } from 'tap';
 import { OPCODE } from '../../src/proxy/websocket/frames/frame.ts';
 import { open, SPEECH, startCarrying } from './carried-broker.ts';
+import { mintBytes } from './mint-bytes.ts';
+import { openRaw } from './raw-connection.ts';
 import { frameOf, openRawSocket } from './raw-socket.ts';
+import { startRunningBroker } from './running-broker.ts';
 import { clientOf, speech, startSocketBroker } from './socket-broker.ts';
 
 function standStill(ms: number): void {
@@ -54,6 +59,24 @@ for (const transport of ['native', 'undici'] as const) {
       t.strictSame([text, answer.complete], ['12345678', true]);
     });
   }
+}
+
+for (const tls of [false, true]) {
+  test(`a request that arrived on an idle connection meanwhile is answered${tls ? ', over TLS too' : ''}`, async (t) => {
+    const { broker, appKey } = await startRunningBroker(t, { tls, seams: { timeouts: { keepAliveMs: 50 } } });
+    const port = Number(new URL(broker.url).port);
+    const secure = tls ? connect({ host: '127.0.0.1', port, rejectUnauthorized: false }) : undefined;
+    if (secure !== undefined) await once(secure, 'secureConnect');
+    const connection = await openRaw(t, broker.url, secure);
+    const ask = (): void => connection.send(mintBytes({ credential: appKey }));
+    ask();
+    t.equal((await connection.response()).status, 200);
+    setImmediate(() => {
+      ask();
+      standStill(1_200); // Node waits a second longer than it tells clients
+    });
+    t.equal((await connection.response()).status, 200);
+  });
 }
 
 test('sockets survive a standstill for longer than any silence that ends one, and silence counts from then on', async (t) => {
