@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['store'],
   ['listener'],
   ['telemetry'],
-  ['errors', 'config', 'json', 'collections'],
+  ['errors', 'config', 'json', 'collections', 'html'],
 ];
 
 /** These share no code with the broker, so that they cannot share its mistakes. Only commands may use them. */
