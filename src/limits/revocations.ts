@@ -160,7 +160,11 @@ export function createRevocations({ store, onEvent, now = momentNow }: Revocatio
     checkAgain,
     refusalOf,
     known,
-    list: () => list,
+    list() {
+      // It is loaded again only when it changes.
+      const { epoch } = now();
+      return list.filter((one) => one.scope !== 'token' || one.untilMs > epoch);
+    },
     async add(one) {
       await revocations.add(one);
       await refresh();

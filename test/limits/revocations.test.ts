@@ -182,6 +182,20 @@ test('a list of before a standstill is not trusted until it was looked at again'
   t.throws(() => revocations.check(ANN), { code: 'token_revoked' });
 });
 
+test('a token that has expired by itself is no longer listed, although nothing else has changed', async (t) => {
+  const clock = { monotonic: 0, epoch: FAR - 3_600_000 };
+  const revocations = createRevocations({ store: createMemoryStore(), onEvent: () => {}, now: () => ({ ...clock }) });
+  const [token, client] = [
+    { scope: 'token', token: 'one', untilMs: FAR },
+    { scope: 'client', client: 'ios' },
+  ] as const;
+  for (const one of [token, client]) await revocations.add(one);
+  clock.epoch = FAR - 1;
+  t.strictSame(revocations.list(), [token, client]);
+  clock.epoch = FAR;
+  t.strictSame(revocations.list(), [client]);
+});
+
 test('a change without a notification is found within a second, and only changes are loaded', async (t) => {
   const { store, state, tell, looked } = remote();
   const { revocations } = revocationsOf(t, store);
