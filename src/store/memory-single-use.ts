@@ -14,7 +14,7 @@ interface Use {
   readonly keptUntilMs: number;
 }
 
-/** Old names are swept when there are this many more than the last sweep has left, times two. */
+/** Old names are swept once there are twice as many as the last sweep has left, and this many more. */
 const SWEPT_AFTER = 1_000;
 
 export function createMemorySingleUse({ now, epochNow }: MemorySingleUseOptions): SingleUseStore {
