@@ -8,6 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['main.ts'],
   ['commands'],
   ['broker.ts'],
+  ['broker'],
   ['app.ts'],
   ['tokens', 'proxy', 'management', 'reference'],
   ['admission'],

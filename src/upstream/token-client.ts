@@ -9,8 +9,8 @@ import type { Grant } from '../config/grant.ts';
 import { Problem } from '../errors/problems.ts';
 import { type BreakerState, createCircuitBreaker, type Pass } from './circuit-breaker.ts';
 import { createConnectionPool } from './connection-pool.ts';
-import { createKeyAlarm } from './key-alarm.ts';
-import { createKeyRing, type KeyRing, type RingKey } from './key-ring.ts';
+import { createKeyAlarm, type SharedKeys } from './key-alarm.ts';
+import { createKeyRing, type RingKey } from './key-ring.ts';
 import { readMintAnswer } from './mint-answer.ts';
 import { mintBody } from './mint-body.ts';
 import { MintCall } from './mint-call.ts';
@@ -72,8 +72,8 @@ export interface TokenClientSeams {
   readonly onEvent?: (event: UpstreamEvent) => void;
   /** Default: Node's authorities alone. */
   readonly trust?: Trust;
-  /** Shared with everything else that calls Cartesia, so that a key refused to one of them is set aside for all. */
-  readonly ring?: KeyRing;
+  /** Default: a ring of its own. */
+  readonly keys?: SharedKeys;
 }
 
 /** At this many waiting mints, further ones are refused whatever the estimated wait: it bounds memory. */
@@ -94,8 +94,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   const { now = () => performance.now(), random = Math.random, onEvent = () => {} } = seams;
   const trust = seams.trust ?? createTrust(null);
   const { deadlineMs } = upstream;
-  const ring = seams.ring ?? createKeyRing(upstream.apiKeys, { now });
-  const keyRefused = createKeyAlarm(ring, onEvent);
+  const { ring, keyRefused } = seams.keys ?? ownKeys(upstream, now, onEvent);
   const breaker = createCircuitBreaker({ now, random, onChange: onBreakerChange });
   const slots = new SlotQueue<Call>(upstream.connections, WAITING_MAX);
   // Half the deadline, so that a retry has the other half.
@@ -260,6 +259,15 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
       };
     },
   };
+}
+
+function ownKeys(
+  { apiKeys }: Config['upstream'],
+  now: () => number,
+  onEvent: (event: UpstreamEvent) => void,
+): SharedKeys {
+  const ring = createKeyRing(apiKeys, { now });
+  return { ring, keyRefused: createKeyAlarm(ring, onEvent) };
 }
 
 function givenSource(dispatcher: Dispatcher): DispatcherSource {
