@@ -11,6 +11,7 @@ import { openRaw } from './raw-connection.ts';
 import { frameOf, openRawSocket } from './raw-socket.ts';
 import { startRunningBroker } from './running-broker.ts';
 import { clientOf, speech, startSocketBroker } from './socket-broker.ts';
+import { startRawUpstream, switching } from './socket-upstream.ts';
 
 function standStill(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -78,6 +79,21 @@ for (const tls of [false, true]) {
     t.equal((await connection.response()).status, 200);
   });
 }
+
+test('a socket opens if Cartesia accepted it meanwhile', async (t) => {
+  const url = await startRawUpstream(t, (socket, accept) => {
+    const answer = (): void => {
+      socket.write(switching(accept));
+      standStill(700);
+    };
+    setTimeout(() => setImmediate(answer), 50);
+  });
+  const { broker, headers } = await startSocketBroker(t, {
+    env: { CARTESIA_BASE_URL: url },
+    seams: { socketHandshakeMs: 400 },
+  });
+  await t.resolves(openRawSocket(t, broker.url, '/tts/websocket', headers));
+});
 
 test('sockets survive a standstill for longer than any silence that ends one, and silence counts from then on', async (t) => {
   const clock = { now: 1_000, perReading: 0 };
