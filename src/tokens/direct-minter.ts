@@ -59,6 +59,7 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
       isReused: false,
       upstreamRequestId: answer.requestId,
       upstreamMs: answer.upstreamMs,
+      audit: { isReported: false },
     };
   }
 

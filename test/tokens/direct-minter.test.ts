@@ -38,6 +38,7 @@ test('the lifetime counts from before the call to upstream', async (t) => {
     isReused: false,
     upstreamRequestId: 'req-1',
     upstreamMs: 7,
+    audit: { isReported: false },
   });
   t.strictSame(asked[0]?.wish, { grants: ['tts'], expiresInSeconds: 300, version: '2026-03-01' });
 });

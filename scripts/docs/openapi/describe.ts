@@ -117,6 +117,7 @@ function describeOperation(
           : { content: withNames(success.content, note.answer.name, note.answer.examples, schemas) }),
       },
       ...failures([...PROBLEMS_EVERYWHERE, ...(note.problems ?? [])], note),
+      ...(note.otherFailures === undefined ? {} : { default: otherFailure(note.otherFailures) }),
     },
     ...(note.samples === undefined ? {} : { 'x-codeSamples': note.samples }),
   };
@@ -157,7 +158,10 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
   const headers = new Set(HEADERS_EVERYWHERE);
   for (const code of codes) {
     for (const name of Object.keys(errorHeaders(new Problem(code)))) headers.add(name);
-    if (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
+    if (
+      note.otherFailures !== undefined ||
+      (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
+    )
       headers.add('cartesia-request-id');
     if (SOMETIMES_WITH_A_WAIT.has(code)) headers.add('retry-after');
     if (code === 'rate_limited') for (const name of RATE_HEADERS) headers.add(name);
@@ -171,6 +175,19 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
         examples: Object.fromEntries(codes.map((code) => [code, reference('examples', code, ERROR_EXAMPLES)])),
       },
     },
+  };
+}
+
+function otherFailure(description: string): Answer {
+  const headers = [
+    ...HEADERS_EVERYWHERE,
+    ...Object.keys(errorHeaders(new Problem('not_found'))),
+    'cartesia-request-id',
+  ];
+  return {
+    description,
+    headers: headerReferences([...new Set(headers)].sort()),
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
   };
 }
 
