@@ -54,12 +54,14 @@ export function createCarrier(options: CarrierOptions): Carrier {
   const isRevealing = (text: string): boolean => ring.isRevealedBy(text);
   let clock: NodeJS.Timeout | null = null;
 
+  function checkDeadlines(at: number): void {
+    for (const one of open.all()) one.checkDeadlines(at);
+  }
+
+  /** Node runs timers before it reads sockets: after a standstill of this process, what has arrived meanwhile has to be read first. */
   function watch(forwarding: Forwarding): void {
     open.add(forwarding);
-    clock ??= setInterval(() => {
-      const at = now();
-      for (const one of open.all()) one.checkDeadlines(at);
-    }, clocks.lookMs ?? LOOK_MS);
+    clock ??= setInterval(() => setImmediate(checkDeadlines, now()), clocks.lookMs ?? LOOK_MS);
   }
 
   function unwatch(forwarding: Forwarding): void {
