@@ -115,6 +115,10 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     schema: { type: 'string' },
   },
   'content-disposition': { description: 'A file name, if Cartesia suggests one.', schema: { type: 'string' } },
+  'content-security-policy': {
+    description: 'What the page may load, which is nothing.',
+    schema: { type: 'string' },
+  },
   'x-accel-buffering': {
     description: 'Tells proxies in front not to buffer the response.',
     schema: { type: 'string', enum: ['no'] },

@@ -166,6 +166,8 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
     if (SOMETIMES_WITH_A_WAIT.has(code)) headers.add('retry-after');
     if (code === 'rate_limited') for (const name of RATE_HEADERS) headers.add(name);
   }
+  if (note.answer.headers?.includes('ratelimit-limit') && codes.some((code) => !BEFORE_ADMISSION.has(code)))
+    for (const name of RATE_HEADERS) headers.add(name);
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join('\n\n'),
     headers: headerReferences([...headers].sort()),
@@ -190,6 +192,13 @@ function otherFailure(description: string): Answer {
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
   };
 }
+
+/** Failures of a request before a rate is counted. */
+const BEFORE_ADMISSION: ReadonlySet<ProblemCode> = new Set([
+  'request_timeout',
+  'expectation_failed',
+  'headers_too_large',
+]);
 
 /** Errors that Cartesia itself may have caused, under its own request id. */
 const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([

@@ -256,7 +256,7 @@ else
   local next, flat = unpack(redis.call('HSCAN', HOLDERS, ask.from, 'COUNT', ${VIEWED_MAX}))
   for i = 1, #flat, 2 do
     local h = cjson.decode(flat[i + 1])
-    leases[#leases + 1] = { flat[i], h[1], h[2], h[3], now - h[4] }
+    leases[#leases + 1] = { flat[i], h[1], h[2], h[3], math.max(0, now - h[4]) }
   end
   return { about.epoch, next, leases, waiting, low or -1 }
 end
