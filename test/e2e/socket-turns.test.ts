@@ -127,6 +127,58 @@ test('a socket for which no slot is free is refused with a status', async (t) =>
   t.equal(simulator.journal.entries().length, 0);
 });
 
+test('a fault of the broker in handling a message ends its socket, and no other', async (t) => {
+  const fault = new TypeError('made by the test');
+  let sessions = 0;
+  const running = await startSocketBroker(t, {
+    simulator: { settings: { latency: { perChunkMs: 20 } } },
+    seams: {
+      guards: {
+        open() {
+          sessions += 1;
+          return {
+            ...OPEN_GUARD,
+            beginContext(id) {
+              if (id === 'fault-up') throw fault;
+              return 'go';
+            },
+            endContext(id) {
+              if (id === 'fault-down') throw fault;
+            },
+            end() {
+              sessions -= 1;
+            },
+          };
+        },
+      },
+    },
+  });
+  const { broker, headers } = running;
+  const other = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+  for (const id of ['fault-up', 'fault-down']) {
+    running.logs.length = 0;
+    const socket = await openRawSocket(t, broker.url, '/tts/websocket', headers);
+    socket.send(
+      frameOf(1, speech('busy', 'A sentence with more than one chunk, so that it stays unfinished for a while.')),
+    );
+    t.match(await socket.event(), { type: 'chunk', context_id: 'busy' });
+    socket.send(frameOf(1, speech(id, 'Hi.')));
+    const errors: unknown[] = [];
+    while (!errors.includes('busy')) {
+      const event = await socket.event();
+      if (event['type'] === 'error') errors.push(event['context_id']);
+      if (event['type'] === 'error') t.match(event, { status_code: 500, error_code: 'internal_error' }, id);
+    }
+    t.strictSame(await socket.closing(), { code: 1011, reason: 'internal_error' });
+    t.match(await logged(running, ({ msg }) => msg === 'request failed'), { level: 'error', outcome: 'internal_error' });
+    t.match(await logged(running, ({ msg }) => msg === 'socket closed'), { outcome: 'internal_error', close_code: 1011 });
+  }
+  t.match(await (await fetch(`${broker.managementUrl}/metrics`)).text(), /^broker_internal_errors_total 2$/m);
+  t.equal(sessions, 1, 'what they held is given back');
+  other.send(frameOf(1, speech('fine', 'Hi.')));
+  while ((await other.event())['type'] !== 'done');
+});
+
 test("the wait for a slot does not count as Cartesia's time", async (t) => {
   let now = 10_000;
   let hasRoom = true;

@@ -27,6 +27,8 @@ export interface RelayAccount {
   used(usage: Readonly<SocketUsage>): void;
   /** The socket is over. Called once. @param usage the total consumed */
   ended(end: RelayEnd, usage: Readonly<SocketUsage>): void;
+  /** The broker failed while it handled a message; the socket ends. */
+  failed(problem: Problem): void;
   /** The client's connection is gone, whether or not the socket was ever open. */
   gone(): void;
 }

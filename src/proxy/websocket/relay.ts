@@ -160,7 +160,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   textDown(bytes: Buffer, start: number, end: number): string | null {
-    return this.#protocol?.upstreamText(bytes, start, end) ?? null;
+    try {
+      return this.#protocol?.upstreamText(bytes, start, end) ?? null;
+    } catch (error) {
+      this.#failed(error);
+      return null;
+    }
   }
 
   controlDown(opcode: number, payload: Buffer): void {
@@ -184,18 +189,31 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   textUp(payload: Buffer, keep: () => Buffer): boolean {
     if (this.#parts.signOfLife !== 'audio') this.#liveness.isClientActive = true;
-    return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
+    try {
+      return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
   }
 
   binaryUp(isFirst: boolean): boolean {
     this.#liveness.isClientActive = true;
     if (!this.isOpen || this.#protocol === null) return false;
-    this.#protocol.clientBinary(isFirst);
-    return this.#protocol.takesBinary;
+    try {
+      this.#protocol.clientBinary(isFirst);
+    } catch (error) {
+      this.#failed(error);
+    }
+    return this.isOpen && this.#protocol.takesBinary;
   }
 
   payloadUp(bytes: number): void {
-    this.#protocol?.clientAudio(bytes);
+    try {
+      this.#protocol?.clientAudio(bytes);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   controlUp(opcode: number, payload: Buffer): void {
@@ -256,9 +274,12 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   /** About once a second. @param isPingTurn `true` once in every ping interval */
   look(nowMs: number, isPingTurn: boolean): void {
     if (!this.isOpen) return;
-    if (this.#protocol !== null) {
-      this.#protocol.look();
-      this.#parts.account.used(this.#protocol.usage);
+    try {
+      this.#protocol?.look();
+      if (this.#protocol !== null) this.#parts.account.used(this.#protocol.usage);
+    } catch (error) {
+      this.#failed(error);
+      return;
     }
     const due = this.#liveness.due(nowMs, this.isBusy, isPingTurn, this.#pressure);
     if (due === 'ping') this.#ping();
@@ -307,6 +328,13 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   }
 
   // Ending.
+
+  /** A fault of ours in handling a message ends the socket that it came on, rather than the process and everybody's. */
+  #failed(cause: unknown): void {
+    const problem = new Problem('internal_error', undefined, { cause });
+    this.#parts.account.failed(problem);
+    this.cut(problem, CLOSE.internal);
+  }
 
   #clientCloses(closing: Closing): void {
     this.#end(closedByClient(closing));

@@ -1,5 +1,6 @@
 // What remains of the request that opened a socket, for as long as the socket is open.
 import type { Problem } from '../../errors/problems.ts';
+import { faultReporter } from '../../telemetry/report-problem.ts';
 import type { RingKey } from '../../upstream/key-ring.ts';
 import type { RelayEnd } from './ending.ts';
 import { CLOSE } from './frames/close-code.ts';
@@ -63,6 +64,11 @@ export class SocketSession implements RelayAccount {
 
   ended(end: RelayEnd, usage: Readonly<SocketUsage>): void {
     this.#account?.ended(end, usage);
+  }
+
+  failed(problem: Problem): void {
+    const { logger, metrics } = this.#telemetry;
+    faultReporter(logger, metrics)(problem, { id: this.#facts.requestId });
   }
 
   gone(): void {
