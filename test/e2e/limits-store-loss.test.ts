@@ -1,11 +1,13 @@
 // What may happen to Redis, on real processes, with the simulated Cartesia as the judge.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'tap';
+import tap, { test } from 'tap';
 import { type SlowRelay, slowRelay } from '../store/slow-relay.ts';
 import { type Answer, send } from './carried-broker.ts';
 import { until } from './limits-answers.ts';
 import { deploy, readiness } from './limits-replicas.ts';
+
+tap.setTimeout(300_000); // half a minute on an otherwise idle machine
 
 /** The limit of a call to Redis, 100 ms, and some reserve; a machine's usual time for a request comes on top. */
 const ANSWERED_MS = 150;

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { appKeyDigest, createAppKey } from '../../src/identity/app-key.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { redisServer } from '../store/redis-server.ts';
@@ -14,6 +14,8 @@ import { problemOf } from './limits-answers.ts';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
 import { type ServeOptions, type ServeProcess, serveProcess } from './serve-process.ts';
 import { speech } from './socket-broker.ts';
+
+tap.setTimeout(300_000); // half a minute on an otherwise idle machine
 
 const CRASH = fileURLToPath(new URL('crash-on-message.ts', import.meta.url));
 
