@@ -2,7 +2,7 @@
 import cors from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { createAdmission } from './admission/admission.ts';
+import { createAdmission, type Purpose } from './admission/admission.ts';
 import type { Certificate } from './config/certificate-files.ts';
 import type { Config, Delivery } from './config/config.ts';
 import { toProblem } from './errors/from-fastify.ts';
@@ -71,8 +71,34 @@ const BODY_MAX_BYTES = 16 * 1024;
 
 /** The public application, not yet listening. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, readiness, logger, metrics, limits, subjectHash } = parts;
-  const onProblem = reportProblem(logger, metrics);
+  const { config, readiness, logger, metrics, subjectHash, carrier, sockets } = parts;
+  const app = createApp(parts);
+
+  // What every request meets.
+  strictJsonBodies(app);
+  await app.register(answerHeaders);
+  await app.register(requestLog, { logger, metrics, subjectHash });
+  await app.register(errors, { onProblem: reportProblem(logger, metrics) });
+  leaveLongBodies(app);
+  closeConnectionsWhileDraining(app, readiness);
+  await app.register(cors, corsOptions(config.clients));
+
+  // For everybody.
+  await app.register(statusRoute, { version: config.upstream.version });
+  await app.register(probes, { readiness });
+  await app.register(referenceRoutes);
+
+  // For callers who are admitted.
+  await app.register((scope) => minting(scope, parts));
+  if (carrier !== null) await app.register((scope) => carrying(scope, parts, carrier));
+  if (sockets !== null) await app.register((scope) => carryingSockets(scope, parts, sockets));
+
+  await app.register(unknownRoutes);
+  return app;
+}
+
+/** From connections to requests. */
+function createApp({ config, certificate, timeouts, carrier, logger, metrics }: AppParts): FastifyInstance {
   const onRefused = (problem: Problem, requestId: string): void => {
     metrics.refusedBeforeRouting.inc({ code: problem.code });
     logger.info({ request_id: requestId, status: problem.status, outcome: problem.code }, 'refused before routing');
@@ -81,9 +107,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const app = Fastify({
     serverFactory: (handler) =>
       createServer(handler, {
-        tls: parts.certificate,
+        tls: certificate,
         onRefused,
-        timeouts: { ...(isBehindProxy ? { keepAliveMs: KEEP_ALIVE_BEHIND_PROXY_MS } : {}), ...parts.timeouts },
+        timeouts: { ...(isBehindProxy ? { keepAliveMs: KEEP_ALIVE_BEHIND_PROXY_MS } : {}), ...timeouts },
       }),
     clientErrorHandler: noClientErrorHandler,
     logger: false, // telemetry/request-log.ts writes our own lines, from an allow-list
@@ -102,72 +128,55 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       sendProblem(reply, problem);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
-  const needs = { mintConnections: config.upstream.connections, isCarrying: config.proxy };
+  const needs = { mintConnections: config.upstream.connections, isCarrying: carrier !== null };
   boundConnections(app.server, connectionsMax(openFilesMax(), needs), observeConnections(logger, metrics));
-
-  strictJsonBodies(app);
-
-  await app.register(answerHeaders);
-  await app.register(requestLog, { logger, metrics, subjectHash });
-  await app.register(errors, { onProblem });
-  leaveLongBodies(app);
-  closeConnectionsWhileDraining(app, readiness);
-  await app.register(cors, corsOptions(config.clients));
-  const shed = shedWithoutMemory(readiness);
-
-  await app.register(statusRoute, { version: config.upstream.version });
-  await app.register(probes, { readiness });
-  await app.register(referenceRoutes);
-  const { revocations, rates } = limits;
-  const ownOrigin = (): string => new URL(parts.destination('proxied').baseUrl).origin;
-  const admission = { config, identity: parts.identity, revocations, rates, ownOrigin };
-  await app.register(async (scope) => {
-    scope.addHook('onRequest', shed);
-    await registerRateLimits(scope);
-    scope.decorateRequest('admission', null);
-    scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: true }));
-    sendContinueBeforeBody(scope);
-    await scope.register(mintRoute, {
-      upstream: config.upstream,
-      minters: parts.minters,
-      destination: parts.destination,
-      quotas: limits.quotas,
-      revocations,
-      onUndelivered: reportUndelivered(logger, metrics, subjectHash),
-    });
-  });
-  const { carrier, sockets } = parts;
-  if (carrier !== null) {
-    await app.register(async (scope) => {
-      scope.addHook('onRequest', shed);
-      scope.addHook('onRequest', requireId);
-      scope.decorateRequest('admission', null);
-      scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: false }));
-      sendContinueBeforeBody(scope);
-      await scope.register(proxyRoutes, {
-        upstream: config.upstream,
-        carrier,
-        onUsage: countUsage(metrics),
-        limits,
-      });
-    });
-  }
-  if (sockets !== null) {
-    await app.register(async (scope) => {
-      scope.addHook('onRequest', shed);
-      scope.decorateRequest('admission', null);
-      scope.addHook('onRequest', createAdmission(scope, { ...admission, hasMintRates: false }));
-      await scope.register(socketRoutes, {
-        upstream: config.upstream,
-        limits: config.limits,
-        clients: config.clients,
-        browserRefusals: config.sockets.browserRefusals,
-        carrier: sockets,
-        ledger: { logger, metrics, subjectHash, now: () => performance.now() },
-        onProblem,
-      });
-    });
-  }
-  await app.register(unknownRoutes);
   return app;
+}
+
+async function minting(scope: FastifyInstance, parts: AppParts): Promise<void> {
+  const { config, readiness, limits, logger, metrics, subjectHash } = parts;
+  scope.addHook('onRequest', shedWithoutMemory(readiness));
+  await registerRateLimits(scope);
+  addAdmission(scope, parts, 'mint');
+  sendContinueBeforeBody(scope);
+  await scope.register(mintRoute, {
+    upstream: config.upstream,
+    minters: parts.minters,
+    destination: parts.destination,
+    quotas: limits.quotas,
+    revocations: limits.revocations,
+    onUndelivered: reportUndelivered(logger, metrics, subjectHash),
+  });
+}
+
+async function carrying(scope: FastifyInstance, parts: AppParts, carrier: Carrier): Promise<void> {
+  const { config, readiness, limits, metrics } = parts;
+  scope.addHook('onRequest', shedWithoutMemory(readiness));
+  scope.addHook('onRequest', requireId);
+  addAdmission(scope, parts, 'carry');
+  sendContinueBeforeBody(scope);
+  await scope.register(proxyRoutes, { upstream: config.upstream, carrier, onUsage: countUsage(metrics), limits });
+}
+
+async function carryingSockets(scope: FastifyInstance, parts: AppParts, carrier: SocketCarrier): Promise<void> {
+  const { config, readiness, logger, metrics, subjectHash } = parts;
+  scope.addHook('onRequest', shedWithoutMemory(readiness));
+  addAdmission(scope, parts, 'carry');
+  await scope.register(socketRoutes, {
+    upstream: config.upstream,
+    limits: config.limits,
+    clients: config.clients,
+    browserRefusals: config.sockets.browserRefusals,
+    carrier,
+    telemetry: { logger, metrics, subjectHash, now: () => performance.now() },
+    onProblem: reportProblem(logger, metrics),
+  });
+}
+
+function addAdmission(scope: FastifyInstance, parts: AppParts, purpose: Purpose): void {
+  const { config, identity, limits, destination } = parts;
+  const { revocations, rates } = limits;
+  const ownOrigin = (): string => new URL(destination('proxied').baseUrl).origin;
+  scope.decorateRequest('admission', null);
+  scope.addHook('onRequest', createAdmission(scope, { config, identity, revocations, rates, ownOrigin, purpose }));
 }

@@ -8,6 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['main.ts'],
   ['commands'],
   ['broker.ts'],
+  ['broker'],
   ['app.ts'],
   ['tokens', 'proxy', 'management', 'reference'],
   ['admission'],
@@ -16,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['store'],
   ['listener'],
   ['telemetry'],
-  ['errors', 'config', 'json', 'collections'],
+  ['errors', 'config', 'json', 'collections', 'html'],
 ];
 
 /** These share no code with the broker, so that they cannot share its mistakes. Only commands may use them. */

@@ -45,7 +45,7 @@ const RULES = `### How variables are read
 - The environment describes one client app, \`default\`, for callers with a JWT of \`JWT_ISSUER\` and anonymous ones. Each name in
   \`CLIENT_KEYS\` is a client app of its own, with the same grants, lifetimes, delivery, origins and limits.
 - \`serve\` refuses to start if nobody may call, that is, without \`CLIENT_KEYS\`, \`JWT_ISSUER\` or \`ALLOW_ANONYMOUS=true\`.
-- A variable that resembles one of these, but is not one, causes a warning.
+- A variable that resembles one of these, but is not one, causes a warning. So does a setting that does nothing together with the others.
 - \`NODE_TLS_REJECT_UNAUTHORIZED=0\` is refused: the API key would be sent to any server that answers.
 
 ## The file
@@ -62,6 +62,7 @@ clients:
       jwt: [{ issuer: "https://login.example.com", audience: voice, grants_from: { claim: scope, map: { speak: tts, listen: stt } } }]
     grants: [tts, stt]
     ttl: { default: 300, max: 900 }
+    delivery: proxied
     origins: ["https://app.example.com"]
     limits: { mint: 30/minute }
   backend:

@@ -13,14 +13,19 @@ import { requireHttps } from './https.ts';
 import { checkOrigin } from './origin.ts';
 import { subjectLimiters } from './subject-limits.ts';
 
+/**
+ * What callers are admitted to. Only minting is under the mint rates: they limit how often tokens are handed out, not how much a caller may
+ * speak. And only minting is open to anonymous callers, whom nothing but those rates limits: for all else they need a token.
+ */
+export type Purpose = 'mint' | 'carry';
+
 export interface AdmissionOptions {
   readonly config: Pick<Config, 'clients' | 'limits' | 'listen'>;
   readonly identity: Identity;
   readonly revocations: Revocations;
   /** Where replicas count rates together; `null` = this replica counts alone. */
   readonly rates: RateStore | null;
-  /** Whether the mint rates apply here. They limit how often tokens are handed out, not how much a caller may speak. */
-  readonly hasMintRates: boolean;
+  readonly purpose: Purpose;
   /** The broker's own origin. */
   readonly ownOrigin: () => string;
 }
@@ -29,11 +34,11 @@ export interface AdmissionOptions {
  * @returns a hook for the scope that it guards; it throws a Problem for everything that it refuses
  */
 export function createAdmission(app: FastifyInstance, options: AdmissionOptions) {
-  const { config, identity, hasMintRates } = options;
+  const { config, identity, purpose } = options;
   const clients = new Map(config.clients.map((client) => [client.name, client]));
-  const addressRate = hasMintRates ? config.limits.mintPerAddress : null;
+  const addressRate = purpose === 'mint' ? config.limits.mintPerAddress : null;
   const byAddress = addressRate === null ? null : addressLimiter(app, addressRate, options.rates);
-  const bySubject = subjectLimiters(app, hasMintRates ? config.clients : [], options.rates);
+  const bySubject = subjectLimiters(app, purpose === 'mint' ? config.clients : [], options.rates);
 
   function admit(request: FastifyRequest, reply: FastifyReply): Waiting {
     if (config.listen.requireHttps) requireHttps(request);
@@ -55,8 +60,7 @@ export function createAdmission(app: FastifyInstance, options: AdmissionOptions)
       throw refusal(authentication);
     }
     const { principal } = authentication;
-    // Only the mint rate by address limits anonymous callers, and carried requests are not under it: they must mint first.
-    if (principal.method === 'anonymous' && !hasMintRates) {
+    if (principal.method === 'anonymous' && purpose !== 'mint') {
       record.reason = 'anonymous';
       throw new Problem('unauthenticated');
     }

@@ -1,5 +1,6 @@
 // Warns at start about what is allowed but risky or misleading.
 import { warnOfIdleSettings } from './idle-settings.ts';
+import { isCarrying } from './is-carrying.ts';
 import { isLoopback } from './network-names.ts';
 import { OUTPUT_FORMATS } from './output-format.ts';
 import type { Report } from './report.ts';
@@ -54,7 +55,9 @@ export function cautionAbout(settings: Settings, report: Report): void {
         `all its users share the one address of its backend, and together may mint ${limits.mint_per_address}: set MINT_RATE_PER_IP to what they need, or to off if nobody else can reach the broker`,
       );
     }
-    if (client.auth.query_credentials) {
+    // Otherwise it does nothing, which idle-settings.ts tells.
+    const isUsed = isCarrying(settings) && (client.auth.keys.length > 0 || client.auth.jwt.length > 0);
+    if (client.auth.query_credentials && isUsed) {
       report.warn(
         ['clients', name, 'auth', 'query_credentials'],
         'credentials in a query string end up in the logs of proxies and in histories',

@@ -2,6 +2,7 @@
 import type { Static } from 'typebox';
 import { GRANTS } from './grant.ts';
 import { choice, flag, group, integer, list, map, oneOrMany, text } from './schema-nodes.ts';
+import { LIFETIME_MAX_SECONDS } from './token-lifetime.ts';
 
 /** Only algorithms whose verification key cannot sign. */
 const ASYMMETRIC_ALGORITHMS = [
@@ -159,7 +160,7 @@ export const CLIENT_SCHEMA = group(
           'x-env': 'TOKEN_TTL',
           'x-unit': 'seconds',
           minimum: 1,
-          maximum: 3600,
+          maximum: LIFETIME_MAX_SECONDS,
           'x-default': '300, or the longest allowed if that is less',
           'x-optional': true,
         }),
@@ -168,7 +169,7 @@ export const CLIENT_SCHEMA = group(
           'x-env': 'TOKEN_TTL_MAX',
           'x-unit': 'seconds',
           minimum: 1,
-          maximum: 3600,
+          maximum: LIFETIME_MAX_SECONDS,
           default: 900,
         }),
       },

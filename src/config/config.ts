@@ -55,7 +55,7 @@ export interface Config {
   readonly management: {
     readonly host: string;
     readonly port: number;
-    /** `null` = there is no admin API. */
+    /** `null` = there is neither an admin API nor a console. */
     readonly adminToken: Secret | null;
   };
   readonly upstream: {

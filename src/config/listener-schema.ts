@@ -90,7 +90,7 @@ export const MANAGEMENT_SCHEMA = group(
     }),
     admin_token: text('admin_token', {
       description:
-        'Token for the admin API on the management listener, at least 32 ASCII characters. Without it there is no admin API.',
+        'Token for the admin API and the console on the management listener, at least 32 ASCII characters. Without it there is neither.',
       'x-env': 'ADMIN_TOKEN',
       'x-secret': true,
       'x-optional': true,

@@ -8,14 +8,16 @@ import { errorBody, errorHeaders } from './wire.ts';
 export interface ErrorsOptions {
   /** Called for every refused or failed request, before it is answered. */
   readonly onProblem?: (problem: Problem, request: FastifyRequest) => void;
+  /** How it is answered; by default as JSON. */
+  readonly send?: (reply: FastifyReply, problem: Problem) => FastifyReply;
 }
 
 export const errors = fp<ErrorsOptions>(
-  async (app, { onProblem }) => {
+  async (app, { onProblem, send = sendProblem }) => {
     app.setErrorHandler((error: FastifyError, request, reply) => {
       const problem = toProblem(error);
       onProblem?.(problem, request);
-      return sendProblem(reply, problem);
+      return send(reply, problem);
     });
   },
   { name: 'errors', fastify: '5.x' },

@@ -2,7 +2,7 @@
 import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseKind, PoolRules, PoolView } from '../store/lease-rules.ts';
-import type { Soon } from '../store/soon.ts';
+import type { MaybePromise } from '../store/maybe-promise.ts';
 import type { LeasePool } from '../store/store.ts';
 import { mayHaveBeenDone } from '../store/unanswered.ts';
 import { HeldLease, type Lease, type LeaseKeeper, type LeaseRequest, type LeaseTaker } from './lease.ts';
@@ -120,7 +120,7 @@ export class LeaseDesk {
     await this.#look([], ids);
   }
 
-  /** Confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
+  /** The heartbeat: confirms what is held, asks what became of what is waited for, and pays what is owed. Never rejects. */
   async beat(): Promise<void> {
     const held = this.#held.all();
     await this.#look(held.slice(0, NAMED_MAX), this.#waits.ids());
@@ -148,7 +148,7 @@ export class LeaseDesk {
   }
 
   /** Nothing was free at once, or the store has not answered yet. */
-  #pending(ask: LeaseAsk, answer: Soon<LeaseAnswer>, startedMs: number): LeaseRequest {
+  #pending(ask: LeaseAsk, answer: MaybePromise<LeaseAnswer>, startedMs: number): LeaseRequest {
     const course: Course = { isCancelled: false, hasWaited: false, lease: null };
     return {
       granted: this.#observed(ask, answer, course, startedMs),
@@ -160,7 +160,12 @@ export class LeaseDesk {
     };
   }
 
-  async #observed(ask: LeaseAsk, answer: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
+  async #observed(
+    ask: LeaseAsk,
+    answer: MaybePromise<LeaseAnswer>,
+    course: Course,
+    startedMs: number,
+  ): Promise<Lease | null> {
     let outcome: LeaseOutcome = 'left';
     try {
       const lease = await this.#granted(ask, answer, course, startedMs);
@@ -181,10 +186,15 @@ export class LeaseDesk {
     }
   }
 
-  async #granted(ask: LeaseAsk, soon: Soon<LeaseAnswer>, course: Course, startedMs: number): Promise<Lease | null> {
+  async #granted(
+    ask: LeaseAsk,
+    promised: MaybePromise<LeaseAnswer>,
+    course: Course,
+    startedMs: number,
+  ): Promise<Lease | null> {
     let answer: LeaseAnswer;
     try {
-      answer = await soon;
+      answer = await promised;
     } catch (error) {
       if (mayHaveBeenDone(error)) this.#owed.add(ask.id);
       throw error;
@@ -213,20 +223,20 @@ export class LeaseDesk {
   }
 
   async #look(held: readonly HeldLease[], waiting: readonly string[]): Promise<void> {
-    let beat: Awaited<ReturnType<LeasePool['beat']>>;
+    let answer: Awaited<ReturnType<LeasePool['beat']>>;
     try {
-      beat = await this.#pool.beat(this.#rules, this.#replica, held, waiting);
+      answer = await this.#pool.beat(this.#rules, this.#replica, held, waiting);
     } catch {
-      return; // another beat follows; what is held goes on, and each wait has its own end
+      return; // another heartbeat follows; what is held goes on, and each wait has its own end
     }
     // Leases that ended while the call was under way have been entered again by it.
     const ended = held.filter(({ place }) => place === -1).map(({ id }) => id);
     if (ended.length > 0) void this.#release(ended);
-    for (const id of beat.granted) {
+    for (const id of answer.granted) {
       const one = this.#waits.find(id);
       if (one !== undefined) one.settle(this.#hold(one.ask)); // otherwise whatever ended the wait gives it back
     }
-    for (const id of beat.lost) void this.#askAgain(id);
+    for (const id of answer.lost) void this.#askAgain(id);
   }
 
   /** The store does not know a wait that is not over, because it started afresh in between. */
@@ -254,7 +264,7 @@ export class LeaseDesk {
   }
 
   /** @returns in how many milliseconds a new ask may succeed. Never rejects. */
-  #release(ids: readonly string[]): Soon<number> {
+  #release(ids: readonly string[]): MaybePromise<number> {
     const answer = this.#pool.release(this.#rules, ids);
     return answer instanceof Promise ? this.#heard(ids, answer) : answer;
   }

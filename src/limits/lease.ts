@@ -1,7 +1,7 @@
 // A lease: one unit of upstream concurrency, as its holder sees it.
 import type { Listed } from '../collections/live-list.ts';
 import type { LeaseHolder } from '../store/lease-rules.ts';
-import type { Soon } from '../store/soon.ts';
+import type { MaybePromise } from '../store/maybe-promise.ts';
 
 /** In whose name something runs. */
 export interface LeaseTaker {
@@ -24,7 +24,7 @@ export interface LeaseRequest {
    * A plain value if granted at once. `null` = cancelled before it was granted.
    * Rejects with the Problem `concurrency_limited` if nothing became free in time, `store_unavailable` if the store was away.
    */
-  readonly granted: Soon<Lease | null>;
+  readonly granted: MaybePromise<Lease | null>;
   /** The caller is gone: ends the wait, or releases the lease if it was granted. */
   cancel(): void;
 }

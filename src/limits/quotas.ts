@@ -4,7 +4,7 @@ import type { ClientConfig, Config } from '../config/config.ts';
 import { Problem } from '../errors/problems.ts';
 import type { BookedCounters, BookingAnswer, BudgetAsk, BudgetLine } from '../store/budgets.ts';
 import { createDebts } from '../store/debts.ts';
-import type { Soon } from '../store/soon.ts';
+import type { MaybePromise } from '../store/maybe-promise.ts';
 import type { Store } from '../store/store.ts';
 import { storeKey } from '../store/store-key.ts';
 import { mayHaveBeenDone } from '../store/unanswered.ts';
@@ -26,7 +26,7 @@ export interface Quotas {
    * @returns a plain value where the store is in this process
    * @throws Problem `quota_exceeded`, `store_unavailable`
    */
-  book(unit: QuotaUnit, taker: LeaseTaker, amount: number): Soon<Booking>;
+  book(unit: QuotaUnit, taker: LeaseTaker, amount: number): MaybePromise<Booking>;
   /** Books what has already been consumed. Never rejects; resolves to a Problem if a budget is spent. */
   consume(unit: QuotaUnit, taker: LeaseTaker, amount: number): Promise<Problem | null>;
   /** Calls that the store has not confirmed and that will be repeated. */
@@ -88,7 +88,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
 
   function settle({ shard, ask }: Part, counters: BookedCounters, by: number): void {
     if (by === 0) return;
-    const pay = (): Soon<void> => budgets.settle(shard, ask.id, counters, by);
+    const pay = (): MaybePromise<void> => budgets.settle(shard, ask.id, counters, by);
     const paid = pay();
     if (paid instanceof Promise) paid.catch(() => debts.add(pay));
   }
@@ -126,9 +126,9 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
     };
   }
 
-  async function heard({ shard, ask }: Part, soon: Soon<BookingAnswer>): Promise<BookingAnswer | Failure> {
+  async function heard({ shard, ask }: Part, answer: MaybePromise<BookingAnswer>): Promise<BookingAnswer | Failure> {
     try {
-      return await soon;
+      return await answer;
     } catch (problem) {
       if (mayHaveBeenDone(problem) && ask.amount > 0) debts.add(() => budgets.withdraw(shard, ask));
       return { outcome: 'failed', problem };
@@ -145,7 +145,7 @@ export function createQuotas({ config, store, onEvent }: QuotasOptions): Quotas 
       const parts = partsOf(bill, subject);
       const answers = parts.map(({ shard, ask }) => budgets.book(shard, ask));
       if (answers.every(isAtHand)) return decided(bill, parts, answers);
-      return Promise.all(parts.map((part, i) => heard(part, answers[i] as Soon<BookingAnswer>))) // one for each part
+      return Promise.all(parts.map((part, i) => heard(part, answers[i] as MaybePromise<BookingAnswer>))) // one for each part
         .then((all) => decided(bill, parts, all));
     },
     async consume(unit, { client, subject }, amount) {
@@ -175,8 +175,8 @@ interface Failure {
   readonly problem: unknown;
 }
 
-function isAtHand<T extends object>(soon: Soon<T>): soon is T {
-  return !(soon instanceof Promise);
+function isAtHand<T extends object>(answer: MaybePromise<T>): answer is T {
+  return !(answer instanceof Promise);
 }
 
 type Exceeded = Extract<BookingAnswer, { outcome: 'exceeded' }>;

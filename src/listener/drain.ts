@@ -63,6 +63,13 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
   clearTimeout(cut);
 }
 
+/** For a start that failed: whoever has connected since the server listened is cut off. After a `drain` there is nobody left. */
+export async function closeAtOnce(app: FastifyInstance): Promise<void> {
+  net.Server.prototype.close.call(app.server); // first, so that nobody connects in the place of those who are cut off
+  cutConnections(app.server);
+  await app.close();
+}
+
 /** Longer than a request needs to cross a network, shorter than anyone minds at a shutdown. */
 const IDLE_GRACE_MS = 1000;
 /** Time for the last event of a stream to be sent. */

@@ -1,4 +1,4 @@
-// The management listener, for operators: detailed health, metrics and the admin API.
+// The management listener, for operators: detailed health, metrics, the admin API and the console.
 import Fastify, { type FastifyInstance } from 'fastify';
 import { errors, unknownRoutes } from '../errors/plugin.ts';
 import { answerHeaders } from '../listener/answer-headers.ts';
@@ -14,6 +14,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { faultReporter } from '../telemetry/report-problem.ts';
 import { type AdminOptions, adminRoutes } from './admin/admin-routes.ts';
+import { consoleRoutes } from './console/console-routes.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { type ProbeDetails, probes } from './probes.ts';
 
@@ -21,7 +22,7 @@ export interface ManagementOptions {
   readonly readiness: Readiness;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** `null`: there is no admin API. */
+  /** `null`: there is neither an admin API nor a console. */
   readonly admin: Omit<AdminOptions, 'logger'> | null;
   /** Shown by the probes. */
   readonly details: () => ProbeDetails;
@@ -48,7 +49,8 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
     done();
   });
   await app.register(answerHeaders);
-  await app.register(errors, { onProblem: faultReporter(logger, metrics) });
+  const onProblem = faultReporter(logger, metrics);
+  await app.register(errors, { onProblem });
   leaveLongBodies(app);
   await app.register(probes, { readiness, details });
   await app.register(metricsRoute, { registry: metrics.registry });
@@ -56,6 +58,7 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
     strictJsonBodies(app);
     sendContinueBeforeBody(app);
     await app.register(adminRoutes, { ...admin, logger });
+    await app.register(consoleRoutes, { ...admin, logger, readiness, details, onProblem });
   }
   await app.register(unknownRoutes);
   return app;

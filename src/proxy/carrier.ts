@@ -7,8 +7,8 @@ import type { KeyAlarm } from '../upstream/key-alarm.ts';
 import type { KeyRing } from '../upstream/key-ring.ts';
 import type { UpstreamTransport } from '../upstream/transport.ts';
 import { isStream } from './bodies.ts';
-import type { Cargo } from './cargo.ts';
-import { Carriage, type Surroundings } from './carriage.ts';
+import type { CheckedRequest } from './checked-request.ts';
+import { Downstream, type SharedParts } from './downstream.ts';
 import type { Forwarding } from './forwarding.ts';
 import { requestHeaders } from './request-headers.ts';
 
@@ -32,7 +32,7 @@ export interface CarrierClocks {
 
 export interface Carrier {
   /** @returns a handle to end it early */
-  carry(request: FastifyRequest, reply: FastifyReply, cargo: Cargo): { cut(problem: Problem): void };
+  carry(request: FastifyRequest, reply: FastifyReply, checked: CheckedRequest): { cut(problem: Problem): void };
   /** Number of open requests. */
   readonly open: number;
   /** Ends all open requests and tells their clients why, where it still can. */
@@ -68,18 +68,18 @@ export function createCarrier(options: CarrierOptions): Carrier {
     for (const forwarding of open.all()) forwarding.cut(problem);
   }
 
-  const surroundings: Surroundings = { ...options, isRevealing, unwatch };
+  const shared: SharedParts = { ...options, isRevealing, unwatch };
 
   return {
-    carry(request, reply, cargo) {
+    carry(request, reply, checked) {
       const key = ring.pick();
       if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
-      const { endpoint } = cargo;
-      const { content } = cargo.body;
+      const { endpoint } = checked;
+      const { content } = checked.body;
       const deadlines =
         clocks.deadlines === undefined ? endpoint.deadlines : { ...endpoint.deadlines, ...clocks.deadlines };
-      const carriage = new Carriage(surroundings, { request, reply, cargo, key, deadlines });
-      const { forwarding } = carriage;
+      const downstream = new Downstream(shared, { request, reply, checked, key, deadlines });
+      const { forwarding } = downstream;
       watch(forwarding);
       if (isStream(content)) {
         content.once('error', (error) => {
@@ -90,10 +90,10 @@ export function createCarrier(options: CarrierOptions): Carrier {
           return forwarding;
         }
       }
-      const headers = requestHeaders(request.headers, cargo.body.contentType);
-      if (cargo.body.length !== null) headers.push('content-length', String(cargo.body.length));
-      key.sign(headers, cargo.version);
-      transport.send({ method: endpoint.method, target: cargo.target, headers, body: content }, forwarding);
+      const headers = requestHeaders(request.headers, checked.body.contentType);
+      if (checked.body.length !== null) headers.push('content-length', String(checked.body.length));
+      key.sign(headers, checked.version);
+      transport.send({ method: endpoint.method, target: checked.target, headers, body: content }, forwarding);
       return forwarding;
     },
     get open() {

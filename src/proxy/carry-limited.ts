@@ -6,22 +6,22 @@ import type { QuotaUnit } from '../config/budget.ts';
 import type { LeaseRequest } from '../limits/lease.ts';
 import type { Booking } from '../limits/quotas.ts';
 import type { LeaseKind } from '../store/lease-rules.ts';
-import type { Soon } from '../store/soon.ts';
+import type { MaybePromise } from '../store/maybe-promise.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
-import type { Cargo } from './cargo.ts';
+import type { CheckedRequest } from './checked-request.ts';
 import { grantedTo } from './granted-to.ts';
-import { type Holding, type Journey, LimitedCargo } from './limited-cargo.ts';
+import { type HeldLimits, LimitedRequest, type LimitedRequestParts } from './limited-request.ts';
 
-export interface CarryLimitedOptions extends Journey {
+export interface CarryLimitedOptions extends LimitedRequestParts {
   /** What it will consume, in the endpoint's unit; 0 = not known until it is over. */
   readonly amount: number;
-  /** Makes the cargo, once it may be carried. */
-  readonly load: () => Soon<Cargo>;
+  /** Makes the checked request, once it has its lease and budgets. */
+  readonly prepare: () => MaybePromise<CheckedRequest>;
 }
 
 /**
  * If the lease or budget is refused, the response is the Problem `concurrency_limited`, `quota_exceeded` or `store_unavailable`.
- * @returns a promise only if the cargo is one; otherwise nothing, because Fastify would listen for the end of a reply that it is given
+ * @returns a promise only if `prepare` returns one; otherwise nothing, because Fastify would listen for the end of a reply that it is given
  * @throws Problem if it is refused at once
  */
 export function carryLimited(options: CarryLimitedOptions): Promise<FastifyReply> | undefined {
@@ -37,8 +37,8 @@ export function carryLimited(options: CarryLimitedOptions): Promise<FastifyReply
   const granted = asked === null ? null : asked.granted;
   const untilMs = asked === null ? 0 : performance.now() + leases.waits.http;
   if (!(booking instanceof Promise) && !(granted instanceof Promise))
-    return setOff(options, { lease: granted, booking, untilMs });
-  setOffLater(options, { asked, booking, untilMs }).catch((problem) => {
+    return carry(options, { lease: granted, booking, untilMs });
+  carryLater(options, { asked, booking, untilMs }).catch((problem) => {
     if (!reply.sent) reply.send(problem);
   });
   return undefined;
@@ -52,35 +52,35 @@ function kindOf({ concurrency }: Endpoint): LeaseKind | null {
   return concurrency === 'none' ? null : concurrency;
 }
 
-/** Gives back everything in `holding` if the cargo cannot set off. */
-function setOff(options: CarryLimitedOptions, holding: Holding): Promise<FastifyReply> | undefined {
+/** Gives back everything in `held` if the request cannot be carried. */
+function carry(options: CarryLimitedOptions, held: HeldLimits): Promise<FastifyReply> | undefined {
   try {
-    const cargo = options.load();
-    if (cargo instanceof Promise) return setOffOnceLoaded(options, holding, cargo);
-    new LimitedCargo(options, cargo, holding).setOff();
+    const prepared = options.prepare();
+    if (prepared instanceof Promise) return carryOncePrepared(options, held, prepared);
+    new LimitedRequest(options, prepared, held).start();
     return undefined;
   } catch (error) {
-    letGo(holding);
+    release(held);
     throw error;
   }
 }
 
-async function setOffOnceLoaded(
+async function carryOncePrepared(
   options: CarryLimitedOptions,
-  holding: Holding,
-  cargo: Promise<Cargo>,
+  held: HeldLimits,
+  preparing: Promise<CheckedRequest>,
 ): Promise<FastifyReply> {
   const { reply } = options;
   try {
-    const loaded = await cargo;
+    const prepared = await preparing;
     if (reply.raw.destroyed) {
-      letGo(holding);
+      release(held);
       return reply.hijack(); // the client is gone
     }
-    new LimitedCargo(options, loaded, holding).setOff();
+    new LimitedRequest(options, prepared, held).start();
     return reply;
   } catch (error) {
-    letGo(holding);
+    release(held);
     throw error;
   }
 }
@@ -88,29 +88,29 @@ async function setOffOnceLoaded(
 /** What has been asked for. */
 interface Asked {
   readonly asked: LeaseRequest | null;
-  readonly booking: Soon<Booking> | null;
+  readonly booking: MaybePromise<Booking> | null;
   readonly untilMs: number;
 }
 
 /** Carries nothing if the client goes away first. */
-async function setOffLater(options: CarryLimitedOptions, { asked, booking, untilMs }: Asked): Promise<void> {
+async function carryLater(options: CarryLimitedOptions, { asked, booking, untilMs }: Asked): Promise<void> {
   const { reply } = options;
   // At once, so as not to wait for a lease that could not be used.
   if (booking instanceof Promise) booking.catch(() => asked?.cancel());
   const [granted, booked] = await Promise.allSettled([asked === null ? null : grantedTo(reply, asked), booking]);
-  const holding = { lease: fulfilled(granted), booking: fulfilled(booked), untilMs };
+  const held = { lease: fulfilled(granted), booking: fulfilled(booked), untilMs };
   const refusal = [booked, granted].find(({ status }) => status === 'rejected');
-  const isGone = reply.raw.destroyed || (asked !== null && holding.lease === null);
+  const isGone = reply.raw.destroyed || (asked !== null && held.lease === null);
   if (refusal === undefined && !isGone) {
-    await setOff(options, holding);
+    await carry(options, held);
     return;
   }
-  letGo(holding);
+  release(held);
   if (refusal?.status === 'rejected') throw refusal.reason;
   reply.hijack(); // the client is gone
 }
 
-function letGo({ lease, booking }: Holding): void {
+function release({ lease, booking }: HeldLimits): void {
   lease?.release();
   booking?.settle(0); // nothing was consumed
 }

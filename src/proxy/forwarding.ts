@@ -11,7 +11,7 @@ import { breakConnection } from './break-connection.ts';
 import type { EventStream } from './events/event-stream.ts';
 import { type AnswerHead, readAnswerHead } from './response-headers.ts';
 
-/** What the forwarding needs from its surroundings. */
+/** What the forwarding needs from the client's side. */
 export interface ForwardingParts {
   readonly response: ServerResponse;
   readonly deadlines: Deadlines;

@@ -4,7 +4,7 @@ import { languageOf } from '../config/language.ts';
 import { Problem } from '../errors/problems.ts';
 import type { ContentWish } from '../policy/content.ts';
 import type { OutputFormat } from '../usage/units.ts';
-import { disguiseOf } from './disguise.ts';
+import { caseVariantOf } from './case-variant.ts';
 
 export interface GenerationRequest {
   readonly wish: ContentWish;
@@ -49,7 +49,7 @@ const VOICE_FIELDS: ReadonlySet<string> = new Set(['mode', 'id', 'embedding']);
 /** Some JSON readers ignore case in names: a second spelling would be a second value, which the policy does not see. */
 function requireExactNames(fields: Readonly<Record<string, unknown>>, names: ReadonlySet<string>): void {
   for (const name in fields) {
-    const meant = disguiseOf(name, names);
+    const meant = caseVariantOf(name, names);
     if (meant !== null) throw new Problem('invalid_request', `Write the field "${meant}" in plain lower case.`);
   }
 }

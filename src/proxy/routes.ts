@@ -10,9 +10,9 @@ import { checkEndpoint } from '../policy/endpoint.ts';
 import { ENDPOINTS, type Endpoint, isId } from '../upstream/endpoints.ts';
 import { bytesPerSecond, countCharacters, noUsage, type Usage } from '../usage/units.ts';
 import { carriedBodies, isJsonBody, type JsonBody, readJsonBody } from './bodies.ts';
-import type { Cargo, UpstreamBody } from './cargo.ts';
 import type { Carrier } from './carrier.ts';
 import { carryLimited } from './carry-limited.ts';
+import type { CheckedRequest, UpstreamBody } from './checked-request.ts';
 import { type CarriedForm, receiveForm } from './forms/form.ts';
 import { readGeneration } from './generation.ts';
 import { type Target, targetOf } from './target.ts';
@@ -70,8 +70,15 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
     case 'bytes':
     case 'sse':
       return onceRead(request, reply, endpoint, (body) => {
-        const cargo = generation(endpoint, admission, target, body, request, options);
-        return carryLimited({ ...options, endpoint, request, reply, amount: cargo.characters, load: () => cargo });
+        const checked = generation(endpoint, admission, target, body, request, options);
+        return carryLimited({
+          ...options,
+          endpoint,
+          request,
+          reply,
+          amount: checked.characters,
+          prepare: () => checked,
+        });
       });
     case 'multipart':
       // The form is not read until there is a lease for it.
@@ -81,7 +88,7 @@ function forward(endpoint: Endpoint, request: FastifyRequest, reply: FastifyRepl
         request,
         reply,
         amount: 0,
-        load: async () => {
+        prepare: async () => {
           const form = await receiveForm(endpoint, admission, request, reply);
           return transcription(endpoint, admission, target, form, request, options);
         },
@@ -120,7 +127,7 @@ function generation(
   body: { readonly bytes: Buffer; readonly value: unknown },
   request: FastifyRequest,
   options: ProxyOptions,
-): Cargo & { readonly characters: number } {
+): CheckedRequest & { readonly characters: number } {
   const { wish, format, contextId } = readGeneration(body.value);
   const verdict = checkContent(wish, admission.client.content);
   if (verdict.outcome === 'denied') throw new Problem('content_not_allowed', verdict.message);
@@ -148,7 +155,7 @@ function transcription(
   { content, length, recordings }: CarriedForm,
   request: FastifyRequest,
   options: ProxyOptions,
-): Cargo {
+): CheckedRequest {
   const answer = new TranscriptionAnswer();
   return {
     endpoint,

@@ -1,5 +1,5 @@
 // Lays out an explanation and code side by side where there is room.
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 
 /** @param explanation `null`: there is none, and the code takes the whole width */
 export function beside(explanation: Html | null, code: readonly Html[]): Html {

@@ -1,5 +1,5 @@
 // Code blocks of the reference page: JSON with coloured tokens, programs with dimmed comments.
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 
 /** A box that can be reached and scrolled with the keyboard. */
 export function codeBlock(label: Html | string, code: Html): Html {

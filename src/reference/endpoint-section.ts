@@ -1,9 +1,10 @@
 // One endpoint on the reference page: what it is for, what it takes, what it returns, what can go wrong.
+
+import { type Html, html } from '../html/html.ts';
 import { beside } from './beside.ts';
 import { codeBlock, json } from './code-block.ts';
 import { errorAnchor } from './error-table.ts';
 import { type Direction, type Field, fieldList, objectFields } from './fields.ts';
-import { type Html, html } from './html.ts';
 import type { Answer, MediaType, OpenApiDocument, Operation, Parameter } from './openapi-document.ts';
 import { inline, paragraphs } from './prose.ts';
 import { resolve } from './references.ts';

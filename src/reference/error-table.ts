@@ -1,6 +1,6 @@
 // The reference page's table of all errors.
 import { PROBLEMS, type ProblemRow } from '../errors/problems.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 
 /** The anchor of a code's row in the table. */
 export function errorAnchor(code: string): string {

@@ -1,5 +1,5 @@
 // Lists body and header fields on the reference page, each with its type, bounds and meaning.
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 import type { OpenApiDocument, Schema } from './openapi-document.ts';
 import { inline } from './prose.ts';
 import { referenceName, resolve } from './references.ts';

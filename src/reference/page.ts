@@ -1,10 +1,11 @@
 // Renders the contract as a page for people: one HTML document that has no scripts and loads nothing.
+
+import { type Html, html } from '../html/html.ts';
 import { beside } from './beside.ts';
 import { codeBlock, json, source } from './code-block.ts';
 import { type Endpoint, endpointSection, endpointsOf } from './endpoint-section.ts';
 import { errorTable } from './error-table.ts';
 import { fieldList, objectFields } from './fields.ts';
-import { type Html, html } from './html.ts';
 import type { OpenApiDocument } from './openapi-document.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { inline, paragraphs } from './prose.ts';

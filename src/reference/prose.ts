@@ -1,5 +1,5 @@
 // Converts the small subset of Markdown in our descriptions to HTML: paragraphs and inline code.
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 
 /** Text with inline `code`. */
 export function inline(text: string): Html {

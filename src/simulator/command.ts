@@ -1,7 +1,8 @@
 // `cartesia-broker simulate`: an offline Cartesia to develop and test against.
 
 import { parseArgs } from 'node:util';
-import { PLANS, planNamed, SettingsError } from './settings.ts';
+import { PLANS } from './settings.ts';
+import { planNamed, SettingsError } from './settings-patch.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts';
 
 /** Thrown for arguments that cannot be understood. */

@@ -5,7 +5,8 @@ import type { SlotCounters, SlotKind } from './concurrency.ts';
 import type { Faults } from './faults.ts';
 import type { FrontDoor } from './front-door.ts';
 import type { Journal } from './journal.ts';
-import { configure, type Grants, type Settings, type SettingsPatch } from './settings.ts';
+import type { Grants, Settings } from './settings.ts';
+import { configure, type SettingsPatch } from './settings-patch.ts';
 import type { World } from './world.ts';
 
 /** The same abilities in the process and over the control listener. */

@@ -8,7 +8,8 @@ import { type Controlled, controlledBy } from './controlled.ts';
 import { FrontDoor } from './front-door.ts';
 import { createRequestHandler } from './http/router.ts';
 import { ROUTES } from './http/routes.ts';
-import { configure, defaultSettings, type Plan, type SettingsPatch } from './settings.ts';
+import { defaultSettings, type Plan } from './settings.ts';
+import { configure, type SettingsPatch } from './settings-patch.ts';
 import { asksForWebSocket, attachSockets } from './sockets/attach-sockets.ts';
 import { createWorld, type World } from './world.ts';
 

@@ -1,6 +1,6 @@
 // The interface to budgets: one counter per window, checked and booked in one step.
 import type { BudgetWindow } from '../config/budget.ts';
-import type { Soon } from './soon.ts';
+import type { MaybePromise } from './maybe-promise.ts';
 
 /** One counter that a booking touches. */
 export interface BudgetLine {
@@ -36,14 +36,14 @@ export interface BudgetAsk {
 /** All lines of a shard are booked in one step. A shard is named after its client app; the account's shard has the empty name. */
 export interface BudgetStore {
   /** Books the amount on all lines, or on none. An amount of 0 asks whether anything is left. */
-  book(shard: string, ask: BudgetAsk): Soon<BookingAnswer>;
+  book(shard: string, ask: BudgetAsk): MaybePromise<BookingAnswer>;
   /** Books what has already been consumed, on all lines, whatever is left; the answer tells whether a budget was exceeded. */
-  consume(shard: string, ask: BudgetAsk): Soon<BookingAnswer>;
+  consume(shard: string, ask: BudgetAsk): MaybePromise<BookingAnswer>;
   /** Takes back a booking whose answer was not received, if it was made, and prevents it from being made later. */
-  withdraw(shard: string, ask: BudgetAsk): Soon<void>;
+  withdraw(shard: string, ask: BudgetAsk): MaybePromise<void>;
   /**
    * Corrects a booking once it is known what was consumed.
    * @param id of the correction; repeating it changes nothing
    */
-  settle(shard: string, id: string, counters: BookedCounters, by: number): Soon<void>;
+  settle(shard: string, id: string, counters: BookedCounters, by: number): MaybePromise<void>;
 }

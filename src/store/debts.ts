@@ -1,9 +1,9 @@
 // Calls that the store has not confirmed, repeated until it has.
-import type { Soon } from './soon.ts';
+import type { MaybePromise } from './maybe-promise.ts';
 
 export interface Debts {
   /** @param pay called again after a failure; must not take effect twice */
-  add(pay: () => Soon<unknown>): void;
+  add(pay: () => MaybePromise<unknown>): void;
   /** The store is back: repeats everything that is open. */
   pay(): void;
   readonly open: number;
@@ -21,7 +21,7 @@ const AGAIN_MS = 1_000;
 const AT_ONCE = 100;
 
 export function createDebts({ max = Number.POSITIVE_INFINITY, againMs = AGAIN_MS }: DebtsOptions = {}): Debts {
-  let owed: (() => Soon<unknown>)[] = [];
+  let owed: (() => MaybePromise<unknown>)[] = [];
   let isPaying = false;
   let clock: NodeJS.Timeout | null = null;
 

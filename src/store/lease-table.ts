@@ -86,15 +86,16 @@ export function release(
   return retryAfterMs(table, rules);
 }
 
-/** What became of a replica's waiting asks. */
-export interface Beat {
+/** The answer to a replica's heartbeat: what became of its waiting asks. */
+export interface BeatAnswer {
   readonly granted: readonly string[];
   /** Neither waiting nor granted: they expired, or the store has lost them. */
   readonly lost: readonly string[];
 }
 
 /**
- * Confirms leases. One that the table does not know is entered again whatever the limit, because its generation is running.
+ * A replica's heartbeat: confirms its leases. One that the table does not know is entered again whatever the limit, because its generation
+ * is running.
  */
 export function beat(
   table: LeaseTable,
@@ -105,7 +106,7 @@ export function beat(
   waiting: readonly string[],
   now: number,
   granted: (one: Granted) => void,
-): Beat {
+): BeatAnswer {
   for (const holder of held) {
     const lease = table.leases.get(holder.id);
     if (lease === undefined) grant(table, { ...holder, owner }, table.counts.of(holder), now, now + times.ttlMs);

@@ -3,21 +3,21 @@
 
 import type { BudgetStore } from './budgets.ts';
 import type { LeaseAnswer, LeaseAsk, LeaseHolder, LeaseKind, PoolRules, PoolView } from './lease-rules.ts';
-import type { Beat } from './lease-table.ts';
+import type { BeatAnswer } from './lease-table.ts';
+import type { MaybePromise } from './maybe-promise.ts';
 import type { Peers } from './peers.ts';
 import type { RateStore } from './rates.ts';
 import type { RevocationStore } from './revocations.ts';
 import type { SingleUseStore } from './single-use.ts';
-import type { Soon } from './soon.ts';
 import type { UsageRecords } from './usage-records.ts';
 
 /** One pool of leases. */
 export interface LeasePool {
-  acquire(rules: PoolRules, ask: LeaseAsk): Soon<LeaseAnswer>;
+  acquire(rules: PoolRules, ask: LeaseAsk): MaybePromise<LeaseAnswer>;
   /** @returns in how many milliseconds a new ask may succeed */
-  release(rules: PoolRules, ids: readonly string[]): Soon<number>;
-  /** Confirms the leases that a replica holds, and tells what became of its waiting asks. */
-  beat(rules: PoolRules, owner: string, held: readonly LeaseHolder[], waiting: readonly string[]): Promise<Beat>;
+  release(rules: PoolRules, ids: readonly string[]): MaybePromise<number>;
+  /** A replica's heartbeat: confirms the leases that it holds, and tells what became of its waiting asks. */
+  beat(rules: PoolRules, owner: string, held: readonly LeaseHolder[], waiting: readonly string[]): Promise<BeatAnswer>;
   /** Called when upstream refused in spite of a lease. */
   lower(rules: PoolRules): Promise<void>;
   view(rules: PoolRules): Promise<PoolView>;

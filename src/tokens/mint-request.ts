@@ -1,10 +1,10 @@
 // The body of POST /access-token: Cartesia's own fields, checked field by field so that the message can name the field.
 import { type Static, Type } from 'typebox';
 import { GRANTS } from '../config/grant.ts';
+import { LIFETIME_MAX_SECONDS } from '../config/token-lifetime.ts';
 import { Problem } from '../errors/problems.ts';
 import { isJsonObject } from '../json/strict-json.ts';
 import type { Wish } from '../policy/policy.ts';
-import { LIFETIME_MAX_SECONDS } from '../upstream/mint-body.ts';
 
 const flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
 

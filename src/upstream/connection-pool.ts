@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
 import type { Config } from '../config/config.ts';
+import { HEAD_MAX_BYTES } from './head-limit.ts';
 import type { Trust } from './trust.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 
@@ -21,8 +22,6 @@ export interface ConnectionPoolOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** Node's own default for a head, set here because `--max-http-header-size` can raise the default. */
-const HEAD_MAX_BYTES = 16_384;
 /**
  * We close idle connections first, before the 60 s after which common load balancers close theirs, because a request written while the
  * peer closes is lost and must not be sent again. A shorter `Keep-Alive: timeout` from upstream wins.

@@ -1,7 +1,7 @@
 // The broker's own transport: HTTP/1.1 over pooled connections, built for passing streams on.
 import type { ConnectionPoolOptions } from './connection-pool.ts';
 import { originOf } from './http1/connect.ts';
-import { Connection, type ConnectionOwner, type Exchange } from './http1/connection.ts';
+import { Connection, type ConnectionOwner, type PendingRequest } from './http1/connection.ts';
 import type { UpstreamTransport } from './transport.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 
@@ -26,8 +26,8 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
   const idle: Idle[] = [];
   /** Those that became idle in this turn. */
   let resting: Idle[] | null = null;
-  /** Exchanges that wait, in order of arrival, while the maximum number of connections is open. */
-  const waiting = new Set<Exchange>();
+  /** Requests that wait, in order of arrival, while the maximum number of connections is open. */
+  const waiting = new Set<PendingRequest>();
   let sweep: NodeJS.Timeout | null = null;
   let isClosed = false;
 
@@ -74,7 +74,7 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
     sweep ??= setInterval(closeIdle, SWEEP_MS).unref();
   }
 
-  function takeWaiting(): Exchange | null {
+  function takeWaiting(): PendingRequest | null {
     const next = waiting.values().next();
     if (next.done) return null;
     waiting.delete(next.value);
@@ -89,24 +89,24 @@ export function createHttp1Transport(options: ConnectionPoolOptions): UpstreamTr
     sweep = null;
   }
 
-  function send(exchange: Exchange): void {
+  function send(pending: PendingRequest): void {
     if (isClosed) {
-      exchange.handler.onFailure(CLOSED);
+      pending.handler.onFailure(CLOSED);
       return;
     }
     const now = performance.now();
     for (let last = idle.pop(); last !== undefined; last = idle.pop()) {
       if (last.connection.isUsable && last.untilMs > now) {
-        last.connection.send(exchange);
+        last.connection.send(pending);
         return;
       }
       last.connection.destroy(IDLE);
     }
-    if (all.size < upstream.connections) all.add(connect(exchange));
-    else waiting.add(exchange);
+    if (all.size < upstream.connections) all.add(connect(pending));
+    else waiting.add(pending);
   }
 
-  function connect(first: Exchange): Connection {
+  function connect(first: PendingRequest): Connection {
     const secureContext = origin.isSecure ? trust.context : undefined;
     return new Connection({ origin, secureContext, timeoutMs: connectTimeoutMs }, owner, first);
   }

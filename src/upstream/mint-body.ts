@@ -1,13 +1,12 @@
 // The body of `POST /access-token`. Both fields are always sent in full: Cartesia does not document what it does without them.
 // Source: https://docs.cartesia.ai/api-reference/auth/access-token
 import { GRANTS, type Grant } from '../config/grant.ts';
+import { LIFETIME_MAX_SECONDS } from '../config/token-lifetime.ts';
 import type { Problem } from '../errors/problems.ts';
 import { problemOfFailure, UpstreamFailure } from './upstream-failure.ts';
 
 /** Few combinations are in use at once; beyond this many, bodies are made for one call only. */
 const KEPT_MAX = 256;
-/** Cartesia's limit on the lifetime of an access token. */
-export const LIFETIME_MAX_SECONDS = 3_600;
 const kept = new Map<string, Buffer>();
 
 /**

@@ -1,6 +1,6 @@
 // Sends one request, and retries once if nothing of it was sent.
 import type { Dispatcher } from 'undici';
-import { Exchange } from './exchange.ts';
+import { MintExchange } from './mint-exchange.ts';
 import { type FailureKind, toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
 
 export interface DispatcherSource {
@@ -12,14 +12,14 @@ export interface DispatcherSource {
 export interface SendingListener {
   onRetry(failure: UpstreamFailure): void;
   /** Called once, when the sending no longer uses a connection. */
-  onEnd(exchange: Exchange): void;
+  onEnd(exchange: MintExchange): void;
 }
 
 export class Sending {
   readonly #source: DispatcherSource;
   readonly #request: Dispatcher.DispatchOptions;
   readonly #listener: SendingListener;
-  #exchange: Exchange | null = null;
+  #exchange: MintExchange | null = null;
   #isRetried = false;
   #cancelled: UpstreamFailure | null = null;
 
@@ -35,7 +35,7 @@ export class Sending {
   }
 
   start(): void {
-    const exchange = new Exchange((ended) => this.#onEnd(ended));
+    const exchange = new MintExchange((ended) => this.#onEnd(ended));
     this.#exchange = exchange;
     const { dispatcher } = this.#source;
     if (dispatcher !== null) {
@@ -61,7 +61,7 @@ export class Sending {
     this.#exchange?.cancel(failure);
   }
 
-  #onEnd(exchange: Exchange): void {
+  #onEnd(exchange: MintExchange): void {
     const { failure } = exchange;
     if (failure === null || !this.#mayRetry(exchange, failure)) {
       this.#listener.onEnd(exchange);
@@ -76,7 +76,7 @@ export class Sending {
    * A mint is not repeated once a byte of it may have been sent: Cartesia may have acted on it. Where one connection failed, another may
    * succeed, but not with a bad certificate, after a fault of ours, or when no more connections can be opened.
    */
-  #mayRetry(exchange: Exchange, failure: UpstreamFailure): boolean {
+  #mayRetry(exchange: MintExchange, failure: UpstreamFailure): boolean {
     if (exchange.isStarted || this.#isRetried || this.#cancelled !== null) return false;
     return !IN_VAIN.has(failure.kind);
   }

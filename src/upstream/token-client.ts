@@ -9,12 +9,12 @@ import type { Grant } from '../config/grant.ts';
 import { Problem } from '../errors/problems.ts';
 import { type BreakerState, createCircuitBreaker, type Pass } from './circuit-breaker.ts';
 import { createConnectionPool } from './connection-pool.ts';
-import type { Exchange } from './exchange.ts';
-import { createKeyAlarm } from './key-alarm.ts';
-import { createKeyRing, type KeyRing, type RingKey } from './key-ring.ts';
+import { createKeyAlarm, type SharedKeys } from './key-alarm.ts';
+import { createKeyRing, type RingKey } from './key-ring.ts';
 import { readMintAnswer } from './mint-answer.ts';
 import { mintBody } from './mint-body.ts';
 import { MintCall } from './mint-call.ts';
+import type { MintExchange } from './mint-exchange.ts';
 import { type DispatcherSource, Sending } from './sending.ts';
 import { SlotQueue } from './slot-queue.ts';
 import { createTrust, type Trust } from './trust.ts';
@@ -72,8 +72,8 @@ export interface TokenClientSeams {
   readonly onEvent?: (event: UpstreamEvent) => void;
   /** Default: Node's authorities alone. */
   readonly trust?: Trust;
-  /** Shared with everything else that calls Cartesia, so that a key refused to one of them is set aside for all. */
-  readonly ring?: KeyRing;
+  /** Default: a ring of its own. */
+  readonly keys?: SharedKeys;
 }
 
 /** At this many waiting mints, further ones are refused whatever the estimated wait: it bounds memory. */
@@ -94,8 +94,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
   const { now = () => performance.now(), random = Math.random, onEvent = () => {} } = seams;
   const trust = seams.trust ?? createTrust(null);
   const { deadlineMs } = upstream;
-  const ring = seams.ring ?? createKeyRing(upstream.apiKeys, { now });
-  const keyRefused = createKeyAlarm(ring, onEvent);
+  const { ring, keyRefused } = seams.keys ?? ownKeys(upstream, now, onEvent);
   const breaker = createCircuitBreaker({ now, random, onChange: onBreakerChange });
   const slots = new SlotQueue<Call>(upstream.connections, WAITING_MAX);
   // Half the deadline, so that a retry has the other half.
@@ -152,7 +151,7 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
     return Math.min(deadlineMs * SENDING_NEEDS_MAX, Math.max(deadlineMs * SENDING_NEEDS_MIN, slots.meanHeldMs));
   }
 
-  function settleExchange(call: Call, key: RingKey, exchange: Exchange): void {
+  function settleExchange(call: Call, key: RingKey, exchange: MintExchange): void {
     const { failure, status, headers } = exchange;
     // For an error page over the limit, the status says enough.
     if (failure !== null && (failure.kind !== 'oversized' || status < 300)) {
@@ -260,6 +259,15 @@ export function createTokenClient(upstream: Config['upstream'], seams: TokenClie
       };
     },
   };
+}
+
+function ownKeys(
+  { apiKeys }: Config['upstream'],
+  now: () => number,
+  onEvent: (event: UpstreamEvent) => void,
+): SharedKeys {
+  const ring = createKeyRing(apiKeys, { now });
+  return { ring, keyRefused: createKeyAlarm(ring, onEvent) };
 }
 
 function givenSource(dispatcher: Dispatcher): DispatcherSource {

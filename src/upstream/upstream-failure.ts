@@ -70,12 +70,12 @@ const TLS_CODE =
 export function toUpstreamFailure(error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   const code = readCode(error);
-  if (DISGUISES.has(code) && !isFileLeft()) return new UpstreamFailure('exhausted', 'EMFILE');
+  if (MAY_BE_EMFILE.has(code) && !isFileLeft()) return new UpstreamFailure('exhausted', 'EMFILE');
   return new UpstreamFailure(KIND_BY_CODE[code] ?? kindByPattern(code), code);
 }
 
 /** How Node reports a name lookup or module load that failed because no file can be opened. */
-const DISGUISES: ReadonlySet<string> = new Set([
+const MAY_BE_EMFILE: ReadonlySet<string> = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'ERR_INVALID_PACKAGE_CONFIG',

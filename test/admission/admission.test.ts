@@ -2,7 +2,7 @@
 import { Duplex } from 'node:stream';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Test, test } from 'tap';
-import { createAdmission } from '../../src/admission/admission.ts';
+import { createAdmission, type Purpose } from '../../src/admission/admission.ts';
 import { admitted } from '../../src/admission/admitted.ts';
 import type { ClientConfig, Rate } from '../../src/config/config.ts';
 import { errors } from '../../src/errors/plugin.ts';
@@ -24,7 +24,7 @@ interface Options {
   readonly client?: Partial<ClientConfig>;
   readonly mintPerAddress?: Rate | null;
   readonly requireHttps?: boolean;
-  readonly hasMintRates?: boolean;
+  readonly purpose?: Purpose;
   readonly isUpgrade?: boolean;
 }
 
@@ -36,7 +36,7 @@ interface SetUp {
 }
 
 async function guarded(t: Test, options: Options = {}): Promise<SetUp> {
-  const { answer = () => ANN, mintPerAddress = null, requireHttps = false, hasMintRates = true } = options;
+  const { answer = () => ANN, mintPerAddress = null, requireHttps = false, purpose = 'mint' } = options;
   const { limits, listen } = await configOf({ CARTESIA_API_KEY: API_KEY, CLIENT_KEYS: `web=${KEY_HASH}` });
   const revocations = createRevocations({ store: createMemoryStore(), onEvent: () => {} });
   const asked: RequestFacts[] = [];
@@ -69,7 +69,7 @@ async function guarded(t: Test, options: Options = {}): Promise<SetUp> {
     },
     revocations,
     rates: null,
-    hasMintRates,
+    purpose,
     ownOrigin: () => 'https://voice.example',
   });
   app.addHook('onRequest', admission);
@@ -115,7 +115,7 @@ test('a refused caller gets the error code, and only the log gets the reason', a
 test('anonymous callers may mint, and nothing else', async (t) => {
   const answer = (): Identification => ({ outcome: 'authenticated', principal: principalOf({ method: 'anonymous' }) });
   t.equal((await (await guarded(t, { answer })).app.inject('/')).statusCode, 200);
-  const { app, records } = await guarded(t, { answer, hasMintRates: false });
+  const { app, records } = await guarded(t, { answer, purpose: 'carry' });
   t.match((await app.inject('/')).json(), { error_code: 'unauthenticated' });
   t.match(records, [{ client: null, reason: 'anonymous' }]);
 });
@@ -191,7 +191,7 @@ test('each subject has its own window, and anonymous callers have one per addres
   t.equal(records[1]?.reason, 'rate_of_subject');
   const strangers = [await statusOf('stranger'), await statusOf('stranger'), await statusOf('stranger', '192.0.2.2')];
   t.strictSame(strangers, [200, 429, 200]);
-  const carried = await guarded(t, { answer, client: { limits }, hasMintRates: false, mintPerAddress: ONCE });
+  const carried = await guarded(t, { answer, client: { limits }, purpose: 'carry', mintPerAddress: ONCE });
   for (const expected of [200, 200])
     t.equal((await carried.app.inject('/')).statusCode, expected, 'the mint rates do not apply');
 });

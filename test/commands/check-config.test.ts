@@ -10,6 +10,7 @@ test('a valid configuration is summed up without secrets', async (t) => {
     CLIENT_KEYS: `web=${KEY_HASH},backend=${OTHER_KEY_HASH}`,
     TRUSTED_CLIENTS: 'backend',
     TOKEN_SIGNING_SECRET: SIGNING_SECRET,
+    PROXY: 'true',
     JWT_ISSUER: 'https://login.example.com',
     JWT_AUDIENCE: 'voice',
     ALLOW_ANONYMOUS: 'true',
@@ -42,7 +43,7 @@ signing secrets   1
 per address       600/minute
 state             in memory
 logs              info
-Cartesia's paths  not served
+Cartesia's paths  served
 
 client app web
   callers   1 app key

@@ -69,7 +69,16 @@ const CASES: readonly (readonly [why: string, env: Env, warnings: readonly (stri
   ['no paths served, and no tokens that need them', { PROXY: 'false' }, []],
   ['paths of Cartesia', { PROXY: 'true' }, []],
   ['shared state', { REDIS_URL: 'redis://localhost' }, []],
-  ['concurrency of kinds that are carried', { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1', PROXY: 'true' }, []],
+  [
+    'concurrency of kinds that are carried',
+    { GRANTS: 'tts,stt', TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1', PROXY: 'true' },
+    [],
+  ],
+  [
+    'concurrency of a kind that nobody has the grant for',
+    { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1', PROXY: 'true' },
+    ['STT_CONCURRENCY: does nothing: no client app has the grant `stt`'],
+  ],
   [
     'concurrency while nothing is carried',
     { TTS_CONCURRENCY: '1', STT_CONCURRENCY: '1' },
@@ -197,6 +206,7 @@ test('settings of a client app that have no effect or a risk are warned about', 
   a:
     auth: { keys: ["${KEY_HASH}"], query_credentials: true }
     content: { models: [sonic-3] }
+proxy: true
 `;
   const path = join(t.testdir({ 'broker.yaml': source }), 'broker.yaml');
   const warnings = await warningsOf({ CARTESIA_API_KEY: API_KEY, BROKER_CONFIG: path });
@@ -274,18 +284,15 @@ ${more}`;
     '6:5 clients.a.sockets: does nothing',
     '5:5 clients.a.reads: does nothing',
   ]);
-  const reserve = '9:22 clients.a.limits.concurrency.reserved: keeps nothing';
-  t.strictSame(await said('proxy: true'), [reserve], 'and a reserve keeps nothing without an upstream limit');
-  t.strictSame(
-    await said('proxy: true\nupstream: { concurrency: { stt: 2 } }'),
-    [reserve],
-    'or with a limit of another kind only',
-  );
-  t.strictSame(await said('proxy: true\nupstream: { concurrency: { tts: 2 } }'), []);
+  t.strictSame(await said('proxy: true'), [
+    '10:16 clients.a.limits.quota.call_seconds: does nothing',
+    '9:22 clients.a.limits.concurrency.reserved: keeps nothing',
+  ]);
 });
 
 test('what waits for a limit, and what direct tokens alone use, is warned about where it does nothing', async (t) => {
-  const source = (client: string, more: string): string => `tokens: { reuse: true, signing_secret: ${SIGNING_SECRET} }
+  const signed = (client: string): string => (client.includes('proxied') ? `, signing_secret: ${SIGNING_SECRET}` : '');
+  const source = (client: string, more: string): string => `tokens: { reuse: true${signed(client)} }
 limits: { queue: { wait: 5 } }
 sockets: { browser_refusals: event }
 clients: { a: { auth: { keys: ["${KEY_HASH}"] }, ${client} } }
@@ -301,7 +308,7 @@ ${more}`;
     reuse,
     /^2:11 limits\.queue: does nothing: neither the account \(TTS_CONCURRENCY and the like\) nor a client app has a limit$/,
   ]);
-  t.strictSame(await said(proxied, 'upstream: { concurrency: { agent: 1 } }'), [reuse]);
+  t.strictSame(await said(`${proxied}, grants: [agent]`, 'upstream: { concurrency: { agent: 1 } }'), [reuse]);
   t.strictSame(await said(`${proxied}, limits: { concurrency: { max: 1 } }`, ''), [reuse]);
   t.strictSame(await said(`${proxied}, limits: { concurrency: { per_subject: 1 } }`, ''), [reuse]);
   t.strictSame(

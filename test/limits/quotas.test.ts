@@ -3,8 +3,8 @@ import { Problem } from '../../src/errors/problems.ts';
 import type { LimitEvent } from '../../src/limits/limit-event.ts';
 import { createQuotas, type Quotas } from '../../src/limits/quotas.ts';
 import type { BudgetStore } from '../../src/store/budgets.ts';
+import type { MaybePromise } from '../../src/store/maybe-promise.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
-import type { Soon } from '../../src/store/soon.ts';
 import type { Store, StoreEvents } from '../../src/store/store.ts';
 import { Unanswered } from '../../src/store/unanswered.ts';
 import { API_KEY, configOf, KEY_HASH } from '../config/loading.ts';
@@ -107,7 +107,7 @@ function remote() {
   const calls: string[] = [];
   const ids: string[] = [];
   const listeners: Partial<StoreEvents>[] = [];
-  async function call<T>(name: string, shard: string, done: () => Soon<T>): Promise<T> {
+  async function call<T>(name: string, shard: string, done: () => MaybePromise<T>): Promise<T> {
     calls.push(`${name} ${shard || 'account'}`);
     if (state.away === 'not sent') throw new Problem('store_unavailable');
     const answer = await done();

@@ -1,13 +1,13 @@
-// What a request holds while it waits to be carried, with a carrier and a cargo made by the test.
+// What a request holds while it waits to be carried, with a carrier and a checked request made by the test.
 import Fastify from 'fastify';
 import { type Test, test } from 'tap';
 import { errors } from '../../src/errors/plugin.ts';
 import { Problem } from '../../src/errors/problems.ts';
 import { createLimits, type Limits } from '../../src/limits/limits.ts';
 import { noCompilers } from '../../src/listener/no-compilers.ts';
-import type { Cargo } from '../../src/proxy/cargo.ts';
 import type { Carrier } from '../../src/proxy/carrier.ts';
 import { carryLimited } from '../../src/proxy/carry-limited.ts';
+import type { CheckedRequest } from '../../src/proxy/checked-request.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { emptyRecord } from '../../src/telemetry/request-record.ts';
@@ -26,29 +26,29 @@ const ANN = principalOf({ subject: 'ann' });
 const CHARACTERS = 10;
 
 interface Options {
-  readonly load: (cargo: Cargo) => Cargo | Promise<Cargo>;
+  readonly prepare: (checked: CheckedRequest) => CheckedRequest | Promise<CheckedRequest>;
   readonly carry: Carrier['carry'];
   readonly store?: Store;
   /** What is asked for. */
   readonly path?: string;
-  /** Whether it is looked at that it has its lease and its budget when it is loaded; by default it is. */
+  /** Whether it is looked at that it has its lease and its budget when it is prepared; by default it is. */
   readonly isLookedAt?: boolean;
   readonly config?: string;
 }
 
-async function setUp(t: Test, { load, carry, store = createMemoryStore(), ...props }: Options) {
+async function setUp(t: Test, { prepare, carry, store = createMemoryStore(), ...props }: Options) {
   const { path = '/tts/bytes', isLookedAt = true, config: text = CONFIG } = props;
   const config = await configOf({ BROKER_CONFIG: `${t.testdir({ 'broker.yaml': text })}/broker.yaml` });
   const limits: Limits = createLimits({ config, store });
   const endpoint = ENDPOINTS.find((one) => one.path === path);
   if (endpoint === undefined) throw new TypeError('no such endpoint');
-  const cargo: Cargo = {
+  const checked: CheckedRequest = {
     endpoint,
     target: path,
     version: '2026-03-01',
     body: { content: Buffer.from('{}'), contentType: null, length: null },
     contextId: null,
-    settle: () => t.fail('it has not set off'),
+    settle: () => t.fail('it has not been carried'),
   };
   const carrier: Carrier = { carry, open: 0, cut() {}, async close() {} };
   const app = Fastify({ schemaController: noCompilers });
@@ -60,14 +60,14 @@ async function setUp(t: Test, { load, carry, store = createMemoryStore(), ...pro
     request.record = emptyRecord();
     request.admission = { principal: ANN, client: clientConfig() };
   });
-  const loadHeld = (): Cargo | Promise<Cargo> => {
-    if (!isLookedAt) return load(cargo);
+  const prepareHeld = (): CheckedRequest | Promise<CheckedRequest> => {
+    if (!isLookedAt) return prepare(checked);
     t.equal(limits.leases.open, 1, 'it has its lease');
     t.throws(() => limits.quotas.book('characters', ANN, 1), { code: 'quota_exceeded' }, 'and all of the budget');
-    return load(cargo);
+    return prepare(checked);
   };
   app.post('/', (request, reply) =>
-    carryLimited({ carrier, limits, endpoint, request, reply, amount: CHARACTERS, load: loadHeld }),
+    carryLimited({ carrier, limits, endpoint, request, reply, amount: CHARACTERS, prepare: prepareHeld }),
   );
   return { app, limits };
 }
@@ -77,9 +77,9 @@ test('a request that cannot be sent gives back its lease and budget, and its cli
     throw new Problem('internal_error');
   };
   const cases: Readonly<Record<string, Options>> = {
-    'nothing can carry it': { load: (cargo) => cargo, carry: refuse },
-    'nothing can carry it, once it is read': { load: async (cargo) => cargo, carry: refuse },
-    'it cannot be read': { load: async () => refuse(), carry: () => ({ cut() {} }) },
+    'nothing can carry it': { prepare: (checked) => checked, carry: refuse },
+    'nothing can carry it, once it is read': { prepare: async (checked) => checked, carry: refuse },
+    'it cannot be read': { prepare: async () => refuse(), carry: () => ({ cut() {} }) },
   };
   for (const [why, options] of Object.entries(cases))
     for (const isWaiting of [false, true]) {
@@ -100,7 +100,7 @@ test('a request without budget does not wait for its turn', async (t) => {
   const store = createMemoryStore();
   const { budgets } = store;
   const { app, limits } = await setUp(t, {
-    load: () => {
+    prepare: () => {
       throw new TypeError('it may not go');
     },
     carry: () => ({ cut() {} }),
@@ -120,16 +120,16 @@ test('a request revoked while upstream has no room is not sent again', async (t)
   let settled = 0;
   const { promise: takenBack, resolve: takeBack } = Promise.withResolvers<void>();
   const { app, limits } = await setUp(t, {
-    load: (cargo) => ({
-      ...cargo,
+    prepare: (checked) => ({
+      ...checked,
       settle() {
         settled += 1;
       },
     }),
-    carry(_request, _reply, cargo) {
+    carry(_request, _reply, checked) {
       sent += 1;
-      t.equal(cargo.takeBack?.(300), true);
-      cargo.settle({ audioBytes: 0, outcome: 'refused' });
+      t.equal(checked.takeBack?.(300), true);
+      checked.settle({ audioBytes: 0, outcome: 'refused' });
       takeBack();
       return { cut() {} };
     },
@@ -163,10 +163,10 @@ test('what nothing limits sets off at once, and holds nothing', async (t) => {
     const { app, limits } = await setUp(t, {
       path,
       isLookedAt: false,
-      load: (cargo) => ({ ...cargo, settle() {} }),
-      carry(_request, reply, cargo) {
+      prepare: (checked) => ({ ...checked, settle() {} }),
+      carry(_request, reply, checked) {
         t.equal(limits.leases.open, 0, path);
-        t.equal(cargo.takeBack?.(0), false, path);
+        t.equal(checked.takeBack?.(0), false, path);
         reply.send('carried');
         return { cut() {} };
       },
@@ -181,7 +181,7 @@ test('who is refused a budget gives back the lease, and who is refused a lease t
   };
   for (const open of [null, Promise.resolve()]) {
     const { app, limits } = await setUp(t, {
-      load: never,
+      prepare: never,
       carry: never,
       ...(open === null ? {} : { store: distant(open) }),
     });
@@ -203,9 +203,9 @@ test('who is refused a budget gives back the lease, and who is refused a lease t
 test('a client that leaves while its form is opened is not carried, and holds nothing', async (t) => {
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
   const { app, limits } = await setUp(t, {
-    async load(cargo) {
+    async prepare(checked) {
       await opened;
-      return cargo;
+      return checked;
     },
     carry: () => t.fail('nobody waits for an answer') as never,
   });
@@ -234,7 +234,7 @@ test('who is refused both is told of the budget, since trying again would not he
     throw new TypeError('it may not go');
   };
   const { app, limits } = await setUp(t, {
-    load: never,
+    prepare: never,
     carry: never,
     store: {
       ...store,
@@ -261,10 +261,10 @@ test('who leaves while the store is asked or a lease waited for is not carried, 
   for (const waitsFor of ['budget', 'lease'] as const) {
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
     if (waitsFor === 'lease') open();
-    let loads = 0;
+    let prepared = 0;
     const { app, limits } = await setUp(t, {
-      load() {
-        loads += 1;
+      prepare() {
+        prepared += 1;
         throw new Problem('internal_error');
       },
       carry: () => ({ cut() {} }),
@@ -286,7 +286,7 @@ test('who leaves while the store is asked or a lease waited for is not carried, 
     open();
     while (limits.leases.open > others) await new Promise(setImmediate);
     for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
-    t.equal(loads, 0, waitsFor);
+    t.equal(prepared, 0, waitsFor);
     await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), `${waitsFor}: its budget is whole`);
   }
 });
@@ -295,13 +295,13 @@ test('what was waited for is held until it is over, and sent again only while th
   for (const open of [null, Promise.resolve()])
     for (const isWaiting of [false, true]) {
       let end = (): unknown => t.fail('it is carried');
-      const { promise: carried, resolve: isCarried } = Promise.withResolvers<Cargo>();
+      const { promise: carried, resolve: isCarried } = Promise.withResolvers<CheckedRequest>();
       const { app, limits } = await setUp(t, {
-        load: (cargo) => ({ ...cargo, settle() {} }),
-        carry(_request, reply, cargo) {
+        prepare: (checked) => ({ ...checked, settle() {} }),
+        carry(_request, reply, checked) {
           reply.hijack();
           end = () => reply.raw.end('carried');
-          isCarried(cargo);
+          isCarried(checked);
           return { cut() {} };
         },
         ...(open === null ? {} : { store: distant(open), isLookedAt: false }),
@@ -312,13 +312,13 @@ test('what was waited for is held until it is over, and sent again only while th
         while (limits.leases.open < 2) await new Promise(setImmediate);
         other.cancel();
       }
-      const cargo = await carried;
+      const checked = await carried;
       for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
       t.equal(limits.leases.open, 1, 'its lease');
       t.equal(limits.sessions.open, 1, 'the operator sees it');
-      t.equal(cargo.takeBack?.(limits.leases.waits.http + 1), false, 'longer than it may wait');
+      t.equal(checked.takeBack?.(limits.leases.waits.http + 1), false, 'longer than it may wait');
       t.match(await limits.leases.view(), { tts: { loweredTo: 1 } }, 'Cartesia has less room than configured');
-      cargo.settle({ audioBytes: 0, outcome: 'answered' });
+      checked.settle({ audioBytes: 0, outcome: 'answered' });
       t.strictSame([limits.leases.open, limits.sessions.open], [0, 0]);
       end();
       t.equal((await answer).body, 'carried');
@@ -330,9 +330,9 @@ test('a budget alone is asked for without a lease', async (t) => {
     const { app } = await setUp(t, {
       config: CONFIG.replace(', concurrency: { tts: 1 }', ''),
       isLookedAt: false,
-      load: (cargo) => ({ ...cargo, settle() {} }),
-      carry(_request, reply, cargo) {
-        t.equal(cargo.takeBack?.(0), false);
+      prepare: (checked) => ({ ...checked, settle() {} }),
+      carry(_request, reply, checked) {
+        t.equal(checked.takeBack?.(0), false);
         reply.send('carried');
         return { cut() {} };
       },
@@ -344,10 +344,10 @@ test('a budget alone is asked for without a lease', async (t) => {
 
 test('the lease of what was broken off is kept for a moment, since Cartesia still counts it', async (t) => {
   const { app, limits } = await setUp(t, {
-    load: (cargo) => ({ ...cargo, settle() {} }),
-    carry(_request, reply, cargo) {
+    prepare: (checked) => ({ ...checked, settle() {} }),
+    carry(_request, reply, checked) {
       reply.send('a part');
-      cargo.settle({ audioBytes: 0, outcome: 'aborted' });
+      checked.settle({ audioBytes: 0, outcome: 'aborted' });
       return { cut() {} };
     },
   });
@@ -362,11 +362,11 @@ test('who leaves before another try asks for nothing more, and gives back the bu
   const { promise: takenBack, resolve: isTakenBack } = Promise.withResolvers<void>();
   const { promise: left, resolve: isLeft } = Promise.withResolvers<void>();
   const { app, limits } = await setUp(t, {
-    load: (cargo) => ({ ...cargo, settle() {} }),
-    carry(_request, reply, cargo) {
+    prepare: (checked) => ({ ...checked, settle() {} }),
+    carry(_request, reply, checked) {
       reply.raw.on('close', isLeft);
-      t.equal(cargo.takeBack?.(1_000), true);
-      cargo.settle({ audioBytes: 0, outcome: 'refused' });
+      t.equal(checked.takeBack?.(1_000), true);
+      checked.settle({ audioBytes: 0, outcome: 'refused' });
       isTakenBack();
       return { cut() {} };
     },

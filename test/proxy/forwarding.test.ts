@@ -7,7 +7,7 @@ import { type RealResponse, realResponse } from './real-response.ts';
 
 interface Stage extends RealResponse {
   readonly forwarding: Forwarding;
-  /** Calls that the forwarding made to its surroundings, in order. */
+  /** Calls that the forwarding made to the client's side, in order. */
   readonly calls: string[];
   readonly outcomes: ForwardingOutcome['outcome'][];
   /** The last outcome, with its reasons. */

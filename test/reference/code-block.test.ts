@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'tap';
+import { escapeHtml } from '../../src/html/html.ts';
 import { json, source } from '../../src/reference/code-block.ts';
-import { escapeHtml } from '../../src/reference/html.ts';
 
 test('an example is formatted as a person would write it', async (t) => {
   const value = { grants: { tts: true, stt: null }, expires_in: 300, list: [1, 'two'], none: {}, empty: [] };

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { PROBLEMS } from '../../src/errors/problems.ts';
+import { escapeHtml } from '../../src/html/html.ts';
 import { endpointsOf } from '../../src/reference/endpoint-section.ts';
-import { escapeHtml } from '../../src/reference/html.ts';
 import { loadOpenApiDocument } from '../../src/reference/openapi-document.ts';
 import { referencePage } from '../../src/reference/page.ts';
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
 import type { FaultRule } from '../../src/simulator/faults.ts';
-import type { SettingsPatch } from '../../src/simulator/settings.ts';
+import type { SettingsPatch } from '../../src/simulator/settings-patch.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import { type Answer, type CallOptions, call, form, generation, recording, simulatorFor, VOICE } from './call.ts';
 

@@ -1,5 +1,6 @@
 import { test } from 'tap';
-import { configure, defaultSettings, PLAN_LIMITS, PLANS, SettingsError } from '../../src/simulator/settings.ts';
+import { defaultSettings, PLAN_LIMITS, PLANS } from '../../src/simulator/settings.ts';
+import { configure, SettingsError } from '../../src/simulator/settings-patch.ts';
 
 test('each plan has the published limits, and ten sockets per generation', async (t) => {
   t.strictSame(

@@ -112,6 +112,19 @@ test('the reason why Redis cannot be reached is reported as one word, once for a
   }
 });
 
+test('a link that is closed before Redis was reached does not report that as trouble', async (t) => {
+  const server = await redisServer(t);
+  const told: StoreCondition[] = [];
+  const link = await createRedisLink({
+    url: { current: server.url },
+    onCondition: (condition) => told.push(condition),
+  });
+  await new Promise(setImmediate); // it connects
+  await link.close();
+  await new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS)); // until the attempt has ended
+  t.strictSame(told, []);
+});
+
 test('a user without permission to subscribe is reported once, and served', async (t) => {
   const server = await redisServer(t);
   const admin = await linked(server.url.reveal());

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
 import { FAILURES_TO_OPEN } from '../../src/upstream/circuit-breaker.ts';
+import { createKeyAlarm } from '../../src/upstream/key-alarm.ts';
 import { createKeyRing } from '../../src/upstream/key-ring.ts';
 import { createTokenClient, type TokenWish } from '../../src/upstream/token-client.ts';
+import type { UpstreamEvent } from '../../src/upstream/upstream-event.ts';
 import { API_KEY, clientUnderTest, problemOf, settings, WISH } from './client-under-test.ts';
 import { jsonAnswer, type RawRequest, startRawUpstream, tokenAnswer } from './raw-upstream.ts';
 
@@ -128,9 +130,11 @@ test('a key that is refused after it was replaced raises no alarm: its place is 
     ring.renew([new Secret('key-new')]);
     socket.write(jsonAnswer('401 Unauthorized', '{}'));
   });
-  const { client, events } = clientUnderTest(t, { baseUrl: upstream.url }, { ring });
+  const alarms: UpstreamEvent[] = [];
+  const keys = { ring, keyRefused: createKeyAlarm(ring, (event) => alarms.push(event)) };
+  const { client } = clientUnderTest(t, { baseUrl: upstream.url }, { keys });
   t.equal((await problemOf(t, client.mint(WISH))).code, 'upstream_rejected');
-  t.notOk(events.some(({ type }) => type === 'key_rejected'));
+  t.strictSame(alarms, []);
   t.match(client.health.keys, { working: 1, total: 1 });
 });
 

@@ -1,10 +1,8 @@
 // Reads the body of a revocation, checked field by field.
+import { LIFETIME_MAX_SECONDS } from '../../config/token-lifetime.ts';
 import { Problem } from '../../errors/problems.ts';
 import { isSubject, MAX_SUBJECT_LENGTH } from '../../identity/subject.ts';
 import type { Revocation } from '../../store/revocations.ts';
-
-/** No access token lives longer than this. */
-const TOKEN_LIFE_MAX_MS = 3_600_000;
 
 const FIELDS = {
   everything: [],
@@ -41,7 +39,7 @@ export function readRevocation(body: unknown, now: number): Revocation {
     case 'subject':
       return { scope, client: text('client'), subject: subjectOf(text('subject')) };
     case 'token':
-      return { scope, token: tokenIdOf(text('token')), untilMs: now + TOKEN_LIFE_MAX_MS };
+      return { scope, token: tokenIdOf(text('token')), untilMs: now + 1_000 * LIFETIME_MAX_SECONDS };
   }
 }
 

@@ -85,15 +85,15 @@ export class Backpressure {
   /** Called when what was read has been passed on. @param at bytes before it are finished with */
   passed(upstream: UpstreamSocket, at: number): void {
     const waiting = this.#client.writableLength;
-    const loan = upstream.received.consume(at, this.#isEncrypted ? this.#isQueued : waiting > 0);
+    const lent = upstream.received.consume(at, this.#isEncrypted ? this.#isQueued : waiting > 0);
     this.#isQueued = false;
     // Without TLS, what the kernel has not taken is still in the buffer that was read into, so nothing more is read until it has.
     const isFull = waiting > (this.#isEncrypted ? QUEUED_MAX_BYTES : 0);
     if (isFull) this.#clientIsFull(upstream);
-    if (!isFull && loan === null) return;
+    if (!isFull && lent === null) return;
     this.#client.write(NOTHING, (error) => {
       if (error) return;
-      loan?.over();
+      lent?.over();
       if (isFull) this.#clientDrained(upstream);
     });
   }

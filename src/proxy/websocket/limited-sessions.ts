@@ -43,8 +43,8 @@ function unitOf({ concurrency }: SessionFacts['endpoint']): QuotaUnit {
   return concurrency === 'stt' ? 'audio_seconds' : 'call_seconds';
 }
 
-/** What a socket holds. */
-interface Holding {
+/** What the socket itself holds, besides the leases of its contexts. */
+interface HeldLimits {
   readonly unit: QuotaUnit;
   /** `null`: no concurrency limit applies. */
   readonly lease: Lease | null;
@@ -55,16 +55,16 @@ interface Holding {
 class LimitedSession implements SessionGuard {
   readonly #limits: Limits;
   readonly #facts: SessionFacts;
-  readonly #holding: Holding;
+  readonly #heldBySocket: HeldLimits;
   /** Lease requests and leases of contexts, by context id. */
   readonly #asked = new BriefMap<LeaseRequest>();
   readonly #held = new BriefMap<Lease>();
   #isRecorded = false;
 
-  constructor(limits: Limits, facts: SessionFacts, holding: Holding) {
+  constructor(limits: Limits, facts: SessionFacts, held: HeldLimits) {
     this.#limits = limits;
     this.#facts = facts;
-    this.#holding = holding;
+    this.#heldBySocket = held;
   }
 
   beginContext(contextId: string): 'go' | Promise<'go' | Problem> {
@@ -88,13 +88,13 @@ class LimitedSession implements SessionGuard {
   }
 
   refused(): void {
-    this.#holding.lease?.refusedUpstream();
+    this.#heldBySocket.lease?.refusedUpstream();
   }
 
   used(usage: Readonly<SocketUsage>): void {
     const { quotas, usage: records } = this.#limits;
     const { principal, endpoint, cut } = this.#facts;
-    const { unit } = this.#holding;
+    const { unit } = this.#heldBySocket;
     const { client, subject } = principal;
     recordUsage(records, { client, subject, endpoint }, { ...usage, requests: this.#isRecorded ? 0 : 1 });
     this.#isRecorded = true;
@@ -104,7 +104,7 @@ class LimitedSession implements SessionGuard {
   }
 
   end(isOverUpstream: boolean): void {
-    const { lease, left } = this.#holding;
+    const { lease, left } = this.#heldBySocket;
     for (const id of this.#asked.keys()) this.endContext(id);
     for (const one of [...this.#held.values(), ...(lease === null ? [] : [lease])]) {
       if (isOverUpstream) one.release();

@@ -6,7 +6,8 @@ import type { RelayEnd } from './ending.ts';
 import type { SocketUsage } from './protocols/protocol.ts';
 import type { SessionGuard } from './session-guard.ts';
 
-export interface Ledger {
+/** Where sockets are accounted for. */
+export interface SocketTelemetry {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly subjectHash: SubjectHash;
@@ -30,7 +31,7 @@ const REPORT_MS = 5_000;
 const MUCH = { characters: 1_000, audioSeconds: 20 };
 
 export class SocketAccount {
-  readonly #ledger: Ledger;
+  readonly #telemetry: SocketTelemetry;
   readonly #facts: SocketFacts;
   readonly #guard: SessionGuard;
   readonly #openedMs: number;
@@ -38,18 +39,18 @@ export class SocketAccount {
   #counted: Readonly<SocketUsage> = NOTHING;
   #isTold = false;
 
-  constructor(ledger: Ledger, facts: SocketFacts, guard: SessionGuard) {
-    this.#ledger = ledger;
+  constructor(telemetry: SocketTelemetry, facts: SocketFacts, guard: SessionGuard) {
+    this.#telemetry = telemetry;
     this.#facts = facts;
     this.#guard = guard;
-    this.#openedMs = ledger.now();
+    this.#openedMs = telemetry.now();
     this.#reportedMs = this.#openedMs;
-    ledger.metrics.socketsOpen.inc({ endpoint: facts.endpoint });
-    ledger.metrics.usage.inc({ client: facts.client, endpoint: facts.endpoint, unit: 'requests' });
+    telemetry.metrics.socketsOpen.inc({ endpoint: facts.endpoint });
+    telemetry.metrics.usage.inc({ client: facts.client, endpoint: facts.endpoint, unit: 'requests' });
   }
 
   used(usage: Readonly<SocketUsage>): void {
-    const now = this.#ledger.now();
+    const now = this.#telemetry.now();
     if (now - this.#reportedMs < REPORT_MS && !this.#isMuch(usage)) return;
     this.#reportedMs = now;
     this.#report(usage);
@@ -76,7 +77,7 @@ export class SocketAccount {
       ['audio_seconds', since.audioSeconds],
       ['call_seconds', since.callSeconds],
     ] as const) {
-      if (amount > 0) this.#ledger.metrics.usage.inc({ client, endpoint, unit }, amount);
+      if (amount > 0) this.#telemetry.metrics.usage.inc({ client, endpoint, unit }, amount);
       isAny ||= amount > 0;
     }
     if (!isAny) return;
@@ -87,7 +88,7 @@ export class SocketAccount {
 
   ended({ by, code, outcome }: RelayEnd, usage: Readonly<SocketUsage>): void {
     this.#report(usage);
-    const { logger, metrics, subjectHash, now } = this.#ledger;
+    const { logger, metrics, subjectHash, now } = this.#telemetry;
     const { requestId, traceId, client, subject, endpoint } = this.#facts;
     if (!this.#isTold) this.#guard.used(NOTHING); // counts the socket itself
     this.#guard.end(by === 'upstream');

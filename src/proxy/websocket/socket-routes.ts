@@ -12,8 +12,8 @@ import type { KeyAlarm } from '../../upstream/key-alarm.ts';
 import type { KeyRing, RingKey } from '../../upstream/key-ring.ts';
 import { requestHeaders } from '../request-headers.ts';
 import { type ErrorAnswer, problemOfAnswer } from '../upstream-error.ts';
+import { type CheckedUpgrade, checkUpgrade } from './opening/checked-upgrade.ts';
 import { acceptance, SPOKEN_VERSION, speaksOurVersion } from './opening/handshake.ts';
-import { findPassage, type Passage } from './opening/passage.ts';
 import { refuseWithEvent } from './opening/refusal-event.ts';
 import { protocolOf } from './protocols/protocols.ts';
 import { Relay } from './relay.ts';
@@ -21,7 +21,7 @@ import type { RelayOpening, RelayParts } from './relay-parts.ts';
 import type { Relays } from './relays.ts';
 import type { SessionGuards } from './session-guard.ts';
 import { rulesOf, type SessionRules } from './session-rules.ts';
-import type { Ledger, SocketFacts } from './socket-account.ts';
+import type { SocketFacts, SocketTelemetry } from './socket-account.ts';
 import { SocketSession } from './socket-session.ts';
 import type { SpentTokens } from './spent-tokens.ts';
 import type { UpstreamConnector } from './upstream-socket.ts';
@@ -44,7 +44,7 @@ export interface SocketRoutesOptions {
   readonly clients: readonly ClientConfig[];
   readonly browserRefusals: Config['sockets']['browserRefusals'];
   readonly carrier: SocketCarrier;
-  readonly ledger: Ledger;
+  readonly telemetry: SocketTelemetry;
   readonly onProblem: (problem: Problem, request: FastifyRequest) => void;
 }
 
@@ -69,13 +69,13 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
         const { upstream, carrier, limits } = options;
         const { quota } = limits;
         const { spentTokens } = carrier;
-        const passage = await findPassage(endpoint, request, { upstream, quota, spentTokens });
-        const clientRules = rules.get(passage.admission.client.name);
+        const checked = await checkUpgrade(endpoint, request, { upstream, quota, spentTokens });
+        const clientRules = rules.get(checked.admission.client.name);
         if (clientRules === undefined) throw new TypeError('rules are made for every client app');
         try {
-          await open(passage, clientRules, request, reply, options);
+          await open(checked, clientRules, request, reply, options);
         } catch (error) {
-          await giveTokenBack(spentTokens, passage, request, toProblem(error as FastifyError));
+          await giveTokenBack(spentTokens, checked, request, toProblem(error as FastifyError));
           throw error;
         }
         return reply;
@@ -87,7 +87,7 @@ export async function socketRoutes(app: FastifyInstance, options: SocketRoutesOp
 /** Gives a single-use token back if the caller is told to try again. */
 async function giveTokenBack(
   spentTokens: SpentTokens,
-  { admission }: Passage,
+  { admission }: CheckedUpgrade,
   { id }: FastifyRequest,
   { isRetryable }: Problem,
 ): Promise<void> {
@@ -97,20 +97,20 @@ async function giveTokenBack(
 
 /** Resolves when the socket is open or the client has gone. @throws Problem if it does not open */
 async function open(
-  passage: Passage,
+  checked: CheckedUpgrade,
   rules: SessionRules,
   request: FastifyRequest,
   reply: FastifyReply,
   options: SocketRoutesOptions,
 ): Promise<void> {
-  const { upgrade, admission, endpoint } = passage;
+  const { upgrade, admission, endpoint } = checked;
   const { carrier } = options;
   // Nothing is awaited between this and the relay's entry in the list, so neither the client's end nor a shutdown can be missed.
   if (upgrade.socket.destroyed) return void reply.hijack();
   if (carrier.relays.isDraining) throw new Problem('draining');
   const key = carrier.ring.pick();
   if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
-  const session = new SocketSession(carrier.relays, options.ledger, factsOf(passage, request));
+  const session = new SocketSession(carrier.relays, options.telemetry, factsOf(checked, request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   /** When Cartesia was asked; `null` = not yet. Waiting for a lease is not part of its time. */
   let askedAtMs: number | null = null;
@@ -128,7 +128,7 @@ async function open(
       reply.hijack();
       takeOver(request.raw, reply.raw);
       resolve();
-      return acceptance(passage.accept, request.id, upstreamId);
+      return acceptance(checked.accept, request.id, upstreamId);
     },
     refused(reason) {
       const isAnswered = reason !== null && !(reason instanceof Problem);
@@ -143,7 +143,7 @@ async function open(
   };
   // Made before the wait for a lease, so that a client that leaves in the meantime is noticed.
   const relay = new Relay(
-    relayParts(passage, rules, session, { key, requestId: request.id }, options),
+    relayParts(checked, rules, session, { key, requestId: request.id }, options),
     opening,
     upgrade.head,
   );
@@ -158,9 +158,9 @@ async function open(
     }
     session.guard = guard;
     const headers = requestHeaders(request.headers, null);
-    key.sign(headers, passage.version);
+    key.sign(headers, checked.version);
     askedAtMs = carrier.relays.touch();
-    relay.open((owner) => carrier.connector.connect(passage.target, headers, owner));
+    relay.open((owner) => carrier.connector.connect(checked.target, headers, owner));
   };
   // Not awaited: a shutdown may refuse the socket while it waits for a lease.
   connectOnceGuarded().catch((error) => relay.refuse(toProblem(error)));
@@ -168,7 +168,7 @@ async function open(
 }
 
 function relayParts(
-  { endpoint, admission, upgrade, recordedRate }: Passage,
+  { endpoint, admission, upgrade, recordedRate }: CheckedUpgrade,
   rules: SessionRules,
   session: SocketSession,
   { key, requestId }: { readonly key: RingKey; readonly requestId: string },
@@ -201,7 +201,7 @@ function refusal({ ring, keyRefused }: SocketCarrier, key: RingKey, answer: Erro
   return problem;
 }
 
-function factsOf({ endpoint, admission }: Passage, request: FastifyRequest): SocketFacts {
+function factsOf({ endpoint, admission }: CheckedUpgrade, request: FastifyRequest): SocketFacts {
   return {
     requestId: request.id,
     traceId: traceIdOf(request.headers),

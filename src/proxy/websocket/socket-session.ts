@@ -7,7 +7,7 @@ import type { Relay } from './relay.ts';
 import type { RelayAccount } from './relay-parts.ts';
 import type { Relays } from './relays.ts';
 import { OPEN_GUARD, type SessionGuard } from './session-guard.ts';
-import { type Ledger, SocketAccount, type SocketFacts } from './socket-account.ts';
+import { SocketAccount, type SocketFacts, type SocketTelemetry } from './socket-account.ts';
 
 /** Holds only strings and functions of its own: a reference to the request would keep it, with all its headers, while the socket is open. */
 export class SocketSession implements RelayAccount {
@@ -15,16 +15,16 @@ export class SocketSession implements RelayAccount {
   /** Ends the socket: readers get their errors, then it is closed. */
   readonly cut: (problem: Problem) => void;
   readonly #relays: Relays;
-  readonly #ledger: Ledger;
+  readonly #telemetry: SocketTelemetry;
   readonly #facts: SocketFacts;
   #relay: Relay | null = null;
   #account: SocketAccount | null = null;
   #whenGone: (() => void) | null = null;
   #isGone = false;
 
-  constructor(relays: Relays, ledger: Ledger, facts: SocketFacts) {
+  constructor(relays: Relays, telemetry: SocketTelemetry, facts: SocketFacts) {
     this.#relays = relays;
-    this.#ledger = ledger;
+    this.#telemetry = telemetry;
     this.#facts = facts;
     this.cut = (problem) => this.#relay?.cut(problem, CLOSE.policy);
   }
@@ -42,7 +42,7 @@ export class SocketSession implements RelayAccount {
 
   opened(): void {
     this.#whenGone = null;
-    this.#account = new SocketAccount(this.#ledger, this.#facts, this.guard);
+    this.#account = new SocketAccount(this.#telemetry, this.#facts, this.guard);
   }
 
   used(usage: Readonly<SocketUsage>): void {

@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Controlled } from '../controlled.ts';
-import { SettingsError } from '../settings.ts';
+import { SettingsError } from '../settings-patch.ts';
 import { CONTROL_API, type ControlAnswer, ControlError } from './control-api.ts';
 import { FaultRuleError } from './fault-rule.ts';
 

@@ -1,9 +1,10 @@
 // The simulated endpoints POST /stt and POST /audio/transcriptions.
 
 import { CREDIT_COST } from '../credits.ts';
+import { isLanguage } from '../languages.ts';
 import { problem } from '../problems.ts';
+import { isSttModel } from '../stt/models.ts';
 import { transcribeUpload, type UploadTranscript } from '../stt/upload.ts';
-import { isLanguage, isSttModel } from '../tts/catalogue.ts';
 import { isBefore } from '../version.ts';
 import { booked } from './booked.ts';
 import type { Exchange } from './exchange.ts';
@@ -70,7 +71,7 @@ function checkForm(
   if (files['file'] === undefined) return invalid(exchange, '✖ Required\n  → at file');
   const model = fields['model'];
   if (model === undefined) return invalid(exchange, '✖ Required\n  → at model');
-  if (!isSttModel(model)) return { outcome: 'refused', problem: problem(settings, 'model_not_found') };
+  if (!isSttModel(model, 'upload')) return { outcome: 'refused', problem: problem(settings, 'model_not_found') };
   const { language } = fields;
   if (language === undefined || isLanguage(language)) return null;
   return { outcome: 'refused', problem: problem(settings, 'language_not_supported') };

@@ -30,7 +30,7 @@ export const voiceChangerRoutes: readonly Route[] = [
   { method: 'POST', path: '/infill/bytes', requires: 'api_key', handle: infill },
 ];
 
-interface Wish {
+interface PricedRequest {
   readonly request: SpeakRequest;
   readonly credits: number;
 }
@@ -69,16 +69,16 @@ function infill(exchange: Exchange): Promise<void> {
 function serve(
   exchange: Exchange,
   answer: (exchange: Exchange, booking: Booking, request: SpeakRequest) => Promise<void>,
-  readWish: (form: Form) => Promise<BodyRead<Wish>>,
+  readRequest: (form: Form) => Promise<BodyRead<PricedRequest>>,
 ): Promise<void> {
   return booked(exchange, 'tts', async (booking) => {
     const form = await readForm(exchange);
-    const wish = form.outcome === 'refused' ? form : await readWish(form.value);
-    if (wish.outcome === 'refused') {
+    const priced = form.outcome === 'refused' ? form : await readRequest(form.value);
+    if (priced.outcome === 'refused') {
       booking.release();
-      return exchange.sendProblem(wish.problem);
+      return exchange.sendProblem(priced.problem);
     }
-    if (await booking.pay(wish.value.credits)) await answer(exchange, booking, wish.value.request);
+    if (await booking.pay(priced.value.credits)) await answer(exchange, booking, priced.value.request);
   });
 }
 

@@ -1,8 +1,9 @@
 // Reads the query parameters of the two STT sockets.
 
 import { INPUT_ENCODINGS, type InputEncoding } from '../audio/encodings.ts';
+import { isLanguage } from '../languages.ts';
 import { type Problem, problem } from '../problems.ts';
-import { isLanguage, isSttModel } from '../tts/catalogue.ts';
+import { isSttModel } from '../stt/models.ts';
 import type { World } from '../world.ts';
 
 export interface SttParameters {
@@ -25,11 +26,10 @@ const KEYTERM_CHARACTERS = 1_200;
 /** Nobody records speech at rates outside these. */
 const SAMPLE_RATES = { from: 8_000, to: 192_000 } as const;
 
-/** @param kind the turns socket does not have the older model */
 export function readSttParameters(world: World, query: URLSearchParams, kind: 'manual' | 'turns'): ParametersRead {
   const model = query.get('model') ?? '';
   const isWhisper = model.startsWith('ink-whisper');
-  if (!isSttModel(model) || (isWhisper && kind === 'turns')) return refused(world, 'model_not_found');
+  if (!isSttModel(model, kind)) return refused(world, 'model_not_found');
   const encoding = INPUT_ENCODINGS.find((name) => name === query.get('encoding'));
   if (encoding === undefined) return refused(world, 'invalid_request', 'The encoding is not valid.');
   const sampleRate = Number(query.get('sample_rate') ?? Number.NaN);

@@ -1,4 +1,4 @@
-// The models, voices and languages that the simulated account knows.
+// The speech models, voices and accents that the simulated account knows.
 
 /** A voice of the library, in the shape of `GET /voices` since 2026-08-14. */
 export interface Voice {
@@ -68,14 +68,7 @@ export const ACCENTS = [
   { id: 'parisian', name: 'Parisian', language: 'fr', locale: 'fr-FR' },
 ] as const;
 
-const LANGUAGES = new Set(
-  'en fr de es pt zh ja hi it ko nl pl ru sv tr tl bg ro ar cs el fi hr ms sk da ta uk hu no vi bn th he ka id te gu kn ml mr pa'.split(
-    ' ',
-  ),
-);
-
 const TTS_MODEL = /^(sonic(?:-(?:3\.6|3\.5|3|2|turbo|latest|preview|english|multilingual))?)(?:-\d{4}-\d{2}-\d{2})?$/;
-const STT_MODEL = /^(?:ink-2|ink-preview|ink-whisper)(?:-\d{4}-\d{2}-\d{2})?$/;
 
 /** Dates from which models are refused with `model_sunsetted`. @see https://docs.cartesia.ai/build-with-cartesia/tts-models/api-changes */
 const SUNSETS: Readonly<Record<string, string>> = {
@@ -95,15 +88,6 @@ export function ttsModelState(model: string, nowMs: number): ModelState {
   if (family === undefined) return 'unknown';
   const sunset = SUNSETS[model] ?? SUNSETS[family];
   return sunset !== undefined && nowMs >= Date.parse(sunset) ? 'sunsetted' : 'available';
-}
-
-export function isSttModel(model: string): boolean {
-  return STT_MODEL.test(model);
-}
-
-/** A language code, or a locale such as `en-GB`. */
-export function isLanguage(code: string): boolean {
-  return LANGUAGES.has(code.split('-', 1)[0] ?? '');
 }
 
 export type VoiceState = 'available' | 'mismatch' | 'unknown';

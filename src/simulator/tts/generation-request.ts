@@ -3,10 +3,11 @@
 import type { OutputFormat, PcmFormat } from '../audio/containers.ts';
 import { OUTPUT_ENCODINGS, type OutputEncoding } from '../audio/encodings.ts';
 import { MP3_KBPS } from '../audio/mp3.ts';
+import { isLanguage } from '../languages.ts';
 import { type Problem, problem } from '../problems.ts';
 import { type ApiVersion, isBefore } from '../version.ts';
 import type { World } from '../world.ts';
-import { DEFAULT_VOICE_ID, isLanguage, ttsModelState, voiceState } from './catalogue.ts';
+import { DEFAULT_VOICE_ID, ttsModelState, voiceState } from './catalogue.ts';
 
 export interface GenerationRequest<Format = OutputFormat> {
   readonly modelId: string;

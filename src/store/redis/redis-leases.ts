@@ -9,7 +9,7 @@ import {
   type PoolRules,
   type PoolView,
 } from '../lease-rules.ts';
-import type { Beat } from '../lease-table.ts';
+import type { BeatAnswer } from '../lease-table.ts';
 import type { LeasePool } from '../store.ts';
 import { LEASE_KEYS, LEASE_SCRIPT } from './lease-script.ts';
 import type { RedisLink } from './redis-link.ts';
@@ -59,7 +59,7 @@ function operationsOf(pool: string) {
       throw new NotUnderstood('no outcome');
     }),
     release: operation(([retryAfterMs]) => numberIn(retryAfterMs)),
-    beat: operation(([granted, lost]): Beat => ({ granted: textsIn(granted), lost: textsIn(lost) })),
+    beat: operation(([granted, lost]): BeatAnswer => ({ granted: textsIn(granted), lost: textsIn(lost) })),
     lower: operation(nothing),
     view: operation(([leases, waiting, low]): PoolView => {
       const loweredTo = numberIn(low);

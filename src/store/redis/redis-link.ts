@@ -61,10 +61,13 @@ const FIRST_LOOK_MS = 1_000;
 const MOVE_MS = 1_000;
 
 export async function createRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
-  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now(), onCall = () => {} } = options;
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, now = () => performance.now() } = options;
+  const { onCall = () => {}, onCondition = () => {} } = options;
   const commands = await createRedisClient(options);
   const heard = await createRedisClient(options);
-  const trouble = createRedisTrouble(options.onCondition ?? (() => {}), now);
+  let isClosing = false;
+  // Closing a connection may look like trouble.
+  const trouble = createRedisTrouble((condition) => isClosing || onCondition(condition), now);
   const listeners: (() => void)[] = [];
   const tellAll = (): void => {
     for (const tell of listeners) tell();
@@ -76,7 +79,6 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   let failedMs = 0;
   let connection = 0;
   let nextLook: NodeJS.Timeout | undefined;
-  let isClosing = false;
   let movedMs = Number.NEGATIVE_INFINITY;
   let isMoving = false;
   const hearing = createRedisHearing(heard, { trouble, isServing: () => isServing, onHearing: tellAll });
@@ -91,7 +93,7 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
     clearTimeout(nextLook);
     isServing = false;
     failures = 0;
-    if (!isClosing && !isMoving) trouble.because('CLOSED');
+    if (!isMoving) trouble.because('CLOSED');
     isMoving = false;
   });
   for (const redis of [commands, heard]) connectRedis(redis);

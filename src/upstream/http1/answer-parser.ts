@@ -1,4 +1,5 @@
 // Parses the responses on one connection, in whatever pieces they arrive.
+import { HEAD_MAX_BYTES } from '../head-limit.ts';
 import { UpstreamFailure } from '../upstream-failure.ts';
 import { checkBeginning } from './answer-beginning.ts';
 import { malformed, type ParsedHead, parseHead } from './answer-head.ts';
@@ -18,7 +19,6 @@ export interface AnswerSink {
   onComplete(isReusable: boolean, head: ParsedHead): void;
 }
 
-const HEAD_MAX_BYTES = 16_384;
 /** Limit on informational responses before the final one. */
 const INFORMATIONAL_MAX = 16;
 const END_OF_HEAD = '\r\n\r\n';

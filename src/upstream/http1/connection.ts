@@ -10,8 +10,8 @@ import { type ConnectOptions, connectTo } from './connect.ts';
 import { ReadPlace } from './read-place.ts';
 import { requestHead } from './request-head.ts';
 
-/** A request and the handler of its response. */
-export interface Exchange {
+/** A request without a response yet, and the handler of that response. */
+export interface PendingRequest {
   readonly request: UpstreamRequest;
   readonly handler: UpstreamHandler;
 }
@@ -32,16 +32,16 @@ export class Connection implements AnswerSink, UpstreamControl {
   readonly #socket: Socket;
   readonly #parser = new AnswerParser(this);
   readonly #place = new ReadPlace();
-  /** The handler of the exchange under way. Until the connection is made, its exchange is in `#first`. */
+  /** The handler of the exchange under way. Until the connection is made, its request is in `#first`. */
   #handler: UpstreamHandler | null = null;
-  #first: Exchange | null;
+  #first: PendingRequest | null;
   #sender: BodySender | null = null;
   #isPaused = false;
   #isGone = false;
   #failure: UpstreamFailure | null = null;
 
   /** Connects, then sends `first`. */
-  constructor(options: Omit<ConnectOptions, 'onread'>, owner: ConnectionOwner, first: Exchange) {
+  constructor(options: Omit<ConnectOptions, 'onread'>, owner: ConnectionOwner, first: PendingRequest) {
     this.#owner = owner;
     this.#authority = options.origin.authority;
     this.#first = first;
@@ -60,12 +60,12 @@ export class Connection implements AnswerSink, UpstreamControl {
     this.#socket.on('close', () => this.#closed());
   }
 
-  /** Can take an exchange. */
+  /** Can take a request. */
   get isUsable(): boolean {
     return !this.#isGone && this.#socket.writable && !this.#socket.destroyed;
   }
 
-  send({ request, handler }: Exchange): void {
+  send({ request, handler }: PendingRequest): void {
     this.#handler = handler;
     handler.onSent(this);
     if (this.#handler !== handler) return; // `onSent` has aborted it

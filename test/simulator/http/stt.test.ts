@@ -21,7 +21,7 @@ test('MP3 and raw audio are transcribed too', async (t) => {
   const simulator = await simulatorFor(t);
   const spoken = async (output_format: Record<string, unknown>) =>
     Buffer.from((await call(simulator, 'POST /tts/bytes', { json: generation({ output_format }) })).bytes);
-  const mp3 = form({ file: await spoken({ container: 'mp3', sample_rate: 44_100 }), model: 'ink-whisper' });
+  const mp3 = form({ file: await spoken({ container: 'mp3', sample_rate: 44_100 }), model: 'ink-whisper-2025-06-04' });
   t.match((await call(simulator, 'POST /stt', { body: mp3 })).json, { text: 'Hello there.' });
   const raw = await spoken({ container: 'raw', encoding: 'pcm_f32le', sample_rate: 24_000 });
   const target = 'POST /stt?encoding=pcm_f32le&sample_rate=24000';
@@ -47,6 +47,7 @@ test('the fault in an invalid form is named', async (t) => {
     [form({ model: 'ink-whisper' }), 400, { message: '✖ Required\n  → at file' }],
     [form({ file }), 400, { message: '✖ Required\n  → at model' }],
     [form({ file, model: 'whisper-1' }), 400, { error_code: 'model_not_found' }],
+    [form({ file, model: 'ink-2' }), 400, { error_code: 'model_not_found' }], // for sockets only
     [form({ file, model: 'ink-whisper', language: 'xx' }), 400, { error_code: 'language_not_supported' }],
     [form({ file: Buffer.from('no audio'), model: 'ink-whisper' }), 400, { error_code: 'unsupported_audio_format' }],
     ['{}', 400, { message: 'Expected multipart/form-data.' }],

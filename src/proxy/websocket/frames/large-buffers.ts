@@ -17,7 +17,7 @@ export function giveBack(bytes: Buffer): void {
 }
 
 /** A buffer to which a write refers. It is given back when the write is over and no socket reads into it any more, whichever is last. */
-export class Loan {
+export class LentBuffer {
   readonly #bytes: Buffer;
   #isOver = false;
   #isLeft = false;

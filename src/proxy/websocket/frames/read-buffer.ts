@@ -6,7 +6,7 @@
 // yet must not be overwritten: then the buffer is left to that write, and reading goes on in another.
 //
 // The room for the next read is asked for at the end of a read. From then on it is in use, and nothing is moved until that read has arrived.
-import { giveBack, Loan, takeLarge } from './large-buffers.ts';
+import { giveBack, LentBuffer, takeLarge } from './large-buffers.ts';
 
 /** Size of the common buffer. A read that fills it is followed by larger ones. */
 export const SMALL_BYTES = 2048;
@@ -21,8 +21,8 @@ export class ReadBuffer {
   #end = 0;
   /** A read has arrived, and the room for the next one has not been asked for yet. */
   #isReading = false;
-  /** The loan of the bytes before `#start`. */
-  #loan: Loan | null = null;
+  /** The bytes before `#start`, if a write refers to them. */
+  #lent: LentBuffer | null = null;
 
   /** What was read is in it, from `start` to `end`. */
   get bytes(): Buffer {
@@ -59,14 +59,14 @@ export class ReadBuffer {
 
   /**
    * Bytes before `at` are finished with.
-   * @param isLent a write still refers to them: call `over` on the returned loan when that write is over
+   * @param isLent a write still refers to them: call `over` on what is returned when that write is over
    */
-  consume(at: number, isLent: boolean): Loan | null {
+  consume(at: number, isLent: boolean): LentBuffer | null {
     const bytes = this.#bytes;
     const own = this.#own;
     // What was read into the common buffer has been copied by now, so a write may keep the copy.
-    const loan = own !== null && isLent && at > this.#start ? new Loan(own) : null;
-    this.#loan = loan;
+    const lent = own !== null && isLent && at > this.#start ? new LentBuffer(own) : null;
+    this.#lent = lent;
     const left = this.#end - at;
     if (!this.#isReading) this.#start = at;
     else if (left === 0 && this.#end < SMALL_BYTES) this.release();
@@ -75,14 +75,14 @@ export class ReadBuffer {
       this.#bytes = this.#own;
       this.#end = bytes.copy(this.#own, 0, at, this.#end);
     } else if (at > 0) this.#moveToFront(own, at);
-    return loan;
+    return lent;
   }
 
   /** Holds no memory any more: little arrives, or the socket is gone. */
   release(): void {
-    if (this.#loan !== null && !this.#loan.isOver) this.#loan.leave();
+    if (this.#lent !== null && !this.#lent.isOver) this.#lent.leave();
     else if (this.#own !== null) giveBack(this.#own);
-    this.#loan = null;
+    this.#lent = null;
     this.#own = null;
     this.#bytes = NOTHING;
     this.#start = 0;
@@ -90,13 +90,13 @@ export class ReadBuffer {
   }
 
   #moveToFront(own: Buffer, from: number): void {
-    if (this.#loan !== null && !this.#loan.isOver) {
-      this.#loan.leave();
+    if (this.#lent !== null && !this.#lent.isOver) {
+      this.#lent.leave();
       this.#own = takeLarge();
       this.#bytes = this.#own;
       own.copy(this.#own, 0, from, this.#end);
     } else if (from < this.#end) own.copyWithin(0, from, this.#end);
-    this.#loan = null;
+    this.#lent = null;
     this.#start = 0;
     this.#end -= from;
   }

@@ -1,10 +1,11 @@
 // Reads Cartesia's response to an upgrade as it arrives: skips interim responses, then takes a 101, or a refusal with its body.
 import { readRequestId } from '../../../upstream/error-body.ts';
+import { HEAD_MAX_BYTES } from '../../../upstream/head-limit.ts';
 import { checkBeginning } from '../../../upstream/http1/answer-beginning.ts';
 import { toUpstreamFailure, UpstreamFailure } from '../../../upstream/upstream-failure.ts';
 import type { ErrorAnswer } from '../../upstream-error.ts';
 import type { ReadBuffer } from '../frames/read-buffer.ts';
-import { HEAD_MAX_BYTES, isAcceptance, readBody, readHead, type UpgradeHead } from './upstream-handshake.ts';
+import { isAcceptance, readBody, readHead, type UpgradeHead } from './upstream-handshake.ts';
 
 export type UpgradeVerdict =
   | { readonly kind: 'accepted'; readonly requestId: string | null }

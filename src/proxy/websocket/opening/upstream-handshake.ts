@@ -4,9 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { trimmed } from '../../../upstream/http1/answer-head.ts';
 import { acceptOf } from './handshake.ts';
 
-/** Node's own limit for a head. */
-export const HEAD_MAX_BYTES = 16_384;
-
 export interface Opening {
   readonly text: string;
   /** The required value of Sec-WebSocket-Accept. */

@@ -2,7 +2,7 @@
 import { Problem } from '../../../errors/problems.ts';
 import { hasMoreValues, isJsonObject } from '../../../json/strict-json.ts';
 import { parseStrictJson, VALUES_MAX } from '../../../listener/parse-strict-json.ts';
-import { disguiseOf } from '../../disguise.ts';
+import { caseVariantOf } from '../../case-variant.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,7 +14,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 export function readFields(payload: Buffer, known: ReadonlySet<string>): Fields {
   const value = parseStrictJson(payload, 'message');
   if (!isJsonObject(value)) throw new Problem('invalid_request', 'The message is not a JSON object.');
-  refuseDisguises(value, known);
+  refuseCaseVariants(value, known);
   return value;
 }
 
@@ -44,20 +44,20 @@ export function fieldsIn(bytes: Buffer, start: number, end: number): Fields | nu
   }
 }
 
-function refuseDisguises(value: object, known: ReadonlySet<string>): void {
+function refuseCaseVariants(value: object, known: ReadonlySet<string>): void {
   // Array items have no names: comparing the index of each with the known names took ten times as long as parsing the message.
   if (Array.isArray(value)) {
-    for (const item of value) refuseDisguisesIn(item, known);
+    for (const item of value) refuseCaseVariantsIn(item, known);
     return;
   }
   for (const name in value) {
-    if (disguiseOf(name, known) !== null) {
+    if (caseVariantOf(name, known) !== null) {
       throw new Problem('invalid_request', 'The message has a field whose name is not spelled as the API spells it.');
     }
-    refuseDisguisesIn(Reflect.get(value, name), known);
+    refuseCaseVariantsIn(Reflect.get(value, name), known);
   }
 }
 
-function refuseDisguisesIn(value: unknown, known: ReadonlySet<string>): void {
-  if (typeof value === 'object' && value !== null) refuseDisguises(value, known);
+function refuseCaseVariantsIn(value: unknown, known: ReadonlySet<string>): void {
+  if (typeof value === 'object' && value !== null) refuseCaseVariants(value, known);
 }

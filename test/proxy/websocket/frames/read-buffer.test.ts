@@ -1,7 +1,7 @@
 // Bytes from upstream never change while a write still needs them, wherever they lie.
 import fc from 'fast-check';
 import { test } from 'tap';
-import { LARGE_BYTES, type Loan } from '../../../../src/proxy/websocket/frames/large-buffers.ts';
+import { LARGE_BYTES, type LentBuffer } from '../../../../src/proxy/websocket/frames/large-buffers.ts';
 import { ReadBuffer, SMALL_BYTES } from '../../../../src/proxy/websocket/frames/read-buffer.ts';
 
 /** Reads as a socket does, into the room it was given last; ending a read asks for the room of the next one. */
@@ -31,18 +31,18 @@ test('a read buffer keeps what is not taken, grows when it is full, and never ov
   const { buffer } = reader;
   reader.read('abcdef', () => t.equal(buffer.consume(4, false), null));
   let written: Buffer = Buffer.alloc(0);
-  let loan: Loan | null = null;
+  let lent: LentBuffer | null = null;
   reader.read('gh', ({ bytes }) => {
     t.equal(reader.seen, 'efgh');
     written = bytes.subarray(0, 1);
-    loan = buffer.consume(1, true);
+    lent = buffer.consume(1, true);
   });
   reader.read('ij', () => buffer.consume(0, false));
   t.equal(reader.seen, 'fghij');
   t.equal(written.toString('latin1'), 'e', 'the write that it was lent to still sees it');
   t.equal(buffer.bytes.length, LARGE_BYTES);
   reader.read('.', () => t.equal(buffer.consume(0, true), null, 'nothing is lent if nothing was passed on'));
-  (loan as Loan | null)?.over();
+  (lent as LentBuffer | null)?.over();
   reader.read('', () => buffer.consume(6, false));
   t.equal(reader.roomBytes, SMALL_BYTES, 'after a small read that leaves nothing behind, it has no buffer of its own');
 
@@ -65,13 +65,13 @@ test('taking bytes between two reads moves nothing, since the room for the next 
   t.notOk(buffer.hasRoomFor(LARGE_BYTES - SMALL_BYTES + 1));
   reader.read('one two');
   const passing = buffer.bytes.subarray(0, SMALL_BYTES + 4);
-  const loan = buffer.consume(SMALL_BYTES + 4, true);
+  const lent = buffer.consume(SMALL_BYTES + 4, true);
   t.equal(reader.seen, 'two');
   reader.read(' three');
   t.equal(reader.seen, 'two three');
   t.equal(passing.toString('latin1'), `${full}one `, 'the write is not over, so reads have moved to another buffer');
   t.not(buffer.bytes.buffer, passing.buffer);
-  loan?.over();
+  lent?.over();
   buffer.consume(4, true)?.over();
   const { bytes } = buffer;
   reader.read(' four');
@@ -107,7 +107,7 @@ test('in whatever order bytes are read, taken and written, each write sees its b
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const readers = [new Reader(), new Reader()] as const;
         const expected = ['', ''];
-        const writes: { readonly bytes: Buffer; readonly text: string; readonly loan: Loan }[] = [];
+        const writes: { readonly bytes: Buffer; readonly text: string; readonly lent: LentBuffer }[] = [];
         for (const [at, { size, isInside, part, isLent, over }] of steps.entries()) {
           const which = at % 2;
           const reader = readers[which as 0 | 1];
@@ -118,8 +118,8 @@ test('in whatever order bytes are read, taken and written, each write sees its b
             const upTo = buffer.start + Math.floor(((buffer.end - buffer.start) * part) / 100);
             const bytes = buffer.bytes.subarray(buffer.start, upTo);
             const passed = bytes.toString('latin1');
-            const loan = buffer.consume(upTo, isLent);
-            if (loan !== null) writes.push({ bytes, text: passed, loan });
+            const lent = buffer.consume(upTo, isLent);
+            if (lent !== null) writes.push({ bytes, text: passed, lent });
             expected[which] = expected[which]?.slice(passed.length) ?? '';
           };
           expected[which] += text;
@@ -129,7 +129,7 @@ test('in whatever order bytes are read, taken and written, each write sees its b
           for (const { bytes, text } of writes)
             if (bytes.toString('latin1') !== text) throw new Error(`write at ${at}`);
           if (reader.roomBytes === 0) buffer.release(); // no caller leaves a frame there that fills the buffer
-          for (const { loan } of writes.splice(0, over)) loan.over();
+          for (const { lent } of writes.splice(0, over)) lent.over();
           if (buffer.end === 0) expected[which] = '';
         }
         for (const { buffer } of readers) buffer.release();

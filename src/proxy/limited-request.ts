@@ -1,4 +1,4 @@
-// A cargo under way, with all that must be given back when it is over: its lease, its booked budgets and its entry in the session list.
+// A request under way, with all that must be given back when it is over: its lease, its booked budgets and its entry in the session list.
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
@@ -8,12 +8,12 @@ import type { Limits } from '../limits/limits.ts';
 import type { Booking } from '../limits/quotas.ts';
 import type { Endpoint } from '../upstream/endpoints.ts';
 import { recordUsage } from '../usage/record-usage.ts';
-import type { Cargo, Passed, UpstreamBody } from './cargo.ts';
 import type { Carrier } from './carrier.ts';
+import type { CheckedRequest, Passed, UpstreamBody } from './checked-request.ts';
 import { grantedTo } from './granted-to.ts';
 
-/** What a cargo is carried with. */
-export interface Journey {
+/** What the request is carried with. */
+export interface LimitedRequestParts {
   readonly carrier: Carrier;
   readonly limits: Limits;
   readonly endpoint: Endpoint;
@@ -21,8 +21,8 @@ export interface Journey {
   readonly reply: FastifyReply;
 }
 
-/** What a cargo holds while it is under way. */
-export interface Holding {
+/** What the request holds while it is under way. */
+export interface HeldLimits {
   /** `null`: no concurrency limit applies. */
   readonly lease: Lease | null;
   /** `null`: no budget applies. */
@@ -31,15 +31,15 @@ export interface Holding {
   readonly untilMs: number;
 }
 
-export class LimitedCargo implements Cargo {
+export class LimitedRequest implements CheckedRequest {
   readonly endpoint: Endpoint;
   readonly target: string;
   readonly version: string;
   readonly body: UpstreamBody;
   readonly contextId: string | null;
   readonly observe?: (chunk: Buffer) => void;
-  readonly #journey: Journey;
-  readonly #cargo: Cargo;
+  readonly #parts: LimitedRequestParts;
+  readonly #checked: CheckedRequest;
   readonly #booking: Booking | null;
   readonly #untilMs: number;
   #lease: Lease | null;
@@ -48,15 +48,15 @@ export class LimitedCargo implements Cargo {
   #pauseMs = FIRST_PAUSE_MS;
   #state: 'ready' | 'carried' | 'taken back' | 'over' = 'ready';
 
-  constructor(journey: Journey, cargo: Cargo, { lease, booking, untilMs }: Holding) {
-    this.endpoint = cargo.endpoint;
-    this.target = cargo.target;
-    this.version = cargo.version;
-    this.body = cargo.body;
-    this.contextId = cargo.contextId;
-    if (cargo.observe !== undefined) this.observe = cargo.observe;
-    this.#journey = journey;
-    this.#cargo = cargo;
+  constructor(parts: LimitedRequestParts, checked: CheckedRequest, { lease, booking, untilMs }: HeldLimits) {
+    this.endpoint = checked.endpoint;
+    this.target = checked.target;
+    this.version = checked.version;
+    this.body = checked.body;
+    this.contextId = checked.contextId;
+    if (checked.observe !== undefined) this.observe = checked.observe;
+    this.#parts = parts;
+    this.#checked = checked;
     this.#lease = lease;
     this.#booking = booking;
     this.#untilMs = untilMs;
@@ -66,8 +66,8 @@ export class LimitedCargo implements Cargo {
    * Starts carrying it. From now on the operator can see and end it.
    * @throws Problem `token_revoked`: its caller was revoked while it waited
    */
-  setOff(): void {
-    const { carrier, limits, endpoint, request, reply } = this.#journey;
+  start(): void {
+    const { carrier, limits, endpoint, request, reply } = this.#parts;
     const { principal } = admitted(request);
     limits.revocations.checkAgain(principal);
     this.#state = 'carried';
@@ -81,7 +81,7 @@ export class LimitedCargo implements Cargo {
   takeBack(hintMs: number): boolean {
     if (this.#lease === null) return false;
     this.#lease.refusedUpstream();
-    if (!Buffer.isBuffer(this.body.content) || this.#journey.reply.raw.destroyed) return false;
+    if (!Buffer.isBuffer(this.body.content) || this.#parts.reply.raw.destroyed) return false;
     // With nothing else of ours under way, a lease is granted at once: without a pause, upstream would be asked continuously.
     this.#pauseMs = Math.max(2 * this.#pauseMs, hintMs);
     if (performance.now() + this.#pauseMs >= this.#untilMs) return false;
@@ -101,11 +101,11 @@ export class LimitedCargo implements Cargo {
   }
 
   async #tryAgain(): Promise<void> {
-    const { reply } = this.#journey;
+    const { reply } = this.#parts;
     try {
       await paused(reply.raw, this.#pauseMs);
       this.#lease = reply.raw.destroyed ? null : await this.#askAgain();
-      if (this.#lease !== null) return this.setOff();
+      if (this.#lease !== null) return this.start();
       reply.hijack(); // the client is gone
     } catch (error) {
       this.#lease?.release();
@@ -115,7 +115,7 @@ export class LimitedCargo implements Cargo {
   }
 
   #askAgain(): Promise<Lease | null> {
-    const { limits, endpoint, request, reply } = this.#journey;
+    const { limits, endpoint, request, reply } = this.#parts;
     if (endpoint.concurrency === 'none') throw new TypeError('it had a lease');
     const waitMs = Math.max(1, Math.floor(this.#untilMs - performance.now()));
     return grantedTo(reply, limits.leases.ask(endpoint.concurrency, admitted(request).principal, waitMs));
@@ -123,8 +123,8 @@ export class LimitedCargo implements Cargo {
 
   /** It is over for good. What it consumed is known now. */
   #end(passed: Passed): void {
-    const { limits, endpoint, request } = this.#journey;
-    this.#cargo.settle(passed);
+    const { limits, endpoint, request } = this.#parts;
+    this.#checked.settle(passed);
     const { usage } = request.record;
     this.#booking?.settle(endpoint.cost === 'characters' ? (usage?.characters ?? 0) : (usage?.audioSeconds ?? 0));
     if (usage === null) return;

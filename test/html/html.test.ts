@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { escapeHtml, html } from '../../src/reference/html.ts';
+import { escapeHtml, html } from '../../src/html/html.ts';
 
 test('text inserted into a template stays text in the page', async (t) => {
   const hostile = `<img src=x onerror=alert(1)> & "quoted" 'single' \`tick\``;

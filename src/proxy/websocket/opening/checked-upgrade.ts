@@ -16,7 +16,7 @@ import { type Target, targetOf } from '../../target.ts';
 import type { SpentTokens } from '../spent-tokens.ts';
 import { checkHandshake } from './handshake.ts';
 
-export interface PassageOptions {
+export interface CheckUpgradeOptions {
   readonly upstream: Pick<Config['upstream'], 'version' | 'versionPolicy'>;
   /** Budgets of all client apps together. */
   readonly quota: Pick<Config['limits']['quota'], 'audio_seconds'>;
@@ -24,7 +24,7 @@ export interface PassageOptions {
 }
 
 /** An upgrade that has passed the checks and may be carried. */
-export interface Passage extends Target {
+export interface CheckedUpgrade extends Target {
   readonly endpoint: SocketEndpoint;
   readonly admission: Admission;
   readonly upgrade: Upgrade;
@@ -34,12 +34,12 @@ export interface Passage extends Target {
   readonly recordedRate: number | null;
 }
 
-/** @throws Problem */
-export async function findPassage(
+/** Its last check spends the credential if that is single-use. @throws Problem */
+export async function checkUpgrade(
   endpoint: SocketEndpoint,
   request: FastifyRequest,
-  { upstream, quota, spentTokens }: PassageOptions,
-): Promise<Passage> {
+  { upstream, quota, spentTokens }: CheckUpgradeOptions,
+): Promise<CheckedUpgrade> {
   const admission = admitted(request);
   const { client, principal } = admission;
   const verdict = checkEndpoint(endpoint, client, principal.grants);
@@ -91,7 +91,7 @@ function checkPolicy(
   if (verdict.outcome === 'denied') throw new Problem('content_not_allowed', verdict.message);
 }
 
-function isAudioBudgeted({ limits }: ClientConfig, account: PassageOptions['quota']): boolean {
+function isAudioBudgeted({ limits }: ClientConfig, account: CheckUpgradeOptions['quota']): boolean {
   const { subject, client } = limits.quota.audio_seconds;
   return subject !== null || client !== null || account.audio_seconds !== null;
 }

@@ -1,4 +1,4 @@
-// One cargo under way: connects its forwarding, which moves the bytes, with the Fastify request that it answers.
+// The client's side of one carried request: connects the forwarding, which moves the bytes, with the Fastify request that it answers.
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors/problems.ts';
@@ -7,14 +7,14 @@ import type { KeyAlarm } from '../upstream/key-alarm.ts';
 import type { KeyRing, RingKey } from '../upstream/key-ring.ts';
 import { parseRetryAfter } from '../upstream/retry-after.ts';
 import type { BodyForm } from '../upstream/transport.ts';
-import type { Cargo } from './cargo.ts';
+import type { CheckedRequest } from './checked-request.ts';
 import { EventStream } from './events/event-stream.ts';
 import { Forwarding, type ForwardingOutcome, type ForwardingParts } from './forwarding.ts';
 import type { AnswerHead } from './response-headers.ts';
 import { problemOfAnswer } from './upstream-error.ts';
 
-/** What all carriages share. */
-export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
+/** What all requests of a carrier share. */
+export interface SharedParts extends Pick<ForwardingParts, 'isRevealing' | 'now'> {
   readonly ring: Pick<KeyRing, 'accepted'>;
   readonly isDraining: () => boolean;
   readonly keyRefused: KeyAlarm;
@@ -22,15 +22,15 @@ export interface Surroundings extends Pick<ForwardingParts, 'isRevealing' | 'now
   readonly unwatch: (forwarding: Forwarding) => void;
 }
 
-export interface CarriageParts {
+export interface DownstreamParts {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly cargo: Cargo;
+  readonly checked: CheckedRequest;
   readonly key: RingKey;
   readonly deadlines: Deadlines;
 }
 
-export class Carriage implements ForwardingParts {
+export class Downstream implements ForwardingParts {
   readonly response: ServerResponse;
   readonly deadlines: Deadlines;
   readonly now: () => number;
@@ -38,23 +38,23 @@ export class Carriage implements ForwardingParts {
   readonly isRevealing: (text: string) => boolean;
   readonly observe: ((chunk: Buffer) => void) | null;
   readonly forwarding: Forwarding;
-  readonly #surroundings: Surroundings;
-  readonly #parts: CarriageParts;
+  readonly #shared: SharedParts;
+  readonly #parts: DownstreamParts;
 
-  constructor(surroundings: Surroundings, parts: CarriageParts) {
-    const { request, reply, cargo, key, deadlines } = parts;
-    const { isRevealing, keyRefused } = surroundings;
-    this.#surroundings = surroundings;
+  constructor(shared: SharedParts, parts: DownstreamParts) {
+    const { request, reply, checked, key, deadlines } = parts;
+    const { isRevealing, keyRefused } = shared;
+    this.#shared = shared;
     this.#parts = parts;
     this.response = reply.raw;
     this.deadlines = deadlines;
-    this.now = surroundings.now;
+    this.now = shared.now;
     this.isRevealing = isRevealing;
-    this.observe = cargo.observe ?? null;
+    this.observe = checked.observe ?? null;
     this.events =
-      cargo.endpoint.transport === 'sse'
+      checked.endpoint.transport === 'sse'
         ? new EventStream({
-            contextId: cargo.contextId,
+            contextId: checked.contextId,
             requestId: request.id,
             isRevealing,
             keyRefused: (status) => keyRefused(key, status),
@@ -67,13 +67,13 @@ export class Carriage implements ForwardingParts {
   }
 
   begin(status: number, head: AnswerHead, form: BodyForm): void {
-    const { request, reply, cargo, key } = this.#parts;
-    const { ring, isDraining } = this.#surroundings;
+    const { request, reply, checked, key } = this.#parts;
+    const { ring, isDraining } = this.#shared;
     request.record.upstreamMs = this.forwarding.ageMs;
     request.record.upstreamRequestId = head.requestId;
     ring.accepted(key);
     reply.hijack();
-    writeHead(reply.raw, status, answerHeaders(reply, head, cargo.endpoint, isDraining()), form);
+    writeHead(reply.raw, status, answerHeaders(reply, head, checked.endpoint, isDraining()), form);
   }
 
   refuse(problem: Problem): void {
@@ -81,18 +81,18 @@ export class Carriage implements ForwardingParts {
   }
 
   refuseWith(status: number, body: string, head: AnswerHead): void {
-    const { request, reply, cargo, key } = this.#parts;
-    const { isRevealing, keyRefused } = this.#surroundings;
+    const { request, reply, checked, key } = this.#parts;
+    const { isRevealing, keyRefused } = this.#shared;
     request.record.upstreamRequestId = head.requestId;
     const { problem, isKeyRefused } = problemOfAnswer({ status, body, ...head }, { isRevealing, nowMs: Date.now() });
     if (isKeyRefused) keyRefused(key, status);
-    const isTakenBack = status === 429 && cargo.takeBack?.(waitOf(head)) === true;
+    const isTakenBack = status === 429 && checked.takeBack?.(waitOf(head)) === true;
     if (!isTakenBack) reply.send(problem);
   }
 
   ended(outcome: ForwardingOutcome): void {
-    const { request, cargo } = this.#parts;
-    const { unwatch } = this.#surroundings;
+    const { request, checked } = this.#parts;
+    const { unwatch } = this.#shared;
     const { forwarding, events } = this;
     const { record } = request;
     unwatch(forwarding);
@@ -106,7 +106,7 @@ export class Carriage implements ForwardingParts {
     const isRefusedInside = events !== null && events.upstreamError !== null && audioBytes === 0;
     // A request that never left counts as refused: Cartesia does not charge for it.
     const isTaken = forwarding.wasSent && !isRefusedInside;
-    cargo.settle({ audioBytes, outcome: isTaken ? outcome.outcome : 'refused' });
+    checked.settle({ audioBytes, outcome: isTaken ? outcome.outcome : 'refused' });
   }
 }
 

@@ -1,4 +1,4 @@
-// One request and its small response on an upstream connection, as a handler for undici: collects the body, knows whether the request was
+// One mint request and its small response on an upstream connection, as a handler for undici: collects the body, knows whether the request was
 // sent, and ends exactly once.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
@@ -9,7 +9,7 @@ const BODY_MAX_BYTES = 16_384;
 
 const NO_HEADERS: IncomingHttpHeaders = {};
 
-export class Exchange implements Dispatcher.DispatchHandler {
+export class MintExchange implements Dispatcher.DispatchHandler {
   /**
    * `true` from the moment undici begins to write. While it is `false`, no byte of the request has been sent: undici calls `onRequestStart`
    * right before its first write and never earlier, even if connection attempts fail or the peer has closed a kept-alive connection.
@@ -20,7 +20,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   headers: IncomingHttpHeaders = NO_HEADERS;
   /** Set at the end if there is no complete response. */
   failure: UpstreamFailure | null = null;
-  readonly #ended: (exchange: Exchange) => void;
+  readonly #ended: (exchange: MintExchange) => void;
   #over = false;
   #cancelled: UpstreamFailure | null = null;
   #controller: Dispatcher.DispatchController | null = null;
@@ -29,7 +29,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #bytes = 0;
 
   /** @param ended called once, when this exchange no longer uses a connection */
-  constructor(ended: (exchange: Exchange) => void) {
+  constructor(ended: (exchange: MintExchange) => void) {
     this.#ended = ended;
   }
 

@@ -5,7 +5,7 @@ import type { ForwardingOutcome } from './forwarding.ts';
 import type { Target } from './target.ts';
 
 /** A request that has passed the checks and may be carried. */
-export interface Cargo extends Target {
+export interface CheckedRequest extends Target {
   readonly endpoint: Endpoint;
   readonly body: UpstreamBody;
   /** From the request's body; error events on a stream repeat it. */

@@ -1,0 +1,9 @@
+// Tells whether a browser sent a form from a page of this listener.
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** `Sec-Fetch-Site` says it best, but browsers send it over HTTPS and to this machine only; elsewhere `Origin` has to name the host that was asked. */
+export function isFromOwnPage({ 'sec-fetch-site': site, origin, host }: IncomingHttpHeaders): boolean {
+  if (site !== undefined) return site === 'same-origin';
+  const from = URL.parse(origin ?? '');
+  return from !== null && from.host !== '' && from.host === host?.toLowerCase();
+}

@@ -1,0 +1,24 @@
+import { test } from 'tap';
+import { isFromOwnPage } from '../../../src/management/console/own-page.ts';
+
+test('a form is taken from a page of this listener only', async (t) => {
+  const host = 'broker.internal:9090';
+  for (const [headers, expected] of [
+    [{ host, 'sec-fetch-site': 'same-origin' }, true],
+    [{ host, 'sec-fetch-site': 'same-origin', origin: 'null' }, true],
+    [{ host, 'sec-fetch-site': 'same-site', origin: `http://${host}` }, false],
+    [{ host, 'sec-fetch-site': 'cross-site', origin: `http://${host}` }, false],
+    [{ host, 'sec-fetch-site': 'none', origin: `http://${host}` }, false],
+    // Over plain HTTP browsers send no `Sec-Fetch-Site`, except to their own machine.
+    [{ host, origin: `http://${host}` }, true],
+    [{ host: host.toUpperCase(), origin: `https://${host}` }, true],
+    [{ host, origin: 'http://broker.internal' }, false],
+    [{ host, origin: 'http://evil.example' }, false],
+    [{ host, origin: 'null' }, false],
+    [{ host }, false],
+    [{ origin: `http://${host}` }, false],
+    [{ host: '', origin: 'file:///' }, false],
+    [{}, false],
+  ] as const)
+    t.equal(isFromOwnPage(headers), expected, JSON.stringify(headers));
+});
