@@ -13,8 +13,8 @@ export interface TokenRouteOptions {
   readonly brokerUrl: string | undefined;
   /** Made by `cartesia-broker key`. Its client app is `trusted`: it may name users. */
   readonly appKey: string | undefined;
-  /** Checks your session. Returns an id that stays the same for a user, 1 to 128 printable ASCII characters; `null` = nobody is signed in. */
-  readonly subjectOf: (request: Request) => Promise<string | null> | string | null;
+  /** Checks your session. Returns an id that stays the same for a user, 1 to 128 printable ASCII characters; nothing = nobody is signed in. */
+  readonly subjectOf: (request: Request) => Promise<string | null | undefined> | string | null | undefined;
 }
 
 /** Headers that the helper for apps reads. */
@@ -24,10 +24,11 @@ const PASSED = ['content-type', 'cache-control', 'retry-after', 'x-should-retry'
 const TIMEOUT_MS = 9_000;
 
 export function createTokenRoute({ brokerUrl, appKey, subjectOf }: TokenRouteOptions) {
-  if (!brokerUrl || !appKey) throw new Error('BROKER_URL and BROKER_APP_KEY are needed');
   return async (request: Request): Promise<Response> => {
+    // Checked here, since builds (`next build`) load the route and have no secrets.
+    if (!brokerUrl || !appKey) throw new Error('BROKER_URL and BROKER_APP_KEY are needed');
     const subject = await subjectOf(request);
-    if (subject === null) return new Response(null, { status: 401 });
+    if (!subject) return new Response(null, { status: 401 });
     try {
       const answer = await fetch(`${brokerUrl}/access-token`, {
         method: 'POST',

@@ -1,6 +1,7 @@
 // Makes one request for an access token.
 import { type MintedToken, readAccessToken } from './access-token.ts';
 import { BrokerError } from './broker-error.ts';
+import { elapsed, type Moment, now } from './device-clock.ts';
 
 export interface MintRequest {
   /** Without a trailing slash. */
@@ -13,13 +14,18 @@ export interface MintRequest {
   readonly deadlineMs: number;
 }
 
+export interface DatedToken extends MintedToken {
+  /** Just before the request was sent. */
+  readonly since: Moment;
+}
+
 /** @throws BrokerError */
-export async function mint({ brokerUrl, credential, body, fetch, deadlineMs }: MintRequest): Promise<MintedToken> {
+export async function mint({ brokerUrl, credential, body, fetch, deadlineMs }: MintRequest): Promise<DatedToken> {
   // React Native has no AbortSignal.timeout.
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), deadlineMs);
+  const timer = setTimeout(() => controller.abort(), Math.min(deadlineMs, TIMER_MAX_MS));
   try {
-    const askedAtMs = Date.now();
+    const since = now();
     const response = await fetch(`${brokerUrl}/access-token`, {
       method: 'POST',
       headers: {
@@ -31,9 +37,14 @@ export async function mint({ brokerUrl, credential, body, fetch, deadlineMs }: M
     });
     const answer = parsed(await response.text());
     if (!response.ok) throw refusal(response, answer);
-    const minted = readAccessToken(answer, askedAtMs);
+    const minted = readAccessToken(answer, since.wall);
     if (minted === null) throw new BrokerError('What answers there is no broker.', { ...SILENCE, ...status(response) });
-    return minted;
+    // A device that goes to sleep during the request gets the response when it wakes up.
+    if (elapsed(since, now()) >= minted.lifeMs) {
+      const failure = { ...SILENCE, ...status(response), isRetryable: true };
+      throw new BrokerError('The token had expired when it arrived.', failure);
+    }
+    return { ...minted, since };
   } catch (error) {
     if (error instanceof BrokerError) throw error;
     const what = controller.signal.aborted ? `did not answer within ${deadlineMs} ms` : 'was not reached';
@@ -42,6 +53,9 @@ export async function mint({ brokerUrl, credential, body, fetch, deadlineMs }: M
     clearTimeout(timer);
   }
 }
+
+/** A timer for longer than this fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 const SILENCE = { status: 0, code: null, requestId: null, isRetryable: false, retryAfterSeconds: null } as const;
 

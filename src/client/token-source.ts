@@ -1,8 +1,8 @@
 // Gives the app a valid access token whenever it needs one.
-import type { AccessToken, MintedToken } from './access-token.ts';
+import type { AccessToken } from './access-token.ts';
 import { BrokerError } from './broker-error.ts';
 import { elapsed, type Moment, now } from './device-clock.ts';
-import { mint } from './mint.ts';
+import { type DatedToken, mint } from './mint.ts';
 
 export interface TokenSourceOptions {
   /** The broker's URL, such as `https://voice.example.com`. */
@@ -51,27 +51,22 @@ const PAUSE_MAX_MS = 10_000;
 /** Pause after a failed refresh while the token is still valid: frequent calls must not each reach the broker. */
 const REST_MS = 5_000;
 
-interface Kept extends MintedToken {
-  readonly since: Moment;
-}
-
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const { maxRetries = 2, timeout = 10_000 } = options;
   const body = JSON.stringify({ grants: options.grants, expires_in: options.expiresIn });
   const brokerUrl = options.brokerUrl.replace(/\/+$/, '');
-  let kept: Kept | null = null;
+  let kept: DatedToken | null = null;
   let coming: Promise<AccessToken> | null = null;
   let failed: { readonly error: unknown; readonly since: Moment } | null = null;
 
-  async function attempt(): Promise<Kept> {
+  async function attempt(): Promise<DatedToken> {
     const { credential } = options;
     const shown = typeof credential === 'function' ? await credential() : credential;
-    const since = now();
     const send: typeof fetch = options.fetch ?? ((...request) => fetch(...request)); // looked up at each attempt: the global may be set later
-    return { ...(await mint({ brokerUrl, credential: shown, body, fetch: send, deadlineMs: timeout })), since };
+    return mint({ brokerUrl, credential: shown, body, fetch: send, deadlineMs: timeout });
   }
 
-  async function mintPatiently(): Promise<Kept> {
+  async function mintPatiently(): Promise<DatedToken> {
     for (let tries = 0; ; tries += 1) {
       try {
         return await attempt();
@@ -116,15 +111,16 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       return signal === undefined ? next() : unlessAborted(next(), signal);
     },
     drop(token) {
-      if (token === undefined || token === kept?.access.token) [kept, coming, failed] = [null, null, null];
+      if (token === undefined) [kept, coming, failed] = [null, null, null];
+      else if (token === kept?.access.token) kept = null; // the user is the same: a refresh under way and a wait still hold
     },
   };
 }
 
-/** Milliseconds: what the broker says, or 0.5, 1, 2, … seconds less up to a quarter, so that clients do not all come back together. */
+/** Milliseconds: what the broker says, or 0.5, 1, 2, … 8 seconds less up to a quarter, so that clients do not all come back together. */
 function pauseAfter({ retryAfterSeconds }: BrokerError, tries: number): number {
   if (retryAfterSeconds !== null) return retryAfterSeconds * 1000;
-  return 500 * 2 ** tries * (1 - Math.random() / 4);
+  return 500 * 2 ** Math.min(tries, 4) * (1 - Math.random() / 4);
 }
 
 /** Milliseconds that the broker told callers to wait. */

@@ -22,6 +22,9 @@ export interface RateLimiter {
 /** Most windows kept at a time; the least recently used is dropped first. About 150 bytes each. */
 const WINDOWS_MAX = 50_000;
 
+/** A clock that is set back by more ends all windows: they would last longer by the difference, and refuse whoever has used them up. */
+const SET_BACK_MS = 1_000;
+
 /** To be awaited once, before the first limiter is made. */
 export async function registerRateLimits(app: FastifyInstance): Promise<void> {
   await app.register(rateLimit, { global: false });
@@ -48,9 +51,13 @@ export function limiter(app: FastifyInstance, rate: Rate, keyOf: (request: Fasti
     cache: WINDOWS_MAX,
     keyGenerator: keyOf,
   };
-  const check = app.createRateLimit(options);
+  let check = app.createRateLimit(options);
+  let lastMs = Date.now();
   return {
     async check(request) {
+      const nowMs = Date.now(); // the clock that the windows are counted by
+      if (nowMs < lastMs - SET_BACK_MS) check = app.createRateLimit(options);
+      lastMs = nowMs;
       const verdict = await check(request);
       // `isAllowed` there means "on the allow-list", which we have none of.
       if (verdict.isAllowed) return { exceeded: false, limit: rate.max, remaining: rate.max, resetSeconds: 0 };

@@ -42,14 +42,28 @@ export interface Revocations {
 const LOOK_MS = 1_000;
 /** Looks that fail in a row before the list is no longer trusted: a store may be reachable and still not answer these. */
 const FAILED_LOOKS_MAX = 3;
+/**
+ * A list that was not looked at for longer is not trusted either. After a standstill of the process it may be hours old, and the connection
+ * by which changes would have been heard of may be dead without a sign.
+ */
+const LIST_MAX_AGE_MS = 5_000;
 const RETRY_SECONDS = 1;
 
 export interface RevocationsOptions {
   readonly store: Store;
   readonly onEvent: LimitObserver;
+  readonly now?: () => Moment;
 }
 
-export function createRevocations({ store, onEvent }: RevocationsOptions): Revocations {
+/** Both clocks: the monotonic one stands still while the machine is suspended, and the time of day may be set back. Milliseconds. */
+interface Moment {
+  readonly monotonic: number;
+  readonly epoch: number;
+}
+
+const momentNow = (): Moment => ({ monotonic: performance.now(), epoch: Date.now() });
+
+export function createRevocations({ store, onEvent, now = momentNow }: RevocationsOptions): Revocations {
   const { revocations } = store;
   const tellers: (() => void)[] = [];
   let list: readonly Revocation[] = [];
@@ -59,18 +73,23 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
   let isKnown = !store.isShared;
   let loading: Promise<void> | null = null;
   let isStale = false;
+  let isLooking = false;
   let failedLooks = 0;
+  /** When the list was last known to be current. */
+  let current: Moment = { monotonic: Number.NEGATIVE_INFINITY, epoch: 0 };
   const { promise: known, resolve: learn } = Promise.withResolvers<void>();
   if (isKnown) learn();
 
   async function load(): Promise<void> {
     do {
       isStale = false;
-      const now = await revocations.version(); // before the list: a change in between is then loaded again
+      const asked = now();
+      const newest = await revocations.version(); // before the list: a change in between is then loaded again
       const loaded = await revocations.list();
       list = loaded;
       keys = new Set(loaded.map(revocationKey));
-      version = now;
+      version = newest;
+      current = asked;
       isKnown = true;
       learn();
       for (const tell of tellers) tell(); // before it is loaded once more, which may fail
@@ -87,16 +106,30 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
     return loading;
   }
   const look = async (): Promise<void> => {
+    if (isLooking) return;
+    isLooking = true;
     try {
-      if ((await revocations.version()) !== version) await refresh();
+      const asked = now();
+      if ((await revocations.version()) === version) current = asked;
+      else await refresh();
       failedLooks = 0;
     } catch {
       failedLooks += 1; // `check` also looks at the store's state
+    } finally {
+      isLooking = false;
     }
   };
   const renew = (): void => void refresh().catch(() => {});
   store.listen({ onRevocations: renew, onRenewed: renew });
   const timer = store.isShared ? setInterval(() => void look(), LOOK_MS).unref() : null;
+
+  function isOld(): boolean {
+    if (!store.isShared) return false;
+    const { monotonic, epoch } = now();
+    if (Math.max(monotonic - current.monotonic, epoch - current.epoch) <= LIST_MAX_AGE_MS) return false;
+    void look(); // it may only be the clock that was set
+    return true;
+  }
 
   function refusalOf({ client, subject, method, claims }: Caller): Problem | null {
     if (keys.size === 0) return null;
@@ -119,7 +152,7 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
 
   return {
     check(caller) {
-      if (!isKnown || failedLooks >= FAILED_LOOKS_MAX || store.state !== 'up') {
+      if (!isKnown || failedLooks >= FAILED_LOOKS_MAX || store.state !== 'up' || isOld()) {
         throw new Problem('store_unavailable', undefined, { retryAfterSeconds: RETRY_SECONDS });
       }
       checkAgain(caller);
@@ -127,7 +160,11 @@ export function createRevocations({ store, onEvent }: RevocationsOptions): Revoc
     checkAgain,
     refusalOf,
     known,
-    list: () => list,
+    list() {
+      // It is loaded again only when it changes.
+      const { epoch } = now();
+      return list.filter((one) => one.scope !== 'token' || one.untilMs > epoch);
+    },
     async add(one) {
       await revocations.add(one);
       await refresh();

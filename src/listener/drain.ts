@@ -3,7 +3,7 @@ import type http from 'node:http';
 import net from 'node:net';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { cutConnections } from './open-connections.ts';
+import { closeIdleConnections, cutConnections } from './open-connections.ts';
 import type { Readiness } from './readiness.ts';
 
 export interface DrainOptions {
@@ -46,10 +46,10 @@ export async function drain(server: http.Server, options: DrainOptions): Promise
   const closed = new Promise<void>((resolve) => {
     net.Server.prototype.close.call(server, () => resolve());
   });
-  const idle = setInterval(() => server.closeIdleConnections(), idleGraceMs);
+  const idle = setInterval(() => closeIdleConnections(server), idleGraceMs);
   let cut = setTimeout(() => {
     cut = setTimeout(() => cutConnections(server), LAST_WORDS_MS);
-    server.closeIdleConnections();
+    closeIdleConnections(server);
     server.getConnections((_error, connections) => {
       if (connections > 0) onDeadline?.(connections);
     });

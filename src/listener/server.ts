@@ -125,7 +125,12 @@ export function createServer(handler: RequestListener, options: ServerOptions): 
   // Fires when nothing has moved on a connection, not even out of the queue below Node. Progress comes in steps: Linux lets us write again
   // when a third of its buffer is free, 1.4 MB at most, and a player that reads speech as it plays it takes 30 to 90 seconds for that.
   server.setTimeout(timeouts.stalledMs, (socket) => {
-    if (socket.writableLength > 0 || !turnsOf(socket, handling).isBusy) socket.destroy();
+    const { bytesRead } = socket;
+    // Node runs timers before it reads sockets: a request that arrived while this process was busy, or stood still, must not be reset.
+    setImmediate(() => {
+      if (socket.bytesRead > bytesRead) return;
+      if (socket.writableLength > 0 || !turnsOf(socket, handling).isBusy) socket.destroy();
+    });
   });
   server.on(tls === null ? 'connection' : 'secureConnection', endGently);
   server.on('request', (request, response) => {

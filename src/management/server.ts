@@ -1,7 +1,8 @@
 // The management listener, for operators: detailed health, metrics, the admin API and the console.
 import Fastify, { type FastifyInstance } from 'fastify';
-import { errors, unknownRoutes } from '../errors/plugin.ts';
-import { answerHeaders } from '../listener/answer-headers.ts';
+import { toProblem } from '../errors/from-fastify.ts';
+import { errors, sendProblem, unknownRoutes } from '../errors/plugin.ts';
+import { answerHeaders, setAnswerHeaders } from '../listener/answer-headers.ts';
 import { sendContinueBeforeBody } from '../listener/continue.ts';
 import { noCompilers } from '../listener/no-compilers.ts';
 import { cutConnections } from '../listener/open-connections.ts';
@@ -42,6 +43,10 @@ export async function buildManagement(options: ManagementOptions): Promise<Fasti
     exposeHeadRoutes: false,
     schemaController: noCompilers,
     return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => {
+      setAnswerHeaders(reply);
+      sendProblem(reply, toProblem(error));
+    },
   });
   // Node's timeouts end with the server: a connection that never sends a request would hold up the shutdown for as long as it likes.
   app.addHook('preClose', (done) => {

@@ -1,4 +1,5 @@
 // Carries admitted requests to Cartesia and the responses back, for all HTTP endpoints.
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LiveList } from '../collections/live-list.ts';
 import { Problem } from '../errors/problems.ts';
@@ -10,6 +11,7 @@ import { isStream } from './bodies.ts';
 import type { CheckedRequest } from './checked-request.ts';
 import { Downstream, type SharedParts } from './downstream.ts';
 import type { Forwarding } from './forwarding.ts';
+import { Pause } from './pause.ts';
 import { requestHeaders } from './request-headers.ts';
 
 export interface CarrierOptions {
@@ -33,7 +35,9 @@ export interface CarrierClocks {
 export interface Carrier {
   /** @returns a handle to end it early */
   carry(request: FastifyRequest, reply: FastifyReply, checked: CheckedRequest): { cut(problem: Problem): void };
-  /** Number of open requests. */
+  /** Begins a pause before a request is tried again. */
+  pause(response: ServerResponse, ms: number): Pick<Pause, 'over' | 'cut'>;
+  /** Number of open requests, including those that pause. */
   readonly open: number;
   /** Ends all open requests and tells their clients why, where it still can. */
   cut(problem: Problem): void;
@@ -46,15 +50,18 @@ const LOOK_MS = 500;
 export function createCarrier(options: CarrierOptions): Carrier {
   const { transport, ring, now, clocks = {} } = options;
   const open = new LiveList<Forwarding>();
+  const pauses = new LiveList<Pause>();
   const isRevealing = (text: string): boolean => ring.isRevealedBy(text);
   let clock: NodeJS.Timeout | null = null;
 
+  function checkDeadlines(at: number): void {
+    for (const one of open.all()) one.checkDeadlines(at);
+  }
+
+  /** Node runs timers before it reads sockets: after a standstill of this process, what has arrived meanwhile has to be read first. */
   function watch(forwarding: Forwarding): void {
     open.add(forwarding);
-    clock ??= setInterval(() => {
-      const at = now();
-      for (const one of open.all()) one.checkDeadlines(at);
-    }, clocks.lookMs ?? LOOK_MS);
+    clock ??= setInterval(() => setImmediate(checkDeadlines, now()), clocks.lookMs ?? LOOK_MS);
   }
 
   function unwatch(forwarding: Forwarding): void {
@@ -65,7 +72,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
   }
 
   function cut(problem: Problem): void {
-    for (const forwarding of open.all()) forwarding.cut(problem);
+    for (const one of [...open.all(), ...pauses.all()]) one.cut(problem);
   }
 
   const shared: SharedParts = { ...options, isRevealing, unwatch };
@@ -83,10 +90,10 @@ export function createCarrier(options: CarrierOptions): Carrier {
       watch(forwarding);
       if (isStream(content)) {
         content.once('error', (error) => {
-          if (error instanceof Problem) forwarding.giveUp();
+          if (error instanceof Problem) forwarding.giveUp(error);
         });
         if (content.errored instanceof Problem) {
-          forwarding.giveUp();
+          forwarding.giveUp(content.errored);
           return forwarding;
         }
       }
@@ -96,8 +103,13 @@ export function createCarrier(options: CarrierOptions): Carrier {
       transport.send({ method: endpoint.method, target: checked.target, headers, body: content }, forwarding);
       return forwarding;
     },
+    pause(response, ms) {
+      const pause = new Pause(response, ms, () => pauses.delete(pause));
+      pauses.add(pause);
+      return pause;
+    },
     get open() {
-      return open.size;
+      return open.size + pauses.size;
     },
     cut,
     close: () => transport.close(),

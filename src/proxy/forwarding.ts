@@ -100,12 +100,12 @@ export class Forwarding implements UpstreamHandler, Listed {
     control?.abort(); // after `onFailure`, so that the abort is not taken for the reason
   }
 
-  /** The request was refused while its body was being passed on, and whatever refused it has responded. */
-  giveUp(): void {
+  /** The request was refused while its body was being passed on, and whatever refused it has responded, unless a response had begun. */
+  giveUp(problem: Problem): void {
+    if (this.#phase === 'streaming') this.cut(problem);
     if (this.#phase === 'over') return;
     const control = this.#control;
-    if (this.#phase === 'streaming') this.#breakOff(new UpstreamFailure('cut', 'UPLOAD'));
-    else this.#finish({ outcome: 'refused' }, false);
+    this.#finish({ outcome: 'refused' }, false);
     control?.abort();
   }
 
@@ -165,11 +165,11 @@ export class Forwarding implements UpstreamHandler, Listed {
   onEnd(): void {
     if (this.#phase === 'error') this.#endError();
     if (this.#phase !== 'streaming') return;
-    const last = this.#parts.events?.cut(BROKEN_STREAM);
-    if (last) this.#body?.write(last);
-    if (!this.#isEnded) this.#body?.end();
+    const { events } = this.#parts;
+    if (events !== null) this.#endEvents(events, BROKEN_STREAM);
+    else if (!this.#isEnded) this.#body?.end();
     this.#finish(
-      last ? { outcome: 'cut', failure: new UpstreamFailure('cut', 'END') } : { outcome: 'answered' },
+      events?.isCut === true ? { outcome: 'cut', failure: new UpstreamFailure('cut', 'END') } : { outcome: 'answered' },
       false,
     );
   }
@@ -211,7 +211,8 @@ export class Forwarding implements UpstreamHandler, Listed {
   #breakOff(failure: UpstreamFailure): void {
     const { events } = this.#parts;
     if (events !== null) this.#endEvents(events, failure.kind === 'deadline' ? LATE_STREAM : BROKEN_STREAM);
-    this.#finish({ outcome: 'cut', failure }, events === null);
+    // An event stream that has said how it ended is whole, however its connection ends.
+    this.#finish(events?.isCut === false ? { outcome: 'answered' } : { outcome: 'cut', failure }, events === null);
   }
 
   #endEvents(events: EventStream, why: () => Problem): void {

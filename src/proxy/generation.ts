@@ -13,8 +13,10 @@ export interface GenerationRequest {
 }
 
 /**
- * Reads leniently: a value of an unexpected type counts as absent, and upstream judges it.
- * @throws Problem `invalid_request` for what readers could understand differently: `Voice` for `voice`, or a `locale` of another language
+ * Reads leniently: a value of an unexpected type counts as absent, and upstream judges it. Not so for a transcript or a language: absent, it
+ * is free and allowed.
+ * @throws Problem `invalid_request` for what readers could understand differently: `Voice` for `voice`, a `locale` of another language, or
+ * a list as transcript
  */
 export function readGeneration(body: unknown): GenerationRequest {
   const fields = record(body);
@@ -27,10 +29,10 @@ export function readGeneration(body: unknown): GenerationRequest {
     wish: {
       model: text(fields['model_id']),
       voice: voiceId(fields['voice']),
-      language: onlyLanguage(text(fields['language']), text(fields['locale'])),
+      language: onlyLanguage(textOrNothing(fields, 'language'), textOrNothing(fields, 'locale')),
       container,
       encoding,
-      transcript: text(fields['transcript']) ?? '',
+      transcript: textOrNothing(fields, 'transcript') ?? '',
     },
     format: {
       container: container ?? '',
@@ -74,6 +76,13 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
 
 function text(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
+}
+
+function textOrNothing(fields: Readonly<Record<string, unknown>>, name: string): string | null {
+  const value = fields[name] ?? null;
+  if (value !== null && typeof value !== 'string')
+    throw new Problem('invalid_request', `The field "${name}" has the wrong type.`);
+  return value;
 }
 
 function number(value: unknown): number | null {

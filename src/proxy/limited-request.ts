@@ -1,5 +1,4 @@
 // A request under way, with all that must be given back when it is over: its lease, its booked budgets and its entry in the session list.
-import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { admitted } from '../admission/admitted.ts';
 import type { Problem } from '../errors/problems.ts';
@@ -44,6 +43,10 @@ export class LimitedRequest implements CheckedRequest {
   readonly #untilMs: number;
   #lease: Lease | null;
   #left: (() => void) | null = null;
+  /** Ends what is under way at the moment: a try, or the wait for the next one. */
+  #cut: (problem: Problem) => void = () => {};
+  /** It was cut with this while it waited for the next try. */
+  #refusal: Problem | null = null;
   /** Pause before the next try, milliseconds. */
   #pauseMs = FIRST_PAUSE_MS;
   #state: 'ready' | 'carried' | 'taken back' | 'over' = 'ready';
@@ -73,8 +76,9 @@ export class LimitedRequest implements CheckedRequest {
     this.#state = 'carried';
     const carried = carrier.carry(request, reply, this);
     if (this.#state !== 'carried') return;
-    const cut = (problem: Problem): void => carried.cut(problem);
-    this.#left = limits.sessions.add({ id: request.id, principal, endpoint: endpoint.path, cut });
+    this.#cut = (problem) => carried.cut(problem);
+    const cut = (problem: Problem): void => this.#cut(problem);
+    this.#left ??= limits.sessions.add({ id: request.id, principal, endpoint: endpoint.path, cut });
   }
 
   /** Something else uses the account, too. Nothing was generated, so it may be tried again if its body can be sent again. */
@@ -92,8 +96,6 @@ export class LimitedRequest implements CheckedRequest {
   settle(passed: Passed): void {
     const isTakenBack = this.#state === 'taken back';
     this.#state = isTakenBack ? 'ready' : 'over';
-    this.#left?.();
-    this.#left = null;
     if (this.#lease !== null) giveBack(this.#lease, passed);
     this.#lease = null;
     if (isTakenBack) void this.#tryAgain();
@@ -103,8 +105,9 @@ export class LimitedRequest implements CheckedRequest {
   async #tryAgain(): Promise<void> {
     const { reply } = this.#parts;
     try {
-      await paused(reply.raw, this.#pauseMs);
+      await this.#pause();
       this.#lease = reply.raw.destroyed ? null : await this.#askAgain();
+      if (this.#refusal !== null) throw this.#refusal;
       if (this.#lease !== null) return this.start();
       reply.hijack(); // the client is gone
     } catch (error) {
@@ -114,16 +117,32 @@ export class LimitedRequest implements CheckedRequest {
     this.#end(NOTHING_PASSED);
   }
 
+  #pause(): Promise<void> {
+    const { carrier, reply } = this.#parts;
+    const { over, cut } = carrier.pause(reply.raw, this.#pauseMs);
+    this.#cut = (problem) => {
+      this.#refusal = problem;
+      cut(problem);
+    };
+    return over;
+  }
+
   #askAgain(): Promise<Lease | null> {
     const { limits, endpoint, request, reply } = this.#parts;
     if (endpoint.concurrency === 'none') throw new TypeError('it had a lease');
     const waitMs = Math.max(1, Math.floor(this.#untilMs - performance.now()));
-    return grantedTo(reply, limits.leases.ask(endpoint.concurrency, admitted(request).principal, waitMs));
+    const asked = limits.leases.ask(endpoint.concurrency, admitted(request).principal, waitMs);
+    this.#cut = (problem) => {
+      this.#refusal = problem;
+      asked.cancel();
+    };
+    return grantedTo(reply, asked);
   }
 
   /** It is over for good. What it consumed is known now. */
   #end(passed: Passed): void {
     const { limits, endpoint, request } = this.#parts;
+    this.#left?.();
     this.#checked.settle(passed);
     const { usage } = request.record;
     this.#booking?.settle(endpoint.cost === 'characters' ? (usage?.characters ?? 0) : (usage?.audioSeconds ?? 0));
@@ -136,19 +155,6 @@ export class LimitedRequest implements CheckedRequest {
 
 /** Doubled before each try. */
 const FIRST_PAUSE_MS = 25;
-
-/** Ends early when the client goes away. */
-function paused(response: ServerResponse, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      response.off('close', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    response.once('close', end);
-  });
-}
 
 const NOTHING_PASSED: Passed = { audioBytes: 0, outcome: 'refused' };
 

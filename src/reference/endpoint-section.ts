@@ -68,7 +68,7 @@ function parameterField({ name, schema, required, description, example }: Parame
 function answersPart(document: OpenApiDocument, { responses }: Operation): Html {
   const answers = Object.entries(responses);
   const successes = answers.filter(([status]) => Number(status) < 400);
-  const failures = answers.filter(([status]) => Number(status) >= 400);
+  const failures = answers.filter(([status]) => !(Number(status) < 400)); // `default` is one
   return html`${successes.map(([status, answer]) => success(document, status, answer))}${
     failures.length === 0
       ? null
@@ -101,7 +101,8 @@ function content(document: OpenApiDocument, direction: Direction, { schema, exam
 }
 
 /** The codes are explained once, in the table of errors. */
-function failure(status: string, { content: media = {} }: Answer): Html {
+function failure(status: string, { description, content: media = {} }: Answer): Html {
+  if (status === 'default') return html`<div><dt>other</dt><dd>${paragraphs(description)}</dd></div>`;
   const codes = Object.values(media).flatMap(({ examples = {} }) => Object.keys(examples));
   return html`<div><dt>${status}</dt><dd>${codes.map((code) => html`<a href="#${errorAnchor(code)}"><code>${code}</code></a> `)}</dd></div>`;
 }

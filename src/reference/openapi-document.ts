@@ -72,7 +72,7 @@ export interface Operation {
     readonly description?: string;
     readonly content: Readonly<Record<string, MediaType>>;
   };
-  /** By status, as text. */
+  /** By status, as text; `default` is any other failure. */
   readonly responses: Readonly<Record<string, Answer>>;
   readonly 'x-codeSamples'?: readonly CodeSample[];
 }

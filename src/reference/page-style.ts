@@ -52,7 +52,7 @@ a.tag { text-decoration-color: var(--line); }
 .fields dt { font-weight: 400; }
 .fields dt code { font-weight: 650; }
 .fields dd { margin: .15rem 0 0; font-size: .94rem; }
-.fields dd p { margin: 0; }
+.fields dd p, .failures dd p { margin: 0; }
 .fields dd:empty { display: none; }
 .beside > div + div { margin-top: 1rem; }
 .fields .small { color: var(--soft); font-size: .86rem; }

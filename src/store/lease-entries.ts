@@ -92,7 +92,20 @@ export function dropWaiter(table: LeaseTable, waiter: Waiter): void {
   waiter.counts.client.queued -= 1;
   waiter.counts.subject.queued -= 1;
   const { client, subject } = waiter.ask;
-  if (waiter.counts.subject.queued === 0) endWaiting(turnsOfSubjects(table, client), subject);
+  const turns = turnsOfSubjects(table, client);
+  if (waiter.counts.subject.queued === 0) endWaiting(turns, subject);
+  if (turns.taken.size > 2 * waiter.counts.client.queued + TURNS_KEPT) forgetPassers(table, client);
+}
+
+/** Of subjects of a client app that do not wait now. */
+const TURNS_KEPT = 1_000;
+
+/** A busy queue may not be empty for days, and most subjects wait once. One that comes back after all counts as a newcomer. */
+function forgetPassers(table: LeaseTable, client: string): void {
+  const waiting = new Set<string>();
+  for (const { ask } of table.waiters.all()) if (ask.client === client) waiting.add(ask.subject);
+  const { taken } = turnsOfSubjects(table, client);
+  for (const subject of taken.keys()) if (!waiting.has(subject)) taken.delete(subject);
 }
 
 export function turnsOfSubjects({ turns }: LeaseTable, client: string): Turns {

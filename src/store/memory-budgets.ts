@@ -8,7 +8,7 @@ type Window = ReturnType<typeof windowOf>;
 /** The counter of one window. What was booked on it is settled on it, even after the next window has begun. */
 interface Counter {
   used: number;
-  readonly endMs: number;
+  endMs: number;
 }
 
 /** Counters by subject; one that is shared by all subjects stands under the empty name. */
@@ -52,6 +52,8 @@ export function createMemoryBudgets(now: () => number): BudgetStore {
       lines.set(name, line);
     }
     let counter = line.get(subject);
+    // The clock was set back: what was booked in the window that has not begun after all counts in this one.
+    if (counter !== undefined && counter.endMs > endMs) counter.endMs = endMs;
     if (counter === undefined || counter.endMs !== endMs) {
       counter = { used: 0, endMs };
       line.set(subject, counter);

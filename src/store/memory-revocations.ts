@@ -2,25 +2,40 @@
 import { revocationKey } from './revocation-key.ts';
 import type { Revocation, RevocationStore } from './revocations.ts';
 
-/**
- * @param now epoch milliseconds
- * @param changed told of every change
- */
-export function createMemoryRevocations(now: () => number, changed: () => void): RevocationStore {
-  const revoked = new Map<string, Revocation>();
+export interface MemoryRevocationsOptions {
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Epoch milliseconds. */
+  readonly epochNow: () => number;
+  /** Told of every change. */
+  readonly changed: () => void;
+}
+
+interface Entry {
+  readonly revocation: Revocation;
+  /** By the monotonic clock; `Infinity` = never. */
+  readonly endsAtMs: number;
+}
+
+export function createMemoryRevocations({ now, epochNow, changed }: MemoryRevocationsOptions): RevocationStore {
+  const revoked = new Map<string, Entry>();
   let version = 0;
   const change = (): void => {
     version += 1;
     changed();
   };
+  /** By both clocks: the time of day may leap ahead and be corrected, which brings an expired token back to life. */
+  function isOver({ revocation, endsAtMs }: Entry): boolean {
+    return revocation.scope === 'token' && endsAtMs <= now() && revocation.untilMs <= epochNow();
+  }
   return {
     async list() {
-      const at = now();
-      for (const [key, one] of revoked) if (one.scope === 'token' && one.untilMs <= at) revoked.delete(key);
-      return [...revoked.values()];
+      for (const [key, entry] of revoked) if (isOver(entry)) revoked.delete(key);
+      return [...revoked.values()].map(({ revocation }) => revocation);
     },
     async add(one) {
-      revoked.set(revocationKey(one), one);
+      const lifeMs = one.scope === 'token' ? Math.max(0, one.untilMs - epochNow()) : Number.POSITIVE_INFINITY;
+      revoked.set(revocationKey(one), { revocation: one, endsAtMs: now() + lifeMs });
       change();
     },
     async remove(one) {

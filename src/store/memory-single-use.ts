@@ -1,23 +1,39 @@
 // Single-use names of a single replica, in memory.
 import { RESERVE_MS, type SingleUseStore } from './single-use.ts';
 
-/** @param now epoch milliseconds */
-export function createMemorySingleUse(now: () => number): SingleUseStore {
-  /** In order of use. All are valid for about the same time, so the oldest are in front. */
-  const used = new Map<string, { readonly by: string; readonly untilMs: number }>();
+export interface MemorySingleUseOptions {
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Epoch milliseconds. */
+  readonly epochNow: () => number;
+}
 
-  function forgetOld(): void {
-    for (const [name, { untilMs }] of used) {
-      if (untilMs + RESERVE_MS > now()) return;
-      used.delete(name);
-    }
+interface Use {
+  readonly by: string;
+  /** Monotonic milliseconds: by a clock that is set, a name could be forgotten at once or never. */
+  readonly keptUntilMs: number;
+}
+
+/** Old names are swept once there are twice as many as the last sweep has left, and this many more. */
+const SWEPT_AFTER = 1_000;
+
+export function createMemorySingleUse({ now, epochNow }: MemorySingleUseOptions): SingleUseStore {
+  const used = new Map<string, Use>();
+  let sweepAt = SWEPT_AFTER;
+
+  function sweep(): void {
+    const at = now();
+    for (const [name, { keptUntilMs }] of used) if (keptUntilMs <= at) used.delete(name);
+    sweepAt = 2 * used.size + SWEPT_AFTER;
   }
 
   return {
     async use(name, by, untilMs) {
-      forgetOld();
-      if (used.has(name)) return false;
-      used.set(name, { by, untilMs });
+      const at = now();
+      const known = used.get(name);
+      if (known !== undefined && known.keptUntilMs > at) return false;
+      if (used.size >= sweepAt) sweep();
+      used.set(name, { by, keptUntilMs: at + Math.max(0, untilMs - epochNow()) + RESERVE_MS });
       return true;
     },
     async giveBack(name, by) {

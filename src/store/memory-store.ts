@@ -12,16 +12,16 @@ import { createMemoryUsageRecords } from './memory-usage-records.ts';
 import type { LeasePool, Store, StoreEvents } from './store.ts';
 
 export interface MemoryStoreOptions {
-  /** Epoch milliseconds that never go back. */
+  /** Monotonic milliseconds. */
   readonly now?: () => number;
+  /** Epoch milliseconds. They may go back or leap: the clock was set, or the machine was suspended, which stops the other clock. */
+  readonly epochNow?: () => number;
   /** By default leases do not expire, since a holder in the same process cannot be lost. */
   readonly times?: Partial<LeaseTimes>;
 }
 
-const { timeOrigin } = performance;
-const steadyNow = (): number => timeOrigin + performance.now();
-
-export function createMemoryStore({ now = steadyNow, times: given }: MemoryStoreOptions = {}): Store {
+export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
+  const { now = () => performance.now(), epochNow = Date.now, times: given } = options;
   const times: LeaseTimes = {
     ...LEASE_TIMES,
     ttlMs: Number.POSITIVE_INFINITY,
@@ -48,11 +48,15 @@ export function createMemoryStore({ now = steadyNow, times: given }: MemoryStore
       }
       return pool;
     },
-    budgets: createMemoryBudgets(now),
-    revocations: createMemoryRevocations(now, () => {
-      for (const one of listeners) one.onRevocations?.();
+    budgets: createMemoryBudgets(epochNow),
+    revocations: createMemoryRevocations({
+      now,
+      epochNow,
+      changed() {
+        for (const one of listeners) one.onRevocations?.();
+      },
     }),
-    singleUse: createMemorySingleUse(now),
+    singleUse: createMemorySingleUse({ now, epochNow }),
     usage: createMemoryUsageRecords(),
     rates: null,
     peers: createMemoryPeers(replica),

@@ -10,26 +10,35 @@ export interface DirectMinterOptions {
   readonly reuse: boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  readonly monotonicNow?: () => number;
   /** Most tokens kept for reuse; the oldest goes first. */
   readonly reuseMax?: number;
 }
 
 /** A token is handed out again only while at least this much of its life is left. */
 const REUSE_UNTIL_LEFT = 0.5;
+/** How much more life a token may seem to have by the time of day than it has. Milliseconds. */
+const CLOCK_SLACK_MS = 1_000;
+
+interface Fresh {
+  readonly minted: Minted;
+  /** When it was asked for, monotonic milliseconds. */
+  readonly askedAtMs: number;
+}
 
 /**
  * Identical orders of one subject that are in flight share one upstream call. Their key holds everything that affects the token,
  * the subject included, so nobody gets a token that was minted for somebody else.
  */
 export function createDirectMinter(options: DirectMinterOptions): Minter {
-  const { client, reuse, now, reuseMax = 10_000 } = options;
+  const { client, reuse, now, monotonicNow = () => performance.now(), reuseMax = 10_000 } = options;
   /** A call that is over is also removed from its entry, since a Map's old tables keep entries for a while (see collections/live-list.ts). */
   const inFlight = new Map<string, { call: Promise<Minted> | null }>();
-  const fresh = new Map<string, Minted>();
+  const fresh = new Map<string, Fresh>();
 
-  function remember(key: string, minted: Minted): void {
+  function remember(key: string, one: Fresh): void {
     fresh.delete(key);
-    fresh.set(key, minted);
+    fresh.set(key, one);
     if (fresh.size <= reuseMax) return;
     const oldest = fresh.keys().next();
     if (!oldest.done) fresh.delete(oldest.value);
@@ -50,13 +59,22 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
       isReused: false,
       upstreamRequestId: answer.requestId,
       upstreamMs: answer.upstreamMs,
+      audit: { isReported: false },
     };
+  }
+
+  /** The clock that runs on is asked too: by one that was set back, a token looks fresh long after it has expired at Cartesia. */
+  function isFresh({ minted: { expiresAtMs, lifetimeSeconds }, askedAtMs }: Fresh): boolean {
+    const lifetimeMs = lifetimeSeconds * 1000;
+    const leftMs = expiresAtMs - now();
+    return (
+      leftMs >= lifetimeMs * REUSE_UNTIL_LEFT && leftMs <= askedAtMs + lifetimeMs - monotonicNow() + CLOCK_SLACK_MS
+    );
   }
 
   function known(key: string): Minted | Promise<Minted> | null {
     const kept = fresh.get(key);
-    if (kept !== undefined && kept.expiresAtMs - now() >= kept.lifetimeSeconds * 1000 * REUSE_UNTIL_LEFT)
-      return again(kept);
+    if (kept !== undefined && isFresh(kept)) return again(kept.minted);
     return inFlight.get(key)?.call?.then(again) ?? null;
   }
 
@@ -69,10 +87,11 @@ export function createDirectMinter(options: DirectMinterOptions): Minter {
       const other = known(key); // begun, and perhaps completed, while the budget was being checked
       if (other !== null) return other;
 
+      const askedAtMs = monotonicNow();
       const entry: { call: Promise<Minted> | null } = { call: null };
       const call = ask(order)
         .then((minted) => {
-          if (reuse) remember(key, minted);
+          if (reuse) remember(key, { minted, askedAtMs });
           return minted;
         })
         .finally(() => {

@@ -21,6 +21,13 @@ export interface Minted extends AccessToken {
   readonly upstreamRequestId: string | null;
   /** Time spent upstream; `null` if it was not asked. */
   readonly upstreamMs: number | null;
+  /** Shared by all requests that get this token. */
+  readonly audit: MintAudit;
+}
+
+export interface MintAudit {
+  /** A request's audit line reports the token as newly minted. The lines of all others say that it is reused. */
+  isReported: boolean;
 }
 
 export interface Minter {

@@ -39,6 +39,7 @@ export function createProxiedMinter({ keys, now }: ProxiedMinterOptions): Minter
         isReused: false,
         upstreamRequestId: null,
         upstreamMs: null,
+        audit: { isReported: false },
       };
     },
   };

@@ -19,7 +19,7 @@ export interface MintRouteOptions {
   /** A minter for every delivery that some client app uses. */
   readonly minters: ReadonlyMap<Delivery, Minter>;
   readonly quotas: Quotas;
-  readonly revocations: Pick<Revocations, 'checkAgain'>;
+  readonly revocations: Pick<Revocations, 'checkAgain' | 'refusalOf'>;
   readonly onUndelivered: OnUndelivered;
   /** Called per request: the broker's own address may be known only once it listens. */
   readonly destination: (delivery: Delivery) => Destination;
@@ -75,25 +75,27 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
       const lifetimeSeconds = isSingleUse
         ? Math.min(decision.expiresInSeconds, SINGLE_USE_MAX_SECONDS)
         : decision.expiresInSeconds;
-      // The caller may have been shut out while the body was arriving.
-      revocations.checkAgain(principal);
+      const checkAgain = (): void => {
+        revocations.checkAgain(principal);
+        if (reply.raw.destroyed) throw new Problem('invalid_request', 'The client has left.');
+      };
+      checkAgain(); // the body may have been long in arriving
       const order = { principal, grants, lifetimeSeconds, isSingleUse, version: version.version };
-      const minted = await (minter.recall(order) ?? mintBooked(minter, order, options.quotas));
+      const minted = await (minter.recall(order) ?? mintBooked(minter, order, options.quotas, checkAgain));
 
       const nowMs = Date.now();
       const { record } = request;
       record.upstreamMs = minted.upstreamMs;
       record.upstreamRequestId = minted.upstreamRequestId;
+      const mint = { grants, expiresIn: secondsLeft(minted, nowMs), delivery: client.delivery };
       // Or while Cartesia was minting: a token cannot be taken back once it is handed out.
-      revocations.checkAgain(principal);
-      record.mint = {
-        grants,
-        expiresIn: secondsLeft(minted, nowMs),
-        delivery: client.delivery,
-        reused: minted.isReused,
-      };
-      // A reused token is reported by the request that it was minted for.
-      if (reply.raw.destroyed && !minted.isReused) options.onUndelivered(request);
+      if (reply.raw.destroyed || revocations.refusalOf(principal) !== null) {
+        reportUnlessTaken(minted, () => options.onUndelivered(request, mint));
+        revocations.checkAgain(principal);
+      } else {
+        record.mint = { ...mint, reused: minted.audit.isReported };
+        minted.audit.isReported = true;
+      }
       reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer');
       if (minted.upstreamRequestId !== null) reply.header('cartesia-request-id', minted.upstreamRequestId);
       return accessTokenAnswer(minted, grants, options.destination(client.delivery), version.version, nowMs);
@@ -101,11 +103,22 @@ export async function mintRoute(app: FastifyInstance, options: MintRouteOptions)
   );
 }
 
+/** Requests that waited for the same token get theirs in this turn. The first that can hand it out reports it. */
+function reportUnlessTaken({ isReused, audit }: Minted, report: () => void): void {
+  if (isReused) return;
+  setImmediate(() => {
+    if (audit.isReported) return;
+    audit.isReported = true;
+    report();
+  });
+}
+
 /** A new token counts against the budget of mints; one that was already being minted for the same subject does not. */
-async function mintBooked(minter: Minter, order: MintOrder, quotas: Quotas): Promise<Minted> {
+async function mintBooked(minter: Minter, order: MintOrder, quotas: Quotas, checkAgain: () => void): Promise<Minted> {
   const { principal } = order;
   const booking = quotas.isLimited('mints', principal.client) ? await quotas.book('mints', principal, 1) : null;
   try {
+    if (booking !== null) checkAgain(); // so may the store's answer
     const minted = await minter.mint(order);
     if (minted.isReused) booking?.settle(0);
     return minted;

@@ -1,17 +1,20 @@
-// Reports tokens that were minted for clients that had left: nobody has them, yet they count at Cartesia and are valid.
+// Reports tokens whose callers had left or were revoked by the time they were minted: nobody has them, yet they count at Cartesia and are valid.
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { SubjectHash } from '../telemetry/subject-hash.ts';
 
-/** Called when the token is there; the request's own line, `aborted`, was written when its client left. */
-export type OnUndelivered = (request: FastifyRequest) => void;
+export type UndeliveredMint = Omit<NonNullable<RequestRecord['mint']>, 'reused'>;
+
+/** Called when the token is there. The request's own line says that its client left, or why it was refused. */
+export type OnUndelivered = (request: FastifyRequest, mint: UndeliveredMint) => void;
 
 /** Writes the second audit line of such a request, and counts it. */
 export function reportUndelivered(logger: Logger, metrics: Metrics, subjectHash: SubjectHash): OnUndelivered {
-  return ({ id, record }) => {
-    const { client, subject, mint, upstreamRequestId } = record;
-    if (client === null || mint === null) throw new TypeError('a mint has a client app');
+  return ({ id, record }, mint) => {
+    const { client, subject, upstreamRequestId } = record;
+    if (client === null) throw new TypeError('a mint has a client app');
     metrics.mints.inc({ client, delivery: mint.delivery, outcome: 'undelivered' });
     logger.info(
       {
@@ -25,7 +28,7 @@ export function reportUndelivered(logger: Logger, metrics: Metrics, subjectHash:
         delivery: mint.delivery,
         ...(upstreamRequestId === null ? {} : { upstream_request_id: upstreamRequestId }),
       },
-      'minted for a client that had left',
+      'minted, but not delivered',
     );
   };
 }

@@ -55,7 +55,6 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   function open(): void {
     // Up to a quarter longer: replicas that failed together do not probe together.
     openUntilMs = now() + waitMs * (1 + random() / 4);
-    waitMs = Math.min(maxOpenMs, waitMs * 2);
     become('open');
   }
 
@@ -79,9 +78,12 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     failed(pass) {
       if (pass !== period) return;
       failuresInRow += 1;
-      if (state === 'half-open' || failuresInRow >= failuresToOpen) open();
+      if (state === 'half-open') waitMs = Math.min(maxOpenMs, waitMs * 2);
+      else if (failuresInRow < failuresToOpen) return;
+      open();
     },
     abandoned(pass) {
+      // For as long as before: this says nothing about upstream.
       if (pass === period && state === 'half-open') open();
     },
     retryAfterSeconds() {

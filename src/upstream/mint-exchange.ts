@@ -2,6 +2,7 @@
 // sent, and ends exactly once.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { isInterim } from './interim-status.ts';
 import { toUpstreamFailure, UpstreamFailure } from './upstream-failure.ts';
 
 /** An access token is under 1 KB. A gateway's error page may be longer than this, but then its status says enough. */
@@ -57,7 +58,7 @@ export class MintExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (status < 200) return; // informational: the final response is yet to come
+    if (isInterim(status)) return;
     this.status = status;
     this.headers = headers;
   }

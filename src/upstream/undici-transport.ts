@@ -1,6 +1,7 @@
 // The transport over undici's dispatcher.
 import type { Dispatcher } from 'undici';
 import { type ConnectionPoolOptions, createConnectionPool } from './connection-pool.ts';
+import { isInterim } from './interim-status.ts';
 import type { UpstreamHandler, UpstreamRequest, UpstreamTransport } from './transport.ts';
 import { toUpstreamFailure } from './upstream-failure.ts';
 
@@ -45,7 +46,7 @@ class DispatchHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    if (status < 200) return; // informational: the final response is yet to come
+    if (isInterim(status)) return;
     const headers = flatHeaders(controller.rawHeaders);
     this.#left = bodyLength(headers);
     this.#handler.onHead(status, headers, false);

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { BrokerError, createTokenSource, type TokenSource, type TokenSourceOptions } from '../../src/client/index.ts';
-import { minted, refused, type ScriptedBroker, startScriptedBroker } from './scripted-broker.ts';
+import { minted, refused, type ScriptedAnswer, type ScriptedBroker, startScriptedBroker } from './scripted-broker.ts';
 
 interface Given {
   readonly broker: ScriptedBroker;
@@ -191,6 +191,42 @@ test('two retries are made, after a pause of their own if the broker names none,
   t.equal(broker.asked.length, 3);
 });
 
+/** A `fetch` that gives these responses in order, at once and without a network. */
+function scripted(answers: readonly ScriptedAnswer[]): { readonly fetch: typeof fetch; readonly calls: () => number } {
+  let calls = 0;
+  return {
+    calls: () => calls,
+    fetch: async () => {
+      const { status = 200, headers = {}, body } = answers[calls] ?? { body: 'no response is left' };
+      calls += 1;
+      return Response.json(body, { status, headers });
+    },
+  };
+}
+
+test('pauses of its own grow to eight seconds, and every retry that was asked for is made', async (t) => {
+  const refusals = Array.from({ length: 8 }, () => refused(503, 'overloaded', {}));
+  const { fetch, calls } = scripted([...refusals, minted('one')]);
+  const pauses: number[] = [];
+  const real = setTimeout;
+  t.intercept(globalThis, 'setTimeout', {
+    value(callback: () => void, ms: number) {
+      if (Number.isInteger(ms)) return real(callback, ms); // another timer of this process: pauses are random
+      pauses.push(ms);
+      return real(callback, 0);
+    },
+  });
+  const source = createTokenSource({ brokerUrl: 'https://voice.example.com', maxRetries: 8, fetch });
+  t.equal(await tokenOf(source), 'one');
+  t.equal(calls(), 9);
+  const longest = [500, 1000, 2000, 4000, 8000, 8000, 8000, 8000];
+  t.strictSame(
+    pauses.map((pause, n) => pause <= (longest[n] ?? 0) && pause >= (longest[n] ?? 0) * 0.75),
+    longest.map(() => true),
+    pauses.join(', '),
+  );
+});
+
 test('whether and when to retry follows the response headers, and without them the status', async (t) => {
   const broker = await startScriptedBroker(t);
   const cases: readonly [number, Record<string, string>, Partial<BrokerError>][] = [
@@ -224,6 +260,44 @@ test('a long wait is reported at once, and the broker is left alone until it is 
   t.equal(broker.asked.length, 1);
   pass(20);
   t.equal(await tokenOf(source), 'one');
+});
+
+test('a wait that the broker asked for outlasts a refused token, but not its user', async (t) => {
+  const wait = refused(429, 'rate_limited', { 'x-should-retry': 'true', 'retry-after': '45' });
+  const { fetch, calls } = scripted([minted('one'), wait, minted('two')]);
+  const { source, pass } = await given(t, { fetch });
+  await source.get();
+  pass(240);
+  t.equal(await tokenOf(source), 'one');
+  while (calls() < 2) await turn();
+  await turn();
+  source.drop('one');
+  t.match(await failure(source.get()), { status: 429, retryAfterSeconds: 45 });
+  t.equal(calls(), 2);
+  source.drop();
+  t.equal(await tokenOf(source), 'two');
+});
+
+test('a token that expired while the device slept during its mint is not handed out', async (t) => {
+  const { broker, source, pass } = await given(t);
+  const { promise: after, resolve: wakeUp } = Promise.withResolvers<void>();
+  broker.answer({ ...minted('one'), after }, minted('two'));
+  const waiting = tokenOf(source);
+  await broker.untilAsked(1);
+  pass(3600);
+  wakeUp();
+  t.equal(await waiting, 'two');
+  t.equal(broker.asked.length, 2);
+});
+
+test('without a retry left, a token that arrives expired is an error', async (t) => {
+  const { broker, source } = await given(t, { maxRetries: 0 });
+  broker.answer(minted('one', { expires_in: 0, refresh_in: 0 }));
+  t.match(await failure(source.get()), {
+    status: 200,
+    message: 'The token had expired when it arrived.',
+    isRetryable: true,
+  });
 });
 
 test('a gateway that answers in place of the broker is an error with its status', async (t) => {
@@ -286,6 +360,14 @@ test('a broker that does not answer is given up on', async (t) => {
   t.match(await failure(source.get()), { status: 0, message: 'The broker did not answer within 20 ms.' });
 });
 
+test('a time limit beyond what timers can hold is no limit, not an immediate one', async (t) => {
+  for (const timeout of [Infinity, 2 ** 31]) {
+    const { broker, source } = await given(t, { timeout, maxRetries: 0 });
+    broker.answer(minted('one'));
+    t.equal(await tokenOf(source), 'one', String(timeout));
+  }
+});
+
 test('an aborted caller stops waiting, and the next caller gets the token in progress', async (t) => {
   const { broker, source } = await given(t);
   const { promise: after, resolve: release } = Promise.withResolvers<void>();
@@ -326,6 +408,21 @@ test('a dropped token is not handed out again', async (t) => {
   t.equal(await tokenOf(source), 'one', 'only the named one is dropped');
   source.drop('one');
   t.equal(await tokenOf(source), 'two');
+});
+
+test('when a token is refused while the next one is under way, no other is fetched', async (t) => {
+  const { broker, source, pass } = await given(t);
+  const { promise: after, resolve: release } = Promise.withResolvers<void>();
+  broker.answer(minted('one'), { ...minted('two'), after }, minted('for nobody'));
+  await source.get();
+  pass(240);
+  await source.get();
+  await broker.untilAsked(2);
+  source.drop('one');
+  const waiting = tokenOf(source);
+  release();
+  t.equal(await waiting, 'two');
+  t.equal(broker.asked.length, 2);
 });
 
 test('a token in progress for the previous user is not kept for the next one', async (t) => {

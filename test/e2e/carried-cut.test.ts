@@ -154,3 +154,43 @@ test('a request that the operator ends or revokes is told so', async (t) => {
     }
   }
 });
+
+test('a request that pauses because Cartesia has no room is open: it is listed, can be ended, and is told at the drain deadline', async (t) => {
+  const running = await startCarrying(t, {
+    env: { ADMIN_TOKEN, TTS_CONCURRENCY: '2' },
+    file: { listen: { drain_delay: 0, drain_deadline: 1 }, limits: { queue: { wait: 30 } } },
+  });
+  running.watch.add({ name: 'admin token', value: ADMIN_TOKEN });
+  const { broker, simulator, token } = running;
+  const admin = (method: string, path: string) =>
+    send(`${broker.managementUrl}/admin/${path}`, { credential: ADMIN_TOKEN, method });
+  const listed = async (): Promise<{ readonly id: string }[]> =>
+    JSON.parse((await admin('GET', 'sessions')).body.toString()).sessions;
+  simulator.faults.add({
+    match: { path: '/tts/bytes' },
+    action: { type: 'answer', status: 429, retryAfter: 20 },
+  });
+  const speak = () => send(`${broker.url}/tts/bytes`, { credential: token, json: SPEECH });
+  const isPausing = (): boolean => broker.carried === 1 && broker.leases === 0;
+  const first = speak();
+  await until(isPausing);
+  const [session] = await listed();
+  t.equal((await admin('DELETE', `sessions/${session?.id}`)).status, 200);
+  const ended = await first;
+  t.match([ended.status, problemOf(ended).error_code], [403, 'token_revoked']);
+  t.strictSame([await listed(), broker.carried], [[], 0]);
+
+  const second = speak();
+  await until(isPausing);
+  await broker.stop({ delayMs: 0 });
+  const drained = await second;
+  t.match([drained.status, problemOf(drained).error_code], [503, 'draining']);
+  t.equal(broker.carried, 0);
+  t.strictSame(
+    running.logs.filter(({ route }) => route === '/tts/bytes').map(({ status, outcome }) => [status, outcome]),
+    [
+      [403, 'token_revoked'],
+      [503, 'draining'],
+    ],
+  );
+});

@@ -56,6 +56,17 @@ test('content: each client app is held to its models, voices, languages, formats
       t.equal(answer.headers['x-should-retry'], 'false');
     }
   }
+  for (const [name, change] of [
+    ['a list as transcript', { transcript: ['a'.repeat(99)] }],
+    ['a list as language', { language: ['de'] }],
+    ['an object as locale', { locale: { de: true } }],
+    ['two languages', { language: 'en', locale: 'de-DE' }],
+  ] as const) {
+    for (const path of ['/tts/bytes', '/tts/sse']) {
+      const answer = await send(`${broker.url}${path}`, { credential: token, json: { ...SPEECH, ...change } });
+      isRefused(t, answer, 400, 'invalid_request', `${path}: ${name}`);
+    }
+  }
   const recording = Buffer.alloc(200_000);
   for (const [name, fields] of [
     ['another model', { model: 'ink-2' }],
@@ -68,6 +79,13 @@ test('content: each client app is held to its models, voices, languages, formats
         ...recordingForm(recording, { ...fields }),
       });
       isRefused(t, answer, 403, 'content_not_allowed', `${path}: ${name}`);
+    }
+  }
+  for (const query of ['model=ink-2', 'Model=ink-2', 'language=de', 'language%5B%5D=de', 'model=ink-whisper']) {
+    for (const path of ['/stt', '/audio/transcriptions']) {
+      const form = recordingForm(recording, { model: 'ink-whisper' });
+      const answer = await send(`${broker.url}${path}?${query}`, { credential: token, ...form });
+      isRefused(t, answer, 400, 'invalid_request', `${path}: ${query} beside the form`);
     }
   }
   await untilQuiet(running, 99);

@@ -229,6 +229,41 @@ test('a client that leaves while it waits for the mint of another request leaves
   ]);
 });
 
+test('a client that leaves during a mint that another request waits for leaves no second line either: the other one reports it', async (t) => {
+  const running = await startRunningBroker(t);
+  const { broker, simulator, appKey: credential, logs } = running;
+  simulator.settings.latency.mintMs = 300;
+  const [leaving, staying, next, other] = [
+    await openRaw(t, broker.url),
+    await openRaw(t, broker.url),
+    await openRaw(t, broker.url),
+    await openRaw(t, broker.url),
+  ];
+  leaving.send(mintBytes({ credential }));
+  await simulator.journal.waitFor({ path: '/access-token' }, () => true);
+  for (const connection of [staying, next]) connection.send(mintBytes({ credential }));
+  other.send('GET / HTTP/1.1\r\nHost: b\r\n\r\n');
+  await other.response(); // by now the other two wait for the same mint
+  leaving.socket.resetAndDestroy();
+  for (const connection of [staying, next]) t.equal((await connection.response()).status, 200);
+  t.equal(simulator.journal.entries({ path: '/access-token' }).length, 1);
+  const lines = logs.filter(({ client }) => client === 'kiosk');
+  t.strictSame(
+    lines.map(({ outcome, audit, reused }) => [outcome, audit, reused]),
+    [
+      ['aborted', undefined, undefined],
+      ['ok', 'mint', undefined],
+      ['ok', 'mint', true],
+    ],
+  );
+  const counts = (await broker.metrics.registry.metrics()).match(/^broker_mints_total.*/gm);
+  t.strictSame(counts, [
+    'broker_mints_total{client="kiosk",delivery="(none)",outcome="aborted"} 1',
+    'broker_mints_total{client="kiosk",delivery="direct",outcome="minted"} 1',
+    'broker_mints_total{client="kiosk",delivery="direct",outcome="reused"} 1',
+  ]);
+});
+
 test('a client that resets its connection after a CONNECT that waits for its answer harms nobody', async (t) => {
   const running = await startRunningBroker(t);
   const { broker, appKey: credential } = running;

@@ -386,9 +386,9 @@ test('a subject revoked while it waits for a turn gets none', async (t) => {
   await until(() => broker.leases === 0);
 });
 
-test('a caller revoked while its token is being minted gets none', async (t) => {
+test('a caller revoked while its token is being minted gets none, and the audit has the token that nobody got', async (t) => {
   const adminToken = randomBytes(24).toString('hex');
-  const { broker, simulator, appKey } = await startRunningBroker(t, { env: { ADMIN_TOKEN: adminToken } });
+  const { broker, simulator, appKey, logs } = await startRunningBroker(t, { env: { ADMIN_TOKEN: adminToken } });
   const everything = (path: string) =>
     send(`${broker.managementUrl}/admin/revocations${path}`, { credential: adminToken, json: { scope: 'everything' } });
   const slow = await openRaw(t, broker.url);
@@ -409,6 +409,18 @@ test('a caller revoked while its token is being minted gets none', async (t) => 
   await until(() => simulator.faults.list()[0]?.hits === 1);
   await everything('');
   t.match(problemOf(await mint), { error_code: 'token_revoked' });
+  const audited = () => logs.filter(({ audit }) => audit === 'refusal' || audit === 'mint');
+  await until(() => audited().length === 3);
+  const [asked] = simulator.journal.entries({ path: '/access-token' });
+  const lines = audited().filter((line) => line['upstream_request_id'] === asked?.requestId);
+  t.match(
+    lines.find(({ audit }) => audit === 'mint'),
+    { outcome: 'undelivered', request_id: lines[0]?.['request_id'], client: 'kiosk', grants: 'tts', expires_in: 300 },
+  );
+  t.match(
+    lines.find(({ audit }) => audit === 'refusal'),
+    { outcome: 'token_revoked', request_id: lines[1]?.['request_id'], status: 403 },
+  );
 });
 
 test('a caller ended while Cartesia is asked for a socket gets none', async (t) => {

@@ -48,9 +48,16 @@ test('a message outside the policy gets an error event for its context and is no
     ['another format', { ...good, output_format: { ...RAW, encoding: 'pcm_f32le' } }, 'content_not_allowed'],
     ['a long transcript', { ...good, transcript: 'a'.repeat(41) }, 'content_not_allowed'],
     ['a list as transcript', { ...good, transcript: ['a'.repeat(99)] }, 'invalid_request'],
+    ['a list as language', { ...good, language: ['fr'] }, 'invalid_request'],
+    ['two languages', { ...good, language: 'en', locale: 'fr-FR' }, 'invalid_request'],
     ['another spelling', { ...good, Model_ID: 'sonic-2' }, 'invalid_request'],
     ['letters that fold', { ...good, 'tran\u017fcript': 'a'.repeat(99) }, 'invalid_request'],
     ['another spelling inside', { ...good, voice: { id: VOICE, ID: 'other' } }, 'invalid_request'],
+    [
+      'another spelling that only the voice has',
+      { ...good, voice: { id: VOICE, Mode: 'embedding' } },
+      'invalid_request',
+    ],
     ['a cancel with a passenger', { ...good, cancel: true }, 'invalid_request'],
     ['an invalid cancel', { ...good, cancel: 'true' }, 'invalid_request'],
     [

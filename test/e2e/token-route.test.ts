@@ -123,8 +123,24 @@ test('without a broker the page gets 502, and may retry', async (t) => {
   t.match(await speak(page), { status: 502, isRetryable: true });
 });
 
-test('the route does not start without its settings', async (t) => {
-  const subjectOf = () => null;
-  t.throws(() => createTokenRoute({ brokerUrl: undefined, appKey: 'cb_x', subjectOf }));
-  t.throws(() => createTokenRoute({ brokerUrl: 'http://127.0.0.1:8080', appKey: '', subjectOf }));
+test('no user, in whatever form the session says so, gets no token', async (t) => {
+  const { broker, appKey, logs } = await startRunningBroker(t, {
+    file: (digest) => ({ clients: { backend: { trusted: true, auth: { keys: [digest] } } } }),
+  });
+  for (const nobody of [null, undefined, '']) {
+    const route = createTokenRoute({ brokerUrl: broker.url, appKey, subjectOf: () => nobody });
+    const answer = await route(new Request('http://backend', { method: 'POST', body: '{}' }));
+    t.equal(answer.status, 401, String(nobody));
+  }
+  t.strictSame(logs, []);
+});
+
+test('without its settings the route can be loaded by a build, and fails when it is called', async (t) => {
+  const subjectOf = () => 'anna';
+  const request = () => new Request('http://backend', { method: 'POST', body: '{}' });
+  const message = 'BROKER_URL and BROKER_APP_KEY are needed';
+  await t.rejects(createTokenRoute({ brokerUrl: undefined, appKey: 'cb_x', subjectOf })(request()), { message });
+  await t.rejects(createTokenRoute({ brokerUrl: 'http://127.0.0.1:8080', appKey: '', subjectOf })(request()), {
+    message,
+  });
 });

@@ -1,11 +1,17 @@
-import type { FastifyRequest } from 'fastify';
+import fastify, { type FastifyRequest } from 'fastify';
 import { test } from 'tap';
-import { type RateLimiter, type RateVerdict, sharedLimiter } from '../../src/limits/rate-limits.ts';
+import {
+  limiter,
+  type RateLimiter,
+  type RateVerdict,
+  registerRateLimits,
+  sharedLimiter,
+} from '../../src/limits/rate-limits.ts';
 import type { RateStore } from '../../src/store/rates.ts';
 import { storeKey } from '../../src/store/store-key.ts';
 
 const rate = { max: 6, windowMs: 60_000 };
-const request = {} as FastifyRequest; // it is not read here
+const request = { routeOptions: { config: {} } } as FastifyRequest; // nothing else of it is read here
 const keyOf = (): string => 'ann';
 
 function alone(used: number): RateLimiter {
@@ -61,4 +67,25 @@ test('while the store is away each replica allows its share, and at least one re
       { ...verdict, resetSeconds: 42 },
       `${used} used, ${replicas} replicas`,
     );
+});
+
+test('a clock that is set back makes no window longer', async (t) => {
+  const realNow = Date.now;
+  let byMs = 0;
+  Date.now = () => realNow() + byMs; // the windows' own clock
+  t.teardown(() => {
+    Date.now = realNow;
+  });
+  const app = fastify();
+  t.teardown(() => app.close());
+  await registerRateLimits(app);
+  const one = limiter(app, { max: 1, windowMs: 60_000 }, keyOf);
+  const isExceeded = async (): Promise<boolean> => (await one.check(request)).exceeded;
+  t.strictSame([await isExceeded(), await isExceeded()], [false, true]);
+  byMs -= 500;
+  t.equal(await isExceeded(), true, 'too little to matter');
+  byMs -= 3_600_000;
+  t.strictSame([await isExceeded(), await isExceeded()], [false, true]);
+  byMs += 3_600_000;
+  t.strictSame([await isExceeded(), await isExceeded()], [false, true], 'an hour has passed');
 });

@@ -158,6 +158,44 @@ test('what is known is told even if the list cannot be loaded once more', async 
   t.equal(told, 1, 'its sessions can be ended');
 });
 
+test('a list of before a standstill is not trusted until it was looked at again', async (t) => {
+  const { store, list, state, tell } = remote();
+  const clock = { monotonic: 0, epoch: 1_000_000_000 };
+  const revocations = createRevocations({ store, onEvent: () => {}, now: () => ({ ...clock }) });
+  t.teardown(() => revocations.close());
+  tell('onRenewed');
+  await revocations.known;
+  clock.monotonic += 5_000;
+  clock.epoch += 5_000;
+  t.doesNotThrow(() => revocations.check(ANN));
+  clock.epoch -= 3_600_000;
+  t.doesNotThrow(() => revocations.check(ANN), 'the time of day may be set back');
+  clock.monotonic += 1;
+  t.throws(() => revocations.check(ANN), { code: 'store_unavailable', details: { retryAfterSeconds: 1 } });
+  await turn();
+  t.doesNotThrow(() => revocations.check(ANN), 'the refusal itself made it look');
+  list.push({ scope: 'client', client: 'web' });
+  state.version += 1;
+  clock.epoch += 5_001; // a suspended machine: its other clock stood still
+  t.throws(() => revocations.check(ANN), { code: 'store_unavailable' });
+  await turn();
+  t.throws(() => revocations.check(ANN), { code: 'token_revoked' });
+});
+
+test('a token that has expired by itself is no longer listed, although nothing else has changed', async (t) => {
+  const clock = { monotonic: 0, epoch: FAR - 3_600_000 };
+  const revocations = createRevocations({ store: createMemoryStore(), onEvent: () => {}, now: () => ({ ...clock }) });
+  const [token, client] = [
+    { scope: 'token', token: 'one', untilMs: FAR },
+    { scope: 'client', client: 'ios' },
+  ] as const;
+  for (const one of [token, client]) await revocations.add(one);
+  clock.epoch = FAR - 1;
+  t.strictSame(revocations.list(), [token, client]);
+  clock.epoch = FAR;
+  t.strictSame(revocations.list(), [client]);
+});
+
 test('a change without a notification is found within a second, and only changes are loaded', async (t) => {
   const { store, state, tell, looked } = remote();
   const { revocations } = revocationsOf(t, store);

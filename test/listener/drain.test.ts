@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { drain } from '../../src/listener/drain.ts';
 import { listConnections } from '../../src/listener/open-connections.ts';
 import { createReadiness } from '../../src/listener/readiness.ts';
+import { createCertificate } from '../../src/simulator/certificate.ts';
 
 async function listen(t: Test, handler: http.RequestListener) {
   const server = http.createServer(handler);
@@ -69,6 +72,31 @@ test('an idle connection may still bring a request that was on its way, and clos
   const start = performance.now();
   await drained;
   t.ok(performance.now() - start < 2500);
+});
+
+test('a response that is written but that a slow client has not taken yet is not cut as idle', async (t) => {
+  const body = Buffer.alloc(8_000_000, 'x'); // more than the system holds for both sides
+  const { cert, key } = createCertificate(Date.now());
+  for (const server of [http.createServer(), https.createServer({ cert, key })]) {
+    const isSecure = server instanceof https.Server;
+    listConnections(server);
+    t.teardown(() => server.closeAllConnections());
+    server.on('request', (_request, response) => response.end(body));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const request = (isSecure ? https : http).get({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const drained = drain(server, { readiness: createReadiness(), delayMs: 0, deadlineMs: 5000, idleGraceMs: 10 });
+    await delay(100);
+    let received = 0;
+    response.on('data', (piece: Buffer) => {
+      received += piece.length;
+    });
+    response.on('error', () => {});
+    await once(response, 'close');
+    t.equal(received, body.length, isSecure ? 'over TLS' : 'in the clear');
+    await drained;
+  }
 });
 
 test('what does not end is cut at the deadline', async (t) => {

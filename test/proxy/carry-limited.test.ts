@@ -1,4 +1,5 @@
 // What a request holds while it waits to be carried, with a carrier and a checked request made by the test.
+import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { type Test, test } from 'tap';
 import { errors } from '../../src/errors/plugin.ts';
@@ -8,6 +9,7 @@ import { noCompilers } from '../../src/listener/no-compilers.ts';
 import type { Carrier } from '../../src/proxy/carrier.ts';
 import { carryLimited } from '../../src/proxy/carry-limited.ts';
 import type { CheckedRequest } from '../../src/proxy/checked-request.ts';
+import { Pause } from '../../src/proxy/pause.ts';
 import { createMemoryStore } from '../../src/store/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { emptyRecord } from '../../src/telemetry/request-record.ts';
@@ -50,7 +52,8 @@ async function setUp(t: Test, { prepare, carry, store = createMemoryStore(), ...
     contextId: null,
     settle: () => t.fail('it has not been carried'),
   };
-  const carrier: Carrier = { carry, open: 0, cut() {}, async close() {} };
+  const pause: Carrier['pause'] = (response, ms) => new Pause(response, ms, () => {});
+  const carrier: Carrier = { carry, pause, open: 0, cut() {}, async close() {} };
   const app = Fastify({ schemaController: noCompilers });
   t.teardown(() => Promise.all([app.close(), limits.close()]));
   await app.register(errors);
@@ -140,6 +143,39 @@ test('a request revoked while upstream has no room is not sent again', async (t)
   t.match((await answer).json(), { error_code: 'token_revoked' });
   t.strictSame([sent, settled, limits.leases.open], [1, 1, 0]);
   await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is restored');
+});
+
+test('a request that waits for another try can be ended, during its pause and while it waits for a lease', async (t) => {
+  for (const isForLease of [false, true]) {
+    let settled = 0;
+    const { promise: takenBack, resolve: takeBack } = Promise.withResolvers<void>();
+    const { app, limits } = await setUp(t, {
+      prepare: (checked) => ({
+        ...checked,
+        settle() {
+          settled += 1;
+        },
+      }),
+      carry(_request, _reply, checked) {
+        setImmediate(() => {
+          t.equal(checked.takeBack?.(isForLease ? 0 : 1_000), true);
+          checked.settle({ audioBytes: 0, outcome: 'refused' });
+          takeBack();
+        });
+        return { cut: () => t.fail('it is not being carried') };
+      },
+    });
+    const answer = app.inject({ method: 'POST', url: '/' });
+    await takenBack;
+    const other = limits.leases.ask('tts', { ...ANN, subject: 'bob' }, 0);
+    while (isForLease && limits.leases.open < 2) await sleep(1);
+    const [session] = limits.sessions.list();
+    t.equal(limits.sessions.kill(session?.id ?? ''), true);
+    t.match((await answer).json(), { error_code: 'token_revoked' });
+    other.cancel();
+    t.strictSame([settled, limits.leases.open, limits.sessions.open], [1, 0, 0]);
+    await t.resolves(async () => limits.quotas.book('characters', ANN, CHARACTERS), 'its budget is restored');
+  }
 });
 
 /** A store over a network: it answers when `open` resolves. */

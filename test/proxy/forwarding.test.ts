@@ -182,8 +182,8 @@ test('a reader that has not taken everything in time is cut, and upstream is not
 test('a request that was refused and answered elsewhere gets no second answer', async (t) => {
   const { forwarding, calls, outcomes, response, answer } = await stage(t);
   response.writeHead(403).end();
-  forwarding.giveUp();
-  forwarding.giveUp();
+  forwarding.giveUp(new Problem('content_not_allowed'));
+  forwarding.giveUp(new Problem('content_not_allowed'));
   forwarding.onFailure(new UpstreamFailure('cut', 'UND_ERR_ABORTED'));
   forwarding.onHead(200, [], false);
   forwarding.onEnd();
@@ -193,11 +193,13 @@ test('a request that was refused and answered elsewhere gets no second answer', 
 });
 
 test('a request refused while its answer is under way is cut off', async (t) => {
-  const { forwarding, outcomes, answer } = await stage(t);
+  const { forwarding, outcomes, last, answer } = await stage(t);
   forwarding.onHead(200, [], false);
   forwarding.onData(HELLO, HELLO.length, false);
-  forwarding.giveUp();
-  t.strictSame(outcomes, ['cut']);
+  const problem = new Problem('content_not_allowed');
+  forwarding.giveUp(problem);
+  t.strictSame(outcomes, ['aborted']);
+  t.strictSame(last(), { outcome: 'aborted', problem }, 'which is not upstream’s fault');
   t.notOk((await answer).isComplete);
 });
 
@@ -325,7 +327,12 @@ test('a broken event stream says whether it broke off, was late or was broken of
     ],
     ['ended', ({ forwarding }: Stage) => forwarding.onEnd(), 'upstream_unavailable', 'cut: END'],
     ['silent', ({ forwarding }: Stage) => forwarding.checkDeadlines(51), 'upstream_timeout', 'deadline: 51 ms'],
-    ['given up', ({ forwarding }: Stage) => forwarding.giveUp(), 'upstream_unavailable', 'cut: UPLOAD'],
+    [
+      'given up',
+      ({ forwarding }: Stage) => forwarding.giveUp(new Problem('payload_too_large')),
+      'payload_too_large',
+      'aborted',
+    ],
   ] as const) {
     const staged = await stage(t, eventStream());
     staged.forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
@@ -344,17 +351,21 @@ test('a broken event stream says whether it broke off, was late or was broken of
 
 test('an event stream that has said how it ended has ended well, however its connection does', async (t) => {
   const done = Buffer.from('data: {"type":"done","done":true}\n\n');
-  for (const end of [
-    (forwarding: Forwarding) => forwarding.onEnd(),
-    (forwarding: Forwarding) => forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET')),
-  ]) {
-    const { forwarding, answer } = await stage(t, eventStream());
-    forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
-    forwarding.onData(done, done.length, false);
-    end(forwarding);
-    const { body, isComplete } = await answer;
-    t.strictSame([body.toString(), isComplete], [done.toString(), true]);
-  }
+  for (const received of [done, done.subarray(0, -1)])
+    for (const end of [
+      (forwarding: Forwarding) => forwarding.onEnd(),
+      (forwarding: Forwarding) => forwarding.onFailure(new UpstreamFailure('cut', 'ECONNRESET')),
+      (forwarding: Forwarding) => forwarding.checkDeadlines(1001),
+    ]) {
+      const { forwarding, outcomes, answer } = await stage(t, eventStream());
+      forwarding.onHead(200, ['content-type', 'text/event-stream'], false);
+      forwarding.onData(received, received.length, false);
+      end(forwarding);
+      const { body, isComplete } = await answer;
+      t.ok(body.toString().startsWith(received.toString()));
+      t.strictSame([body.toString().trimEnd(), isComplete], [done.toString().trimEnd(), true]);
+      t.strictSame(outcomes, ['answered']);
+    }
 });
 
 test('the client leaves: upstream is told, once, in each phase', async (t) => {
@@ -378,7 +389,7 @@ test('the client leaves: upstream is told, once, in each phase', async (t) => {
     t.strictSame(last(), { outcome: 'aborted' }, phase);
     forwarding.onEnd();
     forwarding.onFailure(new UpstreamFailure('cut', 'ABORTED'));
-    forwarding.giveUp();
+    forwarding.giveUp(new Problem('content_not_allowed'));
     forwarding.cut(new Problem('draining'));
     forwarding.checkDeadlines(5_000);
     t.strictSame(calls.slice(before), ['abort'], `${phase}: nothing is left to do`);

@@ -43,9 +43,9 @@ test('a field that is missing or of another type counts as absent', async (t) =>
     undefined,
     {
       model_id: 7,
-      transcript: ['a'],
+      transcript: null,
       voice: 7,
-      language: {},
+      language: null,
       output_format: 'wav',
       context_id: null,
     },
@@ -54,6 +54,15 @@ test('a field that is missing or of another type counts as absent', async (t) =>
   ]) {
     t.strictSame(readGeneration(body), NOTHING, JSON.stringify(body));
   }
+});
+
+test('what is free or allowed while it is absent must be text', async (t) => {
+  for (const name of ['transcript', 'language', 'locale'])
+    for (const value of [7, true, ['de'], {}])
+      t.throws(() => readGeneration({ [name]: value }), {
+        code: 'invalid_request',
+        message: `The field "${name}" has the wrong type.`,
+      });
 });
 
 test('no field that a rule concerns may come in another spelling', async (t) => {

@@ -62,6 +62,21 @@ test('refusals answer as documented', async (t) => {
   for (const [code, call] of refusals) t.equal((await ask(t, broker.url, mint, call)).code, code);
 });
 
+test('refusals answer as documented while rates are on', async (t) => {
+  const { broker, appKey } = await startRunningBroker(t, {
+    env: { MINT_RATE: '100/minute', MINT_RATE_PER_IP: '100/minute' },
+  });
+  const caller = { ...JSON_BODY, 'x-api-key': appKey };
+  const refusals: readonly [string, Call][] = [
+    ['unauthenticated', { headers: JSON_BODY, body: '{}' }],
+    ['invalid_request', { headers: caller, body: '{"expires_in": 0}' }],
+    ['grant_not_allowed', { headers: caller, body: '{"grants": {"agent": true}}' }],
+    ['unsupported_media_type', { headers: { ...caller, 'content-type': 'text/plain' }, body: '{}' }],
+    ['payload_too_large', { headers: caller, body: JSON.stringify({ grants: 'x'.repeat(20_000) }) }],
+  ];
+  for (const [code, call] of refusals) t.equal((await ask(t, broker.url, mint, call)).code, code);
+});
+
 test('limits and upstream failures answer as documented', async (t) => {
   const limited = await startRunningBroker(t, { env: { MINT_RATE: '1/minute' } });
   const callOf = ({ appKey }: RunningBroker): Call => ({ headers: { ...JSON_BODY, 'x-api-key': appKey }, body: '{}' });

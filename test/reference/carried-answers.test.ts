@@ -2,8 +2,9 @@
 import { test } from 'tap';
 import { recordingForm, SPEECH, send, spokenWav, startCarrying, VOICE } from '../e2e/carried-broker.ts';
 import { until } from '../e2e/limits-answers.ts';
+import { startRunningBroker } from '../e2e/running-broker.ts';
 import { redisServer } from '../store/redis-server.ts';
-import { ask, type Call, endpoints } from './described-answer.ts';
+import { ask, type Call, endpointOf, endpoints } from './described-answer.ts';
 import type { ResolvedEndpoint } from './resolved-document.ts';
 
 const carried = endpoints.filter(({ operation }) => operation.tags.includes('carried'));
@@ -117,6 +118,36 @@ test('upstream failures answer as documented on every endpoint', async (t) => {
   await simulator.close();
   for (const endpoint of carried) {
     t.equal((await ask(t, broker.url, endpoint, by(token, callOf(endpoint, wav)))).code, 'upstream_unavailable');
+  }
+});
+
+test('audio that Cartesia keeps in a file answers as documented', async (t) => {
+  const { broker, token, simulator } = await startCarrying(t);
+  const headers = { 'cartesia-file-id': 'file_1', 'content-disposition': 'attachment; filename="a.wav"' };
+  const action = { type: 'answer', status: 200, headers, contentType: 'audio/wav', body: 'RIFF' } as const;
+  simulator.faults.add({ match: { path: '/tts/bytes' }, times: 1, action });
+  const call = { headers: JSON_BODY, body: JSON.stringify(SPEECH) };
+  t.equal((await ask(t, broker.url, endpointOf('post_tts_bytes'), by(token, call))).answer, 'RIFF');
+});
+
+test("Cartesia's own failures answer as documented, whatever their status", async (t) => {
+  const { broker, token, simulator } = await startCarrying(t);
+  const wav = await spokenWav(simulator);
+  const statuses = [400, 402, 403, 404, 405, 409, 413, 415, 422, 429, 500, 502, 503, 504, 599];
+  for (const endpoint of carried) {
+    for (const status of statuses) {
+      simulator.faults.add({ match: {}, times: 1, action: { type: 'answer', status, retryAfter: 60 } });
+      const { statusCode, answer } = await ask(t, broker.url, endpoint, by(token, callOf(endpoint, wav)));
+      t.equal(statusCode, status);
+      t.match(answer, { source: 'upstream' });
+    }
+  }
+});
+
+test('a broker that carries nothing answers as documented', async (t) => {
+  const { broker, appKey } = await startRunningBroker(t);
+  for (const endpoint of carried) {
+    t.equal((await ask(t, broker.url, endpoint, by(appKey, callOf(endpoint, Buffer.of())))).statusCode, 404);
   }
 });
 

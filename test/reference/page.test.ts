@@ -34,8 +34,16 @@ test('a part of the path is not listed among the headers', async (t) => {
   );
   t.match(lists, [
     ['Path parameters', ['id']],
+    ['Query parameters', ['expand[]']],
     ['Request headers', ['Cartesia-Version', 'X-Broker-Subject']],
   ]);
+});
+
+test("an endpoint that passes on Cartesia's failures says so after the broker's own", async (t) => {
+  const failures = (id: string) =>
+    new RegExp(`id="${id}".*?<dl class="failures">(.*?)</dl>`, 's').exec(page)?.[1] ?? '';
+  t.match(failures('post_tts_bytes'), /<dt>504<\/dt>.*<dt>other<\/dt><dd><p>A failure of Cartesia/s);
+  t.notMatch(failures('mintAccessToken'), '<dt>other');
 });
 
 test('the page contains no script and loads nothing', async (t) => {

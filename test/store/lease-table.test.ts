@@ -171,3 +171,27 @@ test('a subject that waited and left is forgotten, even while others still wait'
   t.strictSame(names().sort(), ['new', 'waits']);
   t.equal(table.turns.subjects.get('a')?.taken.get('waits'), 1);
 });
+
+test('subjects that waited once are forgotten, even if the queue is never empty', async (t) => {
+  const table = createLeaseTable();
+  const rules = pool(1);
+  let held = ask('a/0');
+  acquire(table, rules, LEASE_TIMES, held, 0, () => {});
+  const waiting: LeaseAsk[] = [];
+  for (let i = 1; i <= 3_000; i += 1) {
+    const next = ask(`a/${i}`);
+    acquire(table, rules, LEASE_TIMES, next, 0, () => {});
+    waiting.push(next);
+    if (waiting.length <= 5) continue;
+    release(table, rules, LEASE_TIMES, [held.id], 0, () => {});
+    held = waiting.shift() ?? held;
+  }
+  t.strictSame(
+    view(table, 0).leases.map(({ id }) => id),
+    [held.id],
+    'they were served in order all the same',
+  );
+  const taken = table.turns.subjects.get('a')?.taken ?? new Map();
+  t.ok(taken.size < 1_100, `${taken.size} subjects`);
+  for (const { subject } of waiting) t.ok(taken.has(subject), subject);
+});

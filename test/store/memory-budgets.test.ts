@@ -53,3 +53,16 @@ test('a booking is not forgotten however many other subjects book', async (t) =>
   for (let i = 0; i < 20_000; i += 1) await budgets.book('web', asking('hour', 1, `later-${i}`));
   t.match(budgets.book('web', asking('hour', 10)), { outcome: 'booked' });
 });
+
+test('a clock that leaps into the next window and back gives nobody a second budget', async (t) => {
+  const { clock, budgets } = setUp();
+  clock.now += HOUR_MS;
+  const early = await budgets.book('web', asking('hour', 10));
+  clock.now -= HOUR_MS;
+  t.match(budgets.book('web', asking('hour', 1)), { outcome: 'exceeded', endsInMs: HOUR_MS / 2 });
+  await budgets.settle('web', 'one', early.outcome === 'booked' ? early.counters : [], -4);
+  t.match(budgets.book('web', asking('hour', 4)), { outcome: 'booked' });
+  t.match(budgets.book('web', asking('hour', 1)), { outcome: 'exceeded' });
+  clock.now += HOUR_MS;
+  t.match(budgets.book('web', asking('hour', 10)), { outcome: 'booked' });
+});

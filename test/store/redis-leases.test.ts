@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import { Secret } from '../../src/config/secret.ts';
-import type { LeaseTimes } from '../../src/store/lease-rules.ts';
+import type { LeaseAsk, LeaseTimes } from '../../src/store/lease-rules.ts';
 import { LEASE_KEYS } from '../../src/store/redis/lease-script.ts';
 import { createRedisLink, type RedisLink } from '../../src/store/redis/redis-link.ts';
 import { createRedisStore } from '../../src/store/redis/redis-store.ts';
@@ -79,6 +79,32 @@ test('a subject that waited and left is forgotten, even while others still wait'
   t.match(names, 'waits');
 });
 
+test('subjects that waited once are forgotten, even if the queue is never empty', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const leases = (await replica()).leases('tts');
+  const rules = pool(1);
+  let held = ask('a/0');
+  await leases.acquire(rules, held);
+  const waiting: LeaseAsk[] = [];
+  for (let i = 1; i <= 3_000; i += 1) {
+    const next = ask(`a/${i}`);
+    await leases.acquire(rules, next);
+    waiting.push(next);
+    if (waiting.length <= 5) continue;
+    await leases.release(rules, [held.id]);
+    held = waiting.shift() ?? held;
+  }
+  t.strictSame(
+    (await leases.view(rules)).leases.map(({ id }) => id),
+    [held.id],
+    'they were served in order all the same',
+  );
+  const left = Number(await operator.command('look', 'HLEN', keyOf('turns')));
+  t.ok(left < 1_100, `${left} entries`);
+  for (const { subject } of waiting)
+    t.equal(await operator.command('look', 'HEXISTS', keyOf('turns'), `s1:a${subject.length}:${subject}`), 1, subject);
+});
+
 test("after Redis's clock is set back by an hour, nothing is held for an hour", async (t) => {
   const { operator, replica } = await setUp(t);
   const store = await replica();
@@ -96,8 +122,11 @@ test("after Redis's clock is set back by an hour, nothing is held for an hour", 
   await operator.command('shift', 'ZINCRBY', keyOf('leases'), hour, dead.id);
   await operator.command('shift', 'ZINCRBY', keyOf('queue'), hour, waiting.id);
   await operator.command('shift', 'PEXPIRE', `${PREFIX}:rate:name`, hour);
+  const holder = JSON.stringify(['a', 'a', 'replica', Date.now() + Number(hour)]);
+  await operator.command('shift', 'HSET', keyOf('holders'), dead.id, holder);
 
   t.equal((await leases.acquire(rules, ask('c', { waitMs: 0 }))).outcome, 'refused', 'its holder may be alive');
+  t.match((await leases.view(rules)).leases, [{ id: dead.id, ageMs: 0 }]);
   const expiryOf = async (name: string, id: string): Promise<number> =>
     Number(await operator.command('look', 'ZSCORE', keyOf(name), id)) - Date.now();
   const [leasedMs, waitingMs] = [await expiryOf('leases', dead.id), await expiryOf('queue', waiting.id)];

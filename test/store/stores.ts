@@ -28,7 +28,11 @@ export function everyStore(t: Test): readonly StoreKind[] {
       name: 'memory',
       async make(_t, times) {
         let now = Date.UTC(2026, 10, 22, 9, 30);
-        const store = createMemoryStore({ now: () => now, ...(times === undefined ? {} : { times }) });
+        const store = createMemoryStore({
+          now: () => now,
+          epochNow: () => now,
+          ...(times === undefined ? {} : { times }),
+        });
         return {
           store,
           pass: async (ms) => {

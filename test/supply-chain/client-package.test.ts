@@ -1,6 +1,6 @@
 // The helper for apps as an app gets it: from the tarball, with types, in every kind of module.
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -91,6 +91,24 @@ test('Node can import and require it', async (t) => {
     broker.answer(minted(`token of ${file}`));
     const { stdout } = await promisify(execFile)(process.execPath, [file, broker.url], { cwd: app, env });
     t.equal(stdout, `token of ${file}\n`);
+  }
+});
+
+test('copied into a CommonJS app, with its kind of module beside it, it can be imported and required', async (t) => {
+  const use = `createTokenSource({ brokerUrl: process.argv[2] }).get().then(({ token }) => console.log(token));`;
+  const app = t.testdir({
+    'package.json': '{ "name": "app", "type": "commonjs" }', // what `npm init` writes
+    'app.mjs': `import { createTokenSource } from './broker-client/index.js';\n${use}`,
+    'app.js': `const { createTokenSource } = require('./broker-client/index.js');\n${use}`,
+  });
+  cpSync(path.join(packed, 'client'), path.join(app, 'broker-client'), { recursive: true });
+  writeFileSync(path.join(app, 'broker-client/package.json'), '{ "type": "module" }'); // as docs/client.md says
+  const broker = await startScriptedBroker(t);
+  for (const file of ['app.mjs', 'app.js']) {
+    broker.answer(minted(`token of ${file}`));
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, broker.url], { cwd: app, env });
+    t.equal(stdout, `token of ${file}\n`);
+    t.equal(stderr, '', 'no warning');
   }
 });
 

@@ -38,6 +38,7 @@ test('the lifetime counts from before the call to upstream', async (t) => {
     isReused: false,
     upstreamRequestId: 'req-1',
     upstreamMs: 7,
+    audit: { isReported: false },
   });
   t.strictSame(asked[0]?.wish, { grants: ['tts'], expiresInSeconds: 300, version: '2026-03-01' });
 });
@@ -173,4 +174,32 @@ test('anonymous callers share no tokens: each gets their own', async (t) => {
   asked.at(-1)?.answer('of the user');
   t.equal((await ofUser).token, 'of the user');
   t.equal(minter.recall(order), null);
+});
+
+test('a token is not handed out again after its life because the clock was set back', async (t) => {
+  const { client, asked } = askedByHand();
+  const clock = { epoch: 1_000_000_000, monotonic: 0 };
+  const minter = createDirectMinter({
+    client,
+    reuse: true,
+    now: () => clock.epoch,
+    monotonicNow: () => clock.monotonic,
+  });
+  const mint = async (): Promise<string> => {
+    const minting = minter.mint(ORDER);
+    asked.at(-1)?.answer(`token-${asked.length}`);
+    return (await minting).token;
+  };
+  t.equal(await mint(), 'token-1');
+  clock.epoch -= 500; // as small corrections are
+  t.equal(await mint(), 'token-1');
+  clock.epoch -= 3_600_000;
+  t.equal(await mint(), 'token-2', 'by the time of day, the first has more life than it was given');
+  clock.monotonic += 149_000;
+  t.equal(await mint(), 'token-3', 'the time of day stood still');
+  clock.epoch += 149_000;
+  clock.monotonic += 149_000;
+  t.equal(await mint(), 'token-3');
+  clock.epoch += 3_600_000; // the machine was suspended, which the other clock does not count
+  t.equal(await mint(), 'token-4');
 });

@@ -1,4 +1,5 @@
 // The mint route from an admitted request to its answer, with minters and budget of the test.
+import type { ServerResponse } from 'node:http';
 import Fastify from 'fastify';
 import { type Test, test } from 'tap';
 import type { ClientConfig, Delivery } from '../../src/config/config.ts';
@@ -22,11 +23,15 @@ interface Options {
   readonly recalled?: Partial<Minted> | null;
   readonly isLimited?: boolean;
   readonly budget?: Problem;
+  /** Happens while the budget is being booked. */
+  readonly meanwhile?: 'left' | 'revoked';
   readonly versionPolicy?: 'fill' | 'pin';
 }
 
 async function setUp(t: Test, options: Options = {}) {
   const orders: MintOrder[] = [];
+  let response: ServerResponse | null = null;
+  let isRevoked = false;
   const booked: unknown[] = [];
   const records: RequestRecord[] = [];
   const made = (order: MintOrder, given: Partial<Minted> = {}): Minted => ({
@@ -36,6 +41,7 @@ async function setUp(t: Test, options: Options = {}) {
     isReused: false,
     upstreamRequestId: 'req-1',
     upstreamMs: 7,
+    audit: { isReported: false },
     ...given,
   });
   const minter: Minter = {
@@ -51,6 +57,8 @@ async function setUp(t: Test, options: Options = {}) {
     async book(unit, { client, subject }, amount) {
       if (options.budget !== undefined) throw options.budget;
       booked.push([unit, client, subject, amount]);
+      if (options.meanwhile === 'left') response?.destroy();
+      isRevoked = options.meanwhile === 'revoked';
       return { settle: (consumed) => void booked.push(consumed) };
     },
   };
@@ -59,7 +67,8 @@ async function setUp(t: Test, options: Options = {}) {
   await app.register(errors);
   app.decorateRequest('record');
   app.decorateRequest('admission', null);
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
+    response = reply.raw;
     request.record = emptyRecord();
     records.push(request.record);
     request.admission = { principal: principalOf(options.principal), client: clientConfig(options.client) };
@@ -71,7 +80,12 @@ async function setUp(t: Test, options: Options = {}) {
       ['proxied', minter],
     ]),
     quotas: quotas as Quotas, // the route uses nothing else
-    revocations: { checkAgain: () => {} },
+    revocations: {
+      checkAgain() {
+        if (isRevoked) throw new Problem('token_revoked');
+      },
+      refusalOf: () => null,
+    },
     onUndelivered: () => t.fail('the answer was delivered'),
     destination: (delivery) => destination(delivery, 'https://voice.example.com'),
   });
@@ -151,7 +165,10 @@ test('only a newly minted token is booked, not a shared, failed or reused one', 
   t.equal((await anew.mint()).statusCode, 200);
   t.strictSame(anew.booked, [['mints', 'web', 'user-1', 1]]);
 
-  const joined = await setUp(t, { isLimited: true, minted: { isReused: true, upstreamMs: null } });
+  const joined = await setUp(t, {
+    isLimited: true,
+    minted: { isReused: true, upstreamMs: null, audit: { isReported: true } },
+  });
   t.equal((await joined.mint()).statusCode, 200);
   t.strictSame(joined.booked, [['mints', 'web', 'user-1', 1], 0]);
   t.match(joined.records, [{ upstreamMs: null, mint: { reused: true } }]);
@@ -165,4 +182,14 @@ test('only a newly minted token is booked, not a shared, failed or reused one', 
   t.equal(response.statusCode, 200);
   t.notOk('cartesia-request-id' in response.headers);
   t.strictSame([recalled.booked, recalled.orders], [[], []]);
+});
+
+test('a caller that was revoked or left while its budget was being booked is not minted for', async (t) => {
+  const revoked = await setUp(t, { isLimited: true, meanwhile: 'revoked' });
+  t.match((await revoked.mint()).json(), { error_code: 'token_revoked' });
+  t.strictSame([revoked.orders, revoked.booked], [[], [['mints', 'web', 'user-1', 1], 0]]);
+
+  const gone = await setUp(t, { isLimited: true, meanwhile: 'left' });
+  await gone.mint();
+  t.strictSame([gone.orders, gone.booked], [[], [['mints', 'web', 'user-1', 1], 0]]);
 });

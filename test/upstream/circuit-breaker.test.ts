@@ -91,12 +91,15 @@ test('each failed probe doubles the wait, up to the maximum; a success resets it
   t.ok(call('succeeded'), 'the first wait is short again');
 });
 
-test('a probe abandoned before it reached upstream opens the breaker again', async (t) => {
+test('a probe abandoned before it reached upstream opens the breaker again, for no longer than before', async (t) => {
   const { breaker, clock, call } = breakerUnderTest();
   for (let i = 0; i < 3; i++) call('failed');
-  clock.ms = 1_000;
-  t.ok(call('abandoned'));
-  t.equal(breaker.state, 'open');
+  for (const ms of [1_000, 2_000, 3_000]) {
+    clock.ms = ms;
+    t.ok(call('abandoned'));
+    t.equal(breaker.state, 'open');
+    t.equal(breaker.retryAfterSeconds(), 1);
+  }
 });
 
 test('calls abandoned while the breaker is closed do not count against upstream', async (t) => {

@@ -100,6 +100,8 @@ const FAULTS: readonly Fault[] = [
   says('HTTP/0.9', `<html>${CANARY}</html>`),
   says('HTTP/2', `PRI * HTTP/2.0\r\n\r\nSM ${CANARY}\r\n\r\n`),
   says('a bad status line', `HTTP/1.1 abc ${CANARY}\r\ncontent-length: 0\r\n\r\n`),
+  says('an upgrade to nothing', `HTTP/1.1 101 ${CANARY}\r\n\r\n`),
+  says('a status below 100', `HTTP/1.1 099 ${CANARY}\r\ncontent-length: 0\r\n\r\n`),
   says('a status of two digits', `HTTP/1.1 20 ${CANARY}\r\ncontent-length: 0\r\n\r\n`),
   says('a status line with a version nobody has', `HTTP/7.3 200 ${CANARY}\r\ncontent-length: 0\r\n\r\n`),
   says('a head of 20 KB in one line', `HTTP/1.1 200 OK\r\nx: ${CANARY.repeat(2_048)}\r\n\r\n`, 'oversized'),

@@ -63,7 +63,7 @@ export function appParts(): AppParts {
     metrics: createMetrics(),
     subjectHash: createSubjectHash(),
     certificate: null,
-    carrier: { carry: neverUsed, open: 0, cut: neverUsed, close: async () => {} },
+    carrier: { carry: neverUsed, pause: neverUsed, open: 0, cut: neverUsed, close: async () => {} },
     sockets: null,
     limits: createLimits({ config: CONFIG, store: createMemoryStore() }),
   };

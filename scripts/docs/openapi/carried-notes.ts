@@ -14,6 +14,7 @@ const PROBLEMS_OF_ALL: readonly ProblemCode[] = [
   'origin_not_allowed',
   'subject_not_allowed',
   'https_required',
+  'not_found', // `PROXY` is off
   'rate_limited',
   'upstream_unavailable',
   'upstream_rejected',
@@ -30,6 +31,9 @@ const PROBLEMS_OF_WORK: readonly ProblemCode[] = [
   'payload_too_large',
   'unsupported_media_type',
 ];
+
+const OTHER_FAILURES =
+  "A failure of Cartesia's with another status, passed on: `source` is `upstream`. The statuses above can be Cartesia's too.";
 
 const HEADERS = ['cache-control', 'cartesia-request-id', 'x-accel-buffering'];
 const PARAMETERS = ['CartesiaVersionCarried', 'BrokerSubject'];
@@ -97,6 +101,11 @@ const FORM: Readonly<Record<string, MediaType>> = {
         file: { type: 'string', format: 'binary', description: 'The recording.' },
         model: text('The model, such as `ink-whisper`.'),
         language: text('The language that is spoken.'),
+        'timestamp_granularities[]': {
+          type: 'array',
+          description: 'Adds the times of words to the transcript.',
+          items: { type: 'string', enum: ['word'] },
+        },
       },
       additionalProperties: true,
     },
@@ -128,9 +137,10 @@ export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
     answer: {
       description: 'Audio in the format that was asked for.',
       content: { 'audio/*': { schema: { type: 'string', format: 'binary' } } },
-      headers: HEADERS,
+      headers: [...HEADERS, 'cartesia-file-id', 'content-disposition'],
     },
     problems: PROBLEMS_OF_WORK,
+    otherFailures: OTHER_FAILURES,
     samples: [
       {
         lang: 'Shell',
@@ -172,14 +182,16 @@ export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
       headers: HEADERS,
     },
     problems: PROBLEMS_OF_WORK,
+    otherFailures: OTHER_FAILURES,
   },
   post_stt: {
     credential: 'required',
     description: 'The recording is passed on while it is uploaded.',
-    parameters: PARAMETERS,
+    parameters: ['RecordingEncoding', 'RecordingSampleRate', ...PARAMETERS],
     body: FORM,
     answer: { description: 'The transcript.', content: json(TRANSCRIPT), headers: HEADERS },
     problems: PROBLEMS_OF_WORK,
+    otherFailures: OTHER_FAILURES,
   },
   post_audio_transcriptions: {
     credential: 'required',
@@ -188,20 +200,32 @@ export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
     body: FORM,
     answer: { description: 'The transcript.', content: json(TRANSCRIPT), headers: HEADERS },
     problems: PROBLEMS_OF_WORK,
+    otherFailures: OTHER_FAILURES,
   },
   get_voices: {
     credential: 'required',
     description: READ,
-    parameters: PARAMETERS,
+    parameters: [
+      'PageLimit',
+      'PageStartingAfter',
+      'PageEndingBefore',
+      'VoiceSearch',
+      'VoiceGender',
+      'VoiceIsOwner',
+      'VoiceExpand',
+      ...PARAMETERS,
+    ],
     answer: { description: 'A page of voices.', content: json(ANY_OBJECT), headers: HEADERS },
     problems: PROBLEMS_OF_ALL,
+    otherFailures: OTHER_FAILURES,
   },
   get_voices_id: {
     credential: 'required',
     description: READ,
-    parameters: ['VoiceId', ...PARAMETERS],
+    parameters: ['VoiceId', 'VoiceExpand', ...PARAMETERS],
     answer: { description: 'The voice.', content: json(ANY_OBJECT), headers: HEADERS },
-    problems: [...PROBLEMS_OF_ALL, 'not_found'],
+    problems: PROBLEMS_OF_ALL,
+    otherFailures: OTHER_FAILURES,
   },
   get_accents: {
     credential: 'required',
@@ -209,5 +233,6 @@ export const CARRIED_NOTES: Readonly<Record<string, EndpointNotes>> = {
     parameters: PARAMETERS,
     answer: { description: 'The accents.', content: json(ANY_OBJECT), headers: HEADERS },
     problems: PROBLEMS_OF_ALL,
+    otherFailures: OTHER_FAILURES,
   },
 };

@@ -24,6 +24,13 @@ export const SECURITY_SCHEMES: Readonly<Record<string, SecurityScheme>> = {
   },
 };
 
+const VOICE = '6ccbfb76-1fc6-48f7-b71d-91ac6298247b';
+
+/** A parameter of Cartesia's, passed on as it is. */
+function query(name: string, description: string, example: unknown, schema: Schema): Parameter {
+  return { name, in: 'query', required: false, description, schema, example };
+}
+
 export const PARAMETERS: Readonly<Record<string, Parameter>> = {
   CartesiaVersion: {
     name: 'Cartesia-Version',
@@ -49,8 +56,25 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
     required: true,
     description: 'The id of a voice.',
     schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
-    example: '6ccbfb76-1fc6-48f7-b71d-91ac6298247b',
+    example: VOICE,
   },
+  RecordingEncoding: query('encoding', 'The encoding of a recording that is raw PCM.', 'pcm_s16le', {
+    type: 'string',
+  }),
+  RecordingSampleRate: query('sample_rate', 'Samples per second of a recording that is raw PCM.', 16_000, {
+    type: 'integer',
+    minimum: 1,
+  }),
+  PageLimit: query('limit', 'Voices per page.', 20, { type: 'integer', minimum: 1, maximum: 100 }),
+  PageStartingAfter: query('starting_after', 'The id of the voice before the page.', VOICE, { type: 'string' }),
+  PageEndingBefore: query('ending_before', 'The id of the voice after the page.', VOICE, { type: 'string' }),
+  VoiceSearch: query('q', 'Text in the name, description or id.', 'calm', { type: 'string' }),
+  VoiceGender: query('gender', '`masculine`, `feminine` or `gender_neutral`.', 'feminine', { type: 'string' }),
+  VoiceIsOwner: query('is_owner', "Only the account's own voices.", true, { type: 'boolean' }),
+  VoiceExpand: query('expand[]', 'Adds `preview_file_url`.', ['preview_file_url'], {
+    type: 'array',
+    items: { type: 'string' },
+  }),
   BrokerSubject: {
     name: 'X-Broker-Subject',
     in: 'header',
@@ -85,6 +109,15 @@ export const HEADERS: Readonly<Record<string, Header>> = {
   'cartesia-request-id': {
     description: "Cartesia's id for the request behind this one, if there was one.",
     schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
+  },
+  'cartesia-file-id': {
+    description: "Cartesia's id of the file, if it was asked to keep the audio.",
+    schema: { type: 'string' },
+  },
+  'content-disposition': { description: 'A file name, if Cartesia suggests one.', schema: { type: 'string' } },
+  'content-security-policy': {
+    description: 'What the page may load, which is nothing.',
+    schema: { type: 'string' },
   },
   'x-accel-buffering': {
     description: 'Tells proxies in front not to buffer the response.',

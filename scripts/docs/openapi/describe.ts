@@ -117,6 +117,7 @@ function describeOperation(
           : { content: withNames(success.content, note.answer.name, note.answer.examples, schemas) }),
       },
       ...failures([...PROBLEMS_EVERYWHERE, ...(note.problems ?? [])], note),
+      ...(note.otherFailures === undefined ? {} : { default: otherFailure(note.otherFailures) }),
     },
     ...(note.samples === undefined ? {} : { 'x-codeSamples': note.samples }),
   };
@@ -157,11 +158,16 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
   const headers = new Set(HEADERS_EVERYWHERE);
   for (const code of codes) {
     for (const name of Object.keys(errorHeaders(new Problem(code)))) headers.add(name);
-    if (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
+    if (
+      note.otherFailures !== undefined ||
+      (note.answer.headers?.includes('cartesia-request-id') && FROM_UPSTREAM.has(code))
+    )
       headers.add('cartesia-request-id');
     if (SOMETIMES_WITH_A_WAIT.has(code)) headers.add('retry-after');
     if (code === 'rate_limited') for (const name of RATE_HEADERS) headers.add(name);
   }
+  if (note.answer.headers?.includes('ratelimit-limit') && codes.some((code) => !BEFORE_ADMISSION.has(code)))
+    for (const name of RATE_HEADERS) headers.add(name);
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join('\n\n'),
     headers: headerReferences([...headers].sort()),
@@ -173,6 +179,26 @@ function failure(codes: readonly ProblemCode[], note: EndpointNotes): Answer {
     },
   };
 }
+
+function otherFailure(description: string): Answer {
+  const headers = [
+    ...HEADERS_EVERYWHERE,
+    ...Object.keys(errorHeaders(new Problem('not_found'))),
+    'cartesia-request-id',
+  ];
+  return {
+    description,
+    headers: headerReferences([...new Set(headers)].sort()),
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  };
+}
+
+/** Failures of a request before a rate is counted. */
+const BEFORE_ADMISSION: ReadonlySet<ProblemCode> = new Set([
+  'request_timeout',
+  'expectation_failed',
+  'headers_too_large',
+]);
 
 /** Errors that Cartesia itself may have caused, under its own request id. */
 const FROM_UPSTREAM: ReadonlySet<ProblemCode> = new Set([

@@ -45,6 +45,6 @@ export const ENDPOINT_NOTES: Readonly<Record<string, EndpointNotes>> = {
   referencePage: {
     credential: 'none',
     description: 'This reference as a page, without scripts and without anything to load.',
-    answer: { description: 'An HTML page.', headers: ['cache-control'] },
+    answer: { description: 'An HTML page.', headers: ['cache-control', 'content-security-policy'] },
   },
 };

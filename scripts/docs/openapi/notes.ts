@@ -24,6 +24,8 @@ export interface EndpointNotes {
   };
   /** What can go wrong here, besides what can go wrong everywhere. */
   readonly problems?: readonly ProblemCode[];
+  /** What a failure with any other status is, for a route that passes on Cartesia's. Any failure may then have Cartesia's request id. */
+  readonly otherFailures?: string;
   readonly samples?: readonly CodeSample[];
 }
 

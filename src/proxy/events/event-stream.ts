@@ -18,6 +18,8 @@ const BLANK_LINE = Buffer.from('\n\n');
 export class EventStream {
   /** The stream has said how it ended: `done` or an error. */
   isOver = false;
+  /** It ended without having said how, so the client got an error event from us. */
+  isCut = false;
   /** The code of the error with which upstream ended the stream; `null` if there is none. */
   upstreamError: string | null = null;
   /** Bytes of audio seen in `chunk` events. */
@@ -51,6 +53,7 @@ export class EventStream {
       if (this.isOver) return endsWithBlankLine(last) ? last : Buffer.concat([last, BLANK_LINE]);
     }
     this.isOver = true;
+    this.isCut = true;
     const { contextId, requestId } = this.#options;
     const event = errorFrame(ttsErrorEvent(fieldsOf(why(), requestId, contextId)));
     return isInsideUnread ? Buffer.concat([BLANK_LINE, event]) : event;

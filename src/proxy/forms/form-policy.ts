@@ -9,6 +9,17 @@ export function restrictsForms(rules: ContentRules): boolean {
   return rules.models !== null || rules.languages !== null;
 }
 
+/**
+ * Many servers read the fields of a form and the parameters of the query as one, some with the query first (Go's `FormValue`).
+ * @throws Problem `invalid_request` if the query names a field that a rule applies to
+ */
+export function checkFormQuery(query: URLSearchParams): void {
+  for (const written of query.keys()) {
+    const name = governed(written);
+    if (name !== null) throw new Problem('invalid_request', `Send "${name}" as a field of the form, not in the query.`);
+  }
+}
+
 /** The returned watch must come after `form`. @throws Problem if the form cannot be read */
 export function watchForm(form: Form, rules: ContentRules): FormWatch {
   const { parser } = form;
@@ -55,7 +66,7 @@ export function watchForm(form: Form, rules: ContentRules): FormWatch {
   };
 }
 
-/** The field that a part is, or that a lenient reader could take it for; `null` if no rule applies to it. */
+/** The field that a part or parameter is, or that a lenient reader could take it for; `null` if no rule applies to it. */
 function governed(name: string | undefined): 'model' | 'language' | null {
   const meant = (name ?? '').trim().toLowerCase().replace(/\[\]$/, '');
   return meant === 'model' || meant === 'language' ? meant : null;

@@ -10,7 +10,7 @@ import { isStream } from '../bodies.ts';
 import { recordedBytesPerSecond } from '../recorded-audio.ts';
 import { Upload } from '../upload.ts';
 import { openForm } from './form-parser.ts';
-import { restrictsForms, watchForm } from './form-policy.ts';
+import { checkFormQuery, restrictsForms, watchForm } from './form-policy.ts';
 import { type FormRecordings, measureRecordings } from './form-recordings.ts';
 
 /** A form with a recording, on its way to Cartesia. */
@@ -21,7 +21,10 @@ export interface CarriedForm {
   readonly recordings: FormRecordings;
 }
 
-/** @throws Problem if the body is no plain form or is announced to be too large, or if the query is unclear about the recording's coding */
+/**
+ * @throws Problem if the body is no plain form or is announced to be too large, or if the query is unclear about the recording's coding or
+ * names a field that a rule applies to
+ */
 export async function receiveForm(
   endpoint: Endpoint,
   admission: Admission,
@@ -39,10 +42,12 @@ export async function receiveForm(
   allowSlowBody(request.raw); // the endpoint's deadlines apply
   const query = new URLSearchParams(queryOf(request.raw.url ?? ''));
   const bytesPerSecond = recordedBytesPerSecond(query, false);
+  const rules = admission.client.content;
+  const isRestricted = restrictsForms(rules);
+  if (isRestricted) checkFormQuery(query);
   const form = await openForm(contentType);
   const recordings = measureRecordings(form, query.get('encoding') ? { bytesPerSecond } : null);
-  const rules = admission.client.content;
-  const watches = restrictsForms(rules) ? [form, recordings, watchForm(form, rules)] : [form, recordings];
+  const watches = isRestricted ? [form, recordings, watchForm(form, rules)] : [form, recordings];
   const content = new Upload(endpoint.bodyMaxBytes, watches);
   content.on('error', (error) => {
     if (error instanceof Problem && !reply.sent) reply.send(error);

@@ -113,6 +113,12 @@ export class Backpressure {
     upstream.resume();
   }
 
+  /** Both sides get their whole time again. */
+  restart(): void {
+    if (this.isClientFull) this.#clientFullAtMs = this.#clock.nowMs;
+    if (this.isUpstreamFull) this.#upstreamFullAtMs = this.#clock.nowMs;
+  }
+
   /** Which side has taken nothing for longer than `stallMs`. */
   stalled(nowMs: number, stallMs: number): 'client' | 'upstream' | null {
     if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > stallMs) return 'client';

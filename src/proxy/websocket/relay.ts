@@ -246,6 +246,13 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   // Called by the list of relays.
 
+  /** This process stood still and could not hear anybody: silence counts from now, since what was sent meanwhile may still be unread. */
+  listenAfresh(): void {
+    this.#liveness.isClientActive = true;
+    this.#pressure.restart();
+    this.#protocol?.listenAfresh();
+  }
+
   /** About once a second. @param isPingTurn `true` once in every ping interval */
   look(nowMs: number, isPingTurn: boolean): void {
     if (!this.isOpen) return;

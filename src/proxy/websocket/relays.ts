@@ -13,6 +13,8 @@ export interface RelaysOptions {
 }
 
 const TICK_MS = 1000;
+/** A tick that comes this much too late: the process stood still (the container or the machine was suspended) and heard nobody meanwhile. */
+const STANDSTILL_MS = 2000;
 /** Part of the drain deadline reserved for closing handshakes, and its largest share: most of a short deadline is for finishing. */
 const CLOSING_MS = 1500;
 const CLOSING_MAX_SHARE = 0.25;
@@ -27,6 +29,7 @@ export class Relays implements RelayClock {
   readonly #relays = new LiveList<Relay>();
   #timer: NodeJS.Timeout | null = null;
   #tick = 0;
+  #lookedMs = 0;
   #nextTurn = 0;
   #isDraining = false;
   #emptied: (() => void) | null = null;
@@ -60,6 +63,7 @@ export class Relays implements RelayClock {
     relay.turn = this.#nextTurn++ % this.#turns;
     this.#relays.add(relay);
     if (this.#timer !== null) return;
+    this.#lookedMs = this.touch();
     this.#timer = setInterval(() => this.#look(), this.#tickMs);
     this.#timer.unref(); // sockets keep the process alive, not their clock
   }
@@ -105,7 +109,12 @@ export class Relays implements RelayClock {
 
   #look(): void {
     const now = this.touch();
+    const stoodStill = now - this.#lookedMs > this.#tickMs + STANDSTILL_MS;
+    this.#lookedMs = now;
     this.#tick = (this.#tick + 1) % this.#turns;
-    for (const relay of this.#relays.all()) relay.look(now, relay.turn === this.#tick);
+    for (const relay of this.#relays.all()) {
+      if (stoodStill) relay.listenAfresh();
+      relay.look(now, relay.turn === this.#tick);
+    }
   }
 }

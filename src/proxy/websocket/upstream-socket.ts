@@ -91,7 +91,8 @@ export class UpstreamSocket {
     this.#handshake = { request: opening.text, answer: new UpgradeAnswer(this.received, opening.accept) };
     this.#owner = owner;
     this.#isSecure = isSecure;
-    this.#timer = setTimeout(() => this.#fail(new UpstreamFailure('deadline', `${timeoutMs} ms`)), timeoutMs);
+    // Node runs timers before it reads sockets: after a standstill of this process, the response may have arrived unread.
+    this.#timer = setTimeout(() => setImmediate(() => this.#late(timeoutMs)), timeoutMs);
     this.#socket = open({
       buffer: () => this.received.room,
       callback: (length) => this.#read(length),
@@ -242,6 +243,11 @@ export class UpstreamSocket {
     this.#isWaitingForWords = true;
     this.#clearTimer();
     this.#timer = setTimeout(() => this.#readAnswer(true), WORDS_MAX_MS);
+  }
+
+  #late(timeoutMs: number): void {
+    if (this.#phase === 'opening' && !this.#isWaitingForWords)
+      this.#fail(new UpstreamFailure('deadline', `${timeoutMs} ms`));
   }
 
   #clearTimer(): void {

@@ -4,6 +4,11 @@
 // All members of LINE and READY have the same score and are ordered as strings, so they begin with names after their length and with
 // numbers of a fixed width.
 
+/** Turns of subjects that do not wait now, of all client apps. */
+const TURNS_KEPT = 1_000;
+/** Most names in one command: Lua passes no more than some thousand arguments. */
+const NAMED_MAX = 500;
+
 /** Goes after the definitions of `count`, `add`, `tagged`, `flow` and `waiting`, and before the functions that grant and drop leases. */
 export const QUEUE = `local turns = {}
 local function turn(name)
@@ -71,9 +76,36 @@ local function enqueue(id, client, subject, waiter, expiry)
   redis.call('ZADD', CLIENTS, string.format('%.17g', turn('c' .. client)), client)
   set_ready(client, subject)
 end
--- When nobody waits, no turns have to be remembered.
+-- A busy queue may not be empty for days, and most subjects wait once. One that comes back after all counts as a newcomer.
+local function forget_passers()
+  local subjects = {}
+  for _, name in ipairs(redis.call('HKEYS', TURNS)) do
+    if string.sub(name, 1, 1) == 's' then subjects[#subjects + 1] = name end
+  end
+  for from = 1, #subjects, ${NAMED_MAX} do
+    local some, asks, gone = {}, {}, {}
+    for i = from, math.min(#subjects, from + ${NAMED_MAX} - 1) do
+      some[#some + 1] = subjects[i]
+      asks[#asks + 1] = 'w' .. string.sub(subjects[i], 2)
+    end
+    local queued = redis.call('HMGET', COUNTS, unpack(asks))
+    for i, name in ipairs(some) do
+      if not queued[i] then
+        gone[#gone + 1] = name
+        turns[name] = nil
+      end
+    end
+    if #gone > 0 then redis.call('HDEL', TURNS, unpack(gone)) end
+  end
+end
 local function forget_turns()
-  if waiting > 0 or not had_waiting then return end
+  if not had_waiting then return end
+  -- Each subject that waits has two entries.
+  if waiting > 0 then
+    if redis.call('HLEN', TURNS) > 4 * waiting + ${TURNS_KEPT} then forget_passers() end
+    return
+  end
+  -- When nobody waits, no turns have to be remembered.
   had_waiting = false
   turns = {}
   redis.call('DEL', TURNS, LINE, READY, CLIENTS)

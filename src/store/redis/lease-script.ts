@@ -250,7 +250,7 @@ else
   local flat = redis.call('HGETALL', HOLDERS)
   for i = 1, #flat, 2 do
     local h = cjson.decode(flat[i + 1])
-    leases[#leases + 1] = { flat[i], h[1], h[2], h[3], now - h[4] }
+    leases[#leases + 1] = { flat[i], h[1], h[2], h[3], math.max(0, now - h[4]) }
   end
   return { about.epoch, leases, waiting, low or -1 }
 end

@@ -8,7 +8,7 @@ import { Unanswered } from '../../../src/store/unanswered.ts';
 
 /** A store that does what it is asked, but whose answers may get lost. */
 function setUp() {
-  const inner = createMemorySingleUse(() => 0);
+  const inner = createMemorySingleUse({ now: () => 0, epochNow: () => 0 });
   const lost = new Problem('store_unavailable', undefined, { cause: new Unanswered() });
   const state = { isAnswering: true };
   let renewed: () => void = () => {};

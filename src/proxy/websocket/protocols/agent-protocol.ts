@@ -71,6 +71,8 @@ export class AgentProtocol implements SocketProtocol {
     this.#call.look(this.#host.nowMs);
   }
 
+  listenAfresh(): void {}
+
   end(): void {
     this.#call.look(this.#host.touch());
   }

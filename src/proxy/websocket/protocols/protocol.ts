@@ -63,6 +63,8 @@ export interface SocketProtocol {
   cancels(): readonly string[];
   /** About once a second. */
   look(): void;
+  /** This process stood still: upstream's silence counts from now. */
+  listenAfresh(): void;
   /** The socket is over. Called once, before its usage is reported for the last time. */
   end(): void;
 }

@@ -56,5 +56,7 @@ export class SttProtocol implements SocketProtocol {
 
   look(): void {}
 
+  listenAfresh(): void {}
+
   end(): void {}
 }

@@ -2,7 +2,7 @@
 import { Problem } from '../../../errors/problems.ts';
 import { type ContentRules, checkContent } from '../../../policy/content.ts';
 import { bytesPerSecond, countCharacters } from '../../../usage/units.ts';
-import { readGeneration } from '../../generation.ts';
+import { type GenerationRequest, readGeneration } from '../../generation.ts';
 import { type Fields, plainText, readFields } from './message-fields.ts';
 
 export type TtsMessage =
@@ -40,6 +40,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'locale',
 ]);
 
+/** Never throws: whatever cannot be read is `refused`. */
 export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessage {
   let fields: Fields;
   try {
@@ -59,11 +60,13 @@ export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessa
       ? { kind: 'cancel', id }
       : refused(new Problem('invalid_request', 'A cancel may have no field besides cancel and context_id.'), id);
   }
-  const transcript = fields['transcript'];
-  if (transcript !== undefined && typeof transcript !== 'string' && transcript !== null) {
-    return refused(invalid('transcript'), id);
+  let generation: GenerationRequest;
+  try {
+    generation = readGeneration(fields);
+  } catch (error) {
+    return refused(error as Problem, id); // `readGeneration` throws nothing else
   }
-  const { wish, format } = readGeneration(fields);
+  const { wish, format } = generation;
   const verdict = checkContent(wish, content);
   if (verdict.outcome === 'denied') return refused(new Problem('content_not_allowed', verdict.message), id);
   return {

@@ -94,8 +94,12 @@ export class TtsProtocol implements SocketProtocol {
     const { nowMs } = this.#host;
     this.#characters.look(nowMs);
     // With a slow client, what upstream says may still be on its way, so no context counts as silent.
-    if (this.#host.isClientFull) for (const context of this.#contexts.all()) context.activeAtMs = nowMs;
+    if (this.#host.isClientFull) this.listenAfresh();
     for (const context of this.#contexts.silent(nowMs)) this.#fellSilent(context);
+  }
+
+  listenAfresh(): void {
+    for (const context of this.#contexts.all()) context.activeAtMs = this.#host.nowMs;
   }
 
   /** The contexts' leases end with the socket's. */

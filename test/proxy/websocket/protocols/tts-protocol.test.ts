@@ -384,6 +384,10 @@ test('a malformed message is refused under its own context id, or under none if 
     [{ context_id: 'b', cancel: 'yes' }, 'b'],
     [{ context_id: 'b', cancel: true, transcript: 'x' }, 'b'],
     [{ context_id: 'b', transcript: 7 }, 'b'],
+    [{ context_id: 'b', language: ['de'] }, 'b'],
+    [{ context_id: 'b', language: 'en', locale: 'de-DE' }, 'b'],
+    [{ context_id: 'b', voice: { Mode: 'embedding' } }, 'b'],
+    [{ context_id: 'b', output_format: { Bit_Rate: 1 } }, 'b'],
   ] as const) {
     const bytes = Buffer.from(JSON.stringify(fields));
     t.equal(
