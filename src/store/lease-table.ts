@@ -139,7 +139,7 @@ export function view(table: LeaseTable, now: number): PoolView {
       client,
       subject,
       owner,
-      ageMs: now - grantedAt,
+      ageMs: Math.round(now - grantedAt),
     })),
     waiting: table.waiters.size,
     loweredTo: loweredLimit(table, now),

@@ -1,15 +1,19 @@
 // Concurrency and budgets inside sockets, with the simulated Cartesia as the judge.
 
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { endpointsPage } from '../../scripts/docs/endpoints.ts';
 import { SOCKET_ENDPOINTS } from '../../src/upstream/endpoints.ts';
+import { makeCanary } from '../canary/canary.ts';
 import { connect, type SocketClient } from '../simulator/sockets/socket-client.ts';
 import { redisServer } from '../store/redis-server.ts';
 import { metricsOf, until } from './limits-answers.ts';
 import { openRaw } from './raw-connection.ts';
 import { handshake, openRawSocket } from './raw-socket.ts';
 import { clientOf, logged, type SocketBroker, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
+import { startRawUpstream } from './socket-upstream.ts';
 
 const TEXT = 'One two three four five six seven.';
 
@@ -189,6 +193,43 @@ for (const how of ['terminate', 'close', 'refusal'] as const)
     }
     t.equal(running.simulator.counters().tts.refused, 0);
   });
+
+test('the lease of a client that leaves during the handshake is given back once upstream has noticed', async (t) => {
+  const closed = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const url = await startRawUpstream(t, (socket) => {
+    socket.once('close', () => closed.resolve());
+    asked.resolve();
+  });
+  const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url, STT_CONCURRENCY: '1' } });
+  const client = await openRaw(t, running.broker.url);
+  client.send(handshake(running.broker.url, STT_PATH, running.headers));
+  await asked.promise;
+  client.socket.destroy();
+  await closed.promise;
+  t.equal(running.broker.leases, 1, 'to upstream it may still count');
+  await until(() => running.broker.leases === 0);
+});
+
+test('a socket that waited for its lease is opened with the API key that is in use by then', async (t) => {
+  const [first, second] = [makeCanary('first key', 'sk_car_'), makeCanary('second key', 'sk_car_')];
+  const keyFile = join(t.testdir({ key: first.value }), 'key');
+  const running = await startSocketBroker(t, {
+    simulator: { apiKeys: [first.value, second.value] },
+    file: (digest) => ({ limits: { queue: { wait: 20 } }, ...clientOf(digest) }),
+    env: { CARTESIA_API_KEY: undefined, CARTESIA_API_KEY_FILE: keyFile, STT_CONCURRENCY: '1' },
+  });
+  for (const key of [first, second]) running.watch.add(key, 'sk_car_'.length);
+  const holder = await open(t, running, STT_PATH);
+  const waiting = open(t, running, STT_PATH);
+  await until(() => running.broker.leases === 2);
+  await writeFile(keyFile, second.value);
+  running.broker.renewSecrets();
+  await logged(running, ({ msg }) => msg === 'secret renewed');
+  running.simulator.configure({ apiKeys: [second.value] });
+  holder.socket.terminate();
+  t.ok(await waiting);
+});
 
 test("Cartesia's 429 inside a socket lowers the leases given out, and text it refused is not charged", async (t) => {
   const quota = { characters: { subject: `${TEXT.length * 3}/month` } };

@@ -169,6 +169,32 @@ const HOSTILE: readonly [string, Buffer][] = [
   ['close code 1005', makeCloseFrame(1005, '', false)],
 ];
 
+test('an upstream that is lost inside a message: no close frame fits in there, and the log names none', async (t) => {
+  const opened: Socket[] = [];
+  const url = await startRawUpstream(t, (socket, accept) => {
+    opened.push(socket);
+    socket.write(switching(accept));
+  });
+  const running = await startSocketBroker(t, { env: { CARTESIA_BASE_URL: url } });
+  const open = async (): Promise<Socket> => {
+    const client = await openRawSocket(t, running.broker.url, STT_PATH, running.headers);
+    opened.at(-1)?.write(makeFrame(OPCODE.binary, Buffer.alloc(400_000), false).subarray(0, 300_000));
+    await once(client.socket, 'data');
+    return client.socket;
+  };
+  const closed = async (): Promise<object> => {
+    const line = await logged(running, ({ msg }) => msg === 'socket closed');
+    running.logs.length = 0;
+    return line;
+  };
+  await open();
+  opened.at(-1)?.destroy();
+  t.match(await closed(), { outcome: 'upstream_unavailable', close_code: 1006, closed_by: 'upstream' });
+
+  (await open()).write(closeFrameOf(3001));
+  t.match(await closed(), { outcome: 'ok', close_code: 3001, closed_by: 'client' }, 'the code that the client sent');
+});
+
 test('an upstream that breaks the protocol: 1011, and its connection is closed', async (t) => {
   let frames: Buffer = Buffer.alloc(0);
   let gone = Promise.withResolvers<void>();

@@ -1,14 +1,15 @@
 // Sides that stop reading, and an upstream that opens in drips: nothing waits for ever, and nothing is buffered without bounds.
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'tap';
 import { makeFrame, makeTextFrame } from '../../src/proxy/websocket/frames/frame.ts';
 import { until } from './limits-answers.ts';
 import { closeFrameOf, frameOf, openRawSocket } from './raw-socket.ts';
-import { logged, STT_PATH, startSocketBroker } from './socket-broker.ts';
+import { clientOf, logged, STT_PATH, speech, startSocketBroker } from './socket-broker.ts';
 import { startRawUpstream, switching } from './socket-upstream.ts';
 
-const STALL = { seams: { relays: { tickMs: 20, times: { stallMs: 300, closeMs: 200 } } } };
+const STALL = { seams: { relays: { tickMs: 20, times: { stallMs: 300, clientStallMs: 300, closeMs: 200 } } } };
 /** More than all kernel buffers between a writer and a reader on loopback hold. */
 const KERNEL_MAX_BYTES = 16 * 1024 * 1024;
 const MEGABYTE = 1024 * 1024;
@@ -62,6 +63,33 @@ test('a client that stops reading: upstream is paused, the client cut after the 
   });
   await gone.promise;
   await until(() => running.broker.leases === 0);
+});
+
+test('a client that is behind when its socket ends still gets everything, its error and the close frame', async (t) => {
+  const filled = Promise.withResolvers<number>();
+  const frame = makeTextFrame(JSON.stringify({ type: 'chunk', data: 'A'.repeat(16_000) }), false);
+  const url = await startRawUpstream(t, (socket, accept) => {
+    socket.write(switching(accept));
+    fill(socket, frame).then(filled.resolve, filled.reject);
+  });
+  const running = await startSocketBroker(t, {
+    seams: { relays: { tickMs: 20, times: { closeMs: 50 } } },
+    file: (digest) => clientOf(digest, { sockets: { max_duration: 2 } }),
+    env: { CARTESIA_BASE_URL: url },
+  });
+  const client = await openRawSocket(t, running.broker.url, '/tts/websocket', running.headers);
+  client.send(frameOf(1, speech('a', 'Hello.')));
+  client.socket.pause();
+  await filled.promise;
+  t.match(await logged(running, ({ msg }) => msg === 'socket closed'), { outcome: 'session_ended', close_code: 1001 });
+  await delay(500); // ten times as long as a client has that reads
+  client.socket.resume();
+  let event = await client.event();
+  while (event['type'] === 'chunk') event = await client.event();
+  t.match(event, { type: 'error', context_id: 'a', error_code: 'session_ended' });
+  t.match(await client.closing(), { code: 1001 });
+  client.send(closeFrameOf(1001));
+  await client.ended();
 });
 
 test('an upstream that stops reading: the client is paused, then told, and closed with 1011', async (t) => {

@@ -189,6 +189,23 @@ test('a Redis that comes back with what it had written down earlier gives nothin
   t.equal(await outcome(), 'granted');
 });
 
+test('the same if a new replica is the first to ask it', async (t) => {
+  const { server, operator, replica } = await setUp(t);
+  const old = await replica('', WARM);
+  const rules = pool(1);
+  await until(async () => (await old.leases('tts').acquire(rules, ask('a', { waitMs: 0 }))).outcome === 'granted');
+  const hour = 3_600_000;
+  await operator.command('age', 'HSET', keyOf('pool'), 'seen', String(Date.now() - hour));
+  await operator.command('lose', 'DEL', ...LEASE_KEYS.filter((name) => name !== 'pool').map(keyOf));
+  await operator.command('write', 'SAVE');
+  await server.kill();
+  await server.start();
+  await until(() => operator.state === 'up');
+  const newer = await replica('', WARM);
+  const { outcome } = await newer.leases('tts').acquire(rules, ask('b', { waitMs: 0 }));
+  t.equal(outcome, 'refused', 'what was written down an hour ago knows nothing of the lease');
+});
+
 test('a Redis that has forgotten its scripts is told to all once, however many were asking', async (t) => {
   const { operator, replica } = await setUp(t);
   const [first, second] = await Promise.all([replica('', WARM), replica('', WARM)]);
@@ -311,4 +328,17 @@ test('a user without channel permissions can still release, wait and revoke', as
   t.strictSame((await leases.beat(rules, 'replica', [], [second.id])).granted, [second.id]);
   await store.revocations.add({ scope: 'everything' });
   t.equal(await store.revocations.version(), '1');
+});
+
+test('a pool is viewed a few hundred leases at a time, so that no other call waits for one long reply', async (t) => {
+  const { operator, replica } = await setUp(t);
+  const leases = (await replica()).leases('tts');
+  const rules = pool(2_000);
+  const held = Array.from({ length: 1_500 }, (_, at) => ({ id: `lease-${at}`, client: 'web', subject: `user-${at}` }));
+  await leases.beat(rules, 'replica', held, []);
+  await operator.command('reset', 'CONFIG', 'RESETSTAT');
+  const view = await leases.view(rules);
+  t.strictSame(view.leases.map(({ id }) => id).sort(), held.map(({ id }) => id).sort());
+  t.match(view, { waiting: 0, loweredTo: null });
+  t.match(await operator.command('count', 'INFO', 'commandstats'), /cmdstat_hscan:calls=[2-9],/);
 });

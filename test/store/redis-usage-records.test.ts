@@ -104,3 +104,21 @@ test('a record sent but not acknowledged is not sent again: it may have been sto
   await records.add(record(2));
   t.strictSame(await charactersIn(records), [1, 2]);
 });
+
+test('records are read a thousand at a time, so that no other call has to wait for one long reply', async (t) => {
+  const { link, records } = await world(t);
+  for (let n = 1; n <= 3_500; n += 1) await records.add(record(n));
+  const newest = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => 3_501 - count + at);
+  for (const [max, count] of [
+    [100_000, 3_500],
+    [3_500, 3_500],
+    [2_001, 2_001],
+    [1_000, 1_000],
+    [1, 1],
+  ] as const)
+    t.strictSame(await charactersIn(records, max), newest(count), `at most ${max}`);
+
+  await link.command('reset', 'CONFIG', 'RESETSTAT');
+  await records.list(100_000);
+  t.match(await link.command('count', 'INFO', 'commandstats'), /cmdstat_xrevrange:calls=4,/);
+});

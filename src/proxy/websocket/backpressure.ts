@@ -1,11 +1,13 @@
 // Backpressure between the sides of a relay: while one side does not take what waits for it, the other one is not read.
 import type { Socket } from 'node:net';
-import type { RelayClock } from './relay-clock.ts';
+import type { RelayClock, RelayTimes } from './relay-clock.ts';
 import type { UpstreamSocket } from './upstream-socket.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 /** How much may wait to be encrypted and sent: as much as two reads bring. */
 const QUEUED_MAX_BYTES = 256 * 1024;
+
+export type StallTimes = Pick<RelayTimes, 'clientStallMs' | 'stallMs'>;
 
 export class Backpressure {
   readonly #client: Socket;
@@ -18,13 +20,15 @@ export class Backpressure {
   /** Number of writes that must finish before upstream is read again. */
   #waits = 0;
   readonly #clock: Pick<RelayClock, 'nowMs'>;
+  readonly #liveness: { isClientAlive: boolean };
   /** Since when a side takes nothing, milliseconds of the clock; 0 = it keeps up. */
   #clientFullAtMs = 0;
   #upstreamFullAtMs = 0;
   #isClientHeld = false;
 
-  constructor(client: Socket, clock: Pick<RelayClock, 'nowMs'>) {
+  constructor(client: Socket, clock: Pick<RelayClock, 'nowMs'>, liveness: { isClientAlive: boolean }) {
     this.#client = client;
+    this.#liveness = liveness;
     this.#isEncrypted = 'encrypted' in client;
     this.#clock = clock;
   }
@@ -107,6 +111,7 @@ export class Backpressure {
 
   /** What was written after those writes, such as a ping, is not waited for. */
   #clientDrained(upstream: UpstreamSocket): void {
+    this.#liveness.isClientAlive = true; // a slow reader answers a ping only after it has read everything before it
     this.#waits -= 1;
     if (this.#waits > 0) return;
     this.#clientFullAtMs = 0;
@@ -119,9 +124,9 @@ export class Backpressure {
     if (this.isUpstreamFull) this.#upstreamFullAtMs = this.#clock.nowMs;
   }
 
-  /** Which side has taken nothing for longer than `stallMs`. */
-  stalled(nowMs: number, stallMs: number): 'client' | 'upstream' | null {
-    if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > stallMs) return 'client';
+  /** Which side has taken nothing for longer than it may. */
+  stalled(nowMs: number, { clientStallMs, stallMs }: StallTimes): 'client' | 'upstream' | null {
+    if (this.#clientFullAtMs > 0 && nowMs - this.#clientFullAtMs > clientStallMs) return 'client';
     return this.#upstreamFullAtMs > 0 && nowMs - this.#upstreamFullAtMs > stallMs ? 'upstream' : null;
   }
 }

@@ -1,13 +1,12 @@
 // Decides whether a socket may stay open: both sides are alive and take what they are sent, it is not idle, and its time is not over. Checked
 // about once a second; in between, only flags are set.
 import { Problem } from '../../errors/problems.ts';
-import type { Backpressure } from './backpressure.ts';
+import type { Backpressure, StallTimes } from './backpressure.ts';
 import { cutOff, type Ending, goneClient, IDLE, lostUpstream } from './ending.ts';
 import { CLOSE } from './frames/close-code.ts';
-import type { RelayTimes } from './relay-clock.ts';
 
 export interface Lifespan {
-  readonly times: Pick<RelayTimes, 'stallMs'>;
+  readonly times: StallTimes;
   /** When its maximum duration and its credential end it; milliseconds of the clock, `Infinity` = never. */
   readonly endsAtMs: number;
   readonly expiresAtMs: number;
@@ -53,14 +52,15 @@ export class Liveness {
     this.#listen(nowMs, isBusy);
     if (nowMs >= expiresAtMs) return cutOff(new Problem('token_expired'), CLOSE.policy);
     if (nowMs >= endsAtMs) return cutOff(new Problem('session_ended'), CLOSE.goingAway);
-    const stalled = pressure.stalled(nowMs, times.stallMs);
+    const stalled = pressure.stalled(nowMs, times);
     if (stalled === 'client') return goneClient('broker', 'aborted');
     if (stalled === 'upstream') return lostUpstream('upstream_timeout', 'upstream takes nothing');
     if (nowMs - this.#silentSinceMs > idleMs) return IDLE;
     if (!isBusy && this.endsWhenIdle) return cutOff(new Problem('draining'), CLOSE.restart);
     if (!isPingTurn) return null;
-    // A side that is not being read cannot show that it is alive.
-    if (!this.isClientAlive && !pressure.isUpstreamFull) return goneClient('client', 'dead_peer');
+    // A side that is not being read cannot show that it is alive, and a client that is behind gets to the ping only later.
+    if (!this.isClientAlive && !pressure.isUpstreamFull && !pressure.isClientFull)
+      return goneClient('client', 'dead_peer');
     if (!this.isUpstreamAlive && !pressure.isClientFull)
       return lostUpstream('upstream_timeout', 'upstream does not answer');
     return 'ping';

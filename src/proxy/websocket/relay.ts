@@ -57,10 +57,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   constructor(parts: RelayParts, opening: RelayOpening, head: Buffer) {
     this.#parts = parts;
     this.#start = new RelayStart(opening, parts.client);
-    this.#pressure = new Backpressure(parts.client, parts.clock);
+    this.#liveness = new Liveness(parts, parts.clock.nowMs);
+    this.#pressure = new Backpressure(parts.client, parts.clock, this.#liveness);
     this.#turns = new ClientTurns(this.#up, this.#pressure);
     this.requestId = parts.requestId;
-    this.#liveness = new Liveness(parts, parts.clock.nowMs);
     const { client } = parts;
     this.#client = client;
     client.setTimeout(0);
@@ -344,13 +344,23 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     const errors = problem === null ? [] : protocol.farewell(problem, occasion);
     closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
     protocol.end();
-    account.ended({ by, outcome, code: toClient === null ? 1006 : (toClient.code ?? 1005) }, protocol.usage);
+    // A client that has part of a message can be sent no close frame; its own may have come all the same.
+    const isUntold = toClient === null || (by !== 'client' && this.#down.isMidMessage);
+    account.ended({ by, outcome, code: isUntold ? 1006 : (toClient.code ?? 1005) }, protocol.usage);
     this.#phase = 'closing';
     if (toClient === null || !closeClient(this.#client, this.#down, toClient, errors)) {
       this.#clientGone();
       return;
     }
-    this.#closeTimer = setTimeout(() => this.#clientGone(), times.closeMs);
+    this.#awaitClientEnd(this.nowMs + times.clientStallMs);
     this.#pressure.upstreamIsOver();
+  }
+
+  /** Gives the client a while to end its side; longer if it has not even taken our last frames, as it may be behind. */
+  #awaitClientEnd(untilMs: number): void {
+    this.#closeTimer = setTimeout(() => {
+      if (this.#client.writableLength > 0 && this.nowMs < untilMs) this.#awaitClientEnd(untilMs);
+      else this.#clientGone();
+    }, this.#parts.times.closeMs);
   }
 }

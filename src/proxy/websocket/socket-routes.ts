@@ -9,7 +9,7 @@ import { takeOver } from '../../listener/upgrade.ts';
 import { traceIdOf } from '../../telemetry/trace-id.ts';
 import { SOCKET_ENDPOINTS } from '../../upstream/endpoints.ts';
 import type { KeyAlarm } from '../../upstream/key-alarm.ts';
-import type { KeyRing, RingKey } from '../../upstream/key-ring.ts';
+import type { KeyRing } from '../../upstream/key-ring.ts';
 import { requestHeaders } from '../request-headers.ts';
 import { type ErrorAnswer, problemOfAnswer } from '../upstream-error.ts';
 import { type CheckedUpgrade, checkUpgrade } from './opening/checked-upgrade.ts';
@@ -108,8 +108,6 @@ async function open(
   // Nothing is awaited between this and the relay's entry in the list, so neither the client's end nor a shutdown can be missed.
   if (upgrade.socket.destroyed) return void reply.hijack();
   if (carrier.relays.isDraining) throw new Problem('draining');
-  const key = carrier.ring.pick();
-  if (key === null) throw new Problem('internal_error', undefined, { cause: new Error('no API key') });
   const session = new SocketSession(carrier.relays, options.telemetry, factsOf(checked, request));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   /** When Cartesia was asked; `null` = not yet. Waiting for a lease is not part of its time. */
@@ -119,7 +117,7 @@ async function open(
   };
   const opening: RelayOpening = {
     accepted(upstreamRequestId) {
-      carrier.ring.accepted(key);
+      if (session.key !== null) carrier.ring.accepted(session.key);
       const upstreamId =
         upstreamRequestId === null || carrier.ring.isRevealedBy(upstreamRequestId) ? null : upstreamRequestId;
       noteUpstreamMs();
@@ -138,15 +136,11 @@ async function open(
       if (reason === null) {
         reply.hijack(); // the client is gone
         resolve();
-      } else reject(reason instanceof Problem ? reason : refusal(carrier, key, reason));
+      } else reject(reason instanceof Problem ? reason : refusal(carrier, session.key, reason));
     },
   };
   // Made before the wait for a lease, so that a client that leaves in the meantime is noticed.
-  const relay = new Relay(
-    relayParts(checked, rules, session, { key, requestId: request.id }, options),
-    opening,
-    upgrade.head,
-  );
+  const relay = new Relay(relayParts(checked, rules, session, request.id, options), opening, upgrade.head);
   session.begin(relay);
   const { principal } = admission;
   const connectOnceGuarded = async (): Promise<void> => {
@@ -156,7 +150,11 @@ async function open(
       guard.end(true); // upstream was not asked
       return;
     }
-    session.guard = guard;
+    session.guardedBy(guard);
+    // Not before the wait for a lease, during which keys may be replaced or set aside.
+    const key = carrier.ring.pick();
+    if (key === null) throw new TypeError('no API key');
+    session.key = key;
     const headers = requestHeaders(request.headers, null);
     key.sign(headers, checked.version);
     askedAtMs = carrier.relays.touch();
@@ -171,7 +169,7 @@ function relayParts(
   { endpoint, admission, upgrade, recordedRate }: CheckedUpgrade,
   rules: SessionRules,
   session: SocketSession,
-  { key, requestId }: { readonly key: RingKey; readonly requestId: string },
+  requestId: string,
   { carrier }: SocketRoutesOptions,
 ): RelayParts {
   const { relays, ring } = carrier;
@@ -190,14 +188,16 @@ function relayParts(
     signOfLife: endpoint.signOfLife,
     makeProtocol: protocolOf(endpoint.kind, rules, session, recordedRate),
     isRevealing: ring.isRevealedBy,
-    keyRefused: (status) => carrier.keyRefused(key, status),
+    keyRefused(status) {
+      if (session.key !== null) carrier.keyRefused(session.key, status);
+    },
     account: session,
   };
 }
 
-function refusal({ ring, keyRefused }: SocketCarrier, key: RingKey, answer: ErrorAnswer): Problem {
+function refusal({ ring, keyRefused }: SocketCarrier, key: SocketSession['key'], answer: ErrorAnswer): Problem {
   const { problem, isKeyRefused } = problemOfAnswer(answer, { isRevealing: ring.isRevealedBy, nowMs: Date.now() });
-  if (isKeyRefused) keyRefused(key, answer.status);
+  if (isKeyRefused && key !== null) keyRefused(key, answer.status);
   return problem;
 }
 

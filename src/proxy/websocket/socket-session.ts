@@ -1,5 +1,6 @@
 // What remains of the request that opened a socket, for as long as the socket is open.
 import type { Problem } from '../../errors/problems.ts';
+import type { RingKey } from '../../upstream/key-ring.ts';
 import type { RelayEnd } from './ending.ts';
 import { CLOSE } from './frames/close-code.ts';
 import type { SocketUsage } from './protocols/protocol.ts';
@@ -11,7 +12,8 @@ import { SocketAccount, type SocketFacts, type SocketTelemetry } from './socket-
 
 /** Holds only strings and functions of its own: a reference to the request would keep it, with all its headers, while the socket is open. */
 export class SocketSession implements RelayAccount {
-  guard: SessionGuard = OPEN_GUARD;
+  /** With which upstream was asked; `null` = it was not asked yet. */
+  key: RingKey | null = null;
   /** Ends the socket: readers get their errors, then it is closed. */
   readonly cut: (problem: Problem) => void;
   readonly #relays: Relays;
@@ -19,6 +21,7 @@ export class SocketSession implements RelayAccount {
   readonly #facts: SocketFacts;
   #relay: Relay | null = null;
   #account: SocketAccount | null = null;
+  #guard: SessionGuard = OPEN_GUARD;
   #whenGone: (() => void) | null = null;
   #isGone = false;
 
@@ -34,15 +37,24 @@ export class SocketSession implements RelayAccount {
     this.#relays.add(relay);
   }
 
-  /** @param listener called if the client leaves before the socket is open; at once if it has left already */
+  get guard(): SessionGuard {
+    return this.#guard;
+  }
+
+  /** @param listener called if the client leaves before the socket is guarded; at once if it has left already */
   whenGone(listener: () => void): void {
     if (this.#isGone) listener();
     else this.#whenGone = listener;
   }
 
-  opened(): void {
+  /** From now on only the guard's own `end` gives back what it holds: at once, it could be too early for upstream. */
+  guardedBy(guard: SessionGuard): void {
+    this.#guard = guard;
     this.#whenGone = null;
-    this.#account = new SocketAccount(this.#telemetry, this.#facts, this.guard);
+  }
+
+  opened(): void {
+    this.#account = new SocketAccount(this.#telemetry, this.#facts, this.#guard);
   }
 
   used(usage: Readonly<SocketUsage>): void {

@@ -2,7 +2,7 @@
 // Entries have an id and an expiry; counts change only together with an entry, in the same run.
 //
 // KEYS 1 pool             hash  epoch, warm, seen, order, hold, low, low_until; anew: Redis has restarted or was replaced, and its data, from
-//                               disk or from replication, may be slightly old; asked: nothing reads it
+//                               disk or from replication, may be slightly old; asked: a replica that is new here had to bring the script
 //      2 leases           zset  id -> expiry
 //      3 holders          hash  id -> [client, subject, owner, granted]
 //      4 counts           hash  leases that a client app (c) and a subject (s) hold, asks of theirs that wait (q, w)
@@ -38,6 +38,9 @@ const GRACE_MS = 4_000;
 /** Most expired entries that one call drops, so that the death of a replica with thousands does not block Redis. The rest still counts. */
 const EXPIRED_MAX = 500;
 
+/** About how many leases of a view are read at once: the store serves nobody else meanwhile, and a call has little time. */
+const VIEWED_MAX = 500;
+
 /** Takes the place of a replica's name in the channel on which every replica is told that a pool starts afresh. */
 export const ALL = 'all';
 
@@ -72,7 +75,10 @@ if not is_whole() then
   held, waiting, about.epoch = 0, 0, nil
 end
 local had_waiting = waiting > 0
-if about.anew then redis.call('HDEL', POOL, 'anew') end
+-- A new replica cannot tell a Redis that was restarted from one that has only never seen this version's script. In the latter, somebody
+-- holds leases and has confirmed them lately, or nobody holds any.
+if about.asked and about.seen and now - about.seen > ${STILL_MS} then about.anew = '1' end
+if about.anew or about.asked then redis.call('HDEL', POOL, 'anew', 'asked') end
 -- Another call may have found out in the meantime, and the replicas are told once.
 if not about.epoch or (about.anew and now >= tonumber(about.warm)) then
   about.epoch = now .. '-' .. redis.call('TIME')[2]
@@ -247,11 +253,11 @@ elseif op == 'lower' then
   return { about.epoch }
 else
   local leases = {}
-  local flat = redis.call('HGETALL', HOLDERS)
+  local next, flat = unpack(redis.call('HSCAN', HOLDERS, ask.from, 'COUNT', ${VIEWED_MAX}))
   for i = 1, #flat, 2 do
     local h = cjson.decode(flat[i + 1])
     leases[#leases + 1] = { flat[i], h[1], h[2], h[3], math.max(0, now - h[4]) }
   end
-  return { about.epoch, leases, waiting, low or -1 }
+  return { about.epoch, next, leases, waiting, low or -1 }
 end
 `;

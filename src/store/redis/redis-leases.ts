@@ -35,6 +35,11 @@ export interface RedisLeasesOptions {
   readonly onRenewed: () => void;
 }
 
+/** Some of a pool's leases, and where to go on; `0` = these were the last. Those that change in between may be left out, or come twice. */
+interface PartOfView extends PoolView {
+  readonly next: string;
+}
+
 /** Every operation of the script first returns the epoch, which changes when the pool starts afresh. */
 interface Said<Answer> {
   readonly epoch: string;
@@ -61,9 +66,10 @@ function operationsOf(pool: string) {
     release: operation(([retryAfterMs]) => numberIn(retryAfterMs)),
     beat: operation(([granted, lost]): BeatAnswer => ({ granted: textsIn(granted), lost: textsIn(lost) })),
     lower: operation(nothing),
-    view: operation(([leases, waiting, low]): PoolView => {
+    view: operation(([next, leases, waiting, low]): PartOfView => {
       const loweredTo = numberIn(low);
       return {
+        next: textIn(next),
         leases: listIn(leases).map(leaseIn),
         waiting: numberIn(waiting),
         loweredTo: loweredTo < 0 ? null : loweredTo,
@@ -92,7 +98,7 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
   const keys = LEASE_KEYS.map((name) => `${pool}:${name}`);
   const operations = operationsOf(pool);
   // Written to the pool before Redis gets to know a script. This replica may have run it before: then Redis was restarted or replaced. If not,
-  // it may just be that of a new version.
+  // it may just be that of a new version: the script finds out.
   const anew = ['HSET', `${pool}:${LEASE_KEYS[0]}`, 'anew', '1'] as const;
   const asked = ['HSET', `${pool}:${LEASE_KEYS[0]}`, 'asked', '1'] as const;
   const poolTexts = new WeakMap<PoolRules, string>();
@@ -139,7 +145,15 @@ export function createRedisLeases(kind: LeaseKind, options: RedisLeasesOptions):
     beat: (rules, owner, held, waiting) =>
       run(rules, 'beat', { owner, held: held.map(({ id, client, subject }) => [id, client, subject]), waiting }),
     lower: (rules) => run(rules, 'lower', {}),
-    view: (rules) => run(rules, 'view', {}),
+    async view(rules) {
+      const leases = new Map<string, LeaseView>();
+      for (let from = '0'; ; ) {
+        const { next, leases: some, ...view } = await run(rules, 'view', { from });
+        for (const lease of some) leases.set(lease.id, lease);
+        if (next === '0') return { leases: [...leases.values()], ...view };
+        from = next;
+      }
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 import { revocationKey } from '../revocation-key.ts';
 import type { Revocation, RevocationStore } from '../revocations.ts';
 import { notUnderstood, type RedisLink } from './redis-link.ts';
-import { never, numberIn, redisScript, textsIn } from './redis-script.ts';
+import { listIn, never, numberIn, redisScript, textIn, textsIn } from './redis-script.ts';
 
 /**
  * KEYS: the hash, the version. ARGV: `add` or `remove`, the key, the revocation, the channel, for how many milliseconds it holds
@@ -26,22 +26,34 @@ return was
   { read: numberIn },
 );
 
-/** KEYS: the hash. Drops revocations of tokens that have expired by themselves. */
+/** About how many revocations are read at once. Ten times as many take Redis and the client half of the time that a call may take. */
+const READ_MAX = 1_000;
+
+/**
+ * KEYS: the hash. ARGV: where to go on, `0` = at the beginning. Drops revocations of tokens that have expired by themselves.
+ * Returns where to go on, `0` = this was the end, and the revocations. Those that change in between may be left out, or come twice.
+ */
 const LIST = redisScript(
   `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = {}
-local flat = redis.call('HGETALL', KEYS[1])
+local next, flat = unpack(redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ${READ_MAX}))
 for i = 1, #flat, 2 do
   local ends, text = string.match(flat[i + 1], '^(%d+) (.*)$')
   if ends and tonumber(ends) <= now then redis.call('HDEL', KEYS[1], flat[i])
   else kept[#kept + 1] = text or flat[i + 1] end
 end
-return kept
+return { next, kept }
 `,
-  // Written by `add`.
-  { read: (answer) => textsIn(answer).map((text) => JSON.parse(text) as Revocation), hasWritten: never },
+  {
+    read(answer) {
+      const [next, texts] = listIn(answer);
+      const found = textsIn(texts).map((text) => [text, JSON.parse(text) as Revocation] as const); // written by `add`
+      return { next: textIn(next), found };
+    },
+    hasWritten: never,
+  },
 );
 
 export interface RedisRevocationsOptions {
@@ -59,7 +71,16 @@ export function createRedisRevocations(options: RedisRevocationsOptions): Revoca
   const channel = `${prefix}:revocations`;
   link.subscribe(channel, changed);
   return {
-    list: () => link.run('revocation_list', LIST, [hash], []),
+    async list() {
+      const all = new Map<string, Revocation>();
+      let from = '0';
+      do {
+        const { next, found } = await link.run('revocation_list', LIST, [hash], [from]);
+        for (const [text, one] of found) all.set(text, one);
+        from = next;
+      } while (from !== '0');
+      return [...all.values()];
+    },
     async add(one) {
       const lifeMs = one.scope === 'token' ? String(Math.max(0, Math.ceil(one.untilMs - epochNow()))) : '';
       const args = ['add', revocationKey(one), JSON.stringify(one), channel, lifeMs];

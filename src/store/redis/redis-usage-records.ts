@@ -7,6 +7,8 @@ import { listIn, textIn } from './redis-script.ts';
 
 /** About 230 bytes each. */
 const KEPT_MAX = 100_000;
+/** Most that are read at once: what else this replica asks Redis meanwhile waits behind the reply, and is given up after 100 ms. */
+const READ_MAX = 1_000;
 /** Most that are kept in memory while Redis does not accept them; the oldest are dropped. */
 const OWED_MAX = 10_000;
 
@@ -40,19 +42,40 @@ export function createRedisUsageRecords(link: RedisLink, prefix: string): UsageR
       if (debts.open > 0) debts.pay();
     },
     async list(max) {
-      const entries = await link.command('usage_list', 'XREVRANGE', stream, '+', '-', 'COUNT', String(max));
-      try {
-        return listIn(entries).map(recordIn).reverse();
-      } catch {
-        throw notUnderstood();
+      const records: UsageRecord[] = [];
+      /** Id of the oldest entry so far. The next reply begins with it, as not every Redis can leave it out. */
+      let oldest = '+';
+      while (records.length < max) {
+        const count = Math.min(READ_MAX, max - records.length + 1);
+        const found = await link.command('usage_list', 'XREVRANGE', stream, oldest, '-', 'COUNT', String(count));
+        const entries = entriesIn(found);
+        for (const { id, record } of entries) if (id !== oldest && records.length < max) records.push(record);
+        const last = entries.at(-1);
+        if (last === undefined || last.id === oldest || entries.length < count) break;
+        oldest = last.id;
       }
+      return records.reverse();
     },
   };
 }
 
+interface Entry {
+  readonly id: string;
+  readonly record: UsageRecord;
+}
+
+/** @throws Problem `store_unavailable` */
+function entriesIn(answer: unknown): readonly Entry[] {
+  try {
+    return listIn(answer).map(entryIn);
+  } catch {
+    throw notUnderstood();
+  }
+}
+
 /** An entry is its id and its fields; ours has one field, written by `add`. */
-function recordIn(entry: unknown): UsageRecord {
-  const [, fields] = listIn(entry);
+function entryIn(entry: unknown): Entry {
+  const [id, fields] = listIn(entry);
   const [, text] = listIn(fields);
-  return JSON.parse(textIn(text)) as UsageRecord;
+  return { id: textIn(id), record: JSON.parse(textIn(text)) as UsageRecord };
 }

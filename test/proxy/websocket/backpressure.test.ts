@@ -36,9 +36,11 @@ function setUp(t: Test, kind: object = {}) {
     },
   };
   t.teardown(() => upstream.received.release());
-  const pressure = new Backpressure(client as unknown as Socket, clock);
+  const liveness = { isClientAlive: false };
+  const pressure = new Backpressure(client as unknown as Socket, clock, liveness);
   return {
     pressure,
+    liveness,
     clock,
     client,
     upstream,
@@ -86,18 +88,28 @@ test('a client over TLS may be a few reads behind', async (t) => {
   t.ok(upstream.isRead);
 });
 
+test('a client that takes what waited for it is alive, even if its answer to a ping is still behind much else', async (t) => {
+  const { liveness, pressure, pass, take } = setUp(t);
+  pass(100);
+  pressure.write(Buffer.from('a ping'));
+  t.notOk(liveness.isClientAlive, 'nothing was taken yet');
+  take(2);
+  t.ok(liveness.isClientAlive);
+});
+
 test('a side counts as stalled since it first took nothing, however often that is reported', async (t) => {
+  const times = { stallMs: 100, clientStallMs: 400 };
   const up = setUp(t);
   up.pressure.upstreamIsFull();
   t.notOk(up.client.isRead);
   up.clock.nowMs = 50;
   up.pressure.upstreamIsFull();
-  t.equal(up.pressure.stalled(101, 100), null);
-  t.equal(up.pressure.stalled(102, 100), 'upstream');
+  t.equal(up.pressure.stalled(101, times), null);
+  t.equal(up.pressure.stalled(102, times), 'upstream');
   up.pressure.upstreamDrained();
   t.ok(up.client.isRead);
   t.notOk(up.pressure.isUpstreamFull);
-  t.equal(up.pressure.stalled(1000, 100), null);
+  t.equal(up.pressure.stalled(1000, times), null);
   up.client.isRead = false;
   up.pressure.upstreamDrained();
   t.notOk(up.client.isRead, 'something else may hold it');
@@ -106,10 +118,10 @@ test('a side counts as stalled since it first took nothing, however often that i
   down.pass(100);
   down.clock.nowMs = 50;
   down.pass(100);
-  t.equal(down.pressure.stalled(101, 100), null);
-  t.equal(down.pressure.stalled(102, 100), 'client');
+  t.equal(down.pressure.stalled(401, times), null);
+  t.equal(down.pressure.stalled(402, times), 'client');
   down.take(4);
-  t.equal(down.pressure.stalled(1000, 100), null);
+  t.equal(down.pressure.stalled(1000, times), null);
 });
 
 test('a client held for a turn is read again once that is over and upstream takes data', async (t) => {

@@ -10,11 +10,11 @@ import {
 } from '../../../src/proxy/websocket/ending.ts';
 import { Liveness } from '../../../src/proxy/websocket/liveness.ts';
 
-const TIMES = { stallMs: 30_000 };
+const TIMES = { stallMs: 30_000, clientStallMs: 120_000 };
 const LIFESPAN = { times: TIMES, endsAtMs: 100_000, expiresAtMs: 90_000, idleMs: 60_000 };
 
 const pressure = (stalled: 'client' | 'upstream' | null = null, full: 'client' | 'upstream' | null = stalled) => ({
-  stalled: (_nowMs: number, stallMs: number) => (stallMs === TIMES.stallMs ? stalled : null),
+  stalled: (_nowMs: number, times: object) => (times === TIMES ? stalled : null),
   isClientFull: full === 'client',
   isUpstreamFull: full === 'upstream',
 });
@@ -62,6 +62,7 @@ test('a socket ends for the first of these reasons that applies, and otherwise s
       { outcome: 'upstream_timeout', toClient: { code: 1011, reason: 'upstream does not answer' } },
     ],
     ['a client that is not read cannot answer', unread, 20_000, true, true, pressure(null, 'upstream'), 'ping'],
+    ['a client that is behind gets to the ping later', pinged, 20_000, true, true, pressure(null, 'client'), 'ping'],
     ['neither is read, so neither can answer', unheard, 20_000, true, true, pressure(null, 'client'), 'ping'],
   ] as const) {
     const found = liveness.due(nowMs, isBusy, isPingTurn, flow);
