@@ -93,8 +93,9 @@ test('a socket whose client resets it while its single-use token is spent does n
     const { token } = JSON.parse(minted.body.toString()) as { token: string };
     const client = await connected(t, broker.url);
     relay.delayMs = 60;
+    const asked = relay.asked(':used:');
     client.write(handshake(broker.url, `/tts/websocket?access_token=${token}`, {}));
-    await sleep(30);
+    await Promise.race([asked, once(client, 'data')]); // a Redis that was too late before may not be asked at all
     client.resetAndDestroy();
     await sleep(200); // until Redis has answered
     relay.delayMs = 0;
@@ -173,8 +174,9 @@ test('a socket that would open after the shutdown has begun is refused, and its 
   const { token } = JSON.parse(minted.body.toString()) as { token: string };
   const path = `/tts/websocket?access_token=${token}`;
   relay.delayMs = 60;
+  const asked = relay.asked(':used:');
   const refusal = openRawSocket(t, broker.url, path, {}).then(String, String);
-  await send(`${broker.url}/livez`); // by then Redis is being asked
+  await asked;
   const start = performance.now();
   const stopped = broker.stop(STOP);
   t.match(await refusal, /HTTP\/1\.1 503 [\s\S]*"draining"/);
@@ -195,8 +197,9 @@ test('a socket whose client leaves while its budget is asked for takes no place 
   t.equal(broker.leases, 1);
   relay.delayMs = 60;
   const client = await connected(t, broker.url);
+  const asked = relay.asked(':budget');
   client.write(handshake(broker.url, STT_PATH, headers));
-  await send(`${broker.url}/livez`); // by then Redis is being asked
+  await asked;
   client.destroy();
   await until(() => logs.find(({ outcome }) => outcome === 'aborted'), 'line of the request');
   await sleep(200); // until Redis has answered

@@ -107,26 +107,39 @@ test('SIGTERM during 200 requests a second: none fails', async (t) => {
   const fresh = new Agent({ connections: 50 });
   t.teardown(() => Promise.all([kept.destroy(), fresh.destroy()]));
   const answers: Promise<MintAnswer & { readonly wasDraining: boolean }>[] = [];
-  let turnedAwayAt = Number.POSITIVE_INFINITY;
-  let isDraining = false;
+  let unanswered = 0;
+  let stoppingAt = Number.POSITIVE_INFINITY;
+  let late = 0;
+  /** A load balancer reacts within 1.5 seconds; what a busy machine has not sent by then gets two more. The delay is longer. */
+  const isTurnedAway = (): boolean => {
+    const ms = performance.now() - stoppingAt;
+    return ms > 3500 || (ms > 1500 && late > 200);
+  };
 
   const start = performance.now();
-  for (let sent = 0; performance.now() < turnedAwayAt; sent += 1) {
-    const wasDraining = isDraining;
+  for (let sent = 0; !isTurnedAway(); sent += 1) {
+    const wasDraining = stoppingAt < performance.now();
+    if (wasDraining) late += 1;
     // Every fourth on a connection of its own.
     const isFresh = sent % 4 === 0;
-    answers.push(mint(served, isFresh ? fresh : kept, isFresh).then((answer) => ({ ...answer, wasDraining })));
+    unanswered += 1;
+    answers.push(
+      mint(served, isFresh ? fresh : kept, isFresh)
+        .then((answer) => ({ ...answer, wasDraining }))
+        .finally(() => {
+          unanswered -= 1;
+        }),
+    );
     if (sent === 200) {
       served.child.kill('SIGTERM');
       await served.logged('stopping');
-      isDraining = true;
+      stoppingAt = performance.now();
       t.equal(await readyz(served.managementUrl), 503, 'not ready at once');
       t.equal(await readyz(served.url), 503, 'on both listeners');
       t.equal((await request(`${served.url}/livez`)).statusCode, 200, 'and alive');
-      turnedAwayAt = performance.now() + 1500; // when a load balancer would have reacted; the delay is longer, even on a busy machine
     }
     const due = start + (sent + 1) * 5;
-    if (due > performance.now()) await delay(due - performance.now());
+    while (due > performance.now() || unanswered > 50) await delay(1);
   }
   const all = await Promise.all(answers);
   t.ok(all.length > 400, `${all.length} requests`);
@@ -134,10 +147,9 @@ test('SIGTERM during 200 requests a second: none fails', async (t) => {
     all.every(({ status }) => status === 200),
     'every one was served',
   );
-  const late = all.filter(({ wasDraining }) => wasDraining);
-  t.ok(late.length > 200);
+  t.ok(late > 200);
   t.ok(
-    late.every(({ connection }) => connection === 'close'),
+    all.filter(({ wasDraining }) => wasDraining).every(({ connection }) => connection === 'close'),
     'what is answered during the drain delay closes its connection',
   );
   t.strictSame(await served.ended, { code: 0, signal: null });

@@ -84,8 +84,11 @@ function speak(page: Page, grants: Record<string, boolean> = { tts: true }) {
 test('a page with a session at its own backend speaks, and the broker knows for whom', async (t) => {
   const { page, origin, simulator, logs } = await startApp(t);
   await page.context().addCookies([{ name: 'session', value: 'of-anna', url: origin }]);
-  t.match(await speak(page), { status: 200, bytes: Number });
-  t.ok(simulator.url);
+  const spoken = await speak(page);
+  t.equal(spoken.status, 200);
+  t.match(simulator.journal.entries({ path: '/tts/bytes' }), [
+    { status: 200, bytesOut: spoken.bytes, headers: { authorization: `Bearer ${simulator.apiKey}` } },
+  ]);
   t.match(
     logs.filter(({ route }) => route === '/access-token' || route === '/tts/bytes'),
     [

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { runSimulate, SimulateUsageError } from '../../src/simulator/command.ts';
@@ -101,10 +102,11 @@ test('a port in use is a failure, not wrong usage', async (t) => {
 });
 
 test('several simulators can run at once without naming a TLS port', async (t) => {
-  // The default port is now in use, whoever has it.
-  const other = createServer().listen(8788, '127.0.0.1');
-  await once(other, 'listening').catch(() => {});
+  // The default port is now in use, whoever has it. Another run of this test gives it back within the two seconds.
+  const other = createServer();
   t.teardown(() => other.close());
+  for (let tries = 0; !other.listening && tries < 100; tries += 1)
+    await once(other.listen(8788, '127.0.0.1'), 'listening').catch(() => sleep(20));
   const { io, text } = collector();
   const simulator = await runSimulate(['--port', '0', '--control-port', '0'], io);
   t.teardown(() => simulator.close());

@@ -44,8 +44,8 @@ export async function redisServer(
     directory = isCluster ? t.testdir() : tmpdir(),
   }: RedisServerOptions = {},
 ): Promise<RedisServer> {
-  const port = await freePort();
-  const tlsPort = tls === undefined ? 0 : await freePort();
+  let port = await freePort();
+  let tlsPort = tls === undefined ? 0 : await freePort();
   let child: ChildProcess | null = null;
 
   async function start(asked = password): Promise<void> {
@@ -83,7 +83,7 @@ export async function redisServer(
     const failed = once(started, 'error').then(([error]) => {
       throw new Error('redis-server is needed: apt-get install redis-server', { cause: error });
     });
-    await Promise.race([failed, answering(port)]);
+    await Promise.race([failed, answering(port, started)]);
   }
   async function kill(): Promise<void> {
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
@@ -93,7 +93,13 @@ export async function redisServer(
   }
 
   t.teardown(kill);
-  if (!isDown) await start();
+  if (!isDown) {
+    await start().catch(async () => {
+      port = await freePort();
+      tlsPort = tls === undefined ? 0 : await freePort();
+      await start();
+    });
+  }
   return {
     url: new Secret(`redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`),
     port,
@@ -115,10 +121,12 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Resolves once it answers PING. */
-async function answering(port: number): Promise<void> {
-  for (;;) {
+/** Resolves once it answers PING; rejects if it ends instead, as when another program has taken the port. */
+async function answering(port: number, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
     const socket = connect(port, '127.0.0.1');
+    const giveUp = (): unknown => socket.destroy(new Error('nobody to wait for'));
+    child.once('exit', giveUp);
     try {
       await once(socket, 'connect');
       socket.write('PING\r\n');
@@ -127,7 +135,9 @@ async function answering(port: number): Promise<void> {
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 10)); // it is not up yet, and nothing signals when it is
     } finally {
+      child.off('exit', giveUp);
       socket.destroy();
     }
   }
+  throw new Error(`redis-server on port ${port} has ended`);
 }

@@ -11,11 +11,14 @@ export interface SlowRelay {
   port: number;
   /** Silently drops all further data on open connections, like a network that has forgotten them. */
   forget(): void;
+  /** Resolves once Redis is asked something with these words in it, which has not been answered then. */
+  asked(words: string): Promise<void>;
 }
 
 export async function slowRelay(t: Test, port: number): Promise<SlowRelay> {
   const open = new Set<Socket>();
   const forgotten = new WeakSet<Socket>();
+  const listeners = new Set<(bytes: Buffer) => void>();
   const relay = {
     url: '',
     delayMs: 0,
@@ -23,6 +26,15 @@ export async function slowRelay(t: Test, port: number): Promise<SlowRelay> {
     forget: () => {
       for (const socket of open) forgotten.add(socket);
     },
+    asked: (words: string) =>
+      new Promise<void>((resolve) => {
+        const listener = (bytes: Buffer): void => {
+          if (!bytes.includes(words)) return;
+          listeners.delete(listener);
+          resolve();
+        };
+        listeners.add(listener);
+      }),
   };
   const server = createServer((inner) => {
     const outer = connect(relay.port, '127.0.0.1');
@@ -35,6 +47,7 @@ export async function slowRelay(t: Test, port: number): Promise<SlowRelay> {
       from.on('data', (bytes) => {
         const now = performance.now();
         dueMs = Math.max(dueMs, now + relay.delayMs / 2);
+        if (from === inner) for (const listener of listeners) listener(bytes);
         if (!forgotten.has(from)) setTimeout(() => to.writable && to.write(bytes), dueMs - now);
       });
       from.on('close', () => {

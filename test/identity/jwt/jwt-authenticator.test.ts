@@ -44,7 +44,8 @@ test('a good token names client app, subject, claims, grants and expiry', async 
 
 test('a token whose claims give no grants is accepted without grants', async (t) => {
   const { present, claims } = await setUp(t, { grantsFrom: { claim: 'scope', map: { speak: ['tts'] } } });
-  t.match(await present(signJwt(ec, claims)), { outcome: 'authenticated', principal: { grants: [] } });
+  const answer = await present(signJwt(ec, claims));
+  t.strictSame(answer.outcome === 'authenticated' && answer.principal.grants, []);
 });
 
 test('an answer shared by several requests cannot be changed by one of them', async (t) => {

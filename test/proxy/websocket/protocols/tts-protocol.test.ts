@@ -109,7 +109,7 @@ test('text that waits for a lease is not charged, but counts towards the session
   socket.say('b', '123');
   t.match(socket.told.at(-1), { context_id: 'b', error_code: 'content_not_allowed' });
   await socket.turn('held', new Problem('concurrency_limited'));
-  t.match([socket.characters, socket.sent], [0, []]);
+  t.strictSame([socket.characters, socket.sent], [0, []]);
   socket.say('c', '1234567890');
   t.equal(socket.told.length, 2, 'the dropped text has used up nothing');
 
