@@ -1,6 +1,6 @@
-// Renders the contract as a page for people: one HTML document that has no scripts and loads nothing.
-
+// Renders the contract as a page for people.
 import { type Html, html } from '../html/html.ts';
+import { htmlDocument } from '../html/html-document.ts';
 import { beside } from './beside.ts';
 import { codeBlock, json, source } from './code-block.ts';
 import { type Endpoint, endpointSection, endpointsOf } from './endpoint-section.ts';
@@ -14,18 +14,7 @@ import { inline, paragraphs } from './prose.ts';
 export function referencePage(document: OpenApiDocument): string {
   const { info } = document;
   const endpoints = endpointsOf(document);
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="description" content="${info.summary}">
-<title>${info.title}: reference</title>
-<style>${PAGE_STYLE}</style>
-</head>
-<body>
-<a class="skip" href="#content">Skip to the content</a>
+  const body = html`<a class="skip" href="#content">Skip to the content</a>
 ${navigation(document, endpoints)}
 <main id="content">
   <header>
@@ -44,10 +33,8 @@ ${navigation(document, endpoints)}
   </section>`,
   )}
   ${errors(document)}
-</main>
-</body>
-</html>
-`.text;
+</main>`;
+  return htmlDocument({ title: `${info.title}: reference`, description: info.summary, style: PAGE_STYLE, body }).text;
 }
 
 function navigation(document: OpenApiDocument, endpoints: readonly Endpoint[]): Html {

@@ -1,5 +1,6 @@
-// The frame of every page of the console: head, navigation, heading.
+// What every page of the console has: navigation and heading.
 import { type Html, html } from '../../html/html.ts';
+import { htmlDocument } from '../../html/html-document.ts';
 import { CONSOLE_STYLE } from './console-style.ts';
 
 export interface Page {
@@ -18,17 +19,7 @@ const PAGES = [
 
 /** @param path of the page that is shown */
 export function page({ title, content, done = null }: Page, path: string | null): Html {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title} · Cartesia token broker</title>
-<style>${CONSOLE_STYLE}</style>
-</head>
-<body>
-<nav aria-label="Console">
+  const body = html`<nav aria-label="Console">
   <p>Cartesia token broker</p>
   <ul>${PAGES.map(([href, name]) => html`<li><a href="${href}"${href === path ? html` aria-current="page"` : null}>${name}</a></li>`)}</ul>
 </nav>
@@ -36,8 +27,6 @@ export function page({ title, content, done = null }: Page, path: string | null)
   <h1>${title}</h1>
   ${done === null ? null : html`<p class="done" role="status">${done}</p>`}
   ${content}
-</main>
-</body>
-</html>
-`;
+</main>`;
+  return htmlDocument({ title: `${title} · Cartesia token broker`, description: null, style: CONSOLE_STYLE, body });
 }
