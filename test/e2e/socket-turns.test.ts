@@ -170,8 +170,14 @@ test('a fault of the broker in handling a message ends its socket, and no other'
       if (event['type'] === 'error') t.match(event, { status_code: 500, error_code: 'internal_error' }, id);
     }
     t.strictSame(await socket.closing(), { code: 1011, reason: 'internal_error' });
-    t.match(await logged(running, ({ msg }) => msg === 'request failed'), { level: 'error', outcome: 'internal_error' });
-    t.match(await logged(running, ({ msg }) => msg === 'socket closed'), { outcome: 'internal_error', close_code: 1011 });
+    t.match(await logged(running, ({ msg }) => msg === 'request failed'), {
+      level: 'error',
+      outcome: 'internal_error',
+    });
+    t.match(await logged(running, ({ msg }) => msg === 'socket closed'), {
+      outcome: 'internal_error',
+      close_code: 1011,
+    });
   }
   t.match(await (await fetch(`${broker.managementUrl}/metrics`)).text(), /^broker_internal_errors_total 2$/m);
   t.equal(sessions, 1, 'what they held is given back');

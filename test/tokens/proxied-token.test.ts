@@ -49,6 +49,7 @@ test('a single-use token says so, and upstream is not involved', async (t) => {
     isReused: false,
     upstreamRequestId: null,
     upstreamMs: null,
+    audit: { isReported: false },
   });
   t.equal(minter.recall(ORDER), null, 'none is handed out twice');
 });
