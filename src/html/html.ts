@@ -1,6 +1,6 @@
 // HTML templates that escape by default: whatever is put into one is text, unless it came from a template itself.
 
-/** A finished piece of HTML. Only `html` makes one. */
+/** A finished piece of HTML. `html` makes one of anything; the constructor is for constants, such as a stylesheet. */
 export class Html {
   readonly text: string;
 

@@ -10,7 +10,7 @@ import { readSessionFilter } from '../admin/session-filter.ts';
 import { summarise } from '../admin/usage-summary.ts';
 import type { ProbesOptions } from '../probes.ts';
 import { formBodies } from './form-bodies.ts';
-import { isFromOwnPage } from './own-page.ts';
+import { isEmbedded, isFromOwnPage } from './own-page.ts';
 import { type Page, page } from './page.ts';
 import { sendProblemPage } from './problem-page.ts';
 import { revocationsPage } from './revocations-page.ts';
@@ -39,8 +39,8 @@ export async function consoleRoutes(app: FastifyInstance, options: ConsoleOption
   });
   operatorCalls(app, { logger, isOperator: (authorization) => token.isPasswordIn(authorization) });
   app.addHook('onRequest', async ({ method, headers }) => {
-    // A browser adds the password to whatever another page makes it send here.
-    if (method === 'POST' && !isFromOwnPage(headers))
+    // A browser adds the password to whatever another page makes it send here. A link from there may be followed, but nothing be embedded.
+    if (method === 'POST' ? !isFromOwnPage(headers) : isEmbedded(headers))
       throw new Problem(
         'origin_not_allowed',
         'Only the pages of the console may send this. Programs use the admin API.',

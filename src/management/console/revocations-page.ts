@@ -22,15 +22,11 @@ export function revocationsPage({ revocations, clients, done, wish }: Revocation
   ${
     revocations.length === 0
       ? html`<p>Nobody is shut out.</p>`
-      : table(
-          'In force on all replicas',
-          ['Shut out', 'Until', ''],
-          revocations.map((one) => [
-            whom(one),
-            'untilMs' in one ? new Date(one.untilMs).toISOString() : 'restored',
-            restore(one),
-          ]),
-        )
+      : table('In force on all replicas', ['Shut out', 'Until', ''], revocations, (one) => [
+          whom(one),
+          'untilMs' in one ? new Date(one.untilMs).toISOString() : 'restored',
+          restore(one),
+        ])
   }
   <h2>Shut out</h2>
   <p>Takes effect at once, also for open sockets and for whoever waits.</p>

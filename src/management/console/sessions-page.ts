@@ -31,16 +31,15 @@ export function sessionsPage({ list, filter, clients, done }: SessionsShown): Pa
       : table(
           `Requests and sockets under way: ${sessions.length}`,
           ['Endpoint', 'Client app', 'Subject', 'For', 'Replica', ''],
-          sessions
-            .toSorted((a, b) => b.ageMs - a.ageMs)
-            .map((session) => [
-              session.endpoint,
-              session.client,
-              session.subject,
-              age(session.ageMs),
-              replicaName(session.replica),
-              buttons(session),
-            ]),
+          sessions.toSorted((a, b) => b.ageMs - a.ageMs),
+          (session) => [
+            session.endpoint,
+            session.client,
+            session.subject,
+            age(session.ageMs),
+            replicaName(session.replica),
+            buttons(session),
+          ],
         )
   }`,
   };

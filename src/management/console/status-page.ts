@@ -49,19 +49,19 @@ function concurrency(byKind: Pools, limits: Leases['limits']): Html {
   ${table(
     'Leases of all replicas',
     ['Kind', 'In use', 'Limit', 'Waiting'],
-    pools.map(([kind, { leases, waiting, loweredTo }]) => [
+    pools,
+    ([kind, { leases, waiting, loweredTo }]) => [
       KINDS[kind],
       leases.length,
       html`${limits.get(kind) ?? 'none'}${loweredTo === null ? null : `, lowered to ${loweredTo} because Cartesia refused`}`,
       waiting,
-    ]),
+    ],
   )}
   ${table(
     'Who holds them',
     ['Kind', 'Client app', 'Subject', 'For', 'Replica'],
-    pools.flatMap(([kind, { leases }]) =>
-      leases.map(({ client, subject, ageMs, owner }) => [KINDS[kind], client, subject, age(ageMs), replicaName(owner)]),
-    ),
+    pools.flatMap(([kind, { leases }]) => leases.map((lease) => ({ kind, ...lease }))),
+    ({ kind, client, subject, ageMs, owner }) => [KINDS[kind], client, subject, age(ageMs), replicaName(owner)],
   )}`;
 }
 

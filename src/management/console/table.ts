@@ -1,13 +1,24 @@
 // Tables of the console, and what stands in several of them.
 import { type Html, html, type Piece } from '../../html/html.ts';
 
-/** @param rows each as many pieces as there are columns */
-export function table(caption: string, columns: readonly string[], rows: readonly (readonly Piece[])[]): Html {
+/** Rows shown of one table; a page of very many would hold up whatever else the replica does. */
+const ROWS_MAX = 1_000;
+
+/** @param rowOf as many pieces as there are columns */
+export function table<T>(
+  caption: string,
+  columns: readonly string[],
+  items: readonly T[],
+  rowOf: (item: T) => readonly Piece[],
+): Html {
+  const rows = items.slice(0, ROWS_MAX).map(rowOf);
+  const more = items.length - rows.length;
   return html`<div class="table" role="region" tabindex="0" aria-label="${caption}"><table>
   <caption>${caption}</caption>
   <thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
   <tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td${isNumber(cell) ? html` class="number"` : null}>${cell}</td>`)}</tr>`)}</tbody>
-</table></div>`;
+</table></div>
+${more === 0 ? null : html`<p>${more} more are not listed.</p>`}`;
 }
 
 function isNumber(piece: Piece): boolean {

@@ -6,9 +6,6 @@ import { table } from './table.ts';
 
 type Sums = Omit<UsageLine, 'day' | 'client' | 'subject'>;
 
-/** Lines shown of one day. */
-const LINES_MAX = 1_000;
-
 /** @param day of which the details are shown, as the query says it; without it the newest */
 export function usagePage(lines: readonly UsageLine[], day: unknown): Page {
   const days = Map.groupBy(lines, (line) => line.day);
@@ -21,24 +18,21 @@ export function usagePage(lines: readonly UsageLine[], day: unknown): Page {
         ? html`<p>Nothing has been consumed yet.</p>`
         : html`
   <p>Days are in UTC. Only the newest records are counted; the log has all of them.</p>
-  ${table(
-    'By day',
-    ['Day', ...UNITS.map(([, name]) => name)],
-    newest.map((one) => [html`<a href="?day=${one}">${one}</a>`, ...cells(sum(days.get(one) ?? []))]),
-  )}
+  ${table('By day', ['Day', ...UNITS.map(([, name]) => name)], newest, (one) => [
+    html`<a href="?day=${one}">${one}</a>`,
+    ...cells(sum(days.get(one) ?? [])),
+  ])}
   ${detail(shown, days.get(shown) ?? [])}`,
   };
 }
 
 function detail(day: string, lines: readonly UsageLine[]): Html {
-  const more = lines.length - LINES_MAX;
-  return html`
-  ${table(
-    `${day} by client app and subject`,
-    ['Client app', 'Subject', ...UNITS.map(([, name]) => name)],
-    lines.slice(0, LINES_MAX).map((line) => [line.client, line.subject, ...cells(line)]),
-  )}
-  ${more > 0 ? html`<p>${more} more are not listed.</p>` : null}`;
+  const columns = ['Client app', 'Subject', ...UNITS.map(([, name]) => name)];
+  return table(`${day} by client app and subject`, columns, lines, (line) => [
+    line.client,
+    line.subject,
+    ...cells(line),
+  ]);
 }
 
 const UNITS = [

@@ -156,14 +156,14 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
   // Events of upstream's frames.
 
   passDown(bytes: Buffer): void {
-    this.#pressure.write(bytes);
+    if (this.isOpen) this.#pressure.write(bytes); // nothing may follow the close frame
   }
 
   textDown(bytes: Buffer, start: number, end: number): string | null {
     try {
       return this.#protocol?.upstreamText(bytes, start, end) ?? null;
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
       return null;
     }
   }
@@ -192,7 +192,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     try {
       return this.isOpen && this.#protocol?.clientText(payload, keep) === 'pass';
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
       return false;
     }
   }
@@ -203,16 +203,17 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     try {
       this.#protocol.clientBinary(isFirst);
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
     return this.isOpen && this.#protocol.takesBinary;
   }
 
   payloadUp(bytes: number): void {
+    if (!this.isOpen) return;
     try {
       this.#protocol?.clientAudio(bytes);
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
@@ -262,6 +263,10 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     this.#end(cutOff(problem, code));
   }
 
+  failed(cause: unknown): void {
+    this.cut(this.#reported(cause), CLOSE.internal);
+  }
+
   // Called by the list of relays.
 
   /** This process stood still and could not hear anybody: silence counts from now, since what was sent meanwhile may still be unread. */
@@ -278,7 +283,7 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
       this.#protocol?.look();
       if (this.#protocol !== null) this.#parts.account.used(this.#protocol.usage);
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
       return;
     }
     const due = this.#liveness.due(nowMs, this.isBusy, isPingTurn, this.#pressure);
@@ -329,13 +334,6 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
 
   // Ending.
 
-  /** A fault of ours in handling a message ends the socket that it came on, rather than the process and everybody's. */
-  #failed(cause: unknown): void {
-    const problem = new Problem('internal_error', undefined, { cause });
-    this.#parts.account.failed(problem);
-    this.cut(problem, CLOSE.internal);
-  }
-
   #clientCloses(closing: Closing): void {
     this.#end(closedByClient(closing));
     this.#hangUp();
@@ -369,19 +367,42 @@ export class Relay implements Listed, UpstreamSocketOwner, ProtocolHost, ClientF
     const upstream = this.#upstream;
     if (!this.isOpen || protocol === null || upstream === null) return;
     const { account, times } = this.#parts;
-    const errors = problem === null ? [] : protocol.farewell(problem, occasion);
-    closeUpstream(upstream, this.#up, toUpstream, { cancels: protocol.cancels(), lingerMs: times.closeMs });
-    protocol.end();
+    let errors: readonly string[] = [];
+    let cancels: readonly string[] = [];
+    this.#attempt(() => {
+      if (problem !== null) errors = protocol.farewell(problem, occasion);
+      cancels = protocol.cancels();
+    });
+    closeUpstream(upstream, this.#up, toUpstream, { cancels, lingerMs: times.closeMs });
+    this.#attempt(() => protocol.end());
     // A client that has part of a message can be sent no close frame; its own may have come all the same.
     const isUntold = toClient === null || (by !== 'client' && this.#down.isMidMessage);
     account.ended({ by, outcome, code: isUntold ? 1006 : (toClient.code ?? 1005) }, protocol.usage);
+    const isTold = toClient !== null && closeClient(this.#client, this.#down, toClient, errors);
     this.#phase = 'closing';
-    if (toClient === null || !closeClient(this.#client, this.#down, toClient, errors)) {
+    if (!isTold) {
       this.#clientGone();
       return;
     }
-    this.#awaitClientEnd(this.nowMs + times.clientStallMs);
+    // A client that ends the socket itself, or breaks the protocol, waits for nothing that it has not taken yet.
+    const isWaiting = by !== 'client' && occasion !== 'unread_message';
+    this.#awaitClientEnd(this.nowMs + (isWaiting ? times.clientStallMs : 0));
     this.#pressure.upstreamIsOver();
+  }
+
+  /** What goes wrong here must not keep the socket from ending. */
+  #attempt(handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      this.#reported(error);
+    }
+  }
+
+  #reported(cause: unknown): Problem {
+    const problem = new Problem('internal_error', undefined, { cause });
+    this.#parts.account.failed(problem);
+    return problem;
   }
 
   /** Gives the client a while to end its side; longer if it has not even taken our last frames, as it may be behind. */

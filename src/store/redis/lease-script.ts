@@ -75,8 +75,8 @@ if not is_whole() then
   held, waiting, about.epoch = 0, 0, nil
 end
 local had_waiting = waiting > 0
--- A new replica cannot tell a Redis that was restarted from one that has only never seen this version's script. In the latter, somebody
--- holds leases and has confirmed them lately, or nobody holds any.
+-- A new replica cannot tell a Redis that was restarted from one that has only never seen this version's script. If leases were
+-- confirmed lately it was not restarted. Otherwise a warm-up is the price of not knowing, even if nobody holds any.
 if about.asked and about.seen and now - about.seen > ${STILL_MS} then about.anew = '1' end
 if about.anew or about.asked then redis.call('HDEL', POOL, 'anew', 'asked') end
 -- Another call may have found out in the meantime, and the replicas are told once.

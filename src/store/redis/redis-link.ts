@@ -67,7 +67,9 @@ export async function createRedisLink(options: RedisLinkOptions): Promise<RedisL
   const heard = await createRedisClient(options);
   let isClosing = false;
   // Closing a connection may look like trouble.
-  const trouble = createRedisTrouble((condition) => isClosing || onCondition(condition), now);
+  const trouble = createRedisTrouble((condition) => {
+    if (!isClosing) onCondition(condition);
+  }, now);
   const listeners: (() => void)[] = [];
   const tellAll = (): void => {
     for (const tell of listeners) tell();

@@ -49,7 +49,7 @@ return { next, kept }
   {
     read(answer) {
       const [next, texts] = listIn(answer);
-      const found = textsIn(texts).map((text) => [text, JSON.parse(text) as Revocation] as const); // written by `add`
+      const found = textsIn(texts).map((text) => JSON.parse(text) as Revocation); // written by `add`
       return { next: textIn(next), found };
     },
     hasWritten: never,
@@ -76,7 +76,7 @@ export function createRedisRevocations(options: RedisRevocationsOptions): Revoca
       let from = '0';
       do {
         const { next, found } = await link.run('revocation_list', LIST, [hash], [from]);
-        for (const [text, one] of found) all.set(text, one);
+        for (const one of found) all.set(revocationKey(one), one);
         from = next;
       } while (from !== '0');
       return [...all.values()];

@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { isFromOwnPage } from '../../../src/management/console/own-page.ts';
+import { isEmbedded, isFromOwnPage } from '../../../src/management/console/own-page.ts';
 
 test('a form is taken from a page of this listener only', async (t) => {
   const host = 'broker.internal:9090';
@@ -21,4 +21,23 @@ test('a form is taken from a page of this listener only', async (t) => {
     [{}, false],
   ] as const)
     t.equal(isFromOwnPage(headers), expected, JSON.stringify(headers));
+});
+
+test('a link to the console may be followed from anywhere, but no page may embed it', async (t) => {
+  for (const [site, mode, expected] of [
+    ['none', 'navigate', false],
+    ['same-origin', 'navigate', false],
+    ['same-origin', 'no-cors', false],
+    ['cross-site', 'navigate', false],
+    ['same-site', 'no-cors', true],
+    ['cross-site', 'no-cors', true],
+    ['cross-site', 'cors', true],
+    ['cross-site', undefined, true],
+  ] as const)
+    t.equal(
+      isEmbedded({ 'sec-fetch-site': site, ...(mode === undefined ? {} : { 'sec-fetch-mode': mode }) }),
+      expected,
+      `${site} ${mode}`,
+    );
+  t.equal(isEmbedded({}), false, 'a program, or a browser over plain HTTP');
 });

@@ -17,16 +17,21 @@ test('an age has its two largest units', async (t) => {
 });
 
 test('numbers of a table stand below each other, texts are escaped', async (t) => {
-  const { text } = table(
-    '<one>',
-    ['<name>', 'count'],
-    [
-      ['<b>', '1,234.5'],
-      ['no number: 1', 7],
-    ],
-  );
+  const items = ['<b>', 'no number: 1'];
+  const { text } = table('<one>', ['<name>', 'count'], items, (item) => [item, item === '<b>' ? '1,234.5' : 7]);
   t.match(text, '<caption>&lt;one&gt;</caption>');
   t.match(text, '<th scope="col">&lt;name&gt;</th><th scope="col">count</th>');
   t.match(text, '<tr><td>&lt;b&gt;</td><td class="number">1,234.5</td></tr>');
   t.match(text, '<tr><td>no number: 1</td><td class="number">7</td></tr>');
+  t.notMatch(text, 'not listed');
+});
+
+test('of very many rows a part is made, and the rest counted', async (t) => {
+  let made = 0;
+  const { text } = table('many', ['n'], Array.from({ length: 1_003 }), () => {
+    made += 1;
+    return ['x'];
+  });
+  t.equal(made, 1_000);
+  t.match(text, '<p>3 more are not listed.</p>');
 });

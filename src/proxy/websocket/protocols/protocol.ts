@@ -17,6 +17,8 @@ export interface ProtocolHost extends ErrorReading {
   forward(frames: Buffer): void;
   /** Ends the socket: first error messages, if the protocol has them, then the close code. */
   cut(problem: Problem, code: number): void;
+  /** Ends the socket because of a fault of ours. Whatever a message or an answer makes throw ends only the socket that it came on, not the process. */
+  failed(cause: unknown): void;
 }
 
 /** `drop`: refused with an error, or held by the protocol, which forwards it later. */

@@ -40,13 +40,13 @@ const KNOWN: ReadonlySet<string> = new Set([
   'locale',
 ]);
 
-/** Never throws: whatever cannot be read is `refused`. */
+/** Whatever cannot be read is `refused`. */
 export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessage {
   let fields: Fields;
   try {
     fields = readFields(payload, KNOWN);
   } catch (error) {
-    return refused(error as Problem, plainText(payload, 'context_id')); // `readFields` throws nothing else
+    return refused(problemIn(error), plainText(payload, 'context_id'));
   }
   const id = fields['context_id'] ?? '';
   // Upstream may take 5 and 6 for two contexts; here they would be one without an id.
@@ -64,7 +64,7 @@ export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessa
   try {
     generation = readGeneration(fields);
   } catch (error) {
-    return refused(error as Problem, id); // `readGeneration` throws nothing else
+    return refused(problemIn(error), id);
   }
   const { wish, format } = generation;
   const verdict = checkContent(wish, content);
@@ -79,6 +79,12 @@ export function readTtsMessage(payload: Buffer, content: ContentRules): TtsMessa
 
 function refused(problem: Problem, id: string | null): TtsMessage {
   return { kind: 'refused', id, problem };
+}
+
+/** @throws what was thrown, if it is a fault of ours: a client reads problems only */
+function problemIn(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  throw error;
 }
 
 function invalid(field: string): Problem {

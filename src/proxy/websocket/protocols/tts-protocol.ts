@@ -145,10 +145,10 @@ export class TtsProtocol implements SocketProtocol {
       const turn = this.#guard.beginContext(id);
       if (turn !== 'go') {
         context.held = [];
-        turn.then(
-          (answer) => this.#turnCame(context, answer),
-          () => this.#turnCame(context, new Problem('internal_error')),
-        );
+        turn
+          .catch(() => new Problem('internal_error'))
+          .then((answer) => this.#turnCame(context, answer))
+          .catch((error: unknown) => this.#host.failed(error));
       }
     }
     if (context.held === null) {

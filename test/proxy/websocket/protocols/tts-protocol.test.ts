@@ -27,6 +27,9 @@ function between(rules: Partial<SessionRules> = {}) {
     toClient: (text: string) => void told.push(JSON.parse(text)),
     toUpstream: (text: string) => void sent.push(JSON.parse(text)),
     forward: (frames: Buffer) => void sent.push(JSON.parse(frames.toString())),
+    failed: (cause: unknown) => {
+      throw cause;
+    },
     cut: () => {},
     isRevealing: () => false,
     keyRefused: () => {},
