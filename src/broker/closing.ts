@@ -1,7 +1,7 @@
 // Closes what was opened in reverse order, after a stop as after a start that failed halfway.
 
 export interface Closing {
-  /** Registers how to close what has just been opened. */
+  /** Registers how to close what has just been opened. Not once closing has begun. */
   add(close: () => Promise<void> | void): void;
   /**
    * Closes one after the other, the last opened first. What fails to close does not keep the rest open: the first failure rejects at the end.

@@ -77,7 +77,8 @@ export const LISTEN_SCHEMA = group(
 export const MANAGEMENT_SCHEMA = group(
   {
     host: text('host', {
-      description: 'Address of the management listener (`/livez`, `/readyz`, `/metrics`, admin). Keep it private.',
+      description:
+        'Address of the management listener (`/livez`, `/readyz`, `/metrics`, admin API, console). Keep it private.',
       'x-env': 'MANAGEMENT_HOST',
       default: '127.0.0.1',
     }),

@@ -36,6 +36,9 @@ export function closeIdleConnections(server: http.Server): void {
   const all = lists.get(server)?.all() ?? [];
   const sending = all.map(({ socket }) => socket).filter(({ writableLength }) => writableLength > 0);
   for (const socket of sending) socket.destroy = () => socket;
-  server.closeIdleConnections();
-  for (const socket of sending) Reflect.deleteProperty(socket, 'destroy');
+  try {
+    server.closeIdleConnections();
+  } finally {
+    for (const socket of sending) Reflect.deleteProperty(socket, 'destroy');
+  }
 }

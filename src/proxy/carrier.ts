@@ -37,7 +37,7 @@ export interface Carrier {
   carry(request: FastifyRequest, reply: FastifyReply, checked: CheckedRequest): { cut(problem: Problem): void };
   /** Begins a pause before a request is tried again. */
   pause(response: ServerResponse, ms: number): Pick<Pause, 'over' | 'cut'>;
-  /** Number of open requests, including those that pause. */
+  /** Number of open requests, including those that pause, but not those that wait for a lease. */
   readonly open: number;
   /** Ends all open requests and tells their clients why, where it still can. */
   cut(problem: Problem): void;
