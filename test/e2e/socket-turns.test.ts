@@ -170,6 +170,7 @@ test('a fault of the broker in handling a message ends its socket, and no other'
       if (event['type'] === 'error') t.match(event, { status_code: 500, error_code: 'internal_error' }, id);
     }
     t.strictSame(await socket.closing(), { code: 1011, reason: 'internal_error' });
+    await socket.ended();
     await t.rejects(socket.frame(), { message: /^ended before .*; left: $/ }, 'nothing follows the close frame');
     t.match(await logged(running, ({ msg }) => msg === 'request failed'), {
       level: 'error',
